@@ -1,0 +1,299 @@
+"""Settings of a run and of an experiment (a grid of runs): one model behind YAML, CLI, URL and form.
+
+Meaning and unit stand under each field; bounds are part of the type. All problems of a set of
+settings are reported together, each as one sentence (:func:`build_experiment`). Loads no torch.
+Source of options and defaults: Pouramini & Faili, arXiv 2408.13227, and the author's settings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from compt_core.errors import ConfigError, Issue, nearest
+from compt_core.presets import PRESETS
+
+Numbers = tuple[float, ...]
+Matrix = tuple[Numbers, ...]
+MethodName = Literal["pt", "mst", "spp", "scp"]
+Normalizer = Literal["sigmoid", "softmax", "sparsemax", "entmax15"]
+
+MAX_RUNS = 2000  # one experiment; keeps a slip such as --seeds 0-99999 from filling the store
+
+
+def _as_list(value: Any) -> Any:
+    """``8`` -> ``[8]``; ``"8,16"`` -> ``[8, 16]``; ``"0-9"`` -> ``[0, …, 9]``. Anything else passes."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int | float):
+        return [value]
+    if not isinstance(value, str):
+        return value
+    items: list[str] = []
+    for part in (p.strip() for p in value.split(",")):
+        first, dash, last = part.partition("-")
+        if dash and first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) < MAX_RUNS:
+            items += [str(n) for n in range(int(first), int(last) + 1)]
+        elif part:
+            items.append(part)
+    return items
+
+
+def _setting(default: Any, doc: str, *, allowed: str = "", **bounds: Any) -> Any:
+    extra = {"allowed": allowed} if allowed else None
+    return Field(default, description=doc, json_schema_extra=extra, **bounds)
+
+
+class Settings(BaseModel):
+    """Everything that all runs of an experiment share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    tasks: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = _setting(
+        (), "Names of the tasks, in the order of every table and matrix.",
+        min_length=1, max_length=64, allowed="one or more task names",
+    )
+    backbone: str = _setting("demo", "'demo' (bundled), a folder with a T5 checkpoint, or a hub id.", min_length=1)
+    data_dir: str | None = _setting(
+        None, "Folder with TASK/{train,dev}.{tsv,csv,jsonl,parquet} or TASK/ written by save_to_disk; "
+        "without it GLUE and SET2 come from the datasets hub.",
+    )
+
+    sources: int = _setting(3, "S, number of source prompts (SPP, SCP).", ge=1, le=64)
+    prompt_length: int = _setting(5, "P, prompt length in soft tokens.", ge=1, le=256)
+    scp_length: Literal["total", "each"] = _setting(
+        "total", "SCP: 'total' = shared and private half of P each (rounded up); 'each' = P each.")
+    normalizer: Normalizer | Literal["auto"] = _setting(
+        "auto", "Attention logits to weights over sources; 'auto' chooses from S and K (tasks).",
+        allowed="one of 'auto', 'sigmoid', 'softmax', 'sparsemax', 'entmax15'")
+    attention: Literal["learned", "uniform"] | Matrix = _setting(
+        "learned", "'learned' logits, 'uniform' weights, or a fixed matrix of weights [K, S].",
+        allowed="'learned', 'uniform' or a matrix of finite numbers >= 0 with a row per task and a column per source")
+    gates: Literal["learned", "fixed", "off"] = _setting(
+        "learned", "alpha (private) and beta (shared): 'learned', 'fixed' to the two settings below, or 'off' (= 1).")
+    alpha: float | None = _setting(None, "Fixed gate of the private prompt, with gates=fixed.", ge=0, le=10)
+    beta: float | None = _setting(None, "Fixed gate of the shared prompt, with gates=fixed.", ge=0, le=10)
+    form: Literal["mean", "gated_sum", "sum"] = _setting(
+        "mean", "SPP: 'mean' = (beta C + alpha private) / (alpha + beta); 'gated_sum' = C + alpha private; "
+        "'sum' = C + private.")
+    encoder: Literal["residual", "mlp", "none"] = _setting(
+        "residual", "Prompt encoder: E + MLP(E), MLP(E), or none (E itself, from the vocabulary).")
+    encoder_hidden: int = _setting(384, "Hidden width of the prompt encoder.", ge=1, le=4096)
+    position: Literal["before_all", "after_prefix", "after_text"] = _setting(
+        "after_prefix", "Where the prompt stands: before everything, between prefix and text, or before </s>.")
+    prefix: Literal["neutral", "native"] = _setting(
+        "neutral", "Task prefix: 'TASK: sentence1: …' or T5's own ('mnli premise: …').")
+    max_tokens: int = _setting(
+        256, "Longest input in tokens, prompt not counted; the longer text field is cut first.", ge=16, le=4096)
+
+    shots_per: Literal["task", "class"] = _setting("task", "Whether shots count per task or per label.")
+    steps: int | None = _setting(
+        None, "Optimizer steps; empty = rows of all tasks x epochs / batch, rounded up.", ge=1, le=1_000_000)
+    epochs: float = _setting(15, "Passes over the shots, where steps is empty.", gt=0, le=10_000)
+    batch: int = _setting(16, "Rows per step over all tasks.", ge=1, le=4096)
+    lr_source: float = _setting(0.05, "Learning rate of source prompts.", ge=0, le=100)
+    lr_private: float | None = _setting(
+        None, "Learning rate of private prompts; empty = .05 for PT, .02 for SPP and SCP.", ge=0, le=100)
+    lr_encoder: float = _setting(0.003, "Learning rate of the prompt encoders' weights.", ge=0, le=10)
+    lr_attention: float = _setting(0.07, "Learning rate of attention logits.", ge=0, le=100)
+    lr_gate: float = _setting(0.1, "Learning rate of gates.", ge=0, le=100)
+    lr_rule: Literal["off", "author"] = _setting(
+        "off", "'author': attention / sqrt(S); private / (1 + ln S); source x (1 + ln S), at most .15.")
+    warmup: float = _setting(0.2, "Share of the steps with rising learning rate; then it falls linearly.", ge=0, le=1)
+    weight_decay_prompt: float = _setting(0.01, "AdamW weight decay of prompts and encoders.", ge=0, le=10)
+    weight_decay_weights: float = _setting(0.1, "AdamW weight decay of attention logits and gates.", ge=0, le=10)
+    clip: float = _setting(1.0, "Largest gradient norm of a run (PT: of a task's prompt).", gt=0, le=1e6)
+    dropout: float = _setting(0.0, "Dropout rate inside the frozen T5 while training, a generator per run.", ge=0, lt=1)
+    select: Literal["last", "best"] = _setting(
+        "last", "'last' step, or 'best' step on a quarter of the shots held out (never on dev).")
+
+    scoring: Literal["sum", "mean", "generate"] = _setting(
+        "sum", "Score of a label: summed or mean log-probability of its pieces and </s>; or greedy generation.")
+    similarity: Literal["argmax", "expectation"] = _setting(
+        "argmax", "STS-B prediction: the best of its 26 candidates, or their expected value.")
+    eval_rows: int | None = _setting(
+        None, "Dev rows scored per task, by a fixed draw; empty = all.", ge=1, le=10_000_000)
+    data_seed: int | None = _setting(None, "Seed of the few-shot sample; empty = the run's seed.", ge=0, lt=2**32)
+    init_seed: int | None = _setting(None, "Seed of the initialisation; empty = the run's seed.", ge=0, lt=2**32)
+
+
+class RunConfig(Settings):
+    """One run: a method, a number of shots and a seed on the shared settings."""
+
+    method: MethodName = _setting("spp", "PT, MST, SPP or SCP.")
+    shots: int = _setting(16, "Training rows per task (or per label).", ge=1, le=1024)
+    seed: int = _setting(0, "Seed of data, initialisation and order, as separate streams.", ge=0, lt=2**32)
+
+
+class Experiment(Settings):
+    """A grid of runs: methods x shots x seeds on shared settings."""
+
+    methods: Annotated[tuple[MethodName, ...], BeforeValidator(_as_list)] = _setting(
+        ("pt", "mst", "spp"), "Methods to compare.", min_length=1, allowed="one or more of 'pt', 'mst', 'spp', 'scp'")
+    shots: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=1024)], ...], BeforeValidator(_as_list)
+    ] = _setting((16,), "Shot counts, each run apart.", min_length=1, allowed="integers in [1, 1024]")
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(_as_list)
+    ] = _setting((0,), "Seeds, each run apart.", min_length=1, allowed="integers >= 0, as in 0,1,2 or 0-9")
+    method_settings: dict[MethodName, dict[str, Any]] = _setting(
+        {}, "Settings of single methods that differ from the shared ones, as in {pt: {lr_private: 0.3}}.")
+
+    def runs(self) -> list[RunConfig]:
+        """The grid, method by method, then shots, then seeds."""
+        shared = self.model_dump(include=set(Settings.model_fields))
+        return [
+            RunConfig(**{**shared, **self.method_settings.get(method, {})}, method=method, shots=shots, seed=seed)
+            for method in self.methods for shots in self.shots for seed in self.seeds
+        ]
+
+
+def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Experiment:
+    """Settings from any outside source, over those of `preset`.
+
+    `raw` holds Experiment's fields by name (also RunConfig's ``method`` and ``seed``) and may name
+    a ``preset`` itself. Raises ConfigError with every problem found.
+    """
+    given = {{"method": "methods", "seed": "seeds"}.get(key, key): value for key, value in raw.items()}
+    preset = given.pop("preset", None) or preset
+    if preset is not None and preset not in PRESETS:
+        allowed = ", ".join(PRESETS)
+        raise ConfigError([Issue("preset", f"The preset must be one of {allowed}. Got '{preset}' instead."
+                                 f"{nearest(str(preset), PRESETS)}")])
+    values: dict[str, Any] = {**(PRESETS[preset] if preset else {}), **given}
+    try:
+        experiment = Experiment.model_validate(values)
+    except ValidationError as error:
+        issues = [_sentence(problem, values) for problem in error.errors()]
+        wrong = {str(problem["loc"][0]) for problem in error.errors()}
+        try:  # what remains may have problems between fields: report those at the same time
+            rest = Experiment.model_validate({"tasks": ["?"]} | {k: v for k, v in values.items() if k not in wrong})
+            issues += _problems_between_fields(rest, set(given) - wrong, skip=wrong)
+        except ValidationError:
+            pass
+        raise ConfigError(dict.fromkeys(issues)) from None
+    issues = _problems_between_fields(experiment, set(given))
+    if issues:
+        raise ConfigError(dict.fromkeys(issues))
+    return experiment
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file. Raises ConfigError when it is missing or no mapping."""
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Issue("config", f"The settings file '{path}' cannot be read: {error}.")]) from None
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise ConfigError([Issue("config", f"The settings file '{path}' is not valid YAML: {where}.")]) from None
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise ConfigError([Issue("config", f"The settings file '{path}' must hold 'name: value' lines. "
+                                 f"Got {type(loaded).__name__} instead.")])
+    return loaded
+
+
+def parse_value(text: str) -> Any:
+    """A value typed on the command line or in a URL: YAML's notion of numbers, lists and empty."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def to_yaml(experiment: Experiment) -> str:
+    """Every setting that differs from its default, as a file that ``--config`` reads back."""
+    values = experiment.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def allowed_values(name: str) -> str:
+    """What the field `name` accepts, in words: ``"an integer in [1, 1024]"``."""
+    field = (Experiment.model_fields | RunConfig.model_fields)[name]
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "allowed" in extra:
+        return str(extra["allowed"])
+    kind = str(field.annotation)
+    if "Literal" in kind:
+        return "one of " + ", ".join(kind[kind.index("[") + 1:kind.rindex("]")].split(", "))
+    noun = "an integer" if "int" in kind else "a number" if "float" in kind else "text"
+    low = high = ""
+    for bound in field.metadata:
+        low = f"[{bound.ge}" if hasattr(bound, "ge") else f"({bound.gt}" if hasattr(bound, "gt") else low
+        high = f"{bound.le}]" if hasattr(bound, "le") else f"{bound.lt})" if hasattr(bound, "lt") else high
+    empty = ", or empty" if "None" in kind else ""
+    return f"{noun}{f' in {low}, {high}' if low and high else ''}{empty}"
+
+
+def _sentence(problem: Any, values: Mapping[str, Any]) -> Issue:
+    """A pydantic error as one sentence: what, allowed, got, what to do."""
+    name = str(problem["loc"][0])
+    if problem["type"] == "extra_forbidden":
+        hint = nearest(name, Experiment.model_fields) or " See 'python -m compt_core run --help' for all settings."
+        return Issue(name, f"There is no setting '{name}'.{hint}")
+    got = values.get(name)
+    if name in ("methods", "shots", "seeds", "tasks") and len(problem["loc"]) > 1:
+        got = problem["input"]
+    shown = "nothing" if got is None or got == [] or got == () else repr(got) if len(repr(got)) <= 80 else repr(got)[:77] + "…"
+    hint = nearest(str(got), ("pt", "mst", "spp", "scp")) if name == "methods" else ""
+    return Issue(name, f"The '{name}' setting of an experiment must be {allowed_values(name)}. "
+                       f"Got {shown} instead.{hint}")
+
+
+def _problems_between_fields(exp: Experiment, given: set[str], skip: set[str] = frozenset()) -> list[Issue]:  # type: ignore[assignment]
+    """Problems that single fields cannot show, for the shared settings and every method's own."""
+    found = []
+    for name in ("tasks", "methods", "shots", "seeds"):
+        listed = getattr(exp, name)
+        twice = next((v for i, v in enumerate(listed) if v in listed[:i]), None)
+        if twice is not None:
+            found.append(Issue(name, f"The '{name}' setting of an experiment must not repeat a value. Got {twice!r} twice."))
+    count = len(exp.methods) * len(exp.shots) * len(exp.seeds)
+    if count > MAX_RUNS:
+        found.append(Issue("seeds", f"An experiment holds at most {MAX_RUNS} runs. Got {count}; choose fewer methods, shots or seeds."))
+    if exp.gates != "fixed" and {"alpha", "beta"} & given:
+        found.append(Issue("gates", "The settings 'alpha' and 'beta' are used with gates=fixed only. "
+                           f"Got gates='{exp.gates}'; set gates=fixed or leave them out."))
+    for method, own in exp.method_settings.items():
+        wrong = [key for key in own if key not in Settings.model_fields or key == "tasks"]
+        for key in wrong:
+            found.append(Issue("method_settings", f"There is no setting '{key}' for a single method.{nearest(key, Settings.model_fields)}"))
+        if not wrong:
+            try:
+                RunConfig(**{**exp.model_dump(include=set(Settings.model_fields)), **own}, method=method)
+            except ValidationError as error:
+                found += [Issue("method_settings", f"For method '{method}': {_sentence(p, own).message}") for p in error.errors()]
+    if any(issue.field in ("method_settings", "seeds") for issue in found):
+        return found
+    for config in {run.method: run for run in exp.runs()}.values():
+        found += _problems_of_run(config, skip)
+    return found
+
+
+def _problems_of_run(run: RunConfig, skip: set[str]) -> list[Issue]:
+    found = []
+    if run.gates == "fixed" and not {"alpha", "beta"} & skip:
+        if run.alpha is None or run.beta is None:
+            found.append(Issue("alpha", "gates=fixed needs both 'alpha' and 'beta', each a number in [0, 10]. "
+                               f"Got alpha={run.alpha}, beta={run.beta} instead."))
+        elif run.alpha == run.beta == 0:
+            found.append(Issue("alpha", "The fixed gates 'alpha' and 'beta' must not both be 0: the prompt would be "
+                               "empty. Got alpha=0, beta=0 instead; raise one of them."))
+    if isinstance(run.attention, tuple) and not {"tasks", "sources"} & skip:
+        shape = (len(run.attention), *sorted({len(row) for row in run.attention}))
+        if shape != (len(run.tasks), run.sources):
+            got = " x ".join(map(str, shape[:2])) if len(shape) == 2 else "rows of different length"
+            found.append(Issue("attention", f"The fixed 'attention' matrix must have a row per task and a column per source "
+                               f"({len(run.tasks)} x {run.sources}). Got {got} instead."))
+        elif any(not math.isfinite(v) or v < 0 for row in run.attention for v in row):
+            found.append(Issue("attention", f"The 'attention' setting of an experiment must be {allowed_values('attention')}. "
+                               "Got a negative or infinite weight instead."))
+    if run.select == "best" and run.shots < 4:
+        found.append(Issue("select", "select=best holds out a quarter of the shots and needs at least 4. "
+                           f"Got {run.shots} shots instead; use select=last."))
+    return found

@@ -1,0 +1,52 @@
+"""Every error that a person can cause or cure, each with a message that says what to do.
+
+Callers catch :class:`ComptError` in exactly one place (the command line's ``main``, the
+dashboard's ``guarded`` and the worker's ``_train``); anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class ComptError(Exception):
+    """A problem described in one plain sentence; ``str(error)`` is what the person reads."""
+
+
+class DataError(ComptError):
+    """A data file or data set that is missing, empty or does not fit its task."""
+
+
+class BackboneError(ComptError):
+    """A backbone that cannot be found, is not a T5, or must not be loaded."""
+
+
+class StoreError(ComptError):
+    """A run or experiment that the store does not hold, or cannot change as asked."""
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One problem with one setting: ``field`` (its name, ``""`` for the whole) and a full sentence."""
+
+    field: str
+    message: str
+
+
+class ConfigError(ComptError):
+    """All problems of one set of settings, reported together.
+
+    ``issues`` keeps them apart, so that a form can put each beside its field.
+    """
+
+    def __init__(self, issues: Iterable[Issue]):
+        self.issues = tuple(issues)
+        super().__init__(" ".join(issue.message for issue in self.issues))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``" Did you mean 'x'?"`` for the known word closest to `word`, or ``""`` when none is close."""
+    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,1 @@
+"""Runs that outlive their page: states, the store (one SQLite file) and the worker that trains them."""

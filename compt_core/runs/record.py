@@ -1,0 +1,75 @@
+"""What the store knows of a run and of an experiment, and the states a run passes through.
+
+queued → running → completed | failed | cancelled | paused | interrupted;
+paused and interrupted → queued. Only the store says completed; cancelled wins over failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """State of a run; a `str`, so that equality survives a hot reload of this module."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    PAUSED = "paused"
+    INTERRUPTED = "interrupted"
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.PAUSED}),
+    State.RUNNING: frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.PAUSED, State.INTERRUPTED}),
+    State.PAUSED: frozenset({State.QUEUED, State.CANCELLED}),
+    State.INTERRUPTED: frozenset({State.QUEUED, State.CANCELLED}),
+    State.COMPLETED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+TERMINAL = frozenset(state for state, after in TRANSITIONS.items() if not after)
+ACTIVE = frozenset({State.QUEUED, State.RUNNING})
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run as stored. Times are UTC seconds since the epoch; None where it has not happened."""
+
+    id: str
+    experiment: str
+    owner: str
+    method: str
+    shots: int
+    seed: int
+    config: dict[str, Any]  # RunConfig, as JSON
+    state: State
+    step: int  # optimizer steps done
+    steps: int | None  # optimizer steps in all; None until the run has started
+    created: float
+    started: float | None
+    finished: float | None
+    heartbeat: float | None
+    request: str | None  # "cancel" or "pause", asked for and not yet done
+    error_type: str | None
+    error_message: str | None
+    traceback: str | None
+    result: dict[str, Any] | None
+    versions: dict[str, Any] | None  # library versions, backbone and data hashes, device
+    fleet: str | None  # id shared by the runs that were trained side by side
+
+
+@dataclass(frozen=True)
+class ExperimentRecord:
+    """One experiment as stored: its settings, reference rows and how many of its runs are in each state."""
+
+    id: str
+    owner: str
+    created: float
+    config: dict[str, Any]  # Experiment, as JSON
+    references: dict[str, Any] | None  # {"majority": {TASK: {METRIC: value}}, "no_prompt": {…}}
+    states: dict[str, int]  # state -> number of runs

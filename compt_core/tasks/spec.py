@@ -1,0 +1,92 @@
+"""What a task is: columns, label words, metrics, and how a row becomes text. Loads no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from compt_core.errors import DataError, nearest
+
+SIMILARITY_STEP = 0.2  # STS-B candidates, as in the T5 paper (appendix D)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task as a row of a table.
+
+    name      as typed by a person and printed in every table
+    suite     benchmark it belongs to: "demo", "glue" or "set2"
+    family    group of like tasks, for ordering and for the family oracle
+    columns   text columns, in the order in which they are read
+    labels    label words in the order of the hub's indices (one candidate per score)
+    metrics   names of its scores, primary first
+    hub       (data set, configuration or None, train split, dev split) on the datasets hub
+    native    T5's own prefix word; "" where T5 was never trained on the task
+    numeric   gold values are numbers (STS-B): `labels` are numbers as text
+    label_column  name of the label column in files and on the hub
+    """
+
+    name: str
+    suite: str
+    family: str
+    columns: tuple[str, ...]
+    labels: tuple[str, ...]
+    metrics: tuple[str, ...] = ("accuracy",)
+    hub: tuple[str, str | None, str, str] | None = None
+    native: str = ""
+    numeric: bool = False
+    label_column: str = "label"
+
+    def prefix(self, style: str) -> str:
+        """The task prefix in front of the text: ``"rte:"`` (neutral) or T5's own ``"rte"`` (native)."""
+        return self.native if style == "native" and self.native else f"{self.name}:"
+
+    def field_names(self, style: str) -> tuple[str, ...]:
+        """What stands before each text, without its colon; neutral uses the same words for all tasks."""
+        if style == "native" and self.native:
+            return self.columns
+        return ("sentence",) if len(self.columns) == 1 else tuple(f"sentence{i + 1}" for i in range(len(self.columns)))
+
+    def parse_label(self, raw: object, where: str) -> tuple[int, float] | None:
+        """(label index, gold value) of a cell: a label word or a hub index; None for −1 (a test row).
+
+        The value is the index itself, or the unrounded number of a numeric task. Raises DataError
+        naming `where` (file and line) for anything else.
+        """
+        text = str(raw).strip()
+        if not self.numeric and text in self.labels:
+            index = self.labels.index(text)
+            return index, float(index)
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if number == -1:
+            return None
+        if self.numeric and float(self.labels[0]) <= number <= float(self.labels[-1]):
+            return round((number - float(self.labels[0])) / SIMILARITY_STEP), number
+        if not self.numeric and number.is_integer() and 0 <= number < len(self.labels):
+            return int(number), number
+        allowed = f"a number in [{self.labels[0]}, {self.labels[-1]}]" if self.numeric else \
+            "one of " + ", ".join(f"'{word}'" for word in self.labels) + f", or its index 0 to {len(self.labels) - 1}"
+        raise DataError(f"The label of task '{self.name}' in {where} must be {allowed}. Got '{text}' instead."
+                        f"{'' if self.numeric else nearest(text, self.labels)}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One example: its texts in the order of the task's columns, label index and gold value."""
+
+    texts: tuple[str, ...]
+    label: int
+    value: float
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """The rows of one task, and what was left out while reading them."""
+
+    task: Task
+    train: tuple[Row, ...]
+    dev: tuple[Row, ...]
+    digest: str  # sha256 of all rows: two runs with the same digest saw the same data
+    skipped: dict[str, int] = field(default_factory=dict)  # split -> rows without a label (−1)

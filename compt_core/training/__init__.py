@@ -1,0 +1,1 @@
+"""Training: the visible loop, its optimizer and its events."""
