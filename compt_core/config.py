@@ -96,9 +96,11 @@ class Settings(BaseModel):
         None, "Optimizer steps; empty = rows of all tasks x epochs / batch, rounded up.", ge=1, le=1_000_000)
     epochs: float = _setting(15, "Passes over the shots, where steps is empty.", gt=0, le=10_000)
     batch: int = _setting(16, "Rows per step over all tasks.", ge=1, le=4096)
-    lr_source: float = _setting(0.05, "Learning rate of source prompts.", ge=0, le=100)
+    lr_source: float | None = _setting(
+        None, "Learning rate of source prompts; empty = .05, or .3 with encoder=none.", ge=0, le=100)
     lr_private: float | None = _setting(
-        None, "Learning rate of private prompts; empty = .05 for PT, .02 for SPP and SCP.", ge=0, le=100)
+        None, "Learning rate of private prompts; empty = .05 for PT, .02 for SPP and SCP, .3 with encoder=none.",
+        ge=0, le=100)
     lr_encoder: float = _setting(0.003, "Learning rate of the prompt encoders' weights.", ge=0, le=10)
     lr_attention: float = _setting(0.07, "Learning rate of attention logits.", ge=0, le=100)
     lr_gate: float = _setting(0.1, "Learning rate of gates.", ge=0, le=100)

@@ -23,6 +23,7 @@ class Task:
     native    T5's own prefix word; "" where T5 was never trained on the task
     numeric   gold values are numbers (STS-B): `labels` are numbers as text
     label_column  name of the label column in files and on the hub
+    aliases  (word in a data set, our label word) where the two differ
     """
 
     name: str
@@ -35,6 +36,7 @@ class Task:
     native: str = ""
     numeric: bool = False
     label_column: str = "label"
+    aliases: tuple[tuple[str, str], ...] = ()
 
     def prefix(self, style: str) -> str:
         """The task prefix in front of the text: ``"rte:"`` (neutral) or T5's own ``"rte"`` (native)."""
@@ -53,6 +55,7 @@ class Task:
         naming `where` (file and line) for anything else.
         """
         text = str(raw).strip()
+        text = dict(self.aliases).get(text, text)
         if not self.numeric and text in self.labels:
             index = self.labels.index(text)
             return index, float(index)

@@ -23,6 +23,18 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Started:
+    """A run is about to take its first step: how many there will be, and on what it stands.
+
+    versions  library versions, backbone (id, hash, device, dtype) and data hashes, as JSON types
+    """
+
+    run: str
+    steps: int
+    versions: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Log:
     """One line for the run's log, in plain words."""
 
@@ -48,5 +60,5 @@ class Outcome:
     error: BaseException | None = None
 
 
-OnEvent = Callable[[Event | Log], None]
+OnEvent = Callable[[Started | Event | Log], None]
 Ask = Callable[[str], Control]  # run id -> what to do with it before the next step

@@ -1,0 +1,1 @@
+"""The paper's maths: tensors in, tensors out. No settings, no backbone, no state."""

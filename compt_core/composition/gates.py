@@ -1,0 +1,29 @@
+"""Gates of the private (alpha) and the shared part (beta): a sigmoid of one scalar per task each.
+
+alpha and beta alone are not identifiable: only their ratio enters the mean form, and elsewhere a
+prompt's own scale absorbs a gate. So both shares below stand beside them wherever they are shown.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def gate(logit: Tensor) -> Tensor:
+    """Gate in (0, 1) of a free scalar; float32 or better, same shape."""
+    return torch.sigmoid(logit if logit.dtype == torch.float64 else logit.float())
+
+
+def private_share(alpha: Tensor, beta: Tensor) -> Tensor:
+    """alpha / (alpha + beta), elementwise [..., K]; 0 or 1 where only one part is there."""
+    return alpha / (alpha + beta)
+
+
+def private_norm_share(shared: Tensor, private: Tensor) -> Tensor:
+    """The private part's share of the two parts' norms [..., K].
+
+    shared, private [..., K, P, H]: the parts as they enter the composed prompt, gates applied.
+    """
+    own, other = (part.flatten(-2).norm(dim=-1) for part in (private, shared))
+    return own / (own + other).clamp_min(torch.finfo(own.dtype).tiny)

@@ -1,0 +1,187 @@
+"""Configurations in, results out: loads backbone and data, trains a fleet, scores it. No UI, no store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from compt_core import __version__
+from compt_core.backbones import Backbone, BackboneFiles, find_backbone, load_backbone
+from compt_core.config import RunConfig
+from compt_core.errors import ComptError
+from compt_core.fleet import Fleet, build_fleet
+from compt_core.inspection import inspect_run, kept_tensors, prompt_rms
+from compt_core.launch import trainable_parameters
+from compt_core.metrics import mean_normalised, mean_primary
+from compt_core.scoring import TaskScores, majority, score_task
+from compt_core.tasks.fewshot import sample_dev
+from compt_core.tasks.files import load_task
+from compt_core.tasks.spec import TaskData
+from compt_core.tasks.table import get_tasks
+from compt_core.training.events import Ask, Log, OnEvent, Outcome, Started
+from compt_core.training.loop import Ended, mean_losses, train
+from compt_core.training.plan import count_cut, encode_with, plan_run
+
+OnOutcome = Callable[[str, Outcome], None]
+Scores = dict[str, dict[str, TaskScores]]  # run -> task -> scores
+
+
+def train_fleet(
+    configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
+    on_outcome: OnOutcome | None = None, backbone: Backbone | None = None,
+) -> dict[str, Outcome]:
+    """Train the runs `configs` (by id) of one backbone side by side and score them on their dev rows.
+
+    on_event gets what happens while training, control(run) is asked before each step, on_outcome
+    gets each run's outcome as soon as it is known; all outcomes are returned as well. A run that
+    fails by itself is an outcome; problems of backbone or data raise ComptError for all.
+    """
+    backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
+    data = {run: load_data(config.tasks, config.data_dir) for run, config in configs.items()}
+    plans = {run: plan_run(config, data[run], backbone.tokenizer) for run, config in configs.items()}
+    fleet = build_fleet(configs, backbone)
+    outcomes: dict[str, Outcome] = {}
+
+    def leave(run: str, outcome: Outcome) -> None:
+        outcomes[run] = outcome
+        if on_outcome:
+            on_outcome(run, outcome)
+
+    for run, plan in plans.items():
+        on_event(Started(run, plan.steps, _versions(backbone, data[run])))
+    first = [(run, example) for run, plan in plans.items() for example in plan.batch(0)]
+    notes = {run: {"rms": prompt_rms(fleet, run)} for run in configs}
+    before = _on_fixed_batch(fleet, first)
+    for run, config in configs.items():
+        on_event(Log(run, 0, f"{config.method}: initial prompt RMS {notes[run]['rms']:.3f}, "
+                             f"{plans[run].steps} steps, loss {before[run]:.3f} on the first batch"))
+    done: list[str] = []
+
+    def ended(run: str, state: Ended, error: ComptError | None) -> None:
+        if state == "completed":
+            done.append(run)
+        else:
+            leave(run, Outcome(state, error=error))
+
+    clock = time.perf_counter()
+    train(fleet, plans, on_event, control, ended)
+    train_seconds = time.perf_counter() - clock
+    after = _on_fixed_batch(fleet, [item for item in first if item[0] in done])
+    clock = time.perf_counter()
+    scores = _score(fleet, {run: configs[run] for run in done}, data, control, on_event, leave)
+    eval_seconds = time.perf_counter() - clock
+    for run, by_task in scores.items():
+        record = {
+            **summary(data[run], configs[run], by_task), **inspect_run(fleet, run),
+            "trainable_parameters": trainable_parameters(configs[run], backbone.hidden),
+            "train_seconds": train_seconds, "eval_seconds": eval_seconds,
+            "prompt_rms": {"initial": notes[run]["rms"], "final": prompt_rms(fleet, run)},
+            "fixed_batch_loss": {"initial": before[run], "final": after[run]},
+            "cut": {t: {"train": n, "dev": _cut_dev(backbone, configs[run], d)}
+                    for (t, n), d in zip(count_cut(plans[run]).items(), data[run], strict=True)},
+            "backbone": backbone.describe(),
+        }
+        leave(run, Outcome("completed", record, kept_tensors(fleet, run),
+                           {task: s.scores for task, s in by_task.items()}))
+    return outcomes
+
+
+def reference_rows(config: RunConfig, *, backbone: Backbone | None = None) -> dict[str, Any]:
+    """Untrained reference rows on the dev rows that `config` scores: {"majority": …, "no_prompt": …}.
+
+    majority: the best constant prediction on those rows; no_prompt: the prefix without a prompt.
+    """
+    backbone = backbone or shared_backbone(config.backbone)
+    data = load_data(config.tasks, config.data_dir)
+    empty = {"": torch.zeros(0, backbone.hidden, device=backbone.device)}
+    return {
+        "majority": {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data},
+        "no_prompt": {d.task.name: _score_data(backbone, config, d, empty)[""].metrics for d in data},
+    }
+
+
+def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, TaskScores]) -> dict[str, Any]:
+    """The metrics part of a run's record: per task, the two means, constant predictors, rows scored."""
+    tasks = {task: s.metrics for task, s in scores.items()}
+    primary = {d.task.name: d.task.metrics[0] for d in data}
+    chance = {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}
+    return {
+        "tasks": tasks, "mean": mean_primary(tasks, primary), "mean_normalised": mean_normalised(tasks, primary, chance),
+        "constant": {task: s.constant for task, s in scores.items()},
+        "eval_rows": {task: len(s.scores) for task, s in scores.items()},
+    }
+
+
+def _score(
+    fleet: Fleet, configs: Mapping[str, RunConfig], data: Mapping[str, Sequence[TaskData]],
+    control: Ask, on_event: OnEvent, leave: OnOutcome,
+) -> Scores:
+    """Score trained runs task by task, those with equal scoring settings together; a cancelled one leaves."""
+    with torch.inference_mode():
+        vectors = fleet.vectors()
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    for run, c in configs.items():
+        key = (c.tasks, c.data_dir, c.prefix, c.position, c.max_tokens, c.scoring, c.similarity, c.eval_rows)
+        groups.setdefault(key, []).append(run)
+    result: Scores = {run: {} for run in configs}
+    for runs in groups.values():
+        for k, task_data in enumerate(data[runs[0]]):
+            for run in [r for r in runs if r in result and control(r) != "keep"]:
+                del result[run]
+                leave(run, Outcome("cancelled" if control(run) == "cancel" else "paused"))
+            here = [run for run in runs if run in result]
+            prompts = {run: vectors[slice(*_span(fleet, run, k))] for run in here}
+            for run, scored in _score_data(fleet.backbone, configs[runs[0]], task_data, prompts).items():
+                result[run][task_data.task.name] = scored
+                on_event(Log(run, 0, f"scored {task_data.task.name}: {scored.metrics}"))
+    return result
+
+
+def _span(fleet: Fleet, run: str, task: int) -> tuple[int, int]:
+    offset, length = fleet.address[run, task]
+    return offset, offset + length
+
+
+def _score_data(
+    backbone: Backbone, config: RunConfig, data: TaskData, prompts: Mapping[str, torch.Tensor]
+) -> dict[str, TaskScores]:
+    rows = sample_dev(data, config.eval_rows)
+    encoded = encode_with(backbone.tokenizer, config, data.task, rows)
+    return score_task(backbone, data.task, rows, encoded, prompts, scoring=config.scoring, similarity=config.similarity)
+
+
+def _cut_dev(backbone: Backbone, config: RunConfig, data: TaskData) -> int:
+    rows = sample_dev(data, config.eval_rows)
+    return sum(row.cut > 0 for row in encode_with(backbone.tokenizer, config, data.task, rows))
+
+
+def _on_fixed_batch(fleet: Fleet, items: Sequence[tuple[str, Any]]) -> dict[str, float]:
+    with fleet.backbone.lock:
+        return mean_losses(fleet, items)
+
+
+def load_data(tasks: Sequence[str], data_dir: str | None) -> tuple[TaskData, ...]:
+    """Rows of the named tasks in that order, read once while nothing on disk changes."""
+    return tuple(load_task(task, data_dir) for task in get_tasks(tuple(tasks)))
+
+
+def shared_backbone(ref: str) -> Backbone:
+    """The backbone `ref`, loaded once per process while its files stay the same."""
+    files = find_backbone(ref)
+    return _loaded(files, files.digest())
+
+
+@lru_cache(maxsize=2)
+def _loaded(files: BackboneFiles, digest: str) -> Backbone:
+    return load_backbone(files)
+
+
+def _versions(backbone: Backbone, data: Sequence[TaskData]) -> dict[str, Any]:
+    packages = {name: version(name) for name in ("torch", "transformers", "entmax", "numpy")}
+    return {"compt": __version__, "packages": packages, "backbone": backbone.describe(),
+            "data": {d.task.name: d.digest for d in data}, "threads": torch.get_num_threads()}

@@ -1,0 +1,64 @@
+"""Few-shot samples: balanced over labels and stable under the seed. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from compt_core.config import RunConfig
+from compt_core.errors import ConfigError, Issue
+from compt_core.streams import stream
+from compt_core.tasks.spec import Row, TaskData
+
+EVAL_SEED = 20240813  # of --eval-rows: the same dev rows whatever the run's seed
+
+
+def sample_shots(data: TaskData, config: RunConfig) -> tuple[Row, ...]:
+    """The training rows of one run on one task, in a fixed order.
+
+    Per task: ``shots // labels`` rows of each label, the remainder drawn from the rest; a numeric
+    task (STS-B), whose labels outnumber the shots, is drawn freely. Per class: `shots` rows of each
+    label. Raises ConfigError where there are fewer rows than shots. (method.md, "Training")
+    """
+    task, shots = data.task, config.shots
+    by_label = _by_label(data.train, len(task.labels))
+    wanted = shots if config.shots_per == "class" and not task.numeric else len(data.train)
+    available = min(map(len, by_label)) if config.shots_per == "class" and not task.numeric else len(data.train)
+    if shots > min(wanted, available):
+        raise ConfigError([Issue("shots", f"The 'shots' setting of an experiment must not exceed the training rows of task "
+                                 f"'{task.name}'{' per label' if config.shots_per == 'class' else ''} ({available}). "
+                                 f"Got {shots} instead; choose fewer shots.")])
+    seed = config.seed if config.data_seed is None else config.data_seed
+    order = [stream(seed, "shots", task.name, label).permutation(rows) for label, rows in enumerate(by_label)]
+    if config.shots_per == "class" and not task.numeric:
+        chosen = np.concatenate([rows[:shots] for rows in order])
+    else:
+        even = 0 if task.numeric else shots // len(task.labels)
+        chosen = np.concatenate([rows[:even] for rows in order])
+        rest = stream(seed, "shots", task.name, "rest").permutation(np.setdiff1d(np.arange(len(data.train)), chosen))
+        chosen = np.concatenate([chosen, rest[: shots - len(chosen)]])
+    return tuple(data.train[int(i)] for i in chosen)
+
+
+def sample_dev(data: TaskData, eval_rows: int | None) -> tuple[Row, ...]:
+    """The dev rows that are scored: all, or `eval_rows` of them by a draw that no seed of a run moves."""
+    if eval_rows is None or eval_rows >= len(data.dev):
+        return data.dev
+    chosen = stream(EVAL_SEED, "dev", data.task.name).permutation(len(data.dev))[:eval_rows]
+    return tuple(data.dev[int(i)] for i in sorted(chosen))
+
+
+def hold_out(rows: Sequence[Row]) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """(rows to train on, rows to choose the best step by): every fourth row is held out."""
+    return tuple(r for i, r in enumerate(rows) if i % 4 != 3), tuple(rows[3::4])
+
+
+def total_steps(config: RunConfig, rows: int) -> int:
+    """Optimizer steps of a run that trains on `rows` rows over all tasks."""
+    return config.steps or max(1, int(np.ceil(rows * config.epochs / config.batch)))
+
+
+def _by_label(rows: Sequence[Row], labels: int) -> list[np.ndarray]:
+    index = np.array([row.label for row in rows])
+    return [np.flatnonzero(index == label) for label in range(labels)]

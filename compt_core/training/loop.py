@@ -1,0 +1,190 @@
+"""The training loop of a fleet: rate → forward and backward → clip → step → report → stop?
+
+One step serves all runs that are still going: their rows go through the frozen backbone together,
+each with its own composed prompt. A run that ends, fails, pauses or is cancelled leaves; the others
+go on unchanged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compt_core.backbones import Backbone
+from compt_core.errors import ComptError
+from compt_core.fleet import Fleet
+from compt_core.forward import encode, pad_targets, target_log_probs
+from compt_core.tasks.batches import chunks, collate
+from compt_core.training.dropout import dropout
+from compt_core.training.events import Ask, Event, OnEvent
+from compt_core.training.optim import AdamW, clip, schedule
+from compt_core.training.plan import Example, RunPlan
+
+TOKENS_AT_ONCE = 16_384  # padded tokens in one forward pass; bounds the activations kept for backward
+POINTS = 100  # attention and gate snapshots per run, the initial one apart
+
+Ended = Literal["completed", "failed", "cancelled", "paused"]
+Item = tuple[str, Example]
+
+
+class TrainingError(ComptError):
+    """A run that cannot go on, such as one whose loss is not finite."""
+
+
+@dataclass
+class Losses:
+    """Label log-likelihoods of one step: summed negative, and their tokens, by (run, task index)."""
+
+    nll: dict[tuple[str, int], float]
+    tokens: dict[tuple[str, int], int]
+
+    def of(self, run: str, tasks: int) -> tuple[float, tuple[float, ...]]:
+        """(mean loss per target token of `run`, the same for each of its tasks; nan where it had no row)."""
+        nll = [self.nll.get((run, k), 0.0) for k in range(tasks)]
+        tokens = [self.tokens.get((run, k), 0) for k in range(tasks)]
+        each = tuple(a / b if b else math.nan for a, b in zip(nll, tokens, strict=True))
+        return sum(nll) / max(1, sum(tokens)), each
+
+
+def train(
+    fleet: Fleet, plans: Mapping[str, RunPlan], on_event: OnEvent, control: Ask,
+    on_end: Callable[[str, Ended, ComptError | None], None],
+) -> None:
+    """Train every run of `plans` to its last step, in place.
+
+    control(run) is asked before each step; on_end(run, state, error) is called as a run leaves the
+    fleet, its parameters final. Raises nothing of its own: a run whose loss is not finite ends as
+    failed.
+    """
+    backbone = fleet.backbone
+    optimizers = [AdamW(block) for block in fleet.blocks]
+    going = list(plans)
+    best: dict[str, tuple[float, dict[str, Tensor]]] = {}
+    for run in going:
+        _report_weights(fleet, run, 0, on_event)
+    step = 0
+    while going:
+        for run in list(going):
+            if step < plans[run].steps and (asked := control(run)) != "keep":
+                going.remove(run)
+                on_end(run, "cancelled" if asked == "cancel" else "paused", None)
+        items: list[Item] = [(run, example) for run in going for example in plans[run].batch(step)]
+        if not items:
+            break
+        with backbone.lock:
+            losses = forward_backward(fleet, items, step, plans)
+        for run in list(going):
+            if not math.isfinite(losses.of(run, len(plans[run].train))[0]):
+                going.remove(run)
+                on_end(run, "failed", TrainingError(
+                    f"The loss of run '{run}' is not finite at step {step + 1}. Lower its learning rates "
+                    "(source, private, encoder) or the batch's clip, and run it again."))
+        for block, optimizer in zip(fleet.blocks, optimizers, strict=True):
+            clip(block)
+            factors = [schedule(step, plans[r].steps, plans[r].config.warmup) if r in going else 0.0 for r in block.runs]
+            optimizer.step(optimizer.count.new_tensor(factors))
+        step += 1
+        for run in list(going):
+            _report(fleet, plans[run], run, step, losses, on_event)
+            if plans[run].held_out and (step % max(1, plans[run].steps // 10) == 0 or step == plans[run].steps):
+                _keep_best(fleet, run, plans[run], best)
+            if step == plans[run].steps:
+                going.remove(run)
+                if run in best:
+                    fleet.restore(run, best[run][1])
+                on_end(run, "completed", None)
+
+
+def forward_backward(fleet: Fleet, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]) -> Losses:
+    """One pass over the rows of all runs; leaves gradients on the fleet's parameters.
+
+    A run's loss is its mean over target tokens; PT's is such a mean for each task apart, as K
+    independent runs would have. The prompts' graph is built once and the backbone's in chunks.
+    """
+    tokens: dict[tuple[str, int], int] = {}
+    for run, example in items:
+        for key in ((run, example.task), (run, -1)):
+            tokens[key] = tokens.get(key, 0) + len(example.target)
+    weight = [1 / tokens[run, e.task if plans[run].config.method == "pt" else -1] for run, e in items]
+    composed = fleet.vectors()
+    leaf = composed.detach().requires_grad_()
+    nll: dict[tuple[str, int], float] = {}
+    for part, row_nll in _row_losses(fleet, items, leaf, step, plans):
+        (row_nll * row_nll.new_tensor([weight[i] for i in part])).sum().backward()
+        for i, value in zip(part, row_nll.detach().tolist(), strict=True):
+            key = items[i][0], items[i][1].task
+            nll[key] = nll.get(key, 0.0) + value
+    composed.backward(leaf.grad)
+    return Losses(nll, tokens)
+
+
+def mean_losses(fleet: Fleet, items: Sequence[Item]) -> dict[str, float]:
+    """Run -> mean loss per target token over its `items`, without gradients or dropout."""
+    total: dict[str, float] = {}
+    with torch.no_grad():
+        for part, row_nll in _row_losses(fleet, items, fleet.vectors(), None, {}):
+            for i, value in zip(part, row_nll.tolist(), strict=True):
+                total[items[i][0]] = total.get(items[i][0], 0.0) + value
+    return {run: value / sum(len(e.target) for r, e in items if r == run) for run, value in total.items()}
+
+
+def _row_losses(fleet: Fleet, items: Sequence[Item], vectors: Tensor, step: int | None, plans: Mapping[str, RunPlan]):  # type: ignore[no-untyped-def]
+    """Yield (row indices, summed negative log-likelihood of each row's label [B]) chunk by chunk.
+
+    vectors [N, H]: all prompt vectors. With a `step`, dropout of the runs that ask for it is on.
+    """
+    backbone: Backbone = fleet.backbone
+    _, prompt_lengths = fleet.places([(run, e.task) for run, e in items])
+    lengths = [e.row.length(p) for (_, e), p in zip(items, prompt_lengths, strict=True)]
+    for part in chunks(lengths, TOKENS_AT_ONCE):
+        chosen = [items[i] for i in part]
+        index, sizes = fleet.places([(run, e.task) for run, e in chosen])
+        batch = collate([e.row for _, e in chosen], sizes)
+        inputs, targets, inside = pad_targets(
+            [e.target for _, e in chosen], backbone.model.config.decoder_start_token_id, backbone.device)
+        noise = contextlib.nullcontext() if step is None else dropout(backbone, _noise(part, items, step, plans))
+        with noise:
+            memory, mask = encode(backbone, batch, vectors[torch.from_numpy(index).to(vectors.device)])
+            log_probs = target_log_probs(backbone, memory, mask, inputs, targets)
+        yield part, -(log_probs * inside).sum(-1)
+
+
+def _noise(part: np.ndarray, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]) -> list[tuple[float, tuple[object, ...]]]:
+    """For each row (dropout rate, stream names): a row's noise depends on its run, step and place in the batch."""
+    first: dict[str, int] = {}
+    for i, (run, _) in enumerate(items):
+        first.setdefault(run, i)
+    configs = [(plans[items[i][0]].config, int(i) - first[items[i][0]]) for i in part]
+    return [(config.dropout, (config.seed, "dropout", step, place)) for config, place in configs]
+
+
+def _keep_best(fleet: Fleet, run: str, plan: RunPlan, best: dict[str, tuple[float, dict[str, Tensor]]]) -> None:
+    with fleet.backbone.lock:
+        loss = mean_losses(fleet, [(run, example) for example in plan.held_out])[run]
+    if run not in best or loss < best[run][0]:
+        best[run] = loss, fleet.state(run)
+
+
+def _report(fleet: Fleet, plan: RunPlan, run: str, step: int, losses: Losses, on_event: OnEvent) -> None:
+    loss, each = losses.of(run, len(plan.train))
+    on_event(Event(run, "loss", step, (loss,)))
+    on_event(Event(run, "task_loss", step, each))
+    if step % math.ceil(plan.steps / POINTS) == 0 or step == plan.steps:
+        _report_weights(fleet, run, step, on_event)
+
+
+def _report_weights(fleet: Fleet, run: str, step: int, on_event: OnEvent) -> None:
+    block, r = fleet.slot[run]
+    attention = block.attention()
+    if attention is None or block.structure.normalizer is None:
+        return
+    on_event(Event(run, "attention", step, tuple(attention[r].detach().flatten().tolist())))
+    gates = torch.stack([g[r] for g in block.gates()])
+    on_event(Event(run, "gates", step, tuple(gates.detach().flatten().tolist())))

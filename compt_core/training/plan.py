@@ -1,0 +1,95 @@
+"""Which rows a run sees at which step: encoded once, drawn without state.
+
+The rows of step t follow from (seed, t) alone, so a resumed run needs no saved generator and a run
+draws the same rows alone and in a fleet. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from compt_core.config import RunConfig
+from compt_core.streams import stream
+from compt_core.tasks.batches import EncodedRow, encode_rows, label_ids
+from compt_core.tasks.fewshot import hold_out, sample_shots, total_steps
+from compt_core.tasks.spec import Row, Task, TaskData
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training row: its task's index, its encoded input and the ids of its label word with </s>."""
+
+    task: int
+    row: EncodedRow
+    target: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What one run trains on: examples per task, those held out to choose the best step, and the step count."""
+
+    config: RunConfig
+    train: tuple[tuple[Example, ...], ...]
+    held_out: tuple[Example, ...]
+    steps: int
+
+    def batch(self, step: int) -> list[Example]:
+        """The examples of step `step` (from 0): the batch equally split over tasks, a remainder in turn."""
+        seed = self.config.seed if self.config.data_seed is None else self.config.data_seed
+        tasks = len(self.train)
+        base, extra = divmod(self.config.batch, tasks)
+        chosen = []
+        for k, examples in enumerate(self.train):
+            before = base * step + _turns(step * extra, k, tasks)
+            now = base + _turns((step + 1) * extra, k, tasks) - _turns(step * extra, k, tasks)
+            for n in range(before, before + now):
+                epoch, at = divmod(n, len(examples))
+                order = _shuffled(seed, self.config.tasks[k], epoch, len(examples))
+                chosen.append(examples[order[at]])
+        return chosen
+
+
+def _turns(extras: int, task: int, tasks: int) -> int:
+    """How many of the first `extras` spare rows, dealt to tasks in turn, went to `task`."""
+    return (extras + tasks - 1 - task) // tasks
+
+
+@lru_cache(maxsize=4096)
+def _shuffled(seed: int, task: str, epoch: int, rows: int) -> tuple[int, ...]:
+    return tuple(stream(seed, "order", task, epoch).permutation(rows).tolist())
+
+
+def plan_run(config: RunConfig, data: Sequence[TaskData], tokenizer: Any) -> RunPlan:
+    """Sample the shots of a run and encode them. Raises ConfigError where there are too few rows."""
+    train: list[tuple[Example, ...]] = []
+    held_out: list[Example] = []
+    for index, task_data in enumerate(data):
+        kept: Sequence[Row] = sample_shots(task_data, config)
+        if config.select == "best":
+            kept, out = hold_out(kept)
+            held_out += _examples(config, index, task_data.task, out, tokenizer)
+        train.append(tuple(_examples(config, index, task_data.task, kept, tokenizer)))
+    return RunPlan(config, tuple(train), tuple(held_out), total_steps(config, sum(map(len, train))))
+
+
+def _examples(config: RunConfig, index: int, task: Task, rows: Sequence[Row], tokenizer: Any) -> list[Example]:
+    targets = label_ids(tokenizer, task.labels)
+    encoded = encode_with(tokenizer, config, task, rows)
+    return [Example(index, e, targets[row.label]) for e, row in zip(encoded, rows, strict=True)]
+
+
+def encode_with(tokenizer: Any, config: RunConfig, task: Task, rows: Sequence[Row]) -> list[EncodedRow]:
+    """Encode rows of `task` under the run's prefix, position and length settings."""
+    return encode_rows(tokenizer, task, rows, prefix=config.prefix, position=config.position,
+                       max_tokens=config.max_tokens)
+
+
+def count_cut(plan: RunPlan) -> Mapping[str, int]:
+    """Task -> training rows that lost text to truncation."""
+    return {task: int(np.sum([e.row.cut > 0 for e in examples]))
+            for task, examples in zip(plan.config.tasks, plan.train, strict=True)}
