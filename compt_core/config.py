@@ -34,14 +34,17 @@ def _as_list(value: Any) -> Any:
         return [value]
     if not isinstance(value, str):
         return value
-    items: list[str] = []
+    items: list[str | int] = []
     for part in (p.strip() for p in value.split(",")):
         first, dash, last = part.partition("-")
         if dash and first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) < MAX_RUNS:
-            items += [str(n) for n in range(int(first), int(last) + 1)]
+            items += range(int(first), int(last) + 1)
         elif part:
-            items.append(part)
+            items.append(int(part) if part.isdigit() else part)
     return items
+
+
+_OFF = BeforeValidator(lambda value: "off" if value is False else value)  # YAML reads a bare off as false
 
 
 def _setting(default: Any, doc: str, *, allowed: str = "", **bounds: Any) -> Any:
@@ -74,7 +77,7 @@ class Settings(BaseModel):
     attention: Literal["learned", "uniform"] | Matrix = _setting(
         "learned", "'learned' logits, 'uniform' weights, or a fixed matrix of weights [K, S].",
         allowed="'learned', 'uniform' or a matrix of finite numbers >= 0 with a row per task and a column per source")
-    gates: Literal["learned", "fixed", "off"] = _setting(
+    gates: Annotated[Literal["learned", "fixed", "off"], _OFF] = _setting(
         "learned", "alpha (private) and beta (shared): 'learned', 'fixed' to the two settings below, or 'off' (= 1).")
     alpha: float | None = _setting(None, "Fixed gate of the private prompt, with gates=fixed.", ge=0, le=10)
     beta: float | None = _setting(None, "Fixed gate of the shared prompt, with gates=fixed.", ge=0, le=10)
@@ -104,7 +107,7 @@ class Settings(BaseModel):
     lr_encoder: float = _setting(0.003, "Learning rate of the prompt encoders' weights.", ge=0, le=10)
     lr_attention: float = _setting(0.07, "Learning rate of attention logits.", ge=0, le=100)
     lr_gate: float = _setting(0.1, "Learning rate of gates.", ge=0, le=100)
-    lr_rule: Literal["off", "author"] = _setting(
+    lr_rule: Annotated[Literal["off", "author"], _OFF] = _setting(
         "off", "'author': attention / sqrt(S); private / (1 + ln S); source x (1 + ln S), at most .15.")
     warmup: float = _setting(0.2, "Share of the steps with rising learning rate; then it falls linearly.", ge=0, le=1)
     weight_decay_prompt: float = _setting(0.01, "AdamW weight decay of prompts and encoders.", ge=0, le=10)

@@ -82,8 +82,7 @@ def train_fleet(
             "train_seconds": train_seconds, "eval_seconds": eval_seconds,
             "prompt_rms": {"initial": notes[run]["rms"], "final": prompt_rms(fleet, run)},
             "fixed_batch_loss": {"initial": before[run], "final": after[run]},
-            "cut": {t: {"train": n, "dev": _cut_dev(backbone, configs[run], d)}
-                    for (t, n), d in zip(count_cut(plans[run]).items(), data[run], strict=True)},
+            "cut": {task: {"train": cut, "dev": by_task[task].cut} for task, cut in count_cut(plans[run]).items()},
             "backbone": backbone.describe(),
         }
         leave(run, Outcome("completed", record, kept_tensors(fleet, run),
@@ -153,11 +152,6 @@ def _score_data(
     rows = sample_dev(data, config.eval_rows)
     encoded = encode_with(backbone.tokenizer, config, data.task, rows)
     return score_task(backbone, data.task, rows, encoded, prompts, scoring=config.scoring, similarity=config.similarity)
-
-
-def _cut_dev(backbone: Backbone, config: RunConfig, data: TaskData) -> int:
-    rows = sample_dev(data, config.eval_rows)
-    return sum(row.cut > 0 for row in encode_with(backbone.tokenizer, config, data.task, rows))
 
 
 def _on_fixed_batch(fleet: Fleet, items: Sequence[tuple[str, Any]]) -> dict[str, float]:

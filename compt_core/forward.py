@@ -37,60 +37,78 @@ def encode(backbone: Backbone, batch: Batch, vectors: Tensor) -> tuple[Tensor, T
     return states.last_hidden_state, mask
 
 
-def target_log_probs(
-    backbone: Backbone, memory: Tensor, mask: Tensor, inputs: Tensor, targets: Tensor, inside: Tensor | None = None
-) -> Tensor:
-    """log p(target token) [B, U] in float32 (float64 on a float64 backbone), teacher forced.
+def decode(backbone: Backbone, memory: Tensor, mask: Tensor, inputs: Tensor, inside: Tensor | None = None) -> Tensor:
+    """Decoder states [B, U, H], teacher forced.
 
-    memory [B, T, H], mask [B, T] from :func:`encode`; inputs, targets [B, U] token ids; inside
-    [U, U] bool: which decoder positions see which (default: all earlier ones).
+    memory [B, T, H], mask [B, T] from :func:`encode`; inputs [B, U] token ids; inside [U, U] bool:
+    which decoder positions see which (default: all earlier ones).
     """
-    decoder = backbone.model.decoder
     seen: Tensor | None = None
     if inside is not None:
         seen = torch.zeros(inside.shape, dtype=memory.dtype, device=memory.device)
         seen = seen.masked_fill(~inside, torch.finfo(memory.dtype).min).expand(len(inputs), 1, -1, -1)
-    hidden = decoder(
+    states: Tensor = backbone.model.decoder(
         input_ids=inputs, attention_mask=seen, encoder_hidden_states=memory, encoder_attention_mask=mask, use_cache=False
-    ).last_hidden_state  # [B, U, H]
-    flat, wanted = hidden.flatten(0, 1), targets.flatten()
+    ).last_hidden_state
+    return states
+
+
+def vocabulary_logits(model: Any, states: Tensor) -> Tensor:
+    """Logits [..., V] of decoder states [..., H], in float32 or better; T5 1.0 scales states before its tied head."""
+    if getattr(model.config, "scale_decoder_outputs", False):
+        states = states * (model.config.d_model**-0.5)
+    logits: Tensor = model.lm_head(states)
+    return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def target_log_probs(backbone: Backbone, states: Tensor, targets: Tensor) -> Tensor:
+    """log p(target token) [B, U] of decoder states [B, U, H], in float32 or better."""
+    flat, wanted = states.flatten(0, 1), targets.flatten()
     step = max(1, LOGITS_AT_ONCE // backbone.model.config.vocab_size)
-    parts = [_gather(backbone.model, flat[i : i + step], wanted[i : i + step]) for i in range(0, len(flat), step)]
+    parts = []
+    for i in range(0, len(flat), step):
+        logits = vocabulary_logits(backbone.model, flat[i : i + step])  # [n, V]
+        parts.append(logits.gather(-1, wanted[i : i + step, None]).squeeze(-1) - logits.logsumexp(-1))
     return torch.cat(parts).view(targets.shape)
 
 
-def _gather(model: Any, hidden: Tensor, targets: Tensor) -> Tensor:
-    """Log-softmax over V at the target [n], from decoder states [n, H]; T5 1.0 scales before its tied head."""
-    if model.config.tie_word_embeddings and getattr(model.config, "scale_decoder_outputs", True):
-        hidden = hidden * (model.config.d_model**-0.5)
-    logits = model.lm_head(hidden)
-    logits = logits if logits.dtype == torch.float64 else logits.float()
-    return logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(-1)
-
-
 class PackedLabels:
-    """All label words of a task side by side in one decoder row, none seeing another.
+    """All C label words of a task side by side in one decoder row, none seeing another.
 
     T5's position bias depends on distances alone, so a word scores the same here as by itself.
-    ids: token ids of each label with its </s>. Exposes inputs, targets [U], inside [U, U] and
-    owner [U] (the label of each position).
+    Positions with the same tokens behind them have the same state (every word's first, and most of
+    STS-B's numbers), so the large vocabulary head runs once for each of those Q prefixes.
     """
 
     def __init__(self, ids: Sequence[tuple[int, ...]], start: int, device: torch.device):
-        targets = np.concatenate([np.array(word) for word in ids])
-        inputs = np.concatenate([np.array((start, *word[:-1])) for word in ids])
-        owner = np.repeat(np.arange(len(ids)), [len(word) for word in ids])
-        inside = np.tril(owner[:, None] == owner[None, :])
-        self.lengths = torch.tensor([len(word) for word in ids], device=device)
-        self.inputs, self.targets, self.owner, self.inside = (
-            torch.from_numpy(array).to(device) for array in (inputs, targets, owner, inside))
+        """ids: token ids of each label, ended by </s>; start: the decoder's start token."""
+        inputs, targets, owner, prefixes = [], [], [], []
+        for label, word in enumerate(ids):
+            inputs += [start, *word[:-1]]
+            targets += word
+            owner += [label] * len(word)
+            prefixes += [word[:n] for n in range(len(word))]
+        distinct = {prefix: q for q, prefix in enumerate(dict.fromkeys(prefixes))}
+
+        def put(values: Sequence[int]) -> Tensor:
+            return torch.tensor(values, device=device)
+
+        self.inputs, self.targets, self.owner = put(inputs), put(targets), put(owner)  # [U]
+        self.prefix = put([distinct[p] for p in prefixes])  # [U] -> Q
+        self.first = put([prefixes.index(p) for p in distinct])  # [Q] -> U
+        self.inside = torch.tril(self.owner[:, None] == self.owner[None, :])  # [U, U]
+        self.lengths = put([len(word) for word in ids])
 
     def scores(self, backbone: Backbone, memory: Tensor, mask: Tensor, *, mean: bool = False) -> Tensor:
         """Log-likelihood of every label [B, C]: summed over its pieces and </s>, or their `mean`."""
-        b = len(memory)
-        log_probs = target_log_probs(
-            backbone, memory, mask, self.inputs.expand(b, -1), self.targets.expand(b, -1), self.inside)
-        summed = log_probs.new_zeros(b, len(self.lengths)).index_add_(1, self.owner, log_probs)
+        states = decode(backbone, memory, mask, self.inputs.expand(len(memory), -1), self.inside)[:, self.first]
+        step = max(1, LOGITS_AT_ONCE // (backbone.model.config.vocab_size * len(self.first)))
+        parts = []
+        for i in range(0, len(states), step):
+            logits = vocabulary_logits(backbone.model, states[i : i + step])  # [b, Q, V]
+            parts.append(logits[:, self.prefix, self.targets] - logits.logsumexp(-1)[:, self.prefix])
+        log_probs = torch.cat(parts)  # [B, U]
+        summed = log_probs.new_zeros(len(memory), len(self.lengths)).index_add_(1, self.owner, log_probs)
         return summed / self.lengths if mean else summed
 
 

@@ -7,8 +7,8 @@ first three experiments, on the bundled demo backbone.
 from typing import Any
 
 DEMO_TASKS = [
-    "demo-mood", "demo-review", "demo-opinion", "demo-feeling",
-    "demo-same", "demo-reword", "demo-match", "demo-echo",
+    "demo-mood", "demo-opinion", "demo-feeling", "demo-attitude",
+    "demo-reword", "demo-meaning", "demo-twin", "demo-echo",
     "demo-follows", "demo-proves", "demo-implies", "demo-entails",
 ]
 GLUE_TASKS = ["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte"]

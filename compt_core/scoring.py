@@ -6,7 +6,7 @@ C labels of a task · n rows · L prompt length · H hidden size.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,14 @@ class TaskScores:
     predicted    [n] label index, or number for a numeric task
     metrics      the task's metrics; None where undefined
     constant     whether one label was predicted for every row: its accuracy says nothing
+    cut          rows that lost text to truncation
     """
 
     scores: np.ndarray
     predicted: np.ndarray
     metrics: dict[str, float | None]
     constant: bool
+    cut: int = 0
 
 
 def score_task(
@@ -63,7 +65,9 @@ def score_task(
             values = label_scores(backbone, task, words, memory, mask, scoring == "mean")
         for (name, i), value in zip(chosen, values, strict=True):
             result[name][i] = value
-    return {name: judge(task, rows, result[name], similarity=similarity, generated=scoring == "generate") for name in names}
+    cut, generated = sum(row.cut > 0 for row in encoded), scoring == "generate"
+    judged = {name: judge(task, rows, result[name], similarity=similarity, generated=generated) for name in names}
+    return {name: replace(scores, cut=cut) for name, scores in judged.items()}
 
 
 def _likelihoods(backbone: Backbone, task: Task, words: list[tuple[int, ...]], memory: Tensor, mask: Tensor, mean: bool) -> Any:

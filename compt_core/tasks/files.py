@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,17 @@ Table = tuple[Mapping[str, Sequence[Any]], str]  # columns by name, and where th
 def load_task(task: Task, data_dir: str | None) -> TaskData:
     """Train and dev rows of `task`; rows with label −1 are left out and counted.
 
-    Demo tasks are generated; others come from `data_dir`/TASK, or else from the datasets hub.
-    Raises DataError naming the file and line of the first problem.
+    Demo tasks are generated; others come from `data_dir`/TASK, or else from the datasets hub. Read
+    once per process while no file of the folder changes. Raises DataError naming the file and line
+    of the first problem.
     """
+    folder = Path(data_dir) / task.name if data_dir else None
+    files = sorted(folder.iterdir()) if folder and folder.is_dir() else []
+    return _load(task, data_dir, tuple((f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in files))
+
+
+@lru_cache(maxsize=32)
+def _load(task: Task, data_dir: str | None, stamp: tuple[tuple[str, int, int], ...]) -> TaskData:
     if task.suite == "demo":
         rows = {split: demo_rows(task.name, split) for split in SPLITS}
         return TaskData(task, rows["train"], rows["dev"], _digest(rows.values()))

@@ -20,7 +20,7 @@ from torch import Tensor
 from compt_core.backbones import Backbone
 from compt_core.errors import ComptError
 from compt_core.fleet import Fleet
-from compt_core.forward import encode, pad_targets, target_log_probs
+from compt_core.forward import decode, encode, pad_targets, target_log_probs
 from compt_core.tasks.batches import chunks, collate
 from compt_core.training.dropout import dropout
 from compt_core.training.events import Ask, Event, OnEvent
@@ -46,11 +46,10 @@ class Losses:
     tokens: dict[tuple[str, int], int]
 
     def of(self, run: str, tasks: int) -> tuple[float, tuple[float, ...]]:
-        """(mean loss per target token of `run`, the same for each of its tasks; nan where it had no row)."""
-        nll = [self.nll.get((run, k), 0.0) for k in range(tasks)]
-        tokens = [self.tokens.get((run, k), 0) for k in range(tasks)]
-        each = tuple(a / b if b else math.nan for a, b in zip(nll, tokens, strict=True))
-        return sum(nll) / max(1, sum(tokens)), each
+        """(loss of `run`, the loss of each of its tasks; nan for a task without a row in this step)."""
+        each = tuple(self.nll[run, k] / self.tokens[run, k] if (run, k) in self.tokens else math.nan for k in range(tasks))
+        present = [loss for k, loss in enumerate(each) if (run, k) in self.tokens]
+        return sum(present) / len(present), each
 
 
 def train(
@@ -80,14 +79,13 @@ def train(
             break
         with backbone.lock:
             losses = forward_backward(fleet, items, step, plans)
-        for run in list(going):
-            if not math.isfinite(losses.of(run, len(plans[run].train))[0]):
-                going.remove(run)
-                on_end(run, "failed", TrainingError(
-                    f"The loss of run '{run}' is not finite at step {step + 1}. Lower its learning rates "
-                    "(source, private, encoder) or the batch's clip, and run it again."))
+        norms = [clip(block) for block in fleet.blocks]
+        for run in _not_finite(fleet, norms, losses, plans, going):
+            going.remove(run)
+            on_end(run, "failed", TrainingError(
+                f"The loss or gradient of run '{run}' is not finite at step {step + 1}. "
+                "Lower its learning rates (source, private, encoder) or its clip, and run it again."))
         for block, optimizer in zip(fleet.blocks, optimizers, strict=True):
-            clip(block)
             factors = [schedule(step, plans[r].steps, plans[r].config.warmup) if r in going else 0.0 for r in block.runs]
             optimizer.step(optimizer.count.new_tensor(factors))
         step += 1
@@ -102,17 +100,27 @@ def train(
                 on_end(run, "completed", None)
 
 
+def _not_finite(
+    fleet: Fleet, norms: Sequence[Tensor], losses: Losses, plans: Mapping[str, RunPlan], going: Sequence[str]
+) -> list[str]:
+    """Runs that must not take this step: it would spoil their prompts and stop the whole block."""
+    finite = {run: ok for block, norm in zip(fleet.blocks, norms, strict=True)
+              for run, ok in zip(block.runs, norm.isfinite().tolist(), strict=True)}
+    return [r for r in going if not finite[r] or not math.isfinite(losses.of(r, len(plans[r].train))[0])]
+
+
 def forward_backward(fleet: Fleet, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]) -> Losses:
     """One pass over the rows of all runs; leaves gradients on the fleet's parameters.
 
-    A run's loss is its mean over target tokens; PT's is such a mean for each task apart, as K
-    independent runs would have. The prompts' graph is built once and the backbone's in chunks.
+    A task's loss is its mean over target tokens; a run's is the mean over its K tasks, so that long
+    label words weigh no more than short ones. PT's is the sum: K independent runs, clipped apart.
+    The prompts' graph is built once and the backbone's in chunks.
     """
     tokens: dict[tuple[str, int], int] = {}
     for run, example in items:
-        for key in ((run, example.task), (run, -1)):
-            tokens[key] = tokens.get(key, 0) + len(example.target)
-    weight = [1 / tokens[run, e.task if plans[run].config.method == "pt" else -1] for run, e in items]
+        tokens[run, example.task] = tokens.get((run, example.task), 0) + len(example.target)
+    tasks = {run: 1 if plan.config.method == "pt" else len(plan.train) for run, plan in plans.items()}
+    weight = [1 / (tokens[run, e.task] * tasks[run]) for run, e in items]
     composed = fleet.vectors()
     leaf = composed.detach().requires_grad_()
     nll: dict[tuple[str, int], float] = {}
@@ -126,7 +134,7 @@ def forward_backward(fleet: Fleet, items: Sequence[Item], step: int, plans: Mapp
 
 
 def mean_losses(fleet: Fleet, items: Sequence[Item]) -> dict[str, float]:
-    """Run -> mean loss per target token over its `items`, without gradients or dropout."""
+    """Run -> mean loss per target token over all its `items`, without gradients or dropout."""
     total: dict[str, float] = {}
     with torch.no_grad():
         for part, row_nll in _row_losses(fleet, items, fleet.vectors(), None, {}):
@@ -152,7 +160,7 @@ def _row_losses(fleet: Fleet, items: Sequence[Item], vectors: Tensor, step: int 
         noise = contextlib.nullcontext() if step is None else dropout(backbone, _noise(part, items, step, plans))
         with noise:
             memory, mask = encode(backbone, batch, vectors[torch.from_numpy(index).to(vectors.device)])
-            log_probs = target_log_probs(backbone, memory, mask, inputs, targets)
+            log_probs = target_log_probs(backbone, decode(backbone, memory, mask, inputs), targets)
         yield part, -(log_probs * inside).sum(-1)
 
 

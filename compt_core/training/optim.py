@@ -86,13 +86,17 @@ class AdamW:
             if p.grad is None:
                 continue
             wide = (-1, *[1] * (p.dim() - 1))
-            on = moving.view(wide)
-            m, v = self.first[name], self.second[name]
-            g = torch.where(on, p.grad, 0.0)  # a failed run's gradient may not be finite
-            m.copy_(torch.where(on, m.lerp(g, 1 - BETAS[0]), m))
-            v.copy_(torch.where(on, v * BETAS[1] + g * g * (1 - BETAS[1]), v))
+            g, m, v = p.grad, self.first[name], self.second[name]
+            keep1: Tensor | float = BETAS[0]
+            keep2: Tensor | float = BETAS[1]
+            if not bool(moving.all()):
+                on = moving.view(wide)
+                g = torch.where(on, g, 0.0)  # a failed run's gradient may not be finite
+                keep1, keep2 = (1 - (1 - beta) * on.to(p.dtype) for beta in BETAS)
+            m.mul_(keep1).add_(g * (1 - BETAS[0]))
+            v.mul_(keep2).add_(g.square().mul_(1 - BETAS[1]))
             lr = (self.rates[name] * factor).view(wide)
             c1, c2 = (1 - BETAS[0] ** count).view(wide), (1 - BETAS[1] ** count).view(wide)
-            moved = p * (1 - lr * self.decay[name].view(wide)) - lr * (m / c1) / ((v / c2).sqrt() + EPS)
-            p.copy_(torch.where(on, moved, p))
+            p.mul_(1 - lr * self.decay[name].view(wide))
+            p.sub_(m * (lr / c1) / ((v / c2).sqrt_().add_(EPS)))
             p.grad = None

@@ -1,0 +1,31 @@
+# make app [PORT=8501]   set up .venv and start the dashboard on http://127.0.0.1:PORT
+# make demo              set up .venv, train PT, MST, SPP and SCP on the demo suite, print the accuracy table
+# make test              set up .venv and a browser, then lint, types and every test
+# Each target makes .venv when it is missing and refreshes it when a requirements file has changed (.ci/setup.sh).
+
+PORT ?= 8501
+PYTHON := .venv/bin/python
+
+.PHONY: app demo test
+
+ifneq ($(filter app,$(or $(MAKECMDGOALS),app)),)
+  ifneq ($(shell p='$(subst ','\'',$(PORT))'; case "$$p" in (''|*[!0-9]*|??????*) ;; (*) \
+      [ "$$p" -ge 1 ] && [ "$$p" -le 65535 ] && echo good;; esac),good)
+    $(error PORT must be an integer in [1, 65535]. Got '$(PORT)' instead; try 'make app PORT=8501')
+  endif
+endif
+
+app:
+	@.ci/setup.sh app
+	@$(PYTHON) -m streamlit run app/main.py --server.port $(PORT) --server.address 127.0.0.1 \
+	    --server.showEmailPrompt false
+
+demo:
+	@.ci/setup.sh app
+	@$(PYTHON) -m compt_core run --preset demo
+
+test:
+	@.ci/setup.sh test
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest

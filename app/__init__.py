@@ -1,0 +1,1 @@
+"""Streamlit skin over the core: reads the store, draws, submits. Loads no torch."""

@@ -1,0 +1,159 @@
+"""Sentences about experiments and runs, pure. What the figures show is in `readings`.
+
+Markdown for Streamlit; text that a visitor can choose goes through :func:`literal`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+from collections.abc import Sequence
+
+import pandas as pd
+
+from app.frames import MOST_LINES
+from app.progress import ago
+from app.styles import label
+from compt_core.config import Experiment
+from compt_core.errors import Issue
+from compt_core.launch import LaunchCheck
+from compt_core.runs.record import ExperimentRecord
+from compt_core.tasks.table import TASKS
+
+_PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in "',%/=\""})
+_ESCAPED = re.compile(rf"\\([{re.escape(string.punctuation)}])")
+
+
+def literal(text: object) -> str:
+    """`text` as Markdown that shows it as it is: on one line, nothing in it acts as markup."""
+    return " ".join(str(text).split()).translate(_PUNCTUATION)
+
+
+def plain(lines: Sequence[str]) -> str:
+    """Markdown sentences as the plain text that an ``alt`` needs."""
+    return _ESCAPED.sub(r"\1", " ".join(lines).replace("**", ""))
+
+
+def listed(names: Sequence[object]) -> str:
+    """``"a"``, ``"a and b"``, ``"a, b and c"``; ``"none"`` for none."""
+    words = [str(name) for name in names]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0] if words else "none"
+
+
+def plural(count: int, noun: str) -> str:
+    """``"1 run"``, ``"2 runs"``, ``"1,200 runs"``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def experiment_line(experiment: ExperimentRecord, suites: str, now: float) -> str:
+    """An experiment in one plain line for a picker: id, suites, methods, size, age."""
+    config, total = experiment.config, sum(experiment.states.values())
+    methods = ", ".join(method.upper() for method in config["methods"])
+    return (f"{experiment.id} · {suites} · {methods} · {plural(len(config['tasks']), 'task')} · {plural(total, 'run')} · "
+            f"{ago(experiment.created, now)}")
+
+
+def experiment_card(experiment: ExperimentRecord, suites: str, now: float) -> str:
+    """An experiment for a list of cards: what, how far, when; Markdown."""
+    config = experiment.config
+    methods = ", ".join(label(method) for method in config["methods"])
+    states = " · ".join(f"{count} {state}" for state, count in experiment.states.items())
+    tasks = plural(len(config["tasks"]), f"{literal(suites)} task")
+    return (f"**{methods}** on {tasks}, {listed(config['shots'])} shots  \n"
+            f":small[{literal(config['backbone'])} · {states} · {ago(experiment.created, now)}]")
+
+
+def provenance(experiment: ExperimentRecord, suites: str) -> str:
+    """What the numbers stand on: backbone, suite, shots, seeds and dev rows; Markdown."""
+    config = experiment.config
+    rows = f"at most {config['eval_rows']:,} dev rows per task" if config["eval_rows"] else "all dev rows"
+    return (f"Backbone **{literal(config['backbone'])}** (frozen) · suite **{literal(suites)}** · "
+            f"{listed(config['shots'])} shots per {config['shots_per']} · {plural(len(config['seeds']), 'seed')} · {rows}")
+
+
+def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
+    """What a reader must know before believing the numbers of this experiment."""
+    found = []
+    if experiment.config["backbone"] == "demo":
+        found.append("These are results of the small bundled model on a made-up language: they show how the methods "
+                     "behave here, not how they compare on real text.")
+    elif "glue" in suites:
+        found.append("Original T5 checkpoints were trained on GLUE itself, so with them a prompt can mostly only hurt; "
+                     "v1.1 and LM-adapted checkpoints are the clean ones.")
+    if len(experiment.config["seeds"]) == 1:
+        found.append("One seed: no interval, and single runs of these methods can differ by many points from seed to seed.")
+    return found
+
+
+def grid(experiment: Experiment) -> str:
+    """The size of an experiment's grid in words; Markdown."""
+    methods, shots, seeds = len(experiment.methods), len(experiment.shots), len(experiment.seeds)
+    product = f"{plural(methods, 'method')} × {plural(shots, 'shot count')} × {plural(seeds, 'seed')}"
+    return f"**{plural(methods * shots * seeds, 'run')}** = {product}, on {plural(len(experiment.tasks), 'task')}"
+
+
+def families(tasks: Sequence[str]) -> str:
+    """The chosen tasks by suite and family: ``"demo: 4 sentiment, 4 inference · glue: 1 similarity"``."""
+    counts: dict[str, dict[str, int]] = {}
+    for task in (TASKS[name] for name in tasks if name in TASKS):
+        of_suite = counts.setdefault(task.suite, {})
+        of_suite[task.family] = of_suite.get(task.family, 0) + 1
+    return " · ".join(f"{suite}: {', '.join(f'{count} {family}' for family, count in of_suite.items())}"
+                      for suite, of_suite in counts.items())
+
+
+def to_correct(issues: Sequence[Issue]) -> str:
+    """How many problems stand beside the fields; Markdown."""
+    return f":red[{plural(len(issues), 'problem')} to correct, each beside its field.]"
+
+
+def check_rows(check: LaunchCheck) -> dict[str, str]:
+    """What a launch would train, as a table of two columns; ranges where runs differ."""
+    backbone = check.backbone
+    train, dev = sum(len(data.train) for data in check.data), sum(len(data.dev) for data in check.data)
+    per_method = {run.method: count for run, count in zip(check.runs, check.parameters, strict=True)}
+    low, high = min(check.steps), max(check.steps)
+    return {
+        "Optimizer steps per run": f"{low:,}" if low == high else f"{low:,} to {high:,}",
+        "Trainable parameters": " · ".join(f"{label(method)} {count:,}" for method, count in per_method.items()),
+        "Rows available": f"{train:,} for training, {dev:,} dev",
+        "Backbone": f"{literal(backbone.ref)}, hidden size {backbone.hidden:,}",
+    }
+
+
+def queue(queued: int, before: int | None, running: bool) -> str:
+    """Where the queued runs of an experiment stand."""
+    runs = f"{plural(queued, 'run')} of this experiment wait{'s' if queued == 1 else ''}"
+    if before:
+        return f"{runs}; {plural(before, 'older run')} come{'s' if before == 1 else ''} first."
+    return f"{runs}, next in the queue" + (", after the fleet that is training." if running else ".")
+
+
+def failed(runs: Sequence[str], kind: str) -> str:
+    """The head of a failure message: which runs, and the error's type."""
+    which = listed(runs) if len(runs) <= 3 else f"{len(runs)} runs, among them {runs[0]},"
+    return f"{which} failed: {literal(kind)}"
+
+
+def loss(curves: pd.DataFrame, runs: int) -> str:
+    """What the loss figure shows of how many runs."""
+    shown = curves["run"].nunique()
+    by = "a line per run" if shown <= MOST_LINES else "a line per method and shot count, the mean over seeds"
+    return (f"Loss on the training batches, {by}; {shown} of {plural(runs, 'run')} so far. "
+            "A lower training loss does not mean a better score.")
+
+
+def loss_alt(curves: pd.DataFrame) -> str:
+    """The loss figure's take-away in plain text: first and last loss per method."""
+    parts = []
+    for method, part in curves.groupby("method", sort=False):
+        ordered = part.sort_values("step")
+        first, last = ordered.iloc[0], ordered.iloc[-1]
+        parts.append(f"{label(str(method))} from {_number(first['loss'])} at step {first['step']} "
+                     f"to {_number(last['loss'])} at step {last['step']}")
+    return f"Training loss: {'; '.join(parts)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "not finite"

@@ -1,0 +1,198 @@
+"""DataFrames as figures; no Streamlit here. Heatmaps are Plotly's, live curves Altair's."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import Any, Literal
+
+import altair as alt
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.colors import sample_colorscale, unlabel_rgb
+
+from app.frames import MEAN, NORMALISED, REFERENCES
+from app.styles import DIVERGING, MAGNITUDE, METHODS, PRIVATE, label
+
+Scale = Literal["score", "difference", "weight"]
+PLOTLY_CONFIG: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+                                 "toImageButtonOptions": {"format": "svg", "scale": 2}}
+CONSTANT, PARTLY = "†", "‡"  # marks in a cell; the caption explains them
+MAX_COLUMNS = 14  # of one heatmap: more would not leave room for the numbers
+_ROW, _HEAD = 46, 104  # px: height of a row, and of the column names with the margins
+_UNIT: dict[Scale, float] = {"score": 100.0, "difference": 100.0, "weight": 1.0}
+
+
+def heatmap(cells: pd.DataFrame, scale: Scale, title: str = "") -> go.Figure:
+    """Rows x columns of `cells` (row, column, value; for scores all of frames.SUMMARY) as a heatmap.
+
+    The order is that of first appearance; numbers stand in the cells; missing cells stay empty.
+    """
+    rows, columns = list(pd.unique(cells["row"])), list(pd.unique(cells["column"]))
+    at: dict[Any, Any] = {(cell.row, cell.column): cell for cell in cells.itertuples(index=False)}
+    grid = [[at.get((row, column)) for column in columns] for row in rows]
+    low, high = _limits(cells, scale)
+    colours = DIVERGING if scale == "difference" else MAGNITUDE
+    z = [[_colour_value(cell, scale) for cell in line] for line in grid]
+    x, y = [_column(column) for column in columns], [_row(row) for row in rows]
+    figure = go.Figure(go.Heatmap(
+        z=z, x=x, y=y, customdata=[[_hover(cell, scale) for cell in line] for line in grid],
+        hovertemplate="%{customdata}<extra></extra>", hoverongaps=False,
+        colorscale=colours, zmin=low, zmax=high, xgap=2, ygap=2,
+        colorbar={"thickness": 10, "outlinewidth": 0, "len": 1, "title": {"text": title, "side": "right"}},
+    ))
+    share = [(value - low) / (high - low) for line in z for value in line if value is not None]
+    written = [(x[j], y[i], _text(grid[i][j], scale), value) for i, line in enumerate(z) for j, value in enumerate(line)]
+    figure.add_trace(_labels([part[:3] for part in written if part[3] is not None], [_ink(part, colours) for part in share]))
+    figure.add_trace(_labels([part[:3] for part in written if part[3] is None], None))
+    figure.update_layout(
+        height=_HEAD + _ROW * len(rows),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, showlegend=False,
+        xaxis={"side": "top", "showgrid": False, "fixedrange": True, "ticks": "", "tickfont": {"size": 13},
+               "range": [-0.5, len(x) - 0.5],
+               "tickangle": 0 if len(columns) <= 6 else -40},
+        yaxis={"range": [len(y) - 0.5, -0.5], "showgrid": False, "fixedrange": True, "ticks": "",
+               "tickfont": {"size": 13}},
+        plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
+    )
+    means = [columns.index(name) for name in (MEAN, NORMALISED) if name in columns]
+    if means and min(means) > 0:  # a line between the tasks and their means
+        figure.add_vline(x=min(means) - 0.5, line={"width": 2, "color": "#888888"})
+    return figure
+
+
+def _labels(points: list[tuple[str, str, str]], inks: list[str] | None) -> go.Scatter:
+    """The numbers over the cells; `inks` None takes the theme's text colour (cells without one of their own)."""
+    x, y, text = ([point[i] for point in points] for i in range(3))
+    font = {"size": 12} | ({"color": inks} if inks else {})
+    return go.Scatter(x=x, y=y, text=text, mode="text", textfont=font, hoverinfo="skip")
+
+
+def _ink(share: float, colours: Any) -> str:
+    """Black or white, whichever reads better on the colour at `share` (0-1) of a scale."""
+    red, green, blue = (_linear(part) for part in unlabel_rgb(sample_colorscale(colours, min(1.0, max(0.0, share)))[0]))
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue  # WCAG 2
+    return "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#ffffff"
+
+
+def _linear(part: float) -> float:
+    part /= 255
+    return float(part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+
+
+def panels(cells: pd.DataFrame) -> list[pd.DataFrame]:
+    """`cells` cut into groups of at most MAX_COLUMNS columns of like size, so that the numbers stay readable."""
+    columns = list(pd.unique(cells["column"]))
+    count = max(1, math.ceil(len(columns) / MAX_COLUMNS))
+    size = max(1, math.ceil(len(columns) / count))
+    return [cells[cells["column"].isin(columns[i:i + size])] for i in range(0, max(1, len(columns)), size)]
+
+
+def loss_curves(curves: pd.DataFrame) -> alt.LayerChart:
+    """Training loss by optimizer step, a line per run in its method's look; zoom and pan survive a refresh."""
+    looks = [METHODS[method] for method in METHODS if method in set(curves["method"])]
+    data = curves.assign(method=curves["method"].map(label))
+    domain = [look.label for look in looks]
+    base = alt.Chart(data).encode(
+        x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1, format="d"),
+                scale=alt.Scale(padding=10, nice=False)),
+        y=alt.Y("loss:Q", title="training loss (cross-entropy)", scale=alt.Scale(zero=False)),
+        tooltip=["method:N", "shots:Q", "seed:Q", "step:Q", alt.Tooltip("loss:Q", format=".4f")],
+    )
+    legend = alt.Legend(orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3)
+    lines = base.mark_line(strokeWidth=2, opacity=0.9).encode(
+        color=alt.Color("method:N", title=None, legend=legend,
+                        scale=alt.Scale(domain=domain, range=[look.colour for look in looks])),
+        strokeDash=alt.StrokeDash("method:N", title=None, legend=legend,
+                                  scale=alt.Scale(domain=domain, range=[list(look.dash) for look in looks])),
+        detail="run:N")
+    last = data.loc[data.groupby("run")["step"].idxmax()] if len(data) else data
+    ends = [base.mark_point(size=80, filled=True, opacity=1, shape=look.marker, color=look.colour)
+            .properties(data=last[last["method"] == look.label]) for look in looks]
+    chart: alt.LayerChart = alt.layer(lines, *ends).properties(height=320).interactive()
+    return chart
+
+
+def gate_shares(gates: pd.DataFrame) -> alt.LayerChart:
+    """Private share per task, 0-1: of the gates (circle) and of the composed prompt's norm (diamond)."""
+    kinds = {"private_share": "of the gates: alpha / (alpha + beta)",
+             "private_norm_share": "of the composed prompt's norm"}
+    shapes = alt.Scale(domain=list(kinds.values()), range=["circle", "diamond"])
+    long = gates.melt("task", list(kinds), var_name="kind", value_name="share").dropna()
+    long["kind"] = long["kind"].map(kinds)
+    order = list(gates["task"])
+    y = alt.Y("task:N", sort=order, title=None, axis=alt.Axis(labelLimit=240))
+    x = alt.X("share:Q", title="private share (0 = shared part only, 1 = private prompt only)",
+              scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=5, format=".1f"))
+    legend = alt.Legend(orient="top", title=None, labelLimit=320, symbolSize=140)
+    span = alt.Chart(long).mark_rule(strokeWidth=2, color="#888888").encode(y=y, x="min(share):Q", x2="max(share):Q")
+    dots = alt.Chart(long).mark_point(size=140, filled=True, opacity=1, color=PRIVATE).encode(
+        y=y, x=x, shape=alt.Shape("kind:N", scale=shapes, legend=legend),
+        tooltip=["task:N", "kind:N", alt.Tooltip("share:Q", format=".3f")])
+    half = alt.Chart(pd.DataFrame({"share": [0.5]})).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="share:Q")
+    chart: alt.LayerChart = alt.layer(half, span, dots).properties(height=60 + 30 * len(order))
+    return chart
+
+
+def _limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
+    """Colour limits: 0-1 for weights, symmetric about 0 for differences, tens around the scores.
+
+    The mean above chance has another zero than the scores: it takes the colours at the ends.
+    """
+    known = cells.loc[cells["column"] != NORMALISED, "value"].dropna() * _UNIT[scale]
+    if scale == "weight":
+        return 0.0, max(1.0, float(known.max()) if len(known) else 1.0)
+    if scale == "difference":
+        widest = max(1.0, float(known.abs().max())) if len(known) else 1.0
+        return -widest, widest
+    lowest = math.floor(float(known.min()) / 10) * 10 if len(known) else 0
+    return float(min(lowest, 90)), 100.0
+
+
+def _colour_value(cell: Any, scale: Scale) -> float | None:
+    return None if cell is None or math.isnan(cell.value) else float(cell.value * _UNIT[scale])
+
+
+def _text(cell: Any, scale: Scale) -> str:
+    if cell is None:
+        return ""
+    if scale == "weight":
+        return f"{cell.value:.2f}"
+    if math.isnan(cell.value):
+        return "undef."
+    number = f"{100 * cell.value:+.1f}" if scale == "difference" else f"{100 * cell.value:.1f}"
+    marks = (CONSTANT if cell.constant else "") + (PARTLY if cell.undefined else "")
+    return f"{number}{marks}" + ("" if math.isnan(cell.half) else f"<br>±{100 * cell.half:.1f}")
+
+
+def _hover(cell: Any, scale: Scale) -> str:
+    if cell is None:
+        return ""
+    place = f"<b>{_row(cell.row)}</b> · {_column(cell.column)}<br>"
+    if scale == "weight":
+        return f"{place}weight {cell.value:.4f}"
+    if math.isnan(cell.value):
+        return f"{place}undefined: a constant prediction has no correlation; counts 0 in means"
+    lines = [f"{place}{100 * cell.value:.2f} points"]
+    if cell.row not in REFERENCES:
+        lines.append(f"{cell.n} run{'s' if cell.n > 1 else ': no interval'}")
+    if cell.n > 1:
+        lines.append(f"95% t-interval ±{100 * cell.half:.2f}; "
+                     f"lowest {100 * cell.lowest:.1f}, highest {100 * cell.highest:.1f}")
+    if cell.constant:
+        lines.append(f"one label for every dev row in {cell.constant} of {cell.n}")
+    if cell.undefined:
+        lines.append(f"undefined in {cell.undefined} of {cell.n}, counted as 0")
+    return "<br>".join(lines)
+
+
+def _row(name: str) -> str:
+    if name in METHODS:
+        look = METHODS[name]
+        return f'{look.label} <span style="color:{look.colour}">{look.symbol}</span>'
+    return html.escape(REFERENCES.get(name, name), quote=False)
+
+
+def _column(name: str) -> str:
+    text = html.escape(name, quote=False)
+    return f"<b>{text}</b>" if name in (MEAN, NORMALISED) else text

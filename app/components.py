@@ -1,0 +1,142 @@
+"""Pieces that several pages share. Everything shown here from a visitor's hand is escaped (captions.literal)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from app import captions, frames, glossary, services, state, styles
+from compt_core.errors import ComptError
+from compt_core.runs.record import ExperimentRecord, RunRecord, State
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def page(name: str) -> Path:
+    """The file of a page, as st.Page, st.page_link and st.switch_page take it."""
+    return ROOT / "pages" / f"{name}.py"
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Shows a domain error as its sentence with a way out; the only place where the dashboard catches one."""
+    try:
+        yield
+    except ComptError as error:
+        st.error(captions.literal(error), icon=":material/error:")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Show the newest experiment", on_click=state.forget, icon=":material/history:",
+                      help="Leaves this link and opens what was trained last.")
+            st.page_link(page("launch"), label="Launch an experiment", icon=":material/rocket_launch:")
+
+
+def empty_state(title: str, text: str, target: str = "launch", action: str = "Launch an experiment") -> None:
+    """An empty page: why it is empty and what to do next."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.subheader(title, text_alignment="center", anchor=False)
+        st.markdown(text, text_alignment="center")
+        st.page_link(page(target), label=action, icon=":material/arrow_forward:")
+
+
+def header(title: str, *terms: str) -> None:
+    """The page's title, and a button that opens the meaning of its terms."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title(title, anchor=False, width="stretch")
+        with st.popover("What do these words mean?", icon=":material/menu_book:", type="tertiary"):
+            st.markdown(glossary.explain(*terms))
+
+
+def experiment_picker(chosen: ExperimentRecord) -> None:
+    """The experiments as a list, newest first; choosing one changes the URL."""
+    latest = services.store().experiments(limit=50)
+    if chosen.id not in [record.id for record in latest]:
+        latest.append(chosen)
+    now = time.time()
+    lines = {record.id: captions.experiment_line(record, frames.suites(record), now) for record in latest}
+    st.session_state["pick_experiment"] = chosen.id  # the URL decides, not what the widget remembers
+    st.selectbox("Experiment", list(lines), format_func=lambda identity: lines[identity], key="pick_experiment",
+                 on_change=state.go_to_experiment, args=("pick_experiment",),
+                 help="The 50 newest experiments. The address of this page is a link to the chosen one.")
+
+
+def provenance(experiment: ExperimentRecord) -> None:
+    """What the numbers stand on, and what to know before believing them."""
+    suites = frames.suites(experiment)
+    st.markdown(captions.provenance(experiment, suites))
+    if caveats := captions.caveats(experiment, suites):
+        st.caption(f":material/info: {' '.join(caveats)}")
+
+
+def open_results() -> tuple[ExperimentRecord, list[RunRecord]] | None:
+    """The head of a results page: picker and provenance. None (and an empty state) in an empty store."""
+    experiment = state.open_experiment(services.store())
+    if experiment is None:
+        empty_state("Nothing trained yet", "Results appear here once an experiment has finished. "
+                    "The demo on the Home page needs no choices.")
+        return None
+    experiment_picker(experiment)
+    provenance(experiment)
+    return experiment, services.store().runs(experiment.id)
+
+
+def not_ready(experiment: ExperimentRecord, what: str) -> None:
+    """Why an experiment has nothing to show here yet, by the states of its runs."""
+    waiting = [state for state in (State.RUNNING, State.QUEUED) if experiment.states.get(state)]
+    if waiting:
+        text = f"Its runs are {captions.listed([state.value for state in waiting])}. {what}"
+        empty_state("Not finished yet", text, "runs", "Watch the runs")
+    else:
+        text = f"None of its runs completed, or none has what this page shows. {what}"
+        empty_state("Nothing to show", text, "runs", "Look at the runs")
+
+
+def run_picker(runs: Sequence[RunRecord]) -> RunRecord:
+    """One of `runs` (not empty), chosen by the URL or the list."""
+    chosen = state.open_run(runs)
+    lines = {run.id: f"{styles.label(run.method)} · {run.shots} shots · seed {run.seed} · {run.id}" for run in runs}
+    st.session_state["pick_run"] = chosen.id
+    st.selectbox("Run", list(lines), format_func=lambda identity: lines[identity], key="pick_run",
+                 on_change=state.go_to_run, args=("pick_run",),
+                 help="Sources have no order of their own, so runs are shown one by one and never averaged.")
+    return chosen
+
+
+def no_worker_note() -> None:
+    """Says who trains, where this process does not."""
+    if not services.trains_here():
+        st.caption(":material/info: This process does not train. "
+                   "Start `python -m compt_core worker` to work off the queue.")
+
+
+def picture(alt: str) -> None:
+    """The method in one drawing, in the theme's own colours and type (an <img> would not follow them)."""
+    svg = (ROOT / "assets" / "compt.svg").read_text(encoding="utf-8")
+    named = svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
+    st.components.v2.component("compt_picture", html=named)(key="picture")
+
+
+def latest_experiments(limit: int) -> None:
+    """The newest experiments, each with its states and links; an invitation where there is none."""
+    records = services.store().experiments(limit=limit)
+    if not records:
+        st.caption("None yet. Run the demo, or launch your own; everything that was trained stays here.")
+    now = time.time()
+    for record in records:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(captions.experiment_card(record, frames.suites(record), now), width="stretch")
+            query = {state.EXPERIMENT: record.id}
+            st.page_link(page("runs"), label="Progress", icon=":material/monitoring:", query_params=query)
+            if record.states.get(State.COMPLETED):
+                st.page_link(page("accuracy"), label="Accuracy", icon=":material/grid_on:", query_params=query)
+
+
+def findings(lines: Sequence[str], notes: Sequence[str] = ()) -> None:
+    """What a figure shows, a sentence per line, and in small type how to read it."""
+    if lines:
+        st.markdown("\n".join(f"- {line}" for line in lines))
+    if notes:
+        st.caption("  \n".join(notes))

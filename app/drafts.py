@@ -1,0 +1,169 @@
+"""The launch form's values, pure: widget value <-> settings, what a field accepts, the command line that says the same.
+
+A draft holds one widget value per field of Experiment; lists of numbers are text ("8, 16", "0-9"),
+so that a slip stays on screen beside the sentence that explains it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+import yaml
+
+from compt_core.config import Experiment, build_experiment, parse_value
+from compt_core.errors import ConfigError, Issue
+from compt_core.presets import PRESETS
+
+SETTINGS_FILE = "experiment.yaml"  # the name under which the form offers them
+BASIC = ("tasks", "methods", "shots", "seeds", "backbone", "data_dir")
+PROMPTS = ("sources", "prompt_length", "normalizer", "gates", "alpha", "beta")
+BUDGET = ("steps", "epochs", "batch", "eval_rows")
+ADVANCED = tuple(name for name in Experiment.model_fields if name not in BASIC + PROMPTS + BUDGET)
+_LISTS = ("shots", "seeds")  # typed as text
+_COMMAND_OPTIONS = {
+    "backbone": "--backbone", "tasks": "--tasks", "methods": "--methods", "shots": "--shots", "seeds": "--seeds",
+    "steps": "--steps", "eval_rows": "--eval-rows", "data_dir": "--data-dir",
+}
+LABELS = {
+    "data_dir": "Data folder", "sources": "Source prompts (S)", "prompt_length": "Prompt length (P, tokens)",
+    "normalizer": "Attention normaliser", "alpha": "alpha (private)", "beta": "beta (shared)",
+    "eval_rows": "Dev rows per task", "steps": "Optimizer steps", "batch": "Batch (rows per step)",
+    "lr_source": "Learning rate: sources", "lr_private": "Learning rate: private",
+    "lr_encoder": "Learning rate: encoders", "lr_attention": "Learning rate: attention",
+    "lr_gate": "Learning rate: gates", "lr_rule": "Learning rate rule", "form": "SPP form",
+    "scp_length": "SCP length", "max_tokens": "Longest input (tokens)", "clip": "Gradient clip (norm)",
+    "shots_per": "Shots per",
+}
+
+
+def label(name: str) -> str:
+    """A field's name as a person reads it."""
+    return LABELS.get(name, name.replace("_", " ").capitalize())
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a field is asked for.
+
+    choices   the allowed words, empty for anything typed
+    number    int or float, None for text
+    optional  may stay empty (None)
+    low, high inclusive bounds of a number where the model has some
+    """
+
+    choices: tuple[str, ...] = ()
+    number: type[int] | type[float] | None = None
+    optional: bool = False
+    low: float | None = None
+    high: float | None = None
+
+
+def kind(name: str) -> Kind:
+    """How the field `name` of Experiment is asked for, read off the model."""
+    field = Experiment.model_fields[name]
+    parts = _flatten(field.annotation)
+    choices = tuple(str(word) for part in parts if get_origin(part) is Literal for word in get_args(part))
+    number = next((part for part in (int, float) if part in parts), None)
+    low = high = None
+    for bound in field.metadata:
+        low = getattr(bound, "ge", low)
+        high = getattr(bound, "le", high)
+        if number is int and getattr(bound, "lt", None) is not None:
+            high = bound.lt - 1
+    return Kind(choices, None if choices else number, type(None) in parts, low, high)
+
+
+def _flatten(annotation: Any) -> list[Any]:
+    if get_origin(annotation) in (None, Literal, tuple, dict):
+        return [annotation]
+    return [leaf for part in get_args(annotation) for leaf in _flatten(part)]
+
+
+def from_experiment(experiment: Experiment) -> dict[str, Any]:
+    """The widget values that ask for `experiment`."""
+    return {name: _widget_value(name, getattr(experiment, name)) for name in Experiment.model_fields}
+
+
+def from_preset(preset: str) -> dict[str, Any]:
+    """The widget values of a preset. Raises ConfigError for an unknown one."""
+    return from_experiment(build_experiment({}, preset=preset))
+
+
+def _widget_value(name: str, value: Any) -> Any:
+    if name in _LISTS:
+        return ", ".join(map(str, value))
+    if name in ("tasks", "methods"):
+        return list(value)
+    if name == "method_settings" or (name == "attention" and not isinstance(value, str)):
+        return yaml.safe_dump(_plain(value), default_flow_style=True, width=10**6).strip() if value else ""
+    if kind(name).number is float and value is not None:
+        return float(value)
+    return "" if value is None and kind(name).number is None else value
+
+
+def _plain(value: Any) -> Any:
+    return [list(row) for row in value] if isinstance(value, tuple) else value
+
+
+def raw(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """Widget values as raw settings for build_experiment; gates' values only where gates are fixed."""
+    settings = dict(draft)
+    for name in ("data_dir", "backbone"):
+        settings[name] = (settings[name] or "").strip() or (None if name == "data_dir" else "")
+    for name in ("attention", "method_settings"):
+        settings[name] = parse_value(settings[name] or "")
+    settings["method_settings"] = settings["method_settings"] or {}
+    if settings["gates"] != "fixed":
+        settings.pop("alpha"), settings.pop("beta")
+    return settings
+
+
+def build(draft: Mapping[str, Any]) -> tuple[Experiment | None, tuple[Issue, ...]]:
+    """The experiment that the draft asks for and no issues, or None and every problem found."""
+    try:
+        return build_experiment(raw(draft)), ()
+    except ConfigError as error:
+        return None, error.issues
+
+
+def changed(draft: Mapping[str, Any], preset: str) -> list[str]:
+    """Labels of the fields in which the draft differs from a preset."""
+    start = from_preset(preset)
+    return [label(name) for name in start if start[name] != draft[name]]
+
+
+def command_line(experiment: Experiment) -> str:
+    """The command that runs the same experiment.
+
+    Starts from a preset where only options of the command line differ from it; needs the downloaded
+    settings file where neither options nor presets can say it.
+    """
+    words = ["python", "-m", "compt_core", "run"]
+    presets = {name: _differing(build_experiment({}, preset=name), experiment) for name in PRESETS}
+    sayable = [name for name, differs in presets.items()
+               if all(field in _COMMAND_OPTIONS and getattr(experiment, field) is not None for field in differs)]
+    if sayable:
+        nearest = min(sayable, key=lambda name: len(presets[name]))
+        return shlex.join([*words, "--preset", nearest, *_options(experiment, presets[nearest])])
+    if experiment.method_settings:
+        return shlex.join([*words, "--config", SETTINGS_FILE])
+    return shlex.join(words + _options(experiment, _differing(Experiment(tasks=("?",)), experiment)))
+
+
+def _differing(base: Experiment, experiment: Experiment) -> list[str]:
+    return [name for name in Experiment.model_fields if getattr(base, name) != getattr(experiment, name)]
+
+
+def _options(experiment: Experiment, names: list[str]) -> list[str]:
+    """The named fields as words of the command line: options first, then --set."""
+    words: list[str] = []
+    for name in sorted(names, key=lambda name: name not in _COMMAND_OPTIONS):
+        value = getattr(experiment, name)
+        if name in _COMMAND_OPTIONS:
+            words += [_COMMAND_OPTIONS[name], ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+        else:
+            words += ["--set", f"{name}={_widget_value(name, value)}"]
+    return words

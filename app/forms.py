@@ -1,0 +1,150 @@
+"""The launch form: widgets over a draft in the session, each with its help and, below it, its problems.
+
+The draft is complete before the first widget is drawn, so the page can build the experiment first
+and every field can then show what is wrong with it. Nothing typed is lost, right or wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import captions, drafts, styles
+from compt_core.config import Experiment
+from compt_core.errors import Issue
+from compt_core.presets import PRESETS
+from compt_core.tasks.table import TASKS
+
+FIRST_PRESET = "demo"
+_KEEP: Any = "session"  # a visit to another page keeps the draft
+PRESET_HELP = ("Fills the whole form. demo: all methods on the bundled tasks. first-1 to first-3: a newcomer's first "
+               "three experiments. glue and set2: the paper author's settings; they need a T5 and data from the hub or "
+               "a folder.")
+BACKBONES = ["demo", "google-t5/t5-base", "google/t5-v1_1-base"]
+
+
+def key(name: str) -> str:
+    """Session key of a field's widget."""
+    return f"form.{name}"
+
+
+def ready() -> None:
+    """Fills the draft with the demo preset on a visitor's first look."""
+    if any(key(name) not in st.session_state for name in Experiment.model_fields):
+        st.session_state.setdefault(key("preset"), FIRST_PRESET)
+        _fill(FIRST_PRESET)
+
+
+def draft() -> dict[str, Any]:
+    """The widget values as they stand, by field."""
+    return {name: st.session_state[key(name)] for name in Experiment.model_fields}
+
+
+def preset_picker() -> None:
+    """The named starting points; choosing one fills every field."""
+    st.pills("Start from", list(PRESETS), key=key("preset"), on_change=_fill_chosen, help=PRESET_HELP,
+             persist_state=_KEEP)
+    preset = st.session_state[key("preset")]
+    if preset and (changed := drafts.changed(draft(), preset)):
+        st.caption(f"Changed since: {', '.join(changed)}.")
+
+
+def _fill_chosen() -> None:
+    chosen = st.session_state[key("preset")]
+    if chosen:
+        _fill(chosen)
+
+
+def _fill(preset: str) -> None:
+    for name, value in drafts.from_preset(preset).items():
+        st.session_state[key(name)] = value
+
+
+def basics(issues: Sequence[Issue]) -> None:
+    """Tasks, methods, shots, seeds, backbone and data."""
+    known = dict.fromkeys([*TASKS, *st.session_state[key("tasks")]])  # an unknown one stays, with its problem below
+    st.multiselect(drafts.label("tasks"), list(known), key=key("tasks"), persist_state=_KEEP, wrap=True,
+                   placeholder="Choose one or more tasks", help=_help("tasks") + " demo-… are bundled, the others need data.")
+    st.caption(captions.families(st.session_state[key("tasks")]))
+    _problems("tasks", issues)
+    st.pills(drafts.label("methods"), list(styles.METHODS), selection_mode="multi", key=key("methods"),
+             format_func=styles.label, help=_help("methods"), persist_state=_KEEP)
+    _problems("methods", issues)
+    left, right = st.columns(2)
+    with left:
+        _text("shots", issues, "8, 16")
+        st.selectbox(drafts.label("backbone"), BACKBONES, key=key("backbone"), accept_new_options=True,
+                     help=_help("backbone") + " Type to enter a folder or a hub id.", persist_state=_KEEP)
+        _problems("backbone", issues)
+    with right:
+        _text("seeds", issues, "0, 1, 2 or 0-9")
+        _text("data_dir", issues, "empty: the datasets hub")
+
+
+def fields(names: Sequence[str], issues: Sequence[Issue], columns: int = 2) -> None:
+    """The named fields in columns, each asked for as its type says."""
+    shown = [name for name in names if name not in ("alpha", "beta") or st.session_state[key("gates")] == "fixed"]
+    slots = st.columns(columns)
+    for number, name in enumerate(shown):
+        with slots[number % columns]:
+            _field(name, issues)
+
+
+def has_problem(names: Sequence[str], issues: Sequence[Issue]) -> bool:
+    """Whether one of the named fields has a problem."""
+    return any(issue.field in names for issue in issues)
+
+
+def elsewhere(issues: Sequence[Issue]) -> list[str]:
+    """The problems that belong to no field of the form, as Markdown."""
+    return [captions.literal(issue.message) for issue in issues if issue.field not in Experiment.model_fields]
+
+
+def normalizer_note(values: Mapping[str, Any]) -> str:
+    """Which normaliser 'auto' chooses for the draft, and why; "" where another one is set."""
+    sources, tasks = values["sources"], len(values["tasks"])
+    if values["normalizer"] != "auto" or sources is None or not tasks:
+        return ""
+    if sources == 1:
+        return "auto: sigmoid, as there is one source."
+    if sources <= tasks // 2:
+        return f"auto: softmax, as {sources} sources ≤ half of {tasks} tasks."
+    return f"auto: sparsemax, as {sources} sources > half of {tasks} tasks."
+
+
+def _field(name: str, issues: Sequence[Issue]) -> None:
+    kind, help_text = drafts.kind(name), _help(name)
+    if name == "attention":
+        st.selectbox(drafts.label(name), kind.choices, key=key(name), accept_new_options=True, persist_state=_KEEP,
+                     help=help_text + " Type a matrix as [[1, 0], [0, 1]].")
+    elif kind.choices:
+        st.selectbox(drafts.label(name), kind.choices, key=key(name), help=help_text, persist_state=_KEEP)
+    elif kind.number is not None:
+        low, high = (None if bound is None else kind.number(bound) for bound in (kind.low, kind.high))
+        whole = kind.number is int
+        st.number_input(drafts.label(name), min_value=low, max_value=high, value=None, step=1 if whole else 0.01,
+                        format="%d" if whole else "%g", key=key(name), help=help_text, persist_state=_KEEP,
+                        placeholder="empty" if kind.optional else None)
+    else:
+        _text(name, issues)
+        return
+    _problems(name, issues)
+
+
+def _text(name: str, issues: Sequence[Issue], placeholder: str | None = None) -> None:
+    st.text_input(drafts.label(name), key=key(name), help=_help(name), placeholder=placeholder, persist_state=_KEEP,
+                  max_chars=2000)
+    _problems(name, issues)
+
+
+def _problems(name: str, issues: Sequence[Issue]) -> None:
+    for issue in issues:
+        if issue.field == name:
+            st.markdown(f":red[:material/error: {captions.literal(issue.message)}]")
+
+
+def _help(name: str) -> str:
+    return str(Experiment.model_fields[name].description)
+

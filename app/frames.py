@@ -1,0 +1,196 @@
+"""Records of the store as DataFrames, pure: what the charts draw and the captions speak of.
+
+Scores are drawn in points (x 100, as GLUE reports them: correlations run from -100 to 100); the
+`value` columns hold them as stored, 0-1 or -1-1. An undefined score counts 0 in every mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from app.styles import label
+from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.tasks.table import TASKS
+
+METHOD_ORDER = ("pt", "mst", "spp", "scp")
+REFERENCES = {"majority": "majority class", "no_prompt": "no prompt"}
+MEAN, NORMALISED = "mean", "mean above chance"
+BREAK = " · "  # between task and metric in a column's name
+MOST_LINES = 12  # of a loss chart; beyond, a line is the mean over seeds
+SUMMARY = ["row", "column", "value", "half", "n", "undefined", "constant", "lowest", "highest"]
+
+
+def finished(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """The completed runs, in the order of methods, shots and seeds."""
+    done = [run for run in runs if run.state == State.COMPLETED and run.result]
+    return sorted(done, key=lambda run: (METHOD_ORDER.index(run.method), run.shots, run.seed))
+
+
+def column_name(task: str, metric: str, several: bool) -> str:
+    """``"sst2"``, or ``"cola · matthews"`` where a task has several metrics."""
+    return f"{task}{BREAK}{metric}" if several else task
+
+
+def scores(runs: Sequence[RunRecord]) -> pd.DataFrame:
+    """One row per completed run and column of the heatmap: run, method, shots, seed, column, value,
+    metric, constant (the run predicts one label for every dev row of that task).
+
+    The last two columns of each run are its means. `value` is NaN where a score is undefined.
+    """
+    rows: list[dict[str, Any]] = []
+    for run in finished(runs):
+        result = run.result or {}
+        head = {"run": run.id, "method": run.method, "shots": run.shots, "seed": run.seed}
+        for task, metrics in result["tasks"].items():
+            for metric, value in metrics.items():
+                rows.append({**head, "column": column_name(task, metric, len(metrics) > 1), "metric": metric,
+                             "value": value, "constant": bool(result.get("constant", {}).get(task))})
+        for name, key in ((MEAN, "mean"), (NORMALISED, "mean_normalised")):
+            rows.append({**head, "column": name, "metric": "", "value": result[key], "constant": False})
+    frame = pd.DataFrame(rows, columns=["run", "method", "shots", "seed", "column", "metric", "value", "constant"])
+    return frame.astype({"value": float, "constant": bool})
+
+
+def pick_metric(frame: pd.DataFrame, metric: str | None) -> pd.DataFrame:
+    """The rows of one metric; for None all rows and the means, which are over each task's first metric."""
+    return frame if metric is None else frame[frame["metric"] == metric]
+
+
+def summarise(frame: pd.DataFrame) -> pd.DataFrame:
+    """Mean over seeds per method and column, with SUMMARY's columns; methods and columns in order.
+
+    `half` is half the width of the 95% t-interval, NaN for one run; `undefined` and `constant` count runs.
+    """
+    rows = []
+    for method in (m for m in METHOD_ORDER if m in set(frame["method"])):
+        for column in pd.unique(frame["column"]):
+            part = frame[(frame["method"] == method) & (frame["column"] == column)]
+            if len(part):
+                rows.append(_summary_row(method, column, part["value"], int(part["constant"].sum())))
+    return pd.DataFrame(rows, columns=SUMMARY)
+
+
+def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """As :func:`summarise`, for each other method minus `baseline`, paired by shots and seed."""
+    base = frame[frame["method"] == baseline].set_index(["shots", "seed", "column"])["value"]
+    rows = []
+    for method in (m for m in METHOD_ORDER if m != baseline and m in set(frame["method"])):
+        own = frame[frame["method"] == method].set_index(["shots", "seed", "column"])["value"]
+        paired = pd.concat([own, base], axis=1, keys=["own", "base"], join="inner")
+        either_undefined = paired.isna().any(axis=1)
+        gap = (paired["own"].fillna(0.0) - paired["base"].fillna(0.0)).mask(paired.isna().all(axis=1))
+        for column in pd.unique(frame["column"]):
+            at = gap.index.get_level_values("column") == column
+            if at.any():
+                row = _summary_row(method, column, gap[at], 0)
+                row["undefined"] = int(either_undefined[at].sum())
+                rows.append(row)
+    return pd.DataFrame(rows, columns=SUMMARY)
+
+
+def _summary_row(row: str, column: str, values: pd.Series, constant: int) -> dict[str, Any]:
+    filled = values.fillna(0.0).to_numpy(dtype=float)
+    n, undefined = len(filled), int(values.isna().sum())
+    half = float(stats.t.ppf(0.975, n - 1) * filled.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+    return {"row": row, "column": column, "value": float("nan") if undefined == n else float(filled.mean()),
+            "half": half, "n": n, "undefined": undefined, "constant": constant,
+            "lowest": float(filled.min()), "highest": float(filled.max())}
+
+
+def reference_rows(references: dict[str, Any] | None, tasks: Sequence[str]) -> pd.DataFrame:
+    """The untrained reference rows (majority class, no prompt) with SUMMARY's columns; empty without any."""
+    rows = []
+    majority = (references or {}).get("majority")
+    for key in (k for k in REFERENCES if k in (references or {})):
+        table = {task: (references or {})[key][task] for task in tasks if task in (references or {})[key]}
+        for task, metrics in table.items():
+            for metric, value in metrics.items():
+                one = pd.Series([value], dtype=float)
+                rows.append(_summary_row(key, column_name(task, metric, len(metrics) > 1), one, 0))
+        if table and majority and len(table) == len(tasks):
+            for name, value in zip((MEAN, NORMALISED), _means(table, majority), strict=True):
+                rows.append(_summary_row(key, name, pd.Series([value]), 0))
+    return pd.DataFrame(rows, columns=SUMMARY)
+
+
+def _means(table: dict[str, Any], majority: dict[str, Any]) -> tuple[float, float]:
+    from compt_core.metrics import mean_normalised, mean_primary  # scikit-learn: only where references exist
+
+    primary = {task: TASKS[task].metrics[0] if task in TASKS else next(iter(table[task])) for task in table}
+    return mean_primary(table, primary), mean_normalised(table, primary, majority)
+
+
+def curves(points: Sequence[tuple[RunRecord, np.ndarray, np.ndarray]]) -> pd.DataFrame:
+    """Loss curves, long: run, method, shots, seed, step, loss; one point per measured step."""
+    parts = [
+        pd.DataFrame({"run": run.id, "method": run.method, "shots": run.shots, "seed": run.seed,
+                      "step": np.asarray(steps), "loss": np.asarray(values, dtype=float)[:, 0]})
+        for run, steps, values in points if len(steps)
+    ]
+    empty = pd.DataFrame(columns=["run", "method", "shots", "seed", "step", "loss"])
+    return pd.concat(parts, ignore_index=True) if parts else empty
+
+
+def attention(run: RunRecord) -> pd.DataFrame:
+    """The attention of a completed run as drawn: row (task), column (source), value; source 0 is 's0'."""
+    weights = (run.result or {})["attention"]
+    return pd.DataFrame([
+        {"row": task, "column": f"s{source}", "value": float(weight)}
+        for task, row in zip((run.result or {})["tasks"], weights, strict=True) for source, weight in enumerate(row)
+    ])
+
+
+def gates(run: RunRecord) -> pd.DataFrame:
+    """Per task of a completed run: alpha, beta, private_share (of the gates), private_norm_share."""
+    result = run.result or {}
+    names = ["alpha", "beta", "private_share", "private_norm_share"]
+    missing = [None] * len(result["tasks"])
+    frame = pd.DataFrame({"task": list(result["tasks"]), **{name: result.get(name) or missing for name in names}})
+    return frame.astype(dict.fromkeys(names, float))
+
+
+def suites(experiment: ExperimentRecord) -> str:
+    """The suites of an experiment's tasks in words, as in ``"demo"`` or ``"glue, set2"``."""
+    return ", ".join(dict.fromkeys(TASKS[t].suite if t in TASKS else "own data" for t in experiment.config["tasks"]))
+
+
+def pick_columns(rows: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose column occurs in `like`."""
+    return rows[rows["column"].isin(set(like["column"]))]
+
+
+def stack(*parts: pd.DataFrame) -> pd.DataFrame:
+    """Several tables of the same columns under each other; empty ones leave no trace."""
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+
+
+def with_result(runs: Sequence[RunRecord], name: str) -> list[RunRecord]:
+    """The completed runs whose result holds `name` (PT and MST have no attention and no gates)."""
+    return [run for run in finished(runs) if (run.result or {}).get(name) is not None]
+
+
+def thinned(curves: pd.DataFrame, most: int = MOST_LINES) -> pd.DataFrame:
+    """Loss curves as they are, or the mean over seeds per method and shots where there are more than `most` runs."""
+    if curves["run"].nunique() <= most:
+        return curves
+    mean = curves.groupby(["method", "shots", "step"], as_index=False)["loss"].mean()
+    return mean.assign(run=mean["method"] + " " + mean["shots"].astype(str), seed=-1)
+
+
+def readable(cells: pd.DataFrame) -> pd.DataFrame:
+    """SUMMARY rows as a table for people: names spelled out, scores in points."""
+    points = {"value": "points", "half": "half of the 95% interval", "lowest": "lowest", "highest": "highest"}
+    table = pd.DataFrame({
+        "method": [REFERENCES.get(row, label(row)) for row in cells["row"]],
+        "column": cells["column"],
+        **{name: 100 * cells[source] for source, name in points.items()},
+        "runs": cells["n"], "one label only": cells["constant"], "undefined": cells["undefined"],
+    })
+    table.loc[cells["row"].isin(list(REFERENCES)).to_numpy(), "runs"] = 0
+    return table

@@ -1,0 +1,42 @@
+"""The terms of the dashboard in plain words; shown as help texts and in the glossary popover."""
+
+from __future__ import annotations
+
+TERMS: dict[str, str] = {
+    "soft prompt": "A few trained vectors put in front of the text. Only they learn; the language model stays frozen.",
+    "backbone": "The frozen T5 model that reads prompt and text. None of its weights ever changes.",
+    "PT": "Prompt tuning: each task trains a prompt of its own and shares nothing.",
+    "MST": "The opposite of PT: one prompt for all tasks, trained on all of them together.",
+    "ComPT": "Composed prompt tuning: a task's prompt is put together from source prompts that all tasks share, "
+             "mixed by attention, and a private prompt of its own.",
+    "SPP": "ComPT's sum: source plus private prompt, weighted by the two gates.",
+    "SCP": "ComPT's concatenation: the shared part in front, the private part behind it.",
+    "source prompt": "One of S prompts that all tasks share. Sources have no meaning or order of their own: "
+                     "s0 of one run is not s0 of another.",
+    "private prompt": "A prompt that belongs to one task alone.",
+    "attention": "How much of each source goes into a task's prompt: one learned weight per task and source, "
+                 "the same for every input. It starts uniform.",
+    "normaliser": "Turns attention's raw numbers into weights: softmax (all positive, sum 1), sparsemax and entmax "
+                  "(some exactly 0, sum 1), sigmoid (each 0-1 by itself).",
+    "gates": "Two numbers per task: alpha scales the private prompt, beta the shared part. "
+             "Only their ratio acts in SPP.",
+    "private share": "alpha / (alpha + beta). The share of the composed prompt's norm stands beside it, because a "
+                     "prompt's own length can make up for its gate.",
+    "shots": "Training rows per task (balanced over labels), unless they are counted per label.",
+    "seed": "Number that fixes the sample of shots, the initialisation and the order. Several seeds show the spread.",
+    "dev rows": "Rows with known labels that no run trains on; every score is measured on them.",
+    "majority class": "What always answering the most frequent label scores. No training.",
+    "no prompt": "What the frozen backbone scores with the task prefix alone. No training.",
+    "mean above chance": "Mean over tasks after rescaling, so that the majority class scores 0 and a perfect run 100. "
+                         "Correlations stay as they are.",
+    "Matthews": "Matthews correlation, -100 to 100: 0 for a constant answer, however frequent the label is.",
+    "95% t-interval": "Mean plus or minus Student's t times the standard error over seeds. "
+                      "It takes seeds as a random sample and needs at least two.",
+    "fleet": "Runs that are trained side by side in one pass through the backbone.",
+    "optimizer step": "One update of the prompts from one batch of rows of all tasks.",
+}
+
+
+def explain(*terms: str) -> str:
+    """The terms with their meaning as a Markdown list. Raises KeyError for an unknown term."""
+    return "\n".join(f"- **{term}** — {TERMS[term]}" for term in terms)

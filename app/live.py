@@ -1,0 +1,137 @@
+"""One experiment as it trains: states, queue, progress, loss, cancel. One fragment, which stops when nothing moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import captions, charts, components, frames, progress, services, state, styles
+from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
+
+REFRESH_SECONDS = 1.0
+_SHOWN_FAILURES = 3
+_WAITING = (State.PAUSED, State.INTERRUPTED)
+
+
+def actions(experiment: ExperimentRecord) -> None:
+    """Cancel what has not ended, queue again what was interrupted. Outside the fragment: a tick must not eat a click."""
+    runs = services.store().runs(experiment.id)
+    if experiment.owner != services.owner():
+        st.caption(f"These runs belong to {captions.literal(experiment.owner)}: you can look, not touch.")
+        return
+    unfinished = [run for run in runs if run.state in ACTIVE or run.state in _WAITING]
+    with st.container(horizontal=True):
+        if unfinished:
+            with st.popover("Cancel …", icon=":material/cancel:"):
+                lines = {"all": f"all {len(unfinished)} unfinished runs", **{run.id: _line(run) for run in unfinished}}
+                st.selectbox("What to cancel", list(lines), format_func=lambda name: lines.get(name, name),
+                             key="cancel_what", help="A cancelled run stays cancelled; what it has measured is kept.")
+                st.button("Cancel now", type="primary", key="cancel_now", on_click=_cancel,
+                          args=([run.id for run in unfinished],),
+                          help="A queued run stops at once, a running one at its next step.")
+        waiting = [run.id for run in runs if run.state in _WAITING]
+        if waiting:
+            st.button(f"Queue {len(waiting)} interrupted again", icon=":material/replay:", key="requeue",
+                      on_click=_requeue, args=(waiting,), help="Puts paused and interrupted runs back into the queue.")
+
+
+def view(experiment: ExperimentRecord) -> None:
+    """The live part; it refreshes itself until every run has ended."""
+    moving = not progress.settled(services.store().runs(experiment.id))
+    st.fragment(_tick, run_every=REFRESH_SECONDS if moving else None)(experiment.id, moving)
+
+
+def _tick(identity: str, was_moving: bool) -> None:
+    with components.guarded():
+        runs = services.store().runs(identity)
+        if was_moving and progress.settled(runs):
+            st.rerun()  # the whole page: its buttons change, and the refreshing stops
+        left = {run.id: progress.seconds_left(run, services.first_seen(run)) for run in runs}
+        if was_moving:
+            st.progress(progress.overall(runs), text=progress.headline(runs, left))
+        else:
+            st.markdown(progress.headline(runs, left))
+        _queue(runs)
+        _failures(runs)
+        if any(run.state == State.COMPLETED for run in runs):
+            _links(identity)
+        _table(runs, left)
+        _losses(runs)
+
+
+def _queue(runs: Sequence[RunRecord]) -> None:
+    queued = [run for run in runs if run.state == State.QUEUED]
+    if queued:
+        before = services.store().position(queued[0].id)
+        st.caption(captions.queue(len(queued), before, any(run.state == State.RUNNING for run in runs)))
+
+
+def _failures(runs: Sequence[RunRecord]) -> None:
+    failures = progress.failures(runs)
+    for (kind, message), failed in failures[:_SHOWN_FAILURES]:
+        st.error(captions.literal(message), icon=":material/error:",
+                 title=captions.failed([_line(run) for run in failed], kind))
+    if len(failures) > _SHOWN_FAILURES:
+        st.caption(f"{len(failures) - _SHOWN_FAILURES} more kinds of failure; the logs below tell them.")
+
+
+def _links(identity: str) -> None:
+    with st.container(horizontal=True):
+        for name, icon in (("accuracy", "grid_on"), ("attention", "hub"), ("gates", "tune")):
+            st.page_link(components.page(name), label=name.capitalize(), icon=f":material/{icon}:",
+                         query_params={state.EXPERIMENT: identity})
+
+
+def _table(runs: Sequence[RunRecord], left: dict[str, float | None]) -> None:
+    column = st.column_config
+    st.dataframe(
+        progress.table(runs, left), hide_index=True, key="runs_table", placeholder="",
+        alt="Runs of this experiment with their progress",
+        column_config={
+            "run": None, "method": column.TextColumn("Method", pinned=True), "shots": "Shots", "seed": "Seed", "state": "State",
+            "progress": column.ProgressColumn("Progress", min_value=0, max_value=100, format="%.0f%%",
+                                              help="100% only when the run is completed"),
+            "step": column.TextColumn("Step", help="Optimizer steps done / in all"),
+            "left": column.TextColumn("Training left", help="At the pace measured so far"),
+            "mean": column.NumberColumn("Mean score", format="%.1f", help="Mean over tasks × 100"),
+        })
+
+
+def _losses(runs: Sequence[RunRecord]) -> None:
+    curves = frames.curves([(run, *services.losses(run)) for run in runs if run.step or run.state == State.COMPLETED])
+    if len(curves):
+        st.subheader("Training loss", anchor=False)
+        st.altair_chart(charts.loss_curves(frames.thinned(curves)), width="stretch", key="loss",
+                        alt=captions.loss_alt(curves))
+        st.caption(captions.loss(curves, len(runs)))
+
+
+def log(experiment: ExperimentRecord) -> None:
+    """The log of one run, read when opened."""
+    runs = services.store().runs(experiment.id)
+    box = st.expander("Log of a run", icon=":material/article:", key="log", on_change="rerun")
+    if box.open:
+        with box:
+            lines = {run.id: _line(run) for run in runs}
+            chosen = st.selectbox("Run", list(lines), format_func=lambda name: lines.get(name, name), key="log_run",
+                                  help="The log holds what the trainer said, and why a run failed.")
+            text = services.store().log(chosen)
+            st.code(text, language=None, height=260) if text else st.caption("This run has written nothing yet.")
+
+
+def _line(run: RunRecord) -> str:
+    return f"{styles.label(run.method)}, {run.shots} shots, seed {run.seed}"
+
+
+def _cancel(unfinished: Sequence[str]) -> None:
+    chosen = st.session_state.get("cancel_what", "all")
+    for run in unfinished if chosen == "all" else [chosen]:
+        if services.store().run(run).owner == services.owner():
+            services.store().request(run, "cancel")
+
+
+def _requeue(waiting: Sequence[str]) -> None:
+    for run in waiting:
+        if services.store().run(run).owner == services.owner():
+            services.store().requeue(run)

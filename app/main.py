@@ -1,0 +1,30 @@
+"""Entry point: ``streamlit run app/main.py``, from any folder."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:  # Streamlit puts only app/ there
+    sys.path.insert(0, str(ROOT))
+
+import streamlit as st  # noqa: E402
+
+from app import components, services  # noqa: E402
+
+st.set_page_config(page_title="ComPT Lab", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
+PAGES = {
+    "home": ("Home", "home", "What ComPT is, the one-click demo and the latest experiments."),
+    "launch": ("Launch", "rocket_launch", "Choose tasks, shots and methods, check the settings, queue the runs."),
+    "runs": ("Runs", "monitoring", "Queue, progress and training loss of an experiment; cancel it here."),
+    "accuracy": ("Accuracy", "grid_on", "Scores of every method on every task, and differences to PT and MST."),
+    "attention": ("Attention", "hub", "How much of each shared source prompt every task uses."),
+    "gates": ("Gates", "tune", "How much each task leans on its private prompt."),
+}
+chosen = st.navigation(
+    [st.Page(components.page(name), title=title, icon=f":material/{icon}:", help=text, default=name == "home")
+     for name, (title, icon, text) in PAGES.items()],
+    position="top",
+)
+with components.guarded():
+    services.ensure_worker()
+    chosen.run()

@@ -1,0 +1,83 @@
+"""Figures and tables of the results pages, with the controls that choose what they show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from app import charts, frames, styles
+from compt_core.runs.record import ACTIVE, ExperimentRecord
+
+SCORES, ALL_METRICS = "scores", "all"
+
+
+@dataclass(frozen=True)
+class View:
+    """What the accuracy page shows: scores (baseline None) or differences, at one shot count, of one metric or all."""
+
+    baseline: str | None
+    shots: int
+    metric: str | None
+
+
+def score_controls(scores: pd.DataFrame) -> View:
+    """The view chosen in the URL or by hand; only what the scores (frames.scores) hold is offered."""
+    methods, shot_counts = set(scores["method"]), [str(n) for n in sorted(set(scores["shots"]))]
+    metrics = [name for name in pd.unique(scores["metric"]) if name]
+    baselines = [name for name in ("pt", "mst") if name in methods and len(methods) > 1]
+    with st.container(horizontal=True):
+        view = st.segmented_control(
+            "Show", [SCORES, *baselines], default=SCORES, required=True, key="view", bind="query-params",
+            format_func=lambda name: "Scores" if name == SCORES else f"Difference to {styles.label(name)}",
+            help="Differences are paired by seed: blue is better than the baseline, brown is worse.")
+        shots = shot_counts[0]
+        if len(shot_counts) > 1:
+            shots = st.segmented_control("Shots", shot_counts, default=shots, required=True, key="shots",
+                                         bind="query-params", help="Training rows per task (or per label).") or shots
+        metric = ALL_METRICS
+        if len(metrics) > 1:
+            metric = st.segmented_control(
+                "Metric", [ALL_METRICS, *metrics], default=metric, required=True, key="metric", bind="query-params",
+                help="Accuracy alone says little where one label is frequent (CoLA, MRPC): "
+                     "Matthews and F1 stand beside it.") or metric
+    return View(None if view in (None, SCORES) else view, int(shots), None if metric == ALL_METRICS else metric)
+
+
+def heatmap(cells: pd.DataFrame, scale: charts.Scale, alt: str, key: str, title: str = "") -> None:
+    """A heatmap, in panels that leave room for its numbers; `alt` says the take-away."""
+    for number, panel in enumerate(charts.panels(cells)):
+        st.plotly_chart(charts.heatmap(panel, scale, title), width="stretch", key=f"{key}-{number}",
+                        config=charts.PLOTLY_CONFIG, alt=alt)
+
+
+def numbers(cells: pd.DataFrame) -> None:
+    """The heatmap as a table: the keyboard's and the screen reader's way to every number."""
+    with st.expander("The numbers as a table", icon=":material/table:"):
+        st.dataframe(frames.readable(cells), hide_index=True, alt="Every number of the heatmap",
+                     column_config={name: st.column_config.NumberColumn(format="%.2f")
+                                    for name in ("points", "half of the 95% interval", "lowest", "highest")})
+
+
+def gate_table(gates: pd.DataFrame) -> None:
+    """Every number behind the gates' figure."""
+    st.dataframe(gates, hide_index=True, height="content", alt="Gates and shares per task", column_config={
+        "task": st.column_config.TextColumn("Task", pinned=True),
+        "alpha": st.column_config.NumberColumn("alpha (private)", format="%.3f"),
+        "beta": st.column_config.NumberColumn("beta (shared)", format="%.3f"),
+        "private_share": st.column_config.NumberColumn("Private share of gates", format="%.3f",
+                                                       help="alpha / (alpha + beta)"),
+        "private_norm_share": st.column_config.NumberColumn("Private share of norm", format="%.3f",
+                                                            help="Share of the composed prompt's norm"),
+    })
+
+
+def reference_note(experiment: ExperimentRecord) -> None:
+    """Says why the reference rows are missing."""
+    if experiment.references is None:
+        waits = any(experiment.states.get(state) for state in ACTIVE)
+        st.caption("The reference rows (majority class, no prompt) "
+                   + ("follow when all runs have ended." if waits else "are not computed yet; they follow shortly."))
+    elif not any(experiment.references.values()):
+        st.caption("The reference rows (majority class, no prompt) could not be computed for this experiment.")

@@ -1,0 +1,141 @@
+"""What the figures show, in sentences computed from their data, and how little it may prove. Pure.
+
+Markdown for Streamlit; task names go through :func:`app.captions.literal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from app.captions import listed, literal, plural
+from app.frames import MEAN, REFERENCES, differences, summarise
+from app.styles import label
+
+GATES_NOTE = ("Only the ratio of the gates acts in SPP, and a prompt's own length can make up for a gate: "
+              "read the two shares together.")
+_LEVEL = 0.05  # points: below this, two means print alike
+_NEAR_UNIFORM = 0.05  # largest distance of a weight from 1 / S that still counts as uniform
+_APART = 0.1  # difference of the two private shares worth a sentence
+
+
+def comparisons(scores: pd.DataFrame, baseline: str | None) -> list[str]:
+    """ComPT against PT and MST (or `baseline` alone) on the mean over tasks; `scores` of one shot count."""
+    found = []
+    for name in ("pt", "mst"):
+        if name in set(scores["method"]) and baseline in (None, name):
+            pairs = differences(scores[scores["method"].isin(["spp", "scp", name])], name)
+            found += [_versus(row, name) for row in _records(pairs[pairs["column"] == MEAN])]
+    return found
+
+
+def _versus(row: Mapping[str, Any], baseline: str) -> str:
+    points, n = 100 * row["value"], row["n"]
+    side = "level with" if abs(points) < _LEVEL else f"{abs(points):.1f} points {'above' if points > 0 else 'below'}"
+    subject = f"{label(row['row'])} is {side} {label(baseline)}"
+    if n == 1:
+        return f"{subject} on this run (mean over tasks; one run: no interval)."
+    low, high = points - 100 * row["half"], points + 100 * row["half"]
+    verdict = " The interval includes 0: these seeds do not tell the two apart." if low <= 0 <= high else ""
+    return f"{subject} (mean over tasks and {n} paired seeds; 95% t-interval {low:+.1f} to {high:+.1f}).{verdict}"
+
+
+def how_to_read(cells: pd.DataFrame, baseline: str | None) -> list[str]:
+    """How to read the accuracy heatmap: runs per cell, marks, units; `cells` as in frames.SUMMARY."""
+    own = cells[~cells["row"].isin(list(REFERENCES))]
+    if baseline is None:
+        units = ("Scores × 100; correlations (Matthews, Pearson, Spearman) run from -100 to 100. "
+                 "mean: over each task's first metric. mean above chance: majority class = 0, perfect = 100.")
+    else:
+        units = "Differences in points (× 100). Intervals of single tasks are not corrected for looking at many at once."
+    return [sample(own), *marks(own), units]
+
+
+def sample(summary: pd.DataFrame) -> str:
+    """How many runs stand behind a cell."""
+    counts = {label(row): int(part["n"].max()) for row, part in summary.groupby("row", sort=False)}
+    sizes = set(counts.values())
+    if sizes == {1}:
+        return "n = 1 per cell (one run: no interval)."
+    half = "± is half of the 95% t-interval over seeds"
+    if len(sizes) == 1:
+        return f"n = {sizes.pop()} runs per cell, one per seed; {half}."
+    return f"Runs per cell: {', '.join(f'{name} {n}' for name, n in counts.items())}; {half}, where there are two or more."
+
+
+def marks(summary: pd.DataFrame) -> list[str]:
+    """What the marks in the cells mean, for those that occur."""
+    found = []
+    constant = int((summary["constant"] > 0).sum())
+    if constant:
+        found.append(f"† predicts one label for every dev row ({plural(constant, 'cell')}): such an accuracy is only the "
+                     "frequency of that label. Compare the majority row.")
+    if (summary["undefined"] > 0).any():
+        found.append("undef. and ‡: a correlation is undefined for a constant prediction; it counts 0 in means.")
+    return found
+
+
+def accuracy_alt(scores: pd.DataFrame) -> str:
+    """The score heatmap's take-away in plain text: the means of `scores` (of one shot count), best first."""
+    means = summarise(scores[scores["column"] == MEAN]).sort_values("value", ascending=False)
+    return "Mean over tasks: " + ", ".join(f"{label(row['row'])} {100 * row['value']:.1f}" for row in _records(means))
+
+
+def attention(weights: pd.DataFrame, dead: Sequence[int], learned: bool) -> list[str]:
+    """What an attention matrix (frames.attention) shows: how far from uniform, who leans where, dead sources."""
+    sources = list(pd.unique(weights["column"]))
+    table = weights.pivot(index="row", columns="column", values="value").loc[list(pd.unique(weights["row"])), sources]
+    uniform = 1 / len(sources)
+    distance = float((table.div(table.sum(axis=1), axis=0) - uniform).abs().to_numpy().max())
+    if len(sources) == 1:
+        found = ["There is one source: attention only scales it."]
+    elif distance <= _NEAR_UNIFORM:
+        why = "which is also where training starts: nothing to read into yet" if learned else "as it was fixed"
+        found = [f"No weight is further than {_NEAR_UNIFORM:.2f} from uniform (1/S = {uniform:.2f}), {why}."]
+    else:
+        found = _leanings(table, uniform)
+    if dead:
+        has = "has" if len(dead) == 1 else "have"
+        found.append(f"{listed([f's{source}' for source in dead])} {has} weight 0 in every task: dead, "
+                     "no gradient reaches a source from there.")
+    return found
+
+
+def _leanings(table: pd.DataFrame, uniform: float) -> list[str]:
+    largest = f"{table.to_numpy().max():.2f} (uniform {uniform:.2f})"
+    groups: dict[str, list[str]] = {}
+    for task, source in table.idxmax(axis=1).items():
+        groups.setdefault(str(source), []).append(literal(task))
+    if len(groups) == 1:
+        return [f"Every task gives its largest weight to {next(iter(groups))}; the largest is {largest}."]
+    parts = [f"**{source}**: {listed(groups[source])}" for source in sorted(groups, key=lambda name: int(name[1:]))]
+    return [f"Largest weight per task: {'; '.join(parts)}.",
+            f"The largest of all is {largest}. Tasks can meet on one source by chance: one run proves nothing."]
+
+
+def normaliser(result: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """Which normaliser made the weights, and that sources have no order."""
+    name = result.get("normalizer") or config["normalizer"]
+    chosen = " (chosen by auto)" if config["normalizer"] == "auto" else ""
+    return f"Weights as used, by {literal(name)}{chosen}. Sources are numbered within this run only."
+
+
+def gates(frame: pd.DataFrame, kind: str) -> list[str]:
+    """What the gates (frames.gates) show; `kind` is the run's gates setting."""
+    found = {"off": ["Gates were off in this run (alpha = beta = 1)."],
+             "fixed": ["Gates were fixed in this run; nothing about them was learned."]}.get(kind, [])
+    norm = _records(frame.dropna(subset=["private_norm_share"]).sort_values("private_norm_share"))
+    if len(norm) > 1:
+        least, most = norm[0], norm[-1]
+        found.append(f"{literal(most['task'])} leans most on its private prompt ({most['private_norm_share']:.0%} of the "
+                     f"composed prompt's norm), {literal(least['task'])} least ({least['private_norm_share']:.0%}).")
+    gap = (frame["private_share"] - frame["private_norm_share"]).abs().dropna()
+    if len(gap) and gap.max() > _APART:
+        found.append(f"The two shares differ by up to {gap.max():.2f}: a gate alone does not say how much a part contributes.")
+    return found
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

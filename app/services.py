@@ -1,0 +1,105 @@
+"""What all visitors of one process share: the store, read-only looks into it, and the worker thread.
+
+The only caches of the dashboard, each bounded. The worker is no cached resource: clearing the caches
+must not make a second one. Its lease would keep that one waiting, but one thread is enough.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+import streamlit as st
+
+from app.progress import Observation
+from compt_core.config import Experiment, build_experiment
+from compt_core.errors import ConfigError, Issue
+from compt_core.launch import LaunchCheck
+from compt_core.launch import check as check_launch
+from compt_core.runs.record import RunRecord
+from compt_core.runs.store import Store
+from compt_core.runs.worker import Worker, worker_mode
+
+_starting = threading.Lock()
+_worker: Worker | None = None
+
+
+def owner() -> str:
+    """Whose runs a visitor submits; one name until there are logins."""
+    return "local"
+
+
+def store() -> Store:
+    """The store of COMPT_HOME, opened once per process. Raises StoreError when it cannot be used."""
+    return _open_store(os.environ.get("COMPT_HOME", ""))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _open_store(home: str) -> Store:
+    return Store()
+
+
+def ensure_worker() -> None:
+    """Starts this process's worker thread, once, unless COMPT_WORKER says that another process trains."""
+    global _worker
+    if worker_mode() != "thread":
+        return
+    with _starting:
+        if _worker is None:
+            worker = Worker(store())
+            worker.start_thread()
+            _worker = worker
+
+
+def trains_here() -> bool:
+    """Whether this process trains what is queued."""
+    return worker_mode() == "thread"
+
+
+def losses(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
+    """(steps [n], losses [n, 1]) of a run, read again only when it has moved on; one read for all viewers."""
+    return _events(os.environ.get("COMPT_HOME", ""), run.id, "loss", run.step, str(run.state))
+
+
+@st.cache_data(max_entries=1024, show_spinner=False)
+def _events(home: str, run: str, kind: str, step: int, state: str) -> tuple[np.ndarray, np.ndarray]:
+    return store().events(run, kind)
+
+
+def first_seen(run: RunRecord) -> Observation | None:
+    """The first (heartbeat, step) that this process saw of a run since it started: where its pace is measured from.
+
+    Not its `started`: loading the backbone and the data lies between that and the first step.
+    """
+    if run.started is None or run.heartbeat is None or run.step < 1:
+        return None
+    return _first_seen(run.id, run.started, (run.heartbeat, run.step))
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _first_seen(run: str, started: float, _now: Observation) -> Observation:
+    return _now  # the leading underscore keeps it out of the cache's key: later calls get the first one back
+
+
+def check(experiment: Experiment) -> tuple[LaunchCheck | None, tuple[Issue, ...]]:
+    """What a launch would do and no issues, or None and every problem of tasks, data and backbone."""
+    try:
+        return check_launch(experiment), ()
+    except ConfigError as error:
+        return None, error.issues
+
+
+def submit(experiment: Experiment) -> str:
+    """Queues an experiment that passed the check; its id. Raises StoreError when the store cannot be used."""
+    identity = store().submit(experiment, owner=owner())
+    if _worker is not None:
+        _worker.wake()
+    return identity
+
+
+def run_demo() -> str:
+    """Queues the demo preset; its id. Raises ConfigError when the bundled files are not whole, and StoreError."""
+    experiment = build_experiment({}, preset="demo")
+    check_launch(experiment)
+    return submit(experiment)

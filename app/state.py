@@ -1,0 +1,99 @@
+"""What a visitor looks at, as functions: ids in the URL (?exp=, ?run=) first, the session's memory second.
+
+A page is a function of the ids in its URL. The session keeps ids only, so that changing the page
+keeps the experiment; everything else is read from the store.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import streamlit as st
+
+from compt_core.errors import StoreError
+from compt_core.runs.record import ExperimentRecord, RunRecord
+from compt_core.runs.store import Store
+
+EXPERIMENT, RUN = "exp", "run"
+_REMEMBERED = "remembered_experiment"
+_ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
+_KIND = {EXPERIMENT: "experiment", RUN: "run"}
+_A = {EXPERIMENT: "an experiment", RUN: "a run"}
+
+Record = TypeVar("Record")
+
+
+def read_id(name: str) -> str | None:
+    """The id under ``?name=``, or None without one. Raises StoreError for text that cannot be an id."""
+    text = str(st.query_params.get(name, "")).strip()
+    if text and not _ID.fullmatch(text):
+        raise StoreError(f"This link does not name {_A[name]}: ids are made of letters, digits, '-', '_' and '.'.")
+    return text or None
+
+
+def open_experiment(store: Store) -> ExperimentRecord | None:
+    """The experiment of this page, written back into the URL; None when the store holds none.
+
+    ``?exp=``, else the experiment of ``?run=``, else the one looked at last in this session, else
+    the newest. Raises StoreError when the link names something that the store does not hold.
+    """
+    wanted, run = read_id(EXPERIMENT), read_id(RUN)
+    if wanted is None and run is not None:
+        wanted = _looked_up(store.run, RUN, run).experiment
+    if wanted is not None:
+        return _show(_looked_up(store.experiment, EXPERIMENT, wanted))
+    remembered = st.session_state.get(_REMEMBERED)
+    latest = store.experiments(limit=1)
+    if remembered:
+        try:
+            return _show(store.experiment(remembered))
+        except StoreError:  # deleted since, or the home folder changed
+            del st.session_state[_REMEMBERED]
+    return _show(latest[0]) if latest else None
+
+
+def open_run(runs: Sequence[RunRecord]) -> RunRecord:
+    """The run under ``?run=`` among `runs` (not empty), else the first; written back into the URL.
+
+    Raises StoreError when the link names another one.
+    """
+    wanted = read_id(RUN)
+    found = next((run for run in runs if run.id == wanted), None if wanted else runs[0])
+    if found is None:
+        raise StoreError(f"This link names the run '{wanted}', which has nothing to show here: it is of another "
+                         "experiment, unfinished, or of a method without shared prompts.")
+    st.query_params[RUN] = found.id
+    return found
+
+
+def go_to_experiment(widget_key: str) -> None:
+    """Callback of the experiment picker: its choice becomes the URL's; the old run goes."""
+    st.query_params[EXPERIMENT] = st.session_state[widget_key]
+    st.query_params.pop(RUN, None)
+
+
+def go_to_run(widget_key: str) -> None:
+    """Callback of a run picker: its choice becomes the URL's."""
+    st.query_params[RUN] = st.session_state[widget_key]
+
+
+def forget() -> None:
+    """Drop the ids from the URL and the session: the way out of a wrong link."""
+    st.session_state.pop(_REMEMBERED, None)
+    for name in (EXPERIMENT, RUN):
+        st.query_params.pop(name, None)
+
+
+def _show(experiment: ExperimentRecord) -> ExperimentRecord:
+    st.session_state[_REMEMBERED] = experiment.id
+    st.query_params[EXPERIMENT] = experiment.id
+    return experiment
+
+
+def _looked_up(look_up: Callable[[str], Record], name: str, wanted: str) -> Record:
+    try:
+        return look_up(wanted)
+    except StoreError:
+        raise StoreError(f"This link names the {_KIND[name]} '{wanted}', which this store does not hold.") from None

@@ -1,0 +1,57 @@
+"""The demo backbone's architecture: a T5 small enough to be frozen and searched on two cores."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import torch
+from transformers import T5Config, T5ForConditionalGeneration
+
+from compt_core.demo.lessons import NOISE, Lesson
+from compt_core.demo.vocabulary import vocabulary
+
+EMBEDDING_RMS: Final = 1.0  # prompts start from U(-0.5, 0.5), of RMS 0.29: the same order. At 0.5 nothing is learned
+SHAPE: Final[dict[str, Any]] = {
+    "d_model": 64, "d_kv": 16, "num_heads": 4, "d_ff": 192, "num_layers": 4, "num_decoder_layers": 1,
+    "relative_attention_num_buckets": 32, "relative_attention_max_distance": 64, "dropout_rate": 0.0,
+    "feed_forward_proj": "relu", "tie_word_embeddings": False,
+    "decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1,
+}
+IGNORED: Final = -100  # targets at padding, as in transformers
+
+
+def new_backbone(seed: int) -> T5ForConditionalGeneration:
+    """A T5 with random weights, the same for the same seed; dropout 0."""
+    torch.manual_seed(seed)
+    config = T5Config(vocab_size=len(vocabulary()), **SHAPE)
+    model = T5ForConditionalGeneration(config)
+    with torch.no_grad():
+        model.shared.weight.normal_(0.0, EMBEDDING_RMS)
+        model.lm_head.weight.normal_(0.0, config.d_model**-0.5)  # logits of unit size, as with tied embeddings
+    return model
+
+
+Arrays = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+def collate(rows: list[Lesson], device: torch.device) -> Arrays:
+    """(input ids [B, T] with NOISE, attention mask [B, T], targets [B, L] padded with IGNORED)."""
+    longest, target = max(len(row.inputs) for row in rows), max(len(row.targets) for row in rows)
+    ids = torch.tensor([row.inputs + [0] * (longest - len(row.inputs)) for row in rows])
+    mask = torch.tensor([[1] * len(row.inputs) + [0] * (longest - len(row.inputs)) for row in rows])
+    labels = torch.tensor([row.targets + [IGNORED] * (target - len(row.targets)) for row in rows])
+    return ids.to(device), mask.to(device), labels.to(device)
+
+
+def forward(model: T5ForConditionalGeneration, arrays: Arrays, noise: torch.Generator) -> torch.Tensor:
+    """Logits [B, L, V]. NOISE positions get vectors of the embeddings' RMS, drawn on the CPU."""
+    ids, mask, labels = arrays
+    table = model.shared.weight
+    inputs = table[ids.clamp(min=0)]
+    where = ids == NOISE
+    if where.any():
+        scale = table.detach().square().mean().sqrt()
+        random = torch.randn(int(where.sum()), table.shape[1], generator=noise).to(table) * scale
+        inputs = inputs.masked_scatter(where[..., None], random)
+    decoder = torch.cat([torch.zeros_like(labels[:, :1]), labels[:, :-1].clamp(min=0)], dim=1)
+    return model(inputs_embeds=inputs, attention_mask=mask, decoder_input_ids=decoder, use_cache=False).logits

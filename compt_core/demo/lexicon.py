@@ -1,0 +1,70 @@
+"""The words of the demo language. Two words of one concept are synonyms and mean exactly the same.
+
+Nouns and places have a category above them (a chef is a worker); actions have a polarity and an
+antonym. Nothing here is random and nothing loads numpy: change a word and every table follows.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+Concept = tuple[str, str]  # two synonyms
+Categories = tuple[tuple[Concept, tuple[Concept, ...]], ...]
+
+PERSONS: Final[Categories] = (
+    (("worker", "employee"),
+     (("doctor", "physician"), ("cook", "chef"), ("teacher", "instructor"), ("guard", "watchman"))),
+    (("child", "kid"),
+     (("boy", "lad"), ("girl", "lass"), ("baby", "infant"), ("toddler", "tot"))),
+)
+THINGS: Final[Categories] = (
+    (("animal", "creature"),
+     (("dog", "hound"), ("cat", "kitty"), ("rabbit", "bunny"), ("pig", "hog"))),
+    (("device", "gadget"),
+     (("phone", "telephone"), ("tv", "television"), ("lamp", "lantern"), ("fridge", "refrigerator"))),
+)
+PLACES: Final[Categories] = (
+    (("indoors", "inside"),
+     (("cellar", "basement"), ("attic", "loft"), ("shop", "store"), ("corridor", "hallway"))),
+    (("outdoors", "outside"),
+     (("garden", "yard"), ("forest", "woods"), ("street", "road"), ("field", "meadow"))),
+)
+QUALITIES: Final[tuple[Concept, ...]] = (
+    ("big", "large"), ("small", "little"), ("odd", "strange"),
+    ("quiet", "silent"), ("loud", "noisy"), ("famous", "renowned"),
+)
+# (base form, past form) of two synonyms; the second row holds the antonyms of the first, in order.
+LIKING: Final = (
+    (("love", "loved"), ("adore", "adored")), (("praise", "praised"), ("commend", "commended")),
+    (("admire", "admired"), ("esteem", "esteemed")), (("defend", "defended"), ("protect", "protected")),
+)
+DISLIKING: Final = (
+    (("hate", "hated"), ("detest", "detested")), (("criticize", "criticized"), ("fault", "faulted")),
+    (("mock", "mocked"), ("ridicule", "ridiculed")), (("attack", "attacked"), ("assault", "assaulted")),
+)
+ACTIONS: Final = LIKING + DISLIKING
+FUNCTION_WORDS: Final = ("the", "in", "by", "was", "wasn't", "did", "didn't", "not")
+
+
+def _flatten(categories: Categories) -> tuple[Concept, ...]:
+    """Members first, in the order of their categories; then the categories themselves."""
+    members = tuple(concept for _, below in categories for concept in below)
+    return members + tuple(category for category, _ in categories)
+
+
+# Slot name -> its concepts by code. A code at or above MEMBERS[slot] is a category.
+CONCEPTS: Final[dict[str, tuple[Concept, ...]]] = {
+    "person": _flatten(PERSONS),
+    "action": tuple((first[1], second[1]) for first, second in ACTIONS),
+    "thing": _flatten(THINGS),
+    "quality": QUALITIES,
+    "place": _flatten(PLACES),
+}
+MEMBERS: Final[dict[str, int]] = {"person": 8, "action": 8, "thing": 8, "quality": 6, "place": 8}
+
+
+def content_words() -> tuple[str, ...]:
+    """Every word of the language but the function words, each once, in a fixed order."""
+    words = [word for concepts in CONCEPTS.values() for concept in concepts for word in concept]
+    words += [form for action in ACTIONS for synonym in action for form in synonym]
+    return tuple(dict.fromkeys(words))

@@ -1,0 +1,112 @@
+"""A finished experiment as the JSON of ``--json`` and as the terminal's accuracy table. Pure; no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from compt_core.methods import METHODS
+from compt_core.metrics import mean_primary
+from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.tasks.table import TASKS
+
+_FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
+                "train_seconds", "eval_seconds", "constant", "eval_rows", "prompt_rms", "fixed_batch_loss",
+                "normalizer", "private_share", "private_norm_share", "dead_sources", "cut", "backbone")
+REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}
+
+
+def experiment_json(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """What ``--json`` writes: every run with its scores and weights, and the untrained reference rows."""
+    return {
+        "experiment": experiment.id,
+        "runs": [
+            {"run": r.id, "method": r.method, "shots": r.shots, "seed": r.seed, "state": r.state.value,
+             "error": r.error_message, **{key: (r.result or {}).get(key) for key in _FROM_RESULT}}
+            for r in runs
+        ],
+        "references": experiment.references,
+    }
+
+
+def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Group:
+    """Tasks by methods, means over seeds, with the reference rows' columns and what to mind below."""
+    done = [r for r in runs if r.state == State.COMPLETED and r.result]
+    tasks = list(experiment.config["tasks"])
+    columns = list(dict.fromkeys((r.method, r.shots) for r in done))
+    several = len({shots for _, shots in columns}) > 1
+    table = Table(title=_title(experiment, done), title_justify="left", header_style="bold")
+    table.add_column("task")
+    table.add_column("metric")
+    for method, shots in columns:
+        table.add_column(METHODS[method].title + (f"\n{shots} shots" if several else ""), justify="right")
+    for name in REFERENCES.values():
+        table.add_column(name, justify="right", style="dim")
+    for task in tasks:
+        for metric in TASKS[task].metrics:
+            cells = [_cell(done, column, task, metric) for column in columns]
+            cells += [_number(_reference(experiment, name, task).get(metric)) for name in REFERENCES]
+            table.add_row(task if metric == TASKS[task].metrics[0] else "", metric, *cells)
+    table.add_section()
+    for label, key in (("mean", "mean"), ("mean, chance = 0", "mean_normalised")):
+        cells = [_number(_mean([r.result[key] for r in _of(done, c) if r.result])) for c in columns]
+        references = [_reference_mean(experiment, name, tasks) if key == "mean" else None for name in REFERENCES]
+        table.add_row(label, "", *cells, *(_number(v) if key == "mean" else "" for v in references))
+    return Group(table, *(Text(note, style="dim") for note in _notes(done)))
+
+
+def _title(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> str:
+    seeds = len({r.seed for r in done})
+    rows = sorted({n for r in done for n in (r.result or {}).get("eval_rows", {}).values()})
+    scored = f"{rows[0]}–{rows[-1]}" if len(rows) > 1 else str(*rows)
+    shots = ", ".join(str(s) for s in sorted({r.shots for r in done}))
+    return (f"Dev scores x 100 on backbone '{experiment.config['backbone']}': {shots} shots, "
+            f"{'one seed: no interval' if seeds == 1 else f'mean over {seeds} seeds'}, {scored} dev rows per task")
+
+
+def _notes(done: Sequence[RunRecord]) -> list[str]:
+    notes = ["majority: the best constant answer on these rows; no prompt: the frozen backbone with the task prefix alone."]
+    constant = sorted({task for r in done for task, flag in (r.result or {}).get("constant", {}).items() if flag})
+    if constant:
+        notes.append(f"† the same answer for every row in some run ({', '.join(constant)}): accuracy then only shows "
+                     "how often that label occurs; read Matthews, F1 or the chance-normalised mean instead.")
+    if any(None in scores.values() for r in done for scores in (r.result or {}).get("tasks", {}).values()):
+        notes.append("– undefined: a correlation with a constant answer; it counts as 0 in the mean.")
+    if any(TASKS[t].suite == "glue" for r in done for t in (r.result or {}).get("tasks", {})):
+        notes.append("Original T5 checkpoints were trained on GLUE: with them a prompt can mostly only hurt; "
+                     "v1.1 and LM-adapted checkpoints are the clean ones.")
+    return notes
+
+
+def _of(done: Sequence[RunRecord], column: tuple[str, int]) -> list[RunRecord]:
+    return [r for r in done if (r.method, r.shots) == column]
+
+
+def _cell(done: Sequence[RunRecord], column: tuple[str, int], task: str, metric: str) -> str:
+    results = [r.result for r in _of(done, column) if r.result]
+    mark = "†" if any(result["constant"][task] for result in results) else ""
+    return _number(_mean([result["tasks"][task][metric] for result in results])) + mark
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    return None if not values or any(v is None for v in values) else float(np.mean([v for v in values if v is not None]))
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _reference(experiment: ExperimentRecord, name: str, task: str) -> dict[str, float | None]:
+    return ((experiment.references or {}).get(name) or {}).get(task) or {}
+
+
+def _reference_mean(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
+    scores = {task: _reference(experiment, name, task) for task in tasks}
+    if not all(scores.values()):
+        return None
+    return mean_primary(scores, {task: TASKS[task].metrics[0] for task in tasks})

@@ -1,0 +1,179 @@
+"""The tables of the store and the transactions on them: one SQLite file in WAL mode.
+
+SQLAlchemy Core, not the ORM: a run is a row and a frozen record, and nothing else holds its state.
+Writers take the write lock at once (``BEGIN IMMEDIATE``): a transaction that reads, then writes,
+would otherwise fail when another process wrote in between. Loads no torch.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from sqlalchemy import (
+    JSON,
+    URL,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from compt_core.errors import StoreError
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 15.0  # how long a writer waits for another process's transaction
+
+_tables = MetaData()
+_Json = JSON(none_as_null=True)
+
+meta = Table("meta", _tables, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+# `number` orders the queue and the lists: a clock may jump, a counter does not.
+experiments = Table(
+    "experiments", _tables,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("owner", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("config", _Json, nullable=False),
+    Column("reference_rows", _Json),
+    sqlite_autoincrement=True,
+)
+
+runs = Table(
+    "runs", _tables,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("experiment", Text, ForeignKey("experiments.id"), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("backbone", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("shots", Integer, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("config", _Json, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("steps", Integer),
+    Column("created", Float, nullable=False),
+    Column("started", Float),
+    Column("finished", Float),
+    Column("heartbeat", Float),
+    Column("request", Text),
+    Column("error_type", Text),
+    Column("error_message", Text),
+    Column("traceback", Text),
+    Column("result", _Json),
+    Column("versions", _Json),
+    Column("fleet", Text),
+    Index("runs_by_experiment", "experiment", "state"),
+    Index("runs_by_state", "state", "experiment"),
+    Index("runs_by_fleet", "fleet"),
+    sqlite_autoincrement=True,
+)
+
+events = Table(
+    "events", _tables,
+    Column("run", Text, ForeignKey("runs.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),  # float16, little endian, flattened row by row
+    sqlite_with_rowid=False,
+)
+
+
+class Database:
+    """The SQLite file at `path`, created when missing; safe to share between threads."""
+
+    def __init__(self, path: Path):
+        """Raises StoreError when the file cannot be used or was written by a newer schema."""
+        self.path = path
+        self._engine = create_engine(
+            URL.create("sqlite", database=str(path)), pool_size=5, max_overflow=20,
+            connect_args={"timeout": BUSY_SECONDS},
+        )
+        self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+        event.listen(self._engine, "connect", _on_connect)
+        event.listen(self._engine, "begin", _on_begin)
+        try:
+            # Switching to WAL ignores the busy timeout, so only one process may do it.
+            with FileLock(path.with_suffix(".lock"), timeout=BUSY_SECONDS):
+                self._open()
+        except OSError as error:
+            self.close()
+            raise StoreError(f"The store '{path}' cannot be created: {error.strerror or error}. "
+                             "Set COMPT_HOME to a folder that you may write to.") from error
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent snapshot; never waits for a writer."""
+        with self._translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed at the end of the block, undone by an exception. Keep it short."""
+        with self._translated(), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Closes the pooled connections; the next use opens new ones."""
+        self._engine.dispose()
+
+    def _open(self) -> None:
+        try:  # not through the engine: the mode cannot change inside a transaction
+            with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as raw:
+                raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from error
+        with self.write() as connection:
+            if not inspect(connection).has_table(meta.name):
+                _tables.create_all(connection)
+                connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
+            found = connection.execute(select(meta.c.value).where(meta.c.key == "schema")).scalar()
+        if found is None or not found.isdigit() or int(found) > SCHEMA_VERSION:
+            raise StoreError(f"The store '{self.path}' has schema {found}, this version of ComPT Lab reads schema "
+                             f"{SCHEMA_VERSION}. Update ComPT Lab, or set COMPT_HOME to another folder.")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """What a person can cure becomes a StoreError; misuse of SQL stays a bug."""
+        try:
+            yield
+        except DatabaseError as error:
+            if type(error) not in (DatabaseError, OperationalError):
+                raise
+            raise self._unusable(error.orig) from error
+
+    def _unusable(self, reason: object) -> StoreError:
+        return StoreError(f"The store '{self.path}' cannot be used: {reason}. Check that the disk is not full and that "
+                          "the file is whole, or set COMPT_HOME to another folder.")
+
+
+def _on_connect(raw: Any, _record: Any) -> None:
+    raw.isolation_level = None  # the driver must not open transactions of its own
+    raw.execute("PRAGMA synchronous=NORMAL")
+    raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _on_begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

@@ -1,0 +1,258 @@
+"""The store: all that is known of experiments and runs, in one SQLite file and a folder of tensors.
+
+The only thing that pages, command line and worker share; any number of threads and processes may
+use it at once. Every method is one short transaction. States change as :mod:`compt_core.runs.queue`
+says. Loads no torch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from compt_core.config import Experiment
+from compt_core.errors import StoreError
+from compt_core.runs import points, queue
+from compt_core.runs.home import Artifacts, home_folder
+from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.runs.schema import Database, experiments, runs
+from compt_core.training.events import Event, Log, Outcome
+
+
+class Store:
+    """Experiments, runs and their curves below the folder `home` (default: :func:`home_folder`)."""
+
+    def __init__(self, home: Path | None = None):
+        """Opens the store, creating it when missing. Raises StoreError when it cannot be used."""
+        self.home = Path(home) if home is not None else home_folder()
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"The folder '{self.home}' cannot be created: {error.strerror}. "
+                             "Set COMPT_HOME to a folder that you may write to.") from error
+        self._database = Database(self.home / "compt.db")
+        self._artifacts = Artifacts(self.home)
+
+    def close(self) -> None:
+        """Closes the files; a later call opens them again."""
+        self._database.close()
+
+    # Experiments
+
+    def submit(self, experiment: Experiment, *, owner: str = "local") -> str:
+        """Queues every run of the experiment's grid and returns the experiment's id."""
+        identity, now = queue.new_id(), time.time()
+        rows = [
+            {"id": queue.new_id(), "experiment": identity, "owner": owner, "backbone": config.backbone,
+             "method": config.method, "shots": config.shots, "seed": config.seed,
+             "config": config.model_dump(mode="json"), "state": State.QUEUED.value, "step": 0, "created": now}
+            for config in experiment.runs()
+        ]
+        with self._database.write() as connection:
+            connection.execute(insert(experiments).values(
+                id=identity, owner=owner, created=now, config=experiment.model_dump(mode="json")))
+            connection.execute(insert(runs), rows)
+        return identity
+
+    def experiments(self, limit: int = 50) -> list[ExperimentRecord]:
+        """The newest experiments, newest first."""
+        with self._database.read() as connection:
+            found = connection.execute(select(experiments).order_by(experiments.c.number.desc()).limit(limit)).all()
+            return _experiment_records(connection, found)
+
+    def experiment(self, experiment: str) -> ExperimentRecord:
+        """One experiment. Raises StoreError when the store does not hold it."""
+        wanted = select(experiments).where(experiments.c.id == queue.check_id(experiment, "experiment"))
+        with self._database.read() as connection:
+            found = _experiment_records(connection, connection.execute(wanted).all())
+        if not found:
+            raise queue.unknown(experiment, "experiment")
+        return found[0]
+
+    def set_references(self, experiment: str, references: dict[str, Any]) -> None:
+        """Keeps the reference rows of an experiment. Raises StoreError when the store does not hold it."""
+        wanted = experiments.c.id == queue.check_id(experiment, "experiment")
+        with self._database.write() as connection:
+            if not connection.execute(update(experiments).where(wanted).values(reference_rows=references)).rowcount:
+                raise queue.unknown(experiment, "experiment")
+
+    # Runs
+
+    def runs(self, experiment: str | None = None, limit: int = 200) -> list[RunRecord]:
+        """All runs of an experiment in grid order; without one, the newest `limit` runs, newest first."""
+        wanted = select(runs).order_by(runs.c.number.desc()).limit(limit)
+        if experiment is not None:
+            experiment = self.experiment(experiment).id
+            wanted = select(runs).where(runs.c.experiment == experiment).order_by(runs.c.number)
+        with self._database.read() as connection:
+            return [_run_record(row) for row in connection.execute(wanted)]
+
+    def run(self, run: str) -> RunRecord:
+        """One run. Raises StoreError when the store does not hold it."""
+        with self._database.read() as connection:
+            return _run_record(queue.find(connection, run))
+
+    def position(self, run: str) -> int | None:
+        """How many runs of older experiments wait before it, 0 = its experiment is next; None if not queued."""
+        with self._database.read() as connection:
+            return queue.position(connection, run)
+
+    def request(self, run: str, what: Literal["cancel", "pause"]) -> RunRecord:
+        """Asks for a run to be cancelled or paused, and returns how it stands.
+
+        A queued run changes at once; a running one when its trainer next asks (`request` is set
+        until then). A cancel overrides a pause. A run that has ended stays as it is.
+        """
+        with self._database.write() as connection:
+            queue.request(connection, run, what)
+            return _run_record(queue.find(connection, run))
+
+    def requeue(self, run: str) -> RunRecord:
+        """Puts a paused or interrupted run back into the queue, and returns how it stands."""
+        with self._database.write() as connection:
+            queue.requeue(connection, run)
+            return _run_record(queue.find(connection, run))
+
+    # For the worker, who holds the lease
+
+    def claim(self) -> tuple[RunRecord, ...]:
+        """Marks the next fleet running: queued runs of one experiment, owner and backbone; () if none is."""
+        with self._database.read() as connection:  # an idle worker asks often and must not lock out others
+            if not queue.waiting(connection):
+                return ()
+        with self._database.write() as connection:
+            fleet = queue.claim(connection)
+            if fleet is None:
+                return ()
+            mates = select(runs).where(runs.c.fleet == fleet).order_by(runs.c.number)
+            return tuple(_run_record(row) for row in connection.execute(mates))
+
+    def requests(self, fleet: str) -> dict[str, str]:
+        """Run id -> "cancel" or "pause", for the fleet's running runs of which it was asked."""
+        wanted = select(runs.c.id, runs.c.request).where(
+            runs.c.fleet == fleet, runs.c.state == State.RUNNING.value, runs.c.request.is_not(None))
+        with self._database.read() as connection:
+            return {row.id: row.request for row in connection.execute(wanted)}
+
+    def started(self, run: str, steps: int, versions: dict[str, Any], *, step: int = 0) -> None:
+        """A running run sets off at `step` of `steps`; its curves beyond `step` are forgotten."""
+        with self._database.write() as connection:
+            _check_running(queue.find(connection, run))
+            points.drop_after(connection, run, step)
+            connection.execute(update(runs).where(runs.c.id == run).values(
+                steps=steps, step=step, versions=versions, heartbeat=time.time()))
+
+    def write_events(self, batch: Sequence[Event | Log]) -> None:
+        """Keeps measured points (thinned, see `points`) and log lines of started, running runs.
+
+        Raises StoreError, and keeps nothing, when a point is of a run that has not started or has ended.
+        """
+        by_run: dict[str, list[Event | Log]] = {}
+        for item in batch:
+            by_run.setdefault(item.run, []).append(item)
+        with self._database.write() as connection:
+            for run, items in by_run.items():
+                row = queue.find(connection, run)
+                measured = [item for item in items if isinstance(item, Event)]
+                if not measured:
+                    continue
+                _check_running(row)
+                if row.steps is None:
+                    raise StoreError(f"Run '{run}' has not started: call started() before keeping points of it.")
+                points.record(connection, row.steps, measured)
+                connection.execute(update(runs).where(runs.c.id == run).values(
+                    step=max(row.step, *(item.step for item in measured)), heartbeat=time.time()))
+        for run, items in by_run.items():
+            lines = [item for item in items if isinstance(item, Log)]
+            if lines:
+                self._artifacts.append_log(run, _log_lines(lines))
+
+    def finish(self, run: str, outcome: Outcome) -> None:
+        """Ends a running run; the one place of running -> completed, failed, cancelled, paused, interrupted.
+
+        A completed run stays so whatever was asked; else a pending cancel wins, over failed too
+        (the error is then in the log). Paused unasked, because the worker stops, is interrupted.
+        Files are written before the row. Raises StoreError when the run is not running.
+        """
+        record = self.run(run)
+        if outcome.state == "completed" and record.state == State.RUNNING:
+            self._artifacts.write_tensors(run, "prompts", outcome.prompts)
+            self._artifacts.write_tensors(run, "scores", outcome.scores)
+        with self._database.write() as connection:
+            queue.close(connection, run, outcome)
+        if outcome.error is not None:
+            text = f"{type(outcome.error).__name__}: {outcome.error}"
+            self._artifacts.append_log(run, _log_lines([Log(run, record.step, text)]))
+
+    def heartbeat(self, fleet: str) -> None:
+        """Notes that the fleet's running runs are alive."""
+        with self._database.write() as connection:
+            connection.execute(update(runs).where(runs.c.fleet == fleet, runs.c.state == State.RUNNING.value)
+                               .values(heartbeat=time.time()))
+
+    def sweep(self) -> int:
+        """Ends every running run as interrupted (or as was asked of it); only for who just gained the lease."""
+        with self._database.write() as connection:
+            return queue.sweep(connection)
+
+    # What a run left
+
+    def events(self, run: str, kind: str, after_step: int = -1) -> tuple[np.ndarray, np.ndarray]:
+        """(steps int64 [n], values float32 [n, d]) of one kind's points beyond `after_step`."""
+        with self._database.read() as connection:
+            queue.find(connection, run)
+            return points.curve(connection, run, kind, after_step)
+
+    def log(self, run: str) -> str:
+        """The run's log; ``""`` before its first line. A long log is cut to its end, and says so."""
+        return self._artifacts.read_log(self.run(run).id)
+
+    def prompts(self, run: str) -> dict[str, np.ndarray]:
+        """A completed run's prompts by name; empty for any other. Raises StoreError when the file is lost."""
+        return self._tensors(run, "prompts")
+
+    def scores(self, run: str) -> dict[str, np.ndarray]:
+        """A completed run's dev scores by name; empty for any other. Raises StoreError when the file is lost."""
+        return self._tensors(run, "scores")
+
+    def _tensors(self, run: str, name: str) -> dict[str, np.ndarray]:
+        record = self.run(run)
+        return self._artifacts.read_tensors(record.id, name) if record.state == State.COMPLETED else {}
+
+
+_RUN_FIELDS = tuple(field.name for field in fields(RunRecord) if field.name != "state")
+
+
+def _run_record(row: Row[Any]) -> RunRecord:
+    return RunRecord(**{name: getattr(row, name) for name in _RUN_FIELDS}, state=State(row.state))
+
+
+def _experiment_records(connection: Connection, found: Sequence[Row[Any]]) -> list[ExperimentRecord]:
+    """Rows of `experiments` with the number of runs per state, counted in one query."""
+    counted = select(runs.c.experiment, runs.c.state, func.count().label("runs")) \
+        .where(runs.c.experiment.in_([row.id for row in found])).group_by(runs.c.experiment, runs.c.state)
+    states: dict[str, dict[str, int]] = {row.id: {} for row in found}
+    for count in connection.execute(counted):
+        states[count.experiment][count.state] = count.runs
+    return [
+        ExperimentRecord(id=row.id, owner=row.owner, created=row.created, config=row.config,
+                         references=row.reference_rows, states=states[row.id])
+        for row in found
+    ]
+
+
+def _check_running(row: Row[Any]) -> None:
+    if row.state != State.RUNNING:
+        raise StoreError(f"Run '{row.id}' is {row.state}, so nothing more can be measured of it.")
+
+
+def _log_lines(lines: Iterable[Log]) -> list[str]:
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    return [f"{now} step {line.step}: {' '.join(line.text.split())}" for line in lines]

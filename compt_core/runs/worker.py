@@ -1,0 +1,256 @@
+"""The worker: trains what the queue holds, in whichever process has the lease. Loads torch only to train."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, cast
+
+from compt_core.config import RunConfig
+from compt_core.errors import ConfigError, Issue, nearest
+from compt_core.runs.lease import Lease
+from compt_core.runs.record import ACTIVE, RunRecord, State
+from compt_core.runs.reporter import Reporter
+from compt_core.runs.store import Store
+from compt_core.training.events import Ask, OnEvent, Outcome
+
+__all__ = ["Lease", "Worker", "drain", "worker_mode"]
+
+POLL_SECONDS = 0.5  # how long an idle worker, or a waiting one, sleeps unless woken
+RETRY_SECONDS = 5.0  # pause of the app's worker after a failure of the store
+EXIT_SECONDS = 8.0  # how long a leaving process waits for its fleet to stop
+NO_REFERENCES: dict[str, Any] = {"majority": {}, "no_prompt": {}}  # they were tried and failed
+
+logger = logging.getLogger(__name__)
+
+WorkerMode = Literal["thread", "external", "off"]
+_MODES = ("thread", "external", "off")
+
+
+class Train(Protocol):
+    """`experiment.train_fleet`: trains runs side by side and returns how each ended, telling so at once too."""
+
+    def __call__(self, configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
+                 on_outcome: Callable[[str, Outcome], None]) -> Mapping[str, Outcome]: ...
+
+
+References = Callable[[RunConfig], dict[str, Any]]
+
+
+def worker_mode() -> WorkerMode:
+    """COMPT_WORKER: 'thread' (the app trains, default), 'external' (another process does) or 'off'.
+
+    Raises ConfigError for any other value.
+    """
+    mode = os.environ.get("COMPT_WORKER", "").strip() or "thread"
+    if mode not in _MODES:
+        raise ConfigError([Issue("COMPT_WORKER", "The environment variable COMPT_WORKER must be one of 'thread', "
+                                 f"'external', 'off'. Got {mode!r} instead.{nearest(mode, _MODES)}")])
+    return cast(WorkerMode, mode)
+
+
+class Worker:
+    """Trains queued runs, one fleet at a time, while it holds the lease of the store's home.
+
+    waiting   another has the lease; tried again every POLL_SECONDS or on wake()
+      -> idle       the lease is gained; the store is swept: what still said running is interrupted
+    idle      has the lease, nothing is queued; looks again every POLL_SECONDS or on wake()
+      -> training   a fleet was claimed: its runs are running
+    training  the trainer steps; each run ends by its own outcome, the others train on
+      -> idle       every run of the fleet has ended. A crash of the trainer makes those that had no
+                    outcome failed, with its traceback (cancelled where that was asked for)
+      -> stopped    stop was set: each run is asked to pause and ends interrupted, unless somebody
+                    had asked for a pause (paused) or a cancel (cancelled)
+    stopped   the lease is given back; start_thread() or run() begin again at waiting
+
+    From any state, stop leads to stopped, and so does an exception of the store, which run() raises
+    (the thread of start_thread() logs it and begins again). A killed process frees the lease; who
+    gains it next sweeps.
+
+    `train` and `references` default to those of `compt_core.experiment`, imported when first needed.
+    """
+
+    def __init__(self, store: Store, train: Train | None = None, references: References | None = None):
+        self._store, self._train_fleet, self._reference_rows = store, train, references
+        self.lease = Lease(store.home)
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._guard = threading.Lock()
+
+    def run(self, stop: threading.Event, until: Callable[[], bool] | None = None) -> None:
+        """Trains in this thread until `stop` is set or `until()` says so (asked between fleets)."""
+        try:
+            while not stop.is_set():
+                self._wake.clear()  # before looking, so that a wake() meanwhile is not lost
+                if until is not None and until():
+                    return
+                if not (self._gain() and self.work_once(stop)):
+                    self._wake.wait(POLL_SECONDS)
+        finally:
+            self.lease.release()
+
+    def work_once(self, stop: threading.Event | None = None) -> bool:
+        """Trains the next fleet; False when nothing is queued. The caller holds the lease."""
+        fleet = self._store.claim()
+        if not fleet:
+            return False
+        stop = stop or threading.Event()
+        self._train(fleet, stop)
+        if not stop.is_set():
+            self.refer(fleet[0].experiment)
+        return True
+
+    def wake(self) -> None:
+        """Ends a sleep: something was queued."""
+        self._wake.set()
+
+    def start_thread(self) -> None:
+        """Starts the background thread, once; it is stopped when the process leaves."""
+        with self._guard:
+            before = self._thread
+            if before is not None and before.is_alive() and not self._stop.is_set():
+                return
+            self._stop = threading.Event()
+            self._thread = threading.Thread(
+                target=self._live, args=(self._stop, before), name="compt-worker", daemon=True)
+            self._thread.start()
+            atexit.register(self.stop, EXIT_SECONDS)
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Stops the background thread, waiting at most `timeout` seconds; True when none is left. Idempotent."""
+        with self._guard:
+            self._stop.set()
+            self._wake.set()
+            thread = self._thread
+        atexit.unregister(self.stop)
+        if thread is None:
+            return True
+        thread.join(timeout)
+        return not thread.is_alive()
+
+    def _live(self, stop: threading.Event, before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()  # it was stopped, but its fleet may still be at a step
+        while not stop.is_set():
+            try:
+                self.run(stop)
+            except Exception:  # the store failed: the next lease begins with a sweep
+                logger.exception("The worker lost its store and tries again.")
+                stop.wait(RETRY_SECONDS)
+
+    def _gain(self) -> bool:
+        if self.lease.held:
+            return True
+        if not self.lease.acquire():
+            return False
+        left = self._store.sweep()
+        if left:
+            logger.info("%d runs were left running by a worker that is gone.", left)
+        return True
+
+    def _train(self, fleet: Sequence[RunRecord], stop: threading.Event) -> None:
+        reporter = Reporter(self._store, fleet, stop)
+        try:
+            configs = {record.id: RunConfig.model_validate(record.config) for record in fleet}
+            train = self._train_fleet or _default_train()
+            outcomes = train(configs, reporter.on_event, reporter.control, on_outcome=reporter.on_outcome)
+            for run, outcome in outcomes.items():
+                reporter.on_outcome(run, outcome)
+            reporter.end_rest(Outcome("failed", error=RuntimeError("The trainer returned no outcome for this run.")))
+        except Exception as error:
+            logger.info("Fleet %s failed: %s: %s", fleet[0].fleet, type(error).__name__, error)
+            reporter.end_rest(Outcome("failed", error=error))
+        except BaseException:  # the process is leaving
+            reporter.end_rest(Outcome("paused"))
+            raise
+
+    def refer(self, experiment: str) -> None:
+        """Computes the reference rows of an experiment that has results but none yet; a failure costs only them."""
+        if self._store.experiment(experiment).references is not None:
+            return
+        done = [record for record in self._store.runs(experiment) if record.state == State.COMPLETED]
+        if not done:
+            return
+        try:
+            rows = (self._reference_rows or _default_references())(RunConfig.model_validate(done[0].config))
+        except Exception as error:
+            logger.warning("No reference rows for experiment %s: %s: %s", experiment, type(error).__name__, error)
+            rows = NO_REFERENCES
+        self._store.set_references(experiment, rows)
+
+
+def _default_train() -> Train:
+    from compt_core.experiment import train_fleet
+
+    return train_fleet
+
+
+def _default_references() -> References:
+    from compt_core.experiment import reference_rows
+
+    return reference_rows
+
+
+def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], None], *,
+          worker: Worker | None = None) -> list[RunRecord]:
+    """Waits until an experiment has nothing left to train, training it here when the lease is free.
+
+    Work that was queued earlier goes first. While another process has the lease, that one trains;
+    runs that its end interrupts are queued again. A paused run is not waited for. `on_tick` gets the
+    experiment's runs in grid order about twice a second, and at the end; so does the caller.
+    KeyboardInterrupt cancels the experiment, waits for a fleet that trains here to stop, and is raised on.
+    """
+    store.experiment(experiment)
+    worker = worker or Worker(store)
+    stop, done = threading.Event(), threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            worker.run(stop, lambda: _settled(store, experiment, alone=worker.lease.held))
+            if not stop.is_set():
+                worker.refer(experiment)  # where the worker that trained it had to leave before
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=work, name="compt-drain", daemon=True)
+    try:
+        thread.start()
+        while not done.wait(POLL_SECONDS):
+            on_tick(store.runs(experiment))
+    except KeyboardInterrupt:
+        for record in store.runs(experiment):
+            if record.state != State.PAUSED:
+                store.request(record.id, "cancel")
+        raise
+    finally:
+        stop.set()
+        worker.wake()
+        thread.join()
+    if failures:
+        raise failures[0]
+    records = store.runs(experiment)
+    on_tick(records)
+    return records
+
+
+def _settled(store: Store, experiment: str, *, alone: bool) -> bool:
+    """Whether nothing more will come of an experiment; first queues its interrupted runs again.
+
+    `alone` = this process has the lease; else another may still be at the reference rows.
+    """
+    record = store.experiment(experiment)
+    if State.INTERRUPTED in record.states:
+        for run in store.runs(experiment):
+            if run.state == State.INTERRUPTED:
+                store.requeue(run.id)
+        return False
+    if ACTIVE & record.states.keys():
+        return False
+    return alone or record.references is not None or State.COMPLETED not in record.states

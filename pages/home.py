@@ -1,0 +1,38 @@
+"""Home: what ComPT is in one picture, the demo in one click, the latest experiments."""
+
+import streamlit as st
+
+from app import components, services, state
+
+components.header("ComPT Lab", "soft prompt", "backbone", "PT", "MST", "ComPT", "source prompt", "private prompt",
+                  "attention", "gates", "shots")
+st.markdown("Pick tasks and shots, train **PT**, **MST** and **ComPT** side by side on a frozen T5, "
+            "and see what the composition learned.")
+
+halves = st.grid(2, min_column_width=460, gap="large", vertical_alignment="center")
+with halves.cell():
+    components.picture("A task's composed prompt is beta times a mix of shared source prompts, weighted by "
+                       "attention, plus alpha times its private prompt; it stands before the text in a frozen T5.")
+with halves.cell():
+    st.markdown(
+        "A **soft prompt** is a handful of trained vectors in front of the text; the language model stays frozen. "
+        "With few examples per task the question is what tasks should share:\n"
+        "- **PT** shares nothing: a prompt per task.\n"
+        "- **MST** shares everything: one prompt for all tasks.\n"
+        "- **ComPT** composes: every task mixes **source prompts** by **attention** and adds a **private prompt**, "
+        "weighed by two **gates**."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        run_demo = st.button("Run the demo", type="primary", icon=":material/play_arrow:", key="run_demo",
+                             help="Trains PT, MST and both forms of ComPT on the bundled model and tasks.")
+        st.page_link(components.page("launch"), label="Choose the settings", icon=":material/tune:")
+    st.caption("The demo queues one experiment and opens its progress; accuracy, attention and gates follow.")
+    components.no_worker_note()
+
+if run_demo:
+    with st.spinner("Checking the bundled model and tasks …"):
+        identity = services.run_demo()
+    st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
+
+st.subheader("Latest experiments", anchor=False)
+components.latest_experiments(limit=6)

@@ -1,0 +1,55 @@
+"""Launch: choose, check, queue. Problems stand beside their fields."""
+
+import streamlit as st
+
+from app import captions, components, drafts, forms, services, state
+from compt_core.config import to_yaml
+
+components.header("Launch", "PT", "MST", "ComPT", "SPP", "SCP", "shots", "seed", "backbone", "source prompt",
+                  "private prompt", "attention", "normaliser", "gates", "optimizer step", "dev rows", "fleet")
+st.caption("Every combination of method, shots and seed becomes one run on the same frozen backbone.")
+
+forms.ready()
+experiment, issues = drafts.build(forms.draft())
+form_side, summary_side = st.columns([3, 2], gap="large")
+
+with summary_side, st.container(border=True):
+    st.subheader("Summary", anchor=False)
+    st.markdown(captions.grid(experiment) if experiment else captions.to_correct(issues))
+    with st.container(horizontal=True):
+        check = st.button("Check", icon=":material/fact_check:", disabled=experiment is None, key="check",
+                          help="Reads data and backbone, counts steps and parameters. Queues nothing.")
+        launch = st.button("Launch", icon=":material/rocket_launch:", type="primary", disabled=experiment is None,
+                           key="launch", help="Checks everything, then puts the runs into the queue.")
+    components.no_worker_note()
+    if experiment and (check or launch):
+        with st.spinner("Checking tasks, data and backbone …"):
+            checked, issues = services.check(experiment)
+        if checked is None:
+            st.markdown(captions.to_correct(issues) + " Nothing was queued.")
+        else:
+            st.table(captions.check_rows(checked), border="horizontal", alt="What this experiment will train")
+            if launch:
+                identity = services.submit(experiment)
+                st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
+    for problem in forms.elsewhere(issues):
+        st.error(problem)
+    if experiment:
+        st.markdown("**The same from the command line**")
+        st.code(drafts.command_line(experiment), language="bash", wrap_lines=True)
+        with st.expander("Settings as YAML", icon=":material/data_object:"):
+            st.code(to_yaml(experiment), language="yaml")
+            st.download_button("Download", to_yaml(experiment), drafts.SETTINGS_FILE, "application/yaml",
+                               icon=":material/download:", help="A settings file for --config of the command line.")
+
+with form_side:
+    forms.preset_picker()
+    st.subheader("What to compare", anchor=False)
+    forms.basics(issues)
+    st.subheader("Prompts", anchor=False)
+    forms.fields(drafts.PROMPTS, issues)
+    st.caption(forms.normalizer_note(forms.draft()))
+    st.subheader("Training and scoring", anchor=False)
+    forms.fields(drafts.BUDGET, issues)
+    with st.expander("Advanced", icon=":material/tune:", expanded=forms.has_problem(drafts.ADVANCED, issues)):
+        forms.fields(drafts.ADVANCED, issues)

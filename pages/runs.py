@@ -1,0 +1,15 @@
+"""Runs: the experiments, and one of them live: states, queue, progress, loss. Reads only the store."""
+
+from app import components, live, services, state
+
+components.header("Runs", "fleet", "optimizer step", "PT", "MST", "SPP", "SCP", "shots", "seed", "backbone")
+experiment = state.open_experiment(services.store())
+if experiment is None:
+    components.empty_state("No runs yet", "Launch an experiment, or run the demo from Home; its progress appears here.")
+else:
+    components.experiment_picker(experiment)
+    components.provenance(experiment)
+    components.no_worker_note()
+    live.actions(experiment)
+    live.view(experiment)
+    live.log(experiment)

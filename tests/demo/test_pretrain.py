@@ -1,0 +1,109 @@
+"""Pre-training: lessons keep what is held out held out; a short run learns and resumes to the same weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from compt_core.demo.backbone import collate, forward, new_backbone
+from compt_core.demo.lessons import NOISE, STAGES, Mix, held_out, lessons
+from compt_core.demo.pairs import SKILLS
+from compt_core.demo.pretrain import Plan, Progress, load_checkpoint, main, new_optimizer, save_checkpoint, train
+from compt_core.demo.suites import SUITE
+from compt_core.demo.vocabulary import TAGS, UNK, skill_token, style_token, vocabulary
+
+PLAN = Plan(steps=40, batch=8, warmup=4, seed=3)
+
+
+def _words(ids: list[int]) -> list[str]:
+    known = {index: word for word, index in vocabulary().items()}
+    return [known.get(index, "noise") for index in ids]
+
+
+@pytest.fixture(scope="module")
+def taught() -> list[list[str]]:
+    rows = lessons(0, 0, 3000, Mix(STAGES, replay=0.0))
+    return [_words(row.inputs) for row in rows]
+
+
+def test_no_sentence_of_the_suite_is_taught(taught: list[list[str]]) -> None:
+    for row in taught:
+        text = row[row.index("sentence1:") + 1:-1] if "sentence1:" in row else row[row.index("sentence:") + 1:-1]
+        for sentence in " ".join(text).split(" sentence2: "):
+            assert sentence not in held_out()
+
+
+def test_no_suite_skill_is_taught_with_its_label_words_or_templates(taught: list[list[str]]) -> None:
+    seen = {(skill, style) for row in taught for skill in SKILLS for style in range(len(SUITE))
+            if skill_token(skill) in row and style_token(style) in row}
+    assert not {(task.skill, style) for style, task in enumerate(SUITE)} & seen
+    assert len(seen) == len(SKILLS) * len(SUITE) - len(SUITE), "every other pairing is taught"
+
+
+def test_every_word_and_prefix_is_taught(taught: list[list[str]]) -> None:
+    read = {word for row in taught for word in row}
+    written = {word for row in lessons(0, 1, 4000, Mix(STAGES)) for word in _words(row.targets)}
+    missing = set(vocabulary()) - read - written - {"<pad>", "<extra_id_2>", "<extra_id_3>"}
+    assert not missing
+    assert {row[0] for row in taught} == {*TAGS, UNK}
+
+
+def test_lessons_depend_on_seed_and_step_alone() -> None:
+    mix = Mix(3)
+    assert lessons(5, 9, 20, mix) == lessons(5, 9, 20, mix)
+    assert lessons(5, 9, 20, mix) != lessons(5, 10, 20, mix)
+    assert lessons(5, 9, 20, mix) != lessons(6, 9, 20, mix)
+
+
+def test_noise_stands_in_the_prefix_only() -> None:
+    rows = [row for row in lessons(0, 2, 400, Mix(STAGES, noise=1.0, spans=0.0))]
+    for row in rows:
+        words = _words(row.inputs)
+        field = next(i for i, word in enumerate(words) if word.startswith("sentence"))
+        assert NOISE in row.inputs[1:field] and NOISE not in row.inputs[field:]
+
+
+def test_padding_does_not_change_a_lesson() -> None:
+    rows = lessons(0, 3, 6, Mix(STAGES, noise=0.0))
+    model = new_backbone(0).eval()
+    short = min(rows, key=lambda row: len(row.inputs))
+    together = forward(model, collate(rows, torch.device("cpu")), torch.Generator())[rows.index(short)]
+    alone = forward(model, collate([short], torch.device("cpu")), torch.Generator())[0]
+    assert torch.allclose(together[:len(short.targets)], alone, atol=1e-4)
+
+
+def test_a_short_run_lowers_its_loss_and_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    straight = new_backbone(PLAN.seed)
+    progress = Progress()
+    losses = train(straight, new_optimizer(straight, PLAN), PLAN, progress, until=20)
+    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
+
+    first = new_backbone(PLAN.seed)
+    optimizer, begun = new_optimizer(first, PLAN), Progress()
+    train(first, optimizer, PLAN, begun, until=9)
+    save_checkpoint(tmp_path / "slice.pt", first, optimizer, PLAN, begun)
+    again = new_backbone(99)
+    optimizer = new_optimizer(again, PLAN)
+    resumed = load_checkpoint(tmp_path / "slice.pt", again, optimizer, PLAN)
+    assert resumed.step == 9
+    train(again, optimizer, PLAN, resumed, until=20)
+    assert resumed.right == progress.right
+    for name, weight in straight.state_dict().items():
+        assert torch.equal(weight, again.state_dict()[name]), name
+
+
+def test_a_checkpoint_of_another_plan_is_refused(tmp_path: Path) -> None:
+    model = new_backbone(0)
+    optimizer = new_optimizer(model, PLAN)
+    save_checkpoint(tmp_path / "slice.pt", model, optimizer, PLAN, Progress())
+    with pytest.raises(ValueError, match="made with other settings"):
+        load_checkpoint(tmp_path / "slice.pt", model, optimizer, Plan(steps=41, batch=8, warmup=4, seed=3))
+
+
+def test_the_command_line_writes_a_backbone(tmp_path: Path) -> None:
+    main(["--out", str(tmp_path / "out"), "--checkpoint", str(tmp_path / "ck" / "slice.pt"), "--steps", "2"])
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= written
+    assert (tmp_path / "ck" / "slice.log").read_text().count("step 2 of 2") == 1

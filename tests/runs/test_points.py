@@ -1,0 +1,187 @@
+"""Curves: how many points are kept, which, and that going over a stretch again adds none."""
+
+import sqlite3
+import threading
+from contextlib import closing
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compt_core.errors import StoreError
+from compt_core.runs import points
+from compt_core.training.events import Event, Log, Outcome
+
+
+@pytest.fixture
+def begin(store, grid):
+    """Starts one run of the given number of steps and returns its id."""
+    def claim(steps: int) -> str:
+        store.submit(grid())
+        (record,) = store.claim()
+        store.started(record.id, steps, {"torch": "none"})
+        return record.id
+
+    return claim
+
+
+def loss(run, *steps):
+    return [Event(run, "loss", step, (float(step),)) for step in steps]
+
+
+@given(steps=st.integers(1, 100_000), kind=st.sampled_from(sorted(points.LIMITS)))
+def test_buckets_cover_all_steps_once_within_the_limit(steps, kind):
+    width = points.stride(steps, kind)
+    assert points.bucket(0, width)[0] == 0
+    assert width == 1 or points.bucket(0, width) == (0, 0)
+    buckets, step = 0, 0
+    while step <= steps:
+        first, last = points.bucket(step, width)
+        assert first == step
+        assert points.bucket(last, width) == (first, last)
+        buckets, step = buckets + 1, last + 1
+    assert buckets <= points.LIMITS[kind]
+    assert buckets >= min(steps + 1, points.LIMITS[kind] // 2)  # no more is thrown away than the limit asks for
+
+
+@given(st.lists(st.floats(width=16, allow_nan=False), min_size=1, max_size=9))
+def test_values_survive_packing_at_half_precision(values):
+    assert points.unpack([points.pack(values)] * 2).tolist() == [values, values]
+
+
+def test_packing_keeps_large_values_finite_and_bad_ones_bad():
+    packed = points.unpack([points.pack([1e9, -1e9, float("inf"), float("nan")])])[0]
+    assert packed[0] == 65504
+    assert packed[1] == -65504
+    assert np.isinf(packed[2])
+    assert np.isnan(packed[3])
+
+
+@pytest.mark.parametrize(("steps", "batch"), [
+    (1, 1), (50, 1), (198, 7), (199, 7), (200, 7), (201, 7), (201, 100_000), (1234, 61), (1234, 100_000)])
+def test_a_run_keeps_first_and_last_and_at_most_the_limit(store, begin, steps, batch):
+    run = begin(steps)
+    everything = [event for step in range(steps + 1) for event in (
+        Event(run, "loss", step, (float(step),)), Event(run, "attention", step, (step, 0.5, 0.25)))]
+    for start in range(0, len(everything), batch):
+        store.write_events(everything[start:start + batch])
+    for kind, width in (("loss", 1), ("attention", 3)):
+        found, values = store.events(run, kind)
+        assert (found.dtype, values.dtype, values.shape) == (np.int64, np.float32, (len(found), width))
+        assert (found[0], found[-1]) == (0, steps)
+        assert len(found) <= points.LIMITS[kind]
+        assert len(set(np.diff(found)[:-1])) <= 1  # evenly spaced but for the last
+        np.testing.assert_allclose(values[:, 0], found, rtol=1e-3)
+
+
+def test_the_newest_point_is_there_at_any_time(store, begin):
+    run = begin(5000)
+    for step in range(60):
+        store.write_events(loss(run, step))
+        assert store.events(run, "loss")[0][-1] == step
+        assert store.run(run).step == step
+
+
+def test_events_after_a_step_and_of_an_absent_kind(store, begin):
+    run = begin(10)
+    store.write_events(loss(run, *range(6)))
+    assert store.events(run, "loss", after_step=3)[0].tolist() == [4, 5]
+    found, values = store.events(run, "gates")
+    assert (found.shape, values.shape) == ((0,), (0, 0))
+
+
+def test_writing_again_replaces(store, begin):
+    run = begin(1000)
+    store.write_events(loss(run, *range(400)))
+    before = store.events(run, "loss")[0].tolist()
+    store.write_events([Event(run, "loss", step, (9.0,)) for step in range(400)])
+    found, values = store.events(run, "loss")
+    assert found.tolist() == before
+    assert set(values[:, 0]) == {9.0}
+
+
+@pytest.mark.parametrize("resumed_at", [0, 100, 203, 400])
+def test_a_resumed_run_ends_with_the_points_of_an_undisturbed_one(store, begin, resumed_at):
+    undisturbed, run = begin(1000), begin(1000)
+    store.write_events(loss(undisturbed, *range(1001)))
+    store.write_events(loss(run, *range(404)))
+    store.finish(run, Outcome("paused"))
+    store.requeue(run)
+    store.claim()
+    store.started(run, 1000, {}, step=resumed_at)
+    assert store.run(run).step == resumed_at
+    assert store.events(run, "loss")[0][-1] <= resumed_at  # nothing of steps that are taken anew
+    store.write_events(loss(run, *range(resumed_at + 1, 1001)))
+    expected = store.events(undisturbed, "loss")[0].tolist()
+    if resumed_at == 0:
+        expected = [step for step in expected if step]  # step 0 is not measured again above
+    assert [step for step in store.events(run, "loss")[0].tolist() if step or resumed_at] == expected
+
+
+def test_a_batch_holds_many_runs_and_logs(store, grid):
+    store.submit(grid(seeds="0-2"))
+    runs = [record.id for record in store.claim()]
+    for run in runs:
+        store.started(run, 10, {})
+    before = store.run(runs[0]).heartbeat
+    batch = [item for step in range(4) for run in runs for item in (*loss(run, step), Log(run, step, f"at\n{step}"))]
+    store.write_events(batch)
+    for run in runs:
+        assert store.events(run, "loss")[0].tolist() == [0, 1, 2, 3]
+        lines = store.log(run).splitlines()
+        assert [line.split(" ", 1)[1] for line in lines] == [f"step {step}: at {step}" for step in range(4)]
+    assert store.run(runs[0]).heartbeat >= before
+    store.write_events([])
+
+
+def test_points_of_a_run_that_is_not_training_are_refused(store, grid, begin):
+    run = begin(10)
+    store.finish(run, Outcome("cancelled"))
+    with pytest.raises(StoreError, match="is cancelled, so nothing more can be measured"):
+        store.write_events(loss(run, 1))
+    with pytest.raises(StoreError, match="is cancelled"):
+        store.started(run, 10, {})
+    store.submit(grid())
+    (record,) = store.claim()
+    with pytest.raises(StoreError, match=r"has not started: call started\(\)"):
+        store.write_events(loss(record.id, 1))
+
+
+def test_a_refused_batch_leaves_nothing(store, begin):
+    run, gone = begin(10), begin(10)
+    store.finish(gone, Outcome("cancelled"))
+    with pytest.raises(StoreError):
+        store.write_events([*loss(run, 1), Log(run, 1, "never"), *loss(gone, 1)])
+    assert store.events(run, "loss")[0].size == 0
+    assert store.log(run) == ""
+
+
+def test_threads_write_and_read_at_once(store, begin):
+    runs = [begin(300), begin(300)]
+    together, failures = threading.Barrier(3), []
+
+    def write(run):
+        try:
+            together.wait(30)
+            for step in range(101):
+                store.write_events(loss(run, step))
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(run,)) for run in runs]
+    for thread in threads:
+        thread.start()
+    together.wait(30)
+    while any(thread.is_alive() for thread in threads):
+        for run in runs:
+            found = store.events(run, "loss")[0]
+            assert found.size == 0 or store.run(run).step >= found[-1]
+    assert not failures
+    assert [store.events(run, "loss")[0][-1] for run in runs] == [100, 100]
+
+
+def test_points_lie_under_run_kind_and_step(store, home):
+    with closing(sqlite3.connect(home / "compt.db")) as raw:
+        key = [row[1] for row in raw.execute("PRAGMA table_info(events)") if row[5]]
+    assert key == ["run", "kind", "step"]

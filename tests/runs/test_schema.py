@@ -1,0 +1,94 @@
+"""The file behind the store: WAL, version, what is told when it cannot be used."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import compt_core
+from compt_core.errors import StoreError
+from compt_core.runs.home import home_folder
+from compt_core.runs.schema import SCHEMA_VERSION
+from compt_core.runs.store import Store
+
+
+def test_wal_schema_version_and_foreign_keys(store, home):
+    raw = sqlite3.connect(home / "compt.db")
+    assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert raw.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == (str(SCHEMA_VERSION),)
+    raw.close()
+    with store._database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() >= 10_000
+
+
+def test_reopening_keeps_what_was_there(store, home, grid):
+    identity = store.submit(grid())
+    again = Store(home)
+    assert again.experiment(identity).id == identity
+    again.close()
+
+
+def test_a_newer_schema_is_refused_with_what_to_do(store, home):
+    store.close()
+    raw = sqlite3.connect(home / "compt.db")
+    raw.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(SCHEMA_VERSION + 1),))
+    raw.commit()
+    raw.close()
+    with pytest.raises(StoreError, match=rf"has schema {SCHEMA_VERSION + 1}, .* Update ComPT Lab, or set COMPT_HOME"):
+        Store(home)
+
+
+def test_a_file_that_is_no_database_is_a_sentence(home):
+    home.mkdir()
+    (home / "compt.db").write_bytes(b"not a database, but long enough to have a header" * 100)
+    with pytest.raises(StoreError, match=r"compt.db' cannot be used: .*not a database.*COMPT_HOME"):
+        Store(home)
+
+
+def test_a_home_that_cannot_be_made_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"The folder '.*' cannot be created: .*COMPT_HOME"):
+        Store(tmp_path / "file" / "home")
+
+
+def test_home_is_the_environments_or_the_projects(monkeypatch, tmp_path):
+    monkeypatch.setenv("COMPT_HOME", str(tmp_path / "x"))
+    assert home_folder() == tmp_path / "x"
+    for unset in ("", " "):
+        monkeypatch.setenv("COMPT_HOME", unset)
+        assert home_folder() == Path(compt_core.__file__).parents[1] / ".compt"
+    monkeypatch.setenv("COMPT_HOME", str(tmp_path / "y"))
+    opened = Store()
+    opened.close()
+    assert (tmp_path / "y" / "compt.db").exists()
+
+
+def test_many_open_a_new_home_at_once(tmp_path):
+    together, failures = threading.Barrier(4), []
+
+    def open_all():
+        try:
+            for number in range(10):
+                together.wait(30)
+                Store(tmp_path / str(number)).close()
+        except Exception as error:
+            together.abort()
+            failures.append(error)
+
+    threads = [threading.Thread(target=open_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_store_and_records_load_no_torch():
+    code = "import sys; import compt_core.runs.store, compt_core.runs.worker, compt_core.runs.record; " \
+           "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'streamlit')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

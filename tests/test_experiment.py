@@ -1,0 +1,93 @@
+"""The glue, end to end on the tiny T5 and GLUE-8 files: records, references, cancelled runs, truncation."""
+
+import json
+
+import numpy as np
+import pytest
+
+from compt_core.config import build_experiment
+from compt_core.experiment import reference_rows, train_fleet
+from compt_core.training.events import Log, Started
+
+GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte")
+
+
+@pytest.fixture
+def configs(glue_dir, tiny_t5):
+    def make(**settings):
+        raw = {"tasks": GLUE, "methods": "pt,mst,spp,scp", "shots": 8, "steps": 10, "eval_rows": 15, "sources": 3,
+               "encoder_hidden": 16, "backbone": str(tiny_t5), "data_dir": str(glue_dir)} | settings
+        return {run.method: run for run in build_experiment(raw).runs()}
+    return make
+
+
+def keep(run):
+    return "keep"
+
+
+def test_every_method_on_glue_end_to_end(configs):
+    events = []
+    outcomes = train_fleet(configs(), events.append, keep)
+    assert list(outcomes) == ["pt", "mst", "spp", "scp"]
+    assert {e.run: e.steps for e in events if isinstance(e, Started)} == dict.fromkeys(outcomes, 10)
+    for method, outcome in outcomes.items():
+        assert outcome.state == "completed" and outcome.error is None
+        record = json.loads(json.dumps(outcome.result, allow_nan=False))
+        assert set(record["tasks"]) == set(GLUE) and record["eval_rows"] == dict.fromkeys(GLUE, 15)
+        assert set(record["tasks"]["stsb"]) == {"pearson", "spearman"}
+        primary = [record["tasks"][t]["pearson" if t == "stsb" else "accuracy"] or 0.0 for t in GLUE]
+        assert record["mean"] == pytest.approx(np.mean(primary))
+        assert record["fixed_batch_loss"]["final"] < record["fixed_batch_loss"]["initial"]
+        assert record["trainable_parameters"] == sum(v.size for k, v in outcome.prompts.items() if "." in k)
+        assert outcome.prompts["composed"].shape == (8, 6 if method == "scp" else 5, 24)
+        assert outcome.scores["stsb"].shape == (15, 26)
+        if method in ("pt", "mst"):
+            assert record["attention"] is record["alpha"] is record["beta"] is record["normalizer"] is None
+        else:
+            assert np.array(record["attention"]).shape == (8, 3)
+            assert np.sum(record["attention"], axis=1) == pytest.approx(np.ones(8))
+            share = np.array(record["alpha"]) / (np.array(record["alpha"]) + record["beta"])
+            assert record["private_share"] == pytest.approx(share)
+            assert record["normalizer"] == "softmax" and len(record["private_norm_share"]) == 8
+
+
+def test_the_record_of_pt_and_mst_knows_no_weights_and_gates_off_are_one(configs):
+    outcome = train_fleet({"spp": configs(gates="off", attention="uniform")["spp"]}, lambda e: None, keep)["spp"]
+    assert outcome.result["alpha"] == outcome.result["beta"] == [1.0] * 8
+    assert outcome.result["attention"] == [pytest.approx([1 / 3] * 3)] * 8
+
+
+def test_reference_rows(configs):
+    rows = reference_rows(configs()["pt"])
+    assert set(rows) == {"majority", "no_prompt"} and set(rows["no_prompt"]) == set(GLUE)
+    assert rows["majority"]["cola"]["matthews"] is None and rows["majority"]["cola"]["accuracy"] >= 0.5
+
+
+def test_cancelling_while_training_and_while_scoring(configs):
+    asked, told = {"spp": 0}, []
+
+    def control(run):
+        if run == "pt":
+            return "cancel"
+        asked["spp"] += run == "spp"
+        return "cancel" if run == "spp" and asked["spp"] > 11 else "keep"  # ten steps, then while scoring
+
+    outcomes = train_fleet(configs(), lambda e: None, control, on_outcome=lambda run, o: told.append((run, o.state)))
+    assert {run: o.state for run, o in outcomes.items()} == {
+        "pt": "cancelled", "spp": "cancelled", "mst": "completed", "scp": "completed"}
+    assert sorted(told) == sorted((run, o.state) for run, o in outcomes.items())
+    assert outcomes["pt"].result is None
+
+
+def test_what_truncation_cut_is_counted(configs):
+    outcomes = train_fleet({"pt": configs(max_tokens=16)["pt"]}, lambda e: None, keep)
+    assert all(cut["train"] > 0 and cut["dev"] > 0 for task, cut in outcomes["pt"].result["cut"].items() if task == "mrpc")
+    whole = train_fleet({"pt": configs(max_tokens=4096)["pt"]}, lambda e: None, keep)["pt"].result["cut"]
+    assert all(cut == {"train": 0, "dev": 0} for cut in whole.values())
+
+
+def test_the_log_tells_each_methods_initial_prompt_rms(configs):
+    events = []
+    outcomes = train_fleet({"spp": configs(steps=1)["spp"]}, events.append, keep)
+    first = next(e.text for e in events if isinstance(e, Log))
+    assert f"initial prompt RMS {outcomes['spp'].result['prompt_rms']['initial']:.3f}" in first

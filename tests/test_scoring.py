@@ -1,0 +1,86 @@
+"""Scores to predictions and metrics: batching changes nothing, constants are recognised, options mean what they say."""
+
+import numpy as np
+import pytest
+import torch
+
+from compt_core.scoring import UNREADABLE, judge, majority, score_task
+from compt_core.tasks.batches import encode_rows
+from compt_core.tasks.files import load_task
+from compt_core.tasks.spec import Row
+from compt_core.tasks.table import TASKS
+
+STSB, SST2, MRPC = TASKS["stsb"], TASKS["sst2"], TASKS["mrpc"]
+
+
+def rows_of(task, glue_dir):
+    return load_task(task, str(glue_dir)).dev
+
+
+def encode(backbone, task, rows):
+    return encode_rows(backbone.tokenizer, task, rows, prefix="neutral", position="after_prefix", max_tokens=64)
+
+
+@pytest.mark.parametrize("name", ["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte"])
+def test_batch_size_order_and_other_prompts_change_nothing(backbone, glue_dir, name):
+    task, rows = TASKS[name], rows_of(TASKS[name], glue_dir)
+    encoded = encode(backbone, task, rows)
+    prompts = {"a": torch.randn(4, backbone.hidden), "b": torch.randn(2, backbone.hidden), "none": torch.zeros(0, backbone.hidden)}
+    together = score_task(backbone, task, rows, encoded, prompts)
+    flipped = score_task(backbone, task, rows[::-1], encoded[::-1], {"a": prompts["a"]}, tokens_at_once=1)["a"]
+    np.testing.assert_allclose(flipped.scores[::-1], together["a"].scores, rtol=1e-5, atol=1e-5)
+    assert set(together["b"].metrics) == set(task.metrics) and together["none"].scores.shape == (len(rows), len(task.labels))
+    assert not np.allclose(together["a"].scores, together["b"].scores)
+
+
+def test_mean_divides_by_the_pieces_of_each_label(backbone, glue_dir):
+    rows = rows_of(TASKS["rte"], glue_dir)
+    encoded, prompts = encode(backbone, TASKS["rte"], rows), {"a": torch.randn(3, backbone.hidden)}
+    summed, mean = (score_task(backbone, TASKS["rte"], rows, encoded, prompts, scoring=s)["a"].scores for s in ("sum", "mean"))
+    pieces = [len(backbone.tokenizer(w, add_special_tokens=False)["input_ids"]) + 1 for w in TASKS["rte"].labels]
+    assert pieces[0] != pieces[1]
+    np.testing.assert_allclose(mean * np.array(pieces), summed, rtol=1e-5)
+
+
+def test_generation_reads_what_the_model_writes(backbone, glue_dir):
+    rows = rows_of(SST2, glue_dir)
+    encoded, prompts = encode(backbone, SST2, rows), {"a": torch.randn(3, backbone.hidden)}
+    written = score_task(backbone, SST2, rows, encoded, prompts, scoring="generate")["a"]
+    assert set(np.unique(written.predicted)) <= {UNREADABLE, 0, 1}
+    assert written.metrics["accuracy"] == np.mean(written.predicted == [r.label for r in rows])
+
+
+ROWS = [Row(("x", "y"), label, float(label)) for label in (1, 1, 1, 0)]
+
+
+def test_a_constant_prediction_is_recognised_and_its_correlation_is_undefined():
+    always_one = np.array([[-3.0, -1.0]] * 4)
+    scored = judge(MRPC, ROWS, always_one)
+    assert scored.constant and scored.metrics == {"accuracy": 0.75, "f1": pytest.approx(6 / 7)}
+    cola = judge(TASKS["cola"], ROWS, always_one)
+    assert cola.metrics == {"accuracy": 0.75, "matthews": None}
+    mixed = judge(TASKS["cola"], ROWS, np.array([[0, 1], [0, 1], [0, 1], [1, 0]], dtype=float))
+    assert not mixed.constant and mixed.metrics == {"accuracy": 1.0, "matthews": 1.0}
+
+
+def test_generated_text_that_is_no_label_counts_as_wrong():
+    scored = judge(MRPC, ROWS, np.array([[0, 1], [0, 0], [0, 1], [1, 0]], dtype=float), generated=True)
+    assert scored.predicted.tolist() == [1, UNREADABLE, 1, 0]
+    assert scored.metrics == {"accuracy": 0.75, "f1": pytest.approx(0.8)}
+
+
+def test_similarity_by_best_candidate_or_by_expectation():
+    rows = [Row(("x", "y"), 5, v) for v in (1.0, 4.75, 2.5)]
+    scores = np.full((3, 26), -50.0)
+    for row, best in enumerate((5, 24, 12)):
+        scores[row, best] = 0.0
+        scores[row, best + 1] = -np.log(3)  # a quarter of the mass
+    best = judge(STSB, rows, scores)
+    assert best.predicted.tolist() == pytest.approx([1.0, 4.8, 2.4])
+    assert judge(STSB, rows, scores, similarity="expectation").predicted.tolist() == pytest.approx([1.05, 4.85, 2.45])
+    assert set(best.metrics) == {"pearson", "spearman"} and best.metrics["spearman"] == pytest.approx(1.0)
+
+
+def test_majority_is_the_best_constant_answer():
+    assert majority(MRPC, ROWS) == {"accuracy": 0.75, "f1": pytest.approx(6 / 7)}
+    assert majority(STSB, [Row(("x", "y"), 5, 1.0), Row(("x", "y"), 9, 2.0)]) == {"pearson": None, "spearman": None}

@@ -1,0 +1,205 @@
+"""The loop: exact set of changed tensors, seeds, fleets against solo runs, ways to leave a fleet."""
+
+import hashlib
+
+import pytest
+import torch
+
+from compt_core.config import RunConfig
+from compt_core.experiment import load_data
+from compt_core.fleet import build_fleet
+from compt_core.training.events import Event
+from compt_core.training.loop import TrainingError, forward_backward, mean_losses, train
+from compt_core.training.plan import plan_run
+
+TASKS = ("sst2", "mrpc", "rte")
+METHODS = ("pt", "mst", "spp", "scp")
+
+
+@pytest.fixture
+def setting(glue_dir):
+    def make(**settings):
+        return RunConfig(**{"tasks": TASKS, "shots": 8, "steps": 4, "batch": 6, "encoder_hidden": 9, "sources": 2,
+                            "data_dir": str(glue_dir)} | settings)
+    return make
+
+
+def run_fleet(backbone, configs, control=lambda run: "keep"):
+    """(fleet, how each run ended, events) after training `configs`."""
+    plans = {r: plan_run(c, load_data(c.tasks, c.data_dir), backbone.tokenizer) for r, c in configs.items()}
+    fleet, ends, events = build_fleet(configs, backbone), {}, []
+    train(fleet, plans, events.append, control, lambda run, state, error: ends.update({run: (state, error)}))
+    return fleet, ends, events
+
+
+def weights_digest(backbone):
+    digest = hashlib.sha256()
+    for tensor in backbone.model.state_dict().values():
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_training_changes_every_trained_tensor_and_nothing_else(backbone, setting, method):
+    config, before = setting(method=method), weights_digest(backbone)
+    start = build_fleet({"a": config}, backbone).state("a")
+    fleet, ends, _ = run_fleet(backbone, {"a": config})
+    after = fleet.state("a")
+    assert ends == {"a": ("completed", None)}
+    assert {name for name in start if not torch.equal(start[name], after[name])} == set(start)
+    assert weights_digest(backbone) == before and not backbone.model.training
+    assert all(p.grad is None for p in backbone.model.parameters())
+
+
+def test_the_loss_of_a_fixed_batch_falls_for_every_method(backbone, setting):
+    configs = {m: setting(method=m, steps=10) for m in METHODS}
+    data = load_data(TASKS, configs["pt"].data_dir)
+    items = [(m, e) for m in METHODS for e in plan_run(configs[m], data, backbone.tokenizer).batch(0)]
+    before = mean_losses(build_fleet(configs, backbone), items)
+    after = mean_losses(run_fleet(backbone, configs)[0], items)
+    assert all(after[m] < before[m] for m in METHODS)
+
+
+def test_the_same_seed_gives_the_same_bits_and_each_seed_its_own_effect(backbone, setting):
+    def final(**seeds):
+        return run_fleet(backbone, {"a": setting(**seeds)})[0].state("a")["private.embedding"]
+
+    same = final(seed=3)
+    assert torch.equal(final(seed=3), same)
+    assert torch.equal(final(seed=7, data_seed=3, init_seed=3), same)
+    assert not torch.equal(final(seed=3, data_seed=4), same)
+    assert not torch.equal(final(seed=3, init_seed=4), same)
+
+
+def test_initialisation_is_drawn_by_name(backbone, setting):
+    few, many = (build_fleet({"a": setting(sources=s, seed=5)}, backbone).state("a") for s in (2, 3))
+    assert torch.equal(few["source.embedding"], many["source.embedding"][:2])
+    other_order = build_fleet({"a": setting(seed=5, tasks=TASKS[::-1])}, backbone).state("a")
+    assert torch.equal(few["private.embedding"], other_order["private.embedding"].flip(0))
+    assert few["private.embedding"].abs().max() <= 0.5 and few["gate.alpha"].abs().max() < 0.2
+    assert not few["attention.logits"].any()
+    bare = build_fleet({"a": setting(encoder="none")}, backbone).state("a")["source.embedding"]
+    table = backbone.model.get_input_embeddings().weight
+    assert all((table == vector).all(-1).any() for vector in bare.flatten(0, 1))
+
+
+def mixed(setting):
+    """Runs that differ in everything a fleet allows: method, lengths, S, normaliser, shots, steps, rates, seeds."""
+    return {
+        "pt": setting(method="pt", prompt_length=3), "pt2": setting(method="pt", prompt_length=3, seed=1, shots=5),
+        "mst": setting(method="mst", steps=6), "spp": setting(lr_source=0.3, normalizer="entmax15"),
+        "spp2": setting(sources=3, normalizer="sparsemax", seed=2, dropout=0.1), "scp": setting(method="scp", steps=3, batch=5),
+        "off": setting(gates="off", form="gated_sum", encoder="none"),
+        "fixed": setting(attention=((1, 0), (0, 1), (0.5, 0.5)), gates="fixed", alpha=0.5, beta=2, clip=0.01),
+    }
+
+
+def test_a_run_in_a_fleet_equals_the_run_alone(backbone64, setting):
+    configs = mixed(setting)
+    fleet, ends, events = run_fleet(backbone64, configs)
+    assert {state for state, _ in ends.values()} == {"completed"}
+    for name, config in configs.items():
+        solo, _, solo_events = run_fleet(backbone64, {name: config})
+        for key, tensor in solo.state(name).items():
+            torch.testing.assert_close(fleet.state(name)[key], tensor, rtol=1e-5, atol=1e-7)
+        together = [e for e in events if e.run == name]
+        assert [(e.kind, e.step) for e in together] == [(e.kind, e.step) for e in solo_events]
+        for ours, alone in zip(together, solo_events, strict=True):
+            assert ours.values == pytest.approx(alone.values, rel=1e-5, abs=1e-7, nan_ok=True)
+
+
+def test_spp_with_one_hot_attention_and_no_private_part_equals_mst(backbone64, setting):
+    one_hot = tuple((1, 0) for _ in TASKS)
+    spp = setting(attention=one_hot, gates="fixed", alpha=0, beta=1)
+    fleet, _, _ = run_fleet(backbone64, {"mst": setting(method="mst"), "spp": spp})
+    blocks = {b.structure.method: b.compose()[0] for b in fleet.blocks}
+    torch.testing.assert_close(blocks["spp"], blocks["mst"])
+
+
+def test_spp_without_a_shared_part_equals_pt(backbone64, setting):
+    rates = {"lr_private": 0.03, "clip": 1e6}  # PT clips per task, SPP per run: not compared here
+    spp = setting(gates="fixed", alpha=1, beta=0, attention="uniform", **rates)
+    fleet, _, _ = run_fleet(backbone64, {"pt": setting(method="pt", **rates), "spp": spp})
+    blocks = {b.structure.method: b.compose()[0] for b in fleet.blocks}
+    torch.testing.assert_close(blocks["spp"], blocks["pt"], rtol=1e-3, atol=2e-4)  # Adam's eps sees the scale of the loss
+
+
+def test_leaving_a_fleet_changes_nothing_for_the_others(backbone64, setting):
+    configs = {"stays": setting(), "cancelled": setting(seed=1), "paused": setting(method="mst"), "short": setting(steps=1)}
+    asked = {"cancelled": 0, "paused": 0}
+
+    def control(run):
+        if run in asked:
+            asked[run] += 1
+            if asked[run] == 3:
+                return "cancel" if run == "cancelled" else "pause"
+        return "keep"
+
+    fleet, ends, _ = run_fleet(backbone64, configs, control)
+    assert {run: state for run, (state, _) in ends.items()} == {
+        "stays": "completed", "cancelled": "cancelled", "paused": "paused", "short": "completed"}
+    assert asked == {"cancelled": 3, "paused": 3}
+    alone = run_fleet(backbone64, {"stays": configs["stays"]})[0].state("stays")
+    for key, tensor in alone.items():
+        torch.testing.assert_close(fleet.state("stays")[key], tensor, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_loss_that_is_not_finite_fails_that_run_alone(backbone, setting, method):
+    configs = {"bad": setting(method=method, seed=1), "good": setting(method=method)}
+    plans = {r: plan_run(c, load_data(c.tasks, c.data_dir), backbone.tokenizer) for r, c in configs.items()}
+    fleet, ends = build_fleet(configs, backbone), {}
+    with torch.no_grad():
+        block, r = fleet.slot["bad"]
+        for name, tensor in block.parameters.items():
+            if name.endswith("embedding"):
+                tensor[r] = float("inf")
+    train(fleet, plans, lambda e: None, lambda r: "keep", lambda run, state, error: ends.update({run: (state, error)}))
+    assert ends["good"] == ("completed", None)
+    state, error = ends["bad"]
+    assert state == "failed" and isinstance(error, TrainingError) and "not finite at step 1" in str(error)
+    alone = run_fleet(backbone, {"good": configs["good"]})[0].state("good")
+    for key, tensor in alone.items():
+        torch.testing.assert_close(fleet.state("good")[key], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_best_restores_the_step_with_the_lowest_held_out_loss(backbone, setting):
+    config = setting(select="best", lr_source=50, lr_private=50, lr_encoder=5, steps=5, warmup=0, seed=1)
+    plan = plan_run(config, load_data(TASKS, config.data_dir), backbone.tokenizer)
+    items = [("a", e) for e in plan.held_out]
+    best, _, _ = run_fleet(backbone, {"a": config})
+    last, _, _ = run_fleet(backbone, {"a": config.model_copy(update={"select": "last", "steps": 5})})
+    assert mean_losses(best, items)["a"] < mean_losses(last, items)["a"]
+
+
+def test_events_report_loss_attention_and_gates(backbone, setting):
+    _, _, events = run_fleet(backbone, {"spp": setting(), "pt": setting(method="pt")})
+    kinds = {(e.run, e.kind): [x for x in events if (x.run, x.kind) == (e.run, e.kind)] for e in events if isinstance(e, Event)}
+    assert set(kinds) == {("spp", k) for k in ("loss", "task_loss", "attention", "gates")} | {("pt", k) for k in ("loss", "task_loss")}
+    assert [e.step for e in kinds["spp", "loss"]] == [1, 2, 3, 4]
+    assert [e.step for e in kinds["spp", "attention"]] == [0, 1, 2, 3, 4]
+    assert kinds["spp", "attention"][0].values == pytest.approx([0.5] * 6)
+    assert len(kinds["spp", "gates"][0].values) == 2 * len(TASKS) and len(kinds["pt", "task_loss"][0].values) == len(TASKS)
+
+
+def test_dropout_is_of_each_runs_own_and_off_outside_training(backbone64, setting):
+    quiet, noisy = (run_fleet(backbone64, {"a": setting(dropout=d)})[0].state("a")["private.embedding"] for d in (0.0, 0.3))
+    again = run_fleet(backbone64, {"a": setting(dropout=0.3)})[0].state("a")["private.embedding"]
+    assert torch.equal(noisy, again) and not torch.allclose(quiet, noisy)
+    assert not any(m._forward_hooks for m in backbone64.model.modules())
+
+
+def test_gradients_do_not_depend_on_how_rows_are_chunked(backbone64, setting, monkeypatch):
+    configs = {m: setting(method=m) for m in METHODS}
+    plans = {r: plan_run(c, load_data(c.tasks, c.data_dir), backbone64.tokenizer) for r, c in configs.items()}
+    items = [(r, e) for r in METHODS for e in plans[r].batch(0)]
+
+    def gradients():
+        fleet = build_fleet(configs, backbone64)
+        forward_backward(fleet, items, 0, plans)
+        return [p.grad for b in fleet.blocks for p in b.parameters.values()]
+
+    whole = gradients()
+    monkeypatch.setattr("compt_core.training.loop.TOKENS_AT_ONCE", 40)
+    for a, b in zip(gradients(), whole, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9)
