@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from compt_core.errors import ConfigError, Issue, nearest
+from compt_core import sentences
+from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.presets import PRESETS
+from compt_core.values import parse_value as parse_value  # settings of any source start here
+from compt_core.values import read_yaml as read_yaml
 
 Numbers = tuple[float, ...]
 Matrix = tuple[Numbers, ...]
@@ -24,6 +27,7 @@ MethodName = Literal["pt", "mst", "spp", "scp"]
 Normalizer = Literal["sigmoid", "softmax", "sparsemax", "entmax15"]
 
 MAX_RUNS = 2000  # one experiment; keeps a slip such as --seeds 0-99999 from filling the store
+MAX_RANGE = 100_000  # a longer range of numbers is not even written out
 
 
 def _as_list(value: Any) -> Any:
@@ -37,19 +41,22 @@ def _as_list(value: Any) -> Any:
     items: list[str | int] = []
     for part in (p.strip() for p in value.split(",")):
         first, dash, last = part.partition("-")
-        if dash and first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) < MAX_RUNS:
+        if dash and first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) <= MAX_RANGE:
             items += range(int(first), int(last) + 1)
         elif part:
             items.append(int(part) if part.isdigit() else part)
     return items
 
 
+def _has_bool(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_has_bool, value)))
+
+
 _OFF = BeforeValidator(lambda value: "off" if value is False else value)  # YAML reads a bare off as false
 
 
 def _setting(default: Any, doc: str, *, allowed: str = "", **bounds: Any) -> Any:
-    extra = {"allowed": allowed} if allowed else None
-    return Field(default, description=doc, json_schema_extra=extra, **bounds)
+    return Field(default, description=doc, json_schema_extra={"allowed": allowed} if allowed else None, **bounds)
 
 
 class Settings(BaseModel):
@@ -112,7 +119,7 @@ class Settings(BaseModel):
     warmup: float = _setting(0.2, "Share of the steps with rising learning rate; then it falls linearly.", ge=0, le=1)
     weight_decay_prompt: float = _setting(0.01, "AdamW weight decay of prompts and encoders.", ge=0, le=10)
     weight_decay_weights: float = _setting(0.1, "AdamW weight decay of attention logits and gates.", ge=0, le=10)
-    clip: float = _setting(1.0, "Largest gradient norm of a run (PT: of a task's prompt).", gt=0, le=1e6)
+    clip: float = _setting(1.0, "Largest gradient norm of a run (PT: of a task's prompt).", gt=0, le=1_000_000)
     dropout: float = _setting(0.0, "Dropout rate inside the frozen T5 while training, a generator per run.", ge=0, lt=1)
     select: Literal["last", "best"] = _setting(
         "last", "'last' step, or 'best' step on a quarter of the shots held out (never on dev).")
@@ -125,6 +132,17 @@ class Settings(BaseModel):
         None, "Dev rows scored per task, by a fixed draw; empty = all.", ge=1, le=10_000_000)
     data_seed: int | None = _setting(None, "Seed of the few-shot sample; empty = the run's seed.", ge=0, lt=2**32)
     init_seed: int | None = _setting(None, "Seed of the initialisation; empty = the run's seed.", ge=0, lt=2**32)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any, info: Any) -> Any:
+        """A bare yes, no, on or off is a truth value in YAML, and Python would count it as 1 or 0."""
+        if _has_bool(value) and not (value is False and info.field_name in ("gates", "lr_rule")):
+            raise ValueError("no setting is a truth value")
+        return value
+
+
+_OF_ALL = frozenset({"tasks", "backbone", "data_dir", "eval_rows"})  # else its methods could not be compared
 
 
 class RunConfig(Settings):
@@ -147,7 +165,8 @@ class Experiment(Settings):
         tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(_as_list)
     ] = _setting((0,), "Seeds, each run apart.", min_length=1, allowed="integers >= 0, as in 0,1,2 or 0-9")
     method_settings: dict[MethodName, dict[str, Any]] = _setting(
-        {}, "Settings of single methods that differ from the shared ones, as in {pt: {lr_private: 0.3}}.")
+        {}, "Settings of single methods that differ from the shared ones, as in {pt: {lr_private: 0.3}}.",
+        allowed="settings by method, as in {pt: {lr_private: 0.3}}")
 
     def runs(self) -> list[RunConfig]:
         """The grid, method by method, then shots, then seeds."""
@@ -166,15 +185,14 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     """
     given = {{"method": "methods", "seed": "seeds"}.get(key, key): value for key, value in raw.items()}
     preset = given.pop("preset", None) or preset
-    if preset is not None and preset not in PRESETS:
-        allowed = ", ".join(PRESETS)
-        raise ConfigError([Issue("preset", f"The preset must be one of {allowed}. Got '{preset}' instead."
-                                 f"{nearest(str(preset), PRESETS)}")])
+    if preset is not None and (not isinstance(preset, str) or preset not in PRESETS):
+        raise ConfigError([Issue("preset", f"The preset must be one of {', '.join(map(repr, PRESETS))}. "
+                                 f"Got {quoted(preset)} instead.{nearest(str(preset), PRESETS)}")])
     values: dict[str, Any] = {**(PRESETS[preset] if preset else {}), **given}
     try:
         experiment = Experiment.model_validate(values)
     except ValidationError as error:
-        issues = [_sentence(problem, values) for problem in error.errors()]
+        issues = sentences.sentences(error.errors(), values, Experiment.model_fields)
         wrong = {str(problem["loc"][0]) for problem in error.errors()}
         try:  # what remains may have problems between fields: report those at the same time
             rest = Experiment.model_validate({"tasks": ["?"]} | {k: v for k, v in values.items() if k not in wrong})
@@ -188,29 +206,6 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     return experiment
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file. Raises ConfigError when it is missing or no mapping."""
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Issue("config", f"The settings file '{path}' cannot be read: {error}.")]) from None
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise ConfigError([Issue("config", f"The settings file '{path}' is not valid YAML: {where}.")]) from None
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise ConfigError([Issue("config", f"The settings file '{path}' must hold 'name: value' lines. "
-                                 f"Got {type(loaded).__name__} instead.")])
-    return loaded
-
-
-def parse_value(text: str) -> Any:
-    """A value typed on the command line or in a URL: YAML's notion of numbers, lists and empty."""
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-
-
 def to_yaml(experiment: Experiment) -> str:
     """Every setting that differs from its default, as a file that ``--config`` reads back."""
     values = experiment.model_dump(mode="json", exclude_defaults=True)
@@ -219,86 +214,80 @@ def to_yaml(experiment: Experiment) -> str:
 
 def allowed_values(name: str) -> str:
     """What the field `name` accepts, in words: ``"an integer in [1, 1024]"``."""
-    field = (Experiment.model_fields | RunConfig.model_fields)[name]
-    extra = field.json_schema_extra
-    if isinstance(extra, dict) and "allowed" in extra:
-        return str(extra["allowed"])
-    kind = str(field.annotation)
-    if "Literal" in kind:
-        return "one of " + ", ".join(kind[kind.index("[") + 1:kind.rindex("]")].split(", "))
-    noun = "an integer" if "int" in kind else "a number" if "float" in kind else "text"
-    low = high = ""
-    for bound in field.metadata:
-        low = f"[{bound.ge}" if hasattr(bound, "ge") else f"({bound.gt}" if hasattr(bound, "gt") else low
-        high = f"{bound.le}]" if hasattr(bound, "le") else f"{bound.lt})" if hasattr(bound, "lt") else high
-    empty = ", or empty" if "None" in kind else ""
-    return f"{noun}{f' in {low}, {high}' if low and high else ''}{empty}"
+    return sentences.allowed_values((Experiment.model_fields | RunConfig.model_fields)[name])
 
 
-def _sentence(problem: Any, values: Mapping[str, Any]) -> Issue:
-    """A pydantic error as one sentence: what, allowed, got, what to do."""
-    name = str(problem["loc"][0])
-    if problem["type"] == "extra_forbidden":
-        hint = nearest(name, Experiment.model_fields) or " See 'python -m compt_core run --help' for all settings."
-        return Issue(name, f"There is no setting '{name}'.{hint}")
-    got = values.get(name)
-    if name in ("methods", "shots", "seeds", "tasks") and len(problem["loc"]) > 1:
-        got = problem["input"]
-    shown = "nothing" if got is None or got == [] or got == () else repr(got) if len(repr(got)) <= 80 else repr(got)[:77] + "…"
-    hint = nearest(str(got), ("pt", "mst", "spp", "scp")) if name == "methods" else ""
-    return Issue(name, f"The '{name}' setting of an experiment must be {allowed_values(name)}. "
-                       f"Got {shown} instead.{hint}")
-
-
-def _problems_between_fields(exp: Experiment, given: set[str], skip: set[str] = frozenset()) -> list[Issue]:  # type: ignore[assignment]
+def _problems_between_fields(
+    exp: Experiment, given: AbstractSet[str], skip: AbstractSet[str] = frozenset()
+) -> list[Issue]:
     """Problems that single fields cannot show, for the shared settings and every method's own."""
     found = []
     for name in ("tasks", "methods", "shots", "seeds"):
         listed = getattr(exp, name)
-        twice = next((v for i, v in enumerate(listed) if v in listed[:i]), None)
+        twice = next((v for i, v in enumerate(listed) if v in listed[:i]), None) if len(listed) <= MAX_RUNS else None
         if twice is not None:
-            found.append(Issue(name, f"The '{name}' setting of an experiment must not repeat a value. Got {twice!r} twice."))
+            found.append(Issue(name, f"The '{name}' setting of an experiment must not repeat a value. "
+                                     f"Got {quoted(twice)} twice."))
     count = len(exp.methods) * len(exp.shots) * len(exp.seeds)
     if count > MAX_RUNS:
-        found.append(Issue("seeds", f"An experiment holds at most {MAX_RUNS} runs. Got {count}; choose fewer methods, shots or seeds."))
+        found.append(Issue("seeds", f"An experiment holds at most {MAX_RUNS} runs. Got {count}; choose fewer methods, "
+                                    "shots or seeds."))
     if exp.gates != "fixed" and {"alpha", "beta"} & given:
-        found.append(Issue("gates", "The settings 'alpha' and 'beta' are used with gates=fixed only. "
-                           f"Got gates='{exp.gates}'; set gates=fixed or leave them out."))
-    for method, own in exp.method_settings.items():
-        wrong = [key for key in own if key not in Settings.model_fields or key == "tasks"]
-        for key in wrong:
-            found.append(Issue("method_settings", f"There is no setting '{key}' for a single method.{nearest(key, Settings.model_fields)}"))
-        if not wrong:
-            try:
-                RunConfig(**{**exp.model_dump(include=set(Settings.model_fields)), **own}, method=method)
-            except ValidationError as error:
-                found += [Issue("method_settings", f"For method '{method}': {_sentence(p, own).message}") for p in error.errors()]
-    if any(issue.field in ("method_settings", "seeds") for issue in found):
-        return found
-    for config in {run.method: run for run in exp.runs()}.values():
+        found.append(_idle_gates(exp.gates))
+    own = [issue for method in exp.method_settings for issue in _problems_of_method(exp, method)]
+    if own or count > MAX_RUNS:
+        return found + own
+    for config in {(run.method, run.shots): run for run in exp.runs()}.values():
         found += _problems_of_run(config, skip)
     return found
 
 
-def _problems_of_run(run: RunConfig, skip: set[str]) -> list[Issue]:
+def _problems_of_method(exp: Experiment, method: MethodName) -> list[Issue]:
+    """Problems of the settings that a single method has of its own."""
+    own, known = exp.method_settings[method], set(Settings.model_fields) - _OF_ALL
+    unknown = [key for key in own if key not in known]
+    if unknown:
+        return [Issue("method_settings", f"There is no setting {quoted(key)} for a single method."
+                                         f"{nearest(key, known)}") for key in unknown]
+    try:
+        run = RunConfig(**{**exp.model_dump(include=set(Settings.model_fields)), **own}, method=method)
+    except ValidationError as error:
+        problems = sentences.sentences(error.errors(), own, RunConfig.model_fields)
+        return [Issue("method_settings", f"For method '{method}': {problem.message}") for problem in problems]
+    if run.gates != "fixed" and {"alpha", "beta"} & own.keys():
+        return [Issue("method_settings", f"For method '{method}': {_idle_gates(run.gates).message}")]
+    return []
+
+
+def _idle_gates(gates: str) -> Issue:
+    return Issue("gates", "The settings 'alpha' and 'beta' are used with gates=fixed only. "
+                          f"Got gates='{gates}'; set gates=fixed or leave them out.")
+
+
+def _problems_of_run(run: RunConfig, skip: AbstractSet[str]) -> list[Issue]:
     found = []
     if run.gates == "fixed" and not {"alpha", "beta"} & skip:
         if run.alpha is None or run.beta is None:
             found.append(Issue("alpha", "gates=fixed needs both 'alpha' and 'beta', each a number in [0, 10]. "
-                               f"Got alpha={run.alpha}, beta={run.beta} instead."))
+                                        f"Got alpha={run.alpha}, beta={run.beta} instead."))
         elif run.alpha == run.beta == 0:
             found.append(Issue("alpha", "The fixed gates 'alpha' and 'beta' must not both be 0: the prompt would be "
-                               "empty. Got alpha=0, beta=0 instead; raise one of them."))
+                                        "empty. Got alpha=0, beta=0 instead; raise one of them."))
     if isinstance(run.attention, tuple) and not {"tasks", "sources"} & skip:
-        shape = (len(run.attention), *sorted({len(row) for row in run.attention}))
-        if shape != (len(run.tasks), run.sources):
-            got = " x ".join(map(str, shape[:2])) if len(shape) == 2 else "rows of different length"
-            found.append(Issue("attention", f"The fixed 'attention' matrix must have a row per task and a column per source "
-                               f"({len(run.tasks)} x {run.sources}). Got {got} instead."))
-        elif any(not math.isfinite(v) or v < 0 for row in run.attention for v in row):
-            found.append(Issue("attention", f"The 'attention' setting of an experiment must be {allowed_values('attention')}. "
-                               "Got a negative or infinite weight instead."))
+        found += _problems_of_matrix(run.attention, len(run.tasks), run.sources)
     if run.select == "best" and run.shots < 4:
         found.append(Issue("select", "select=best holds out a quarter of the shots and needs at least 4. "
-                           f"Got {run.shots} shots instead; use select=last."))
+                                     f"Got {run.shots} shots instead; use select=last."))
     return found
+
+
+def _problems_of_matrix(matrix: Matrix, tasks: int, sources: int) -> list[Issue]:
+    widths = sorted({len(row) for row in matrix})
+    if (len(matrix), widths) != (tasks, [sources]):
+        got = "rows of different length" if len(widths) != 1 else f"{len(matrix)} x {widths[0]}"
+        return [Issue("attention", "The fixed 'attention' matrix must have a row per task and a column per source "
+                                   f"({tasks} x {sources}). Got {got} instead.")]
+    if any(not math.isfinite(weight) or weight < 0 for row in matrix for weight in row):
+        return [Issue("attention", f"The 'attention' setting of an experiment must be {allowed_values('attention')}. "
+                                   "Got a negative or infinite weight instead.")]
+    return []

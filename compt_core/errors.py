@@ -23,6 +23,10 @@ class BackboneError(ComptError):
     """A backbone that cannot be found, is not a T5, or must not be loaded."""
 
 
+class HubError(DataError):
+    """The datasets hub did not answer, whatever was asked of it."""
+
+
 class StoreError(ComptError):
     """A run or experiment that the store does not hold, or cannot change as asked."""
 
@@ -48,5 +52,12 @@ class ConfigError(ComptError):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """``" Did you mean 'x'?"`` for the known word closest to `word`, or ``""`` when none is close."""
-    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(str(word)[:100].lower(), by_lower, n=1, cutoff=0.6)
+    return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
+
+
+def quoted(value: object, limit: int = 80) -> str:
+    """`value` as Python writes it, cut to `limit` characters: one readable line, whatever was typed."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 2]}…{text[-1]}"

@@ -110,7 +110,8 @@ def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, Ta
     primary = {d.task.name: d.task.metrics[0] for d in data}
     chance = {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}
     return {
-        "tasks": tasks, "mean": mean_primary(tasks, primary), "mean_normalised": mean_normalised(tasks, primary, chance),
+        "tasks": tasks,
+        "mean": mean_primary(tasks, primary), "mean_normalised": mean_normalised(tasks, primary, chance),
         "constant": {task: s.constant for task, s in scores.items()},
         "eval_rows": {task: len(s.scores) for task, s in scores.items()},
     }
@@ -151,7 +152,8 @@ def _score_data(
 ) -> dict[str, TaskScores]:
     rows = sample_dev(data, config.eval_rows)
     encoded = encode_with(backbone.tokenizer, config, data.task, rows)
-    return score_task(backbone, data.task, rows, encoded, prompts, scoring=config.scoring, similarity=config.similarity)
+    return score_task(backbone, data.task, rows, encoded, prompts,
+                      scoring=config.scoring, similarity=config.similarity)
 
 
 def _on_fixed_batch(fleet: Fleet, items: Sequence[tuple[str, Any]]) -> dict[str, float]:

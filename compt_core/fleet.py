@@ -124,7 +124,8 @@ def build_fleet(configs: Mapping[str, RunConfig], backbone: Backbone) -> Fleet:
     groups: dict[Structure, list[str]] = {}
     for run, config in configs.items():
         groups.setdefault(structure(config), []).append(run)
-    return Fleet([_block(shape, runs, [configs[r] for r in runs], backbone) for shape, runs in groups.items()], backbone)
+    blocks = [_block(shape, runs, [configs[run] for run in runs], backbone) for shape, runs in groups.items()]
+    return Fleet(blocks, backbone)
 
 
 def _block(shape: Structure, runs: Sequence[str], configs: Sequence[RunConfig], backbone: Backbone) -> Block:
@@ -135,12 +136,13 @@ def _block(shape: Structure, runs: Sequence[str], configs: Sequence[RunConfig], 
 
     names = parameter_shapes(configs[0], backbone.hidden)
     initial = [_initial(config, names, backbone) for config in configs]
-    gates = [np.broadcast_to(np.array(_constant_gates(config, shape))[:, None], (2, shape.tasks)) for config in configs]
+    constant = shape.sources and shape.attention != "learned"
+    gates = [np.repeat(_constant_gates(config, shape), shape.tasks).reshape(2, -1) for config in configs]  # [2, K]
     return Block(
         tuple(runs), tuple(configs), shape,
         {name: put([run[name] for run in initial]).requires_grad_() for name in names},
-        put([_constant_attention(c, shape) for c in configs]) if shape.sources and shape.attention != "learned" else None,
-        (put([g[0] for g in gates]), put([g[1] for g in gates])),
+        put([_constant_attention(config, shape) for config in configs]) if constant else None,
+        (put([alpha for alpha, _ in gates]), put([beta for _, beta in gates])),
     )
 
 
@@ -167,7 +169,7 @@ def _initial(config: RunConfig, names: Mapping[str, tuple[int, ...]], backbone: 
         if part == "attention":
             values[name] = np.zeros(shape)
             continue
-        rows = []
+        rows: list[Any] = []
         for owner in list(owners[part])[: shape[0]]:
             draw = stream(seed, "init", name, owner)
             if part == "gate":

@@ -48,7 +48,8 @@ def decode(backbone: Backbone, memory: Tensor, mask: Tensor, inputs: Tensor, ins
         seen = torch.zeros(inside.shape, dtype=memory.dtype, device=memory.device)
         seen = seen.masked_fill(~inside, torch.finfo(memory.dtype).min).expand(len(inputs), 1, -1, -1)
     states: Tensor = backbone.model.decoder(
-        input_ids=inputs, attention_mask=seen, encoder_hidden_states=memory, encoder_attention_mask=mask, use_cache=False
+        input_ids=inputs, attention_mask=seen,
+        encoder_hidden_states=memory, encoder_attention_mask=mask, use_cache=False,
     ).last_hidden_state
     return states
 
@@ -82,7 +83,10 @@ class PackedLabels:
 
     def __init__(self, ids: Sequence[tuple[int, ...]], start: int, device: torch.device):
         """ids: token ids of each label, ended by </s>; start: the decoder's start token."""
-        inputs, targets, owner, prefixes = [], [], [], []
+        inputs: list[int] = []
+        targets: list[int] = []
+        owner: list[int] = []
+        prefixes: list[tuple[int, ...]] = []
         for label, word in enumerate(ids):
             inputs += [start, *word[:-1]]
             targets += word
@@ -121,4 +125,5 @@ def pad_targets(ids: Sequence[tuple[int, ...]], start: int, device: torch.device
         targets[row, : len(word)] = word
         weights[row, : len(word)] = 1
     inputs = np.concatenate([np.full((len(ids), 1), start), targets[:, :-1]], axis=1)
-    return (torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device), torch.from_numpy(weights).to(device))
+    moved = [torch.from_numpy(array).to(device) for array in (inputs, targets, weights)]
+    return moved[0], moved[1], moved[2]

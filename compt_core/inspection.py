@@ -39,5 +39,7 @@ def kept_tensors(fleet: Fleet, run: str) -> dict[str, Any]:
     block, r = fleet.slot[run]
     with torch.no_grad():
         tensors = fleet.state(run) | {"composed": block.compose()[r]}
-        tensors |= {part: block.prompts(part)[r] for part in ("source", "private") if f"{part}.embedding" in block.parameters}
+        for part in ("source", "private"):
+            if f"{part}.embedding" in block.parameters:
+                tensors[part] = block.prompts(part)[r]
     return {name: tensor.float().cpu().contiguous().numpy() for name, tensor in tensors.items()}

@@ -119,7 +119,8 @@ def fixed_gates(config: RunConfig) -> tuple[float, float]:
 
 def parameter_shapes(config: RunConfig, hidden: int) -> dict[str, tuple[int, ...]]:
     """Name -> shape of every tensor that a run trains on a backbone of hidden size H, and of no other."""
-    s, shapes = structure(config), {}
+    s = structure(config)
+    shapes: dict[str, tuple[int, ...]] = {}
     for part, count, length in (("source", s.sources, s.shared_length), ("private", s.tasks, s.private_length)):
         if length == 0:
             continue

@@ -70,12 +70,16 @@ def score_task(
     return {name: replace(scores, cut=cut) for name, scores in judged.items()}
 
 
-def _likelihoods(backbone: Backbone, task: Task, words: list[tuple[int, ...]], memory: Tensor, mask: Tensor, mean: bool) -> Any:
+def _likelihoods(
+    backbone: Backbone, task: Task, words: list[tuple[int, ...]], memory: Tensor, mask: Tensor, mean: bool
+) -> Any:
     packed = PackedLabels(words, backbone.model.config.decoder_start_token_id, backbone.device)
     return packed.scores(backbone, memory, mask, mean=mean).float().cpu().numpy()
 
 
-def _generated(backbone: Backbone, task: Task, words: list[tuple[int, ...]], memory: Tensor, mask: Tensor, mean: bool) -> Any:
+def _generated(
+    backbone: Backbone, task: Task, words: list[tuple[int, ...]], memory: Tensor, mask: Tensor, mean: bool
+) -> Any:
     from transformers.modeling_outputs import BaseModelOutput
 
     out = backbone.model.generate(

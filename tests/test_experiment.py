@@ -80,8 +80,8 @@ def test_cancelling_while_training_and_while_scoring(configs):
 
 
 def test_what_truncation_cut_is_counted(configs):
-    outcomes = train_fleet({"pt": configs(max_tokens=16)["pt"]}, lambda e: None, keep)
-    assert all(cut["train"] > 0 and cut["dev"] > 0 for task, cut in outcomes["pt"].result["cut"].items() if task == "mrpc")
+    short = train_fleet({"pt": configs(max_tokens=16)["pt"]}, lambda e: None, keep)["pt"].result["cut"]
+    assert min(short["mrpc"].values()) > 0
     whole = train_fleet({"pt": configs(max_tokens=4096)["pt"]}, lambda e: None, keep)["pt"].result["cut"]
     assert all(cut == {"train": 0, "dev": 0} for cut in whole.values())
 

@@ -50,7 +50,8 @@ def test_a_prompt_before_everything_equals_peft_prompt_tuning(backbone, prompt, 
     assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().max()
     picked = theirs.log_softmax(-1).gather(-1, wanted[..., None]).squeeze(-1)
     states = decode(backbone, memory, mask, inputs)
-    torch.testing.assert_close(target_log_probs(backbone, states, wanted) * inside, picked * inside, atol=1e-5, rtol=1e-5)
+    ours = target_log_probs(backbone, states, wanted)
+    torch.testing.assert_close(ours * inside, picked * inside, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("task", ["sst2", "mnli", "stsb", "qqp"])
@@ -97,7 +98,8 @@ def test_the_prompt_stands_where_position_says(backbone):
     batch = collate([middle], [P])
     assert batch.places.tolist() == list(range(head, head + P))
     assert batch.mask.sum() == middle.length(P)
-    assert (batch.ids[0, head : head + P] == 0).all() and np.array_equal(batch.ids[0, head + P : middle.length(P)], middle.after)
+    assert (batch.ids[0, head : head + P] == 0).all()
+    assert np.array_equal(batch.ids[0, head + P : middle.length(P)], middle.after)
 
 
 def test_gradients_reach_the_prompt_and_no_weight_of_the_backbone(backbone, prompt):

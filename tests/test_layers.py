@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # An entry is a module, or a package with all that is below it; the longest entry that fits decides.
 LAYERS: tuple[tuple[str, ...], ...] = (
     # facts and settings
-    ("compt_core", "compt_core.errors", "compt_core.presets", "compt_core.config", "compt_core.streams",
+    ("compt_core", "compt_core.errors", "compt_core.presets", "compt_core.values", "compt_core.sentences",
+     "compt_core.config", "compt_core.streams",
      "compt_core.metrics", "compt_core.training.events", "compt_core.runs.record"),
     # the demo language, from which the demo tasks draw their rows
     ("compt_core.demo.lexicon", "compt_core.demo.grammar", "compt_core.demo.pairs", "compt_core.demo.suites"),

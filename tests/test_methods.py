@@ -12,7 +12,8 @@ ENCODERS = ("residual", "mlp", "none")
 
 
 def config(method, **settings):
-    return RunConfig(**{"tasks": TASKS, "method": method, "sources": 4, "prompt_length": 5, "encoder_hidden": 11} | settings)
+    small = {"tasks": TASKS, "sources": 4, "prompt_length": 5, "encoder_hidden": 11}
+    return RunConfig(**small | settings, method=method)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -41,7 +42,7 @@ def test_the_exact_tensors_that_each_method_trains():
     assert parameter_shapes(config("mst"), 24)["source.embedding"] == (1, 5, 24)
 
 
-@pytest.mark.parametrize("settings, gone", [
+@pytest.mark.parametrize(("settings", "gone"), [
     ({"gates": "off"}, {"gate.alpha", "gate.beta"}),
     ({"gates": "fixed", "alpha": 1, "beta": 2}, {"gate.alpha", "gate.beta"}),
     ({"attention": "uniform"}, {"attention.logits"}),
@@ -53,8 +54,9 @@ def test_what_is_fixed_or_unused_is_not_trained(settings, gone):
     assert set(parameter_shapes(config("spp"), 24)) - set(parameter_shapes(config("spp", **settings), 24)) == gone
 
 
-@pytest.mark.parametrize("sources, tasks, expected", [
-    (1, 8, "sigmoid"), (2, 8, "softmax"), (4, 8, "softmax"), (5, 8, "sparsemax"), (2, 3, "sparsemax"), (4, 9, "softmax"),
+@pytest.mark.parametrize(("sources", "tasks", "expected"), [
+    (1, 8, "sigmoid"), (2, 8, "softmax"), (4, 8, "softmax"),
+    (5, 8, "sparsemax"), (2, 3, "sparsemax"), (4, 9, "softmax"),
 ])
 def test_auto_follows_the_papers_rule(sources, tasks, expected):
     run = RunConfig(tasks=tuple(map(str, range(tasks))), sources=sources)

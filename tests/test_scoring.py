@@ -25,18 +25,20 @@ def encode(backbone, task, rows):
 def test_batch_size_order_and_other_prompts_change_nothing(backbone, glue_dir, name):
     task, rows = TASKS[name], rows_of(TASKS[name], glue_dir)
     encoded = encode(backbone, task, rows)
-    prompts = {"a": torch.randn(4, backbone.hidden), "b": torch.randn(2, backbone.hidden), "none": torch.zeros(0, backbone.hidden)}
+    prompts = {name: torch.randn(length, backbone.hidden) for name, length in (("a", 4), ("b", 2), ("none", 0))}
     together = score_task(backbone, task, rows, encoded, prompts)
     flipped = score_task(backbone, task, rows[::-1], encoded[::-1], {"a": prompts["a"]}, tokens_at_once=1)["a"]
     np.testing.assert_allclose(flipped.scores[::-1], together["a"].scores, rtol=1e-5, atol=1e-5)
-    assert set(together["b"].metrics) == set(task.metrics) and together["none"].scores.shape == (len(rows), len(task.labels))
+    assert set(together["b"].metrics) == set(task.metrics)
+    assert together["none"].scores.shape == (len(rows), len(task.labels))
     assert not np.allclose(together["a"].scores, together["b"].scores)
 
 
 def test_mean_divides_by_the_pieces_of_each_label(backbone, glue_dir):
     rows = rows_of(TASKS["rte"], glue_dir)
     encoded, prompts = encode(backbone, TASKS["rte"], rows), {"a": torch.randn(3, backbone.hidden)}
-    summed, mean = (score_task(backbone, TASKS["rte"], rows, encoded, prompts, scoring=s)["a"].scores for s in ("sum", "mean"))
+    summed, mean = (score_task(backbone, TASKS["rte"], rows, encoded, prompts, scoring=scoring)["a"].scores
+                    for scoring in ("sum", "mean"))
     pieces = [len(backbone.tokenizer(w, add_special_tokens=False)["input_ids"]) + 1 for w in TASKS["rte"].labels]
     assert pieces[0] != pieces[1]
     np.testing.assert_allclose(mean * np.array(pieces), summed, rtol=1e-5)

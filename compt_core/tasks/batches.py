@@ -1,8 +1,8 @@
 """Rows as token ids with a gap for the prompt, and their assembly into padded batches.
 
-B batch rows · T input tokens · P prompt length. Prompt and text are contiguous; padding stands
-only outside, on the right, up to a fixed bucket that depends on the row alone: never on the rows
-beside it (method.md, "Position"; design.md, "Fleets").
+B batch rows · T input tokens · P prompt length. Prompt and text are contiguous: padding between them
+would change T5's relative positions and so the logits. It stands only outside, on the right, up to a
+fixed bucket that depends on the row alone, so that no row beside it changes a result.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from compt_core.errors import ConfigError, Issue
 from compt_core.tasks.spec import Row, Task
 
 BUCKET = 8  # row lengths are padded up to a multiple of this
@@ -49,16 +50,16 @@ def encode_rows(
     """Tokenize rows as ``prefix [field: text]… </s>`` with the prompt's place at `position`.
 
     Every piece is tokenized by itself, so that the place of the prompt never changes the pieces.
-    Over `max_tokens` the longer text loses its end first; prefix, field names and </s> stay.
+    Over `max_tokens` the longer text loses its end first; prefix, field names and </s> stay, and so
+    does something of every text. Raises ConfigError where `max_tokens` leaves no room for that.
     """
     def ids(texts: Sequence[str]) -> list[list[int]]:
         return tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
 
-    head = tuple(ids([task.prefix(prefix)])[0])
-    names = ids([f"{name}:" for name in task.field_names(prefix)])
+    head, *names = ids(frame(task, prefix))
     columns = [ids([row.texts[i] for row in rows]) for i in range(len(task.columns))]
     end = (tokenizer.eos_token_id,)
-    room = max_tokens - len(head) - sum(map(len, names)) - 1
+    room = room_for_text(task, [head, *names], max_tokens)
     encoded = []
     for texts in zip(*columns, strict=True):
         kept = _keep([len(t) for t in texts], room)
@@ -66,20 +67,36 @@ def encode_rows(
         cut = sum(map(len, texts)) - sum(kept)
         before, after = {
             "before_all": ((), (*head, *body, *end)),
-            "after_prefix": (head, (*body, *end)),
+            "after_prefix": (tuple(head), (*body, *end)),
             "after_text": ((*head, *body), end),
         }[position]
         encoded.append(EncodedRow(before, after, cut))
     return encoded
 
 
+def frame(task: Task, prefix: str) -> list[str]:
+    """What stands around the texts of every row: the task prefix, then the name before each text."""
+    return [task.prefix(prefix), *(f"{name}:" for name in task.field_names(prefix))]
+
+
+def room_for_text(task: Task, pieces: Sequence[Sequence[int]], max_tokens: int) -> int:
+    """Tokens that the tokenized frame `pieces` and </s> leave to the texts; ConfigError below one for each."""
+    taken = sum(map(len, pieces)) + 1
+    if max_tokens < taken + len(task.columns):
+        raise ConfigError([Issue(
+            "max_tokens", "The 'max_tokens' setting of an experiment must leave room for some text: prefix and field "
+            f"names of task '{task.name}' take {taken} tokens of this backbone. Got {max_tokens} instead; set at least "
+            f"{taken + len(task.columns)}.")])
+    return max_tokens - taken
+
+
 def _keep(lengths: list[int], room: int) -> list[int]:
-    """Tokens of each text to keep so that they fit `room`: the longest gives first, none goes to 0 early."""
+    """Tokens of each text to keep so that they fit `room`: the longest is cut to the next longest, and so on."""
     kept = list(lengths)
-    while sum(kept) > max(room, 0):
+    while sum(kept) > room:
         longest = max(range(len(kept)), key=kept.__getitem__)
         others = sorted(kept)[-2] if len(kept) > 1 else 0
-        kept[longest] -= min(sum(kept) - max(room, 0), max(1, kept[longest] - others))
+        kept[longest] -= min(sum(kept) - room, max(1, kept[longest] - others))
     return kept
 
 

@@ -18,20 +18,20 @@ def sample_shots(data: TaskData, config: RunConfig) -> tuple[Row, ...]:
     """The training rows of one run on one task, in a fixed order.
 
     Per task: ``shots // labels`` rows of each label, the remainder drawn from the rest; a numeric
-    task (STS-B), whose labels outnumber the shots, is drawn freely. Per class: `shots` rows of each
-    label. Raises ConfigError where there are fewer rows than shots. (method.md, "Training")
+    task (STS-B), whose labels outnumber the shots, is drawn freely and always per task. Per class:
+    `shots` rows of each label. Raises ConfigError where there are fewer rows than shots.
     """
     task, shots = data.task, config.shots
     by_label = _by_label(data.train, len(task.labels))
-    wanted = shots if config.shots_per == "class" and not task.numeric else len(data.train)
-    available = min(map(len, by_label)) if config.shots_per == "class" and not task.numeric else len(data.train)
-    if shots > min(wanted, available):
-        raise ConfigError([Issue("shots", f"The 'shots' setting of an experiment must not exceed the training rows of task "
-                                 f"'{task.name}'{' per label' if config.shots_per == 'class' else ''} ({available}). "
-                                 f"Got {shots} instead; choose fewer shots.")])
+    per_class = config.shots_per == "class" and not task.numeric
+    available = min(map(len, by_label)) if per_class else len(data.train)
+    if shots > available:
+        raise ConfigError([Issue("shots", "The 'shots' setting of an experiment must not exceed the training rows of "
+                                          f"task '{task.name}'{' per label' if per_class else ''} ({available}). "
+                                          f"Got {shots} instead; choose fewer shots.")])
     seed = config.seed if config.data_seed is None else config.data_seed
     order = [stream(seed, "shots", task.name, label).permutation(rows) for label, rows in enumerate(by_label)]
-    if config.shots_per == "class" and not task.numeric:
+    if per_class:
         chosen = np.concatenate([rows[:shots] for rows in order])
     else:
         even = 0 if task.numeric else shots // len(task.labels)

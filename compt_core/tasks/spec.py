@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from compt_core.errors import DataError, nearest
+from compt_core.errors import DataError, nearest, quoted
 
 SIMILARITY_STEP = 0.2  # STS-B candidates, as in the T5 paper (appendix D)
 
@@ -54,7 +54,7 @@ class Task:
         The value is the index itself, or the unrounded number of a numeric task. Raises DataError
         naming `where` (file and line) for anything else.
         """
-        text = str(raw).strip()
+        text = "" if raw is None or isinstance(raw, bool) else str(raw).strip()  # True is no index
         text = dict(self.aliases).get(text, text)
         if not self.numeric and text in self.labels:
             index = self.labels.index(text)
@@ -71,11 +71,12 @@ class Task:
             return int(number), number
         allowed = f"a number in [{self.labels[0]}, {self.labels[-1]}]" if self.numeric else \
             "one of " + ", ".join(f"'{word}'" for word in self.labels) + f", or its index 0 to {len(self.labels) - 1}"
-        raise DataError(f"The label of task '{self.name}' in {where} must be {allowed}. Got '{text}' instead."
-                        f"{'' if self.numeric else nearest(text, self.labels)}")
+        hint = "" if self.numeric else nearest(text, self.labels)
+        raise DataError(f"The label of task '{self.name}' in {where} must be {allowed}. "
+                        f"Got {'nothing' if raw is None or raw == '' else quoted(raw)} instead.{hint}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One example: its texts in the order of the task's columns, label index and gold value."""
 
@@ -93,3 +94,4 @@ class TaskData:
     dev: tuple[Row, ...]
     digest: str  # sha256 of all rows: two runs with the same digest saw the same data
     skipped: dict[str, int] = field(default_factory=dict)  # split -> rows without a label (−1)
+    overlap: int = 0  # training rows left out because their texts stand in dev, too

@@ -7,11 +7,10 @@ go on unchanged.
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -47,8 +46,9 @@ class Losses:
 
     def of(self, run: str, tasks: int) -> tuple[float, tuple[float, ...]]:
         """(loss of `run`, the loss of each of its tasks; nan for a task without a row in this step)."""
-        each = tuple(self.nll[run, k] / self.tokens[run, k] if (run, k) in self.tokens else math.nan for k in range(tasks))
-        present = [loss for k, loss in enumerate(each) if (run, k) in self.tokens]
+        keys = [(run, k) for k in range(tasks)]
+        each = tuple(self.nll[key] / self.tokens[key] if key in self.tokens else math.nan for key in keys)
+        present = [loss for key, loss in zip(keys, each, strict=True) if key in self.tokens]
         return sum(present) / len(present), each
 
 
@@ -86,8 +86,8 @@ def train(
                 f"The loss or gradient of run '{run}' is not finite at step {step + 1}. "
                 "Lower its learning rates (source, private, encoder) or its clip, and run it again."))
         for block, optimizer in zip(fleet.blocks, optimizers, strict=True):
-            factors = [schedule(step, plans[r].steps, plans[r].config.warmup) if r in going else 0.0 for r in block.runs]
-            optimizer.step(optimizer.count.new_tensor(factors))
+            optimizer.step(optimizer.count.new_tensor([
+                schedule(step, plans[run].steps, plans[run].config.warmup) if run in going else 0.0 for run in block.runs]))
         step += 1
         for run in list(going):
             _report(fleet, plans[run], run, step, losses, on_event)
@@ -143,7 +143,9 @@ def mean_losses(fleet: Fleet, items: Sequence[Item]) -> dict[str, float]:
     return {run: value / sum(len(e.target) for r, e in items if r == run) for run, value in total.items()}
 
 
-def _row_losses(fleet: Fleet, items: Sequence[Item], vectors: Tensor, step: int | None, plans: Mapping[str, RunPlan]):  # type: ignore[no-untyped-def]
+def _row_losses(
+    fleet: Fleet, items: Sequence[Item], vectors: Tensor, step: int | None, plans: Mapping[str, RunPlan]
+) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Yield (row indices, summed negative log-likelihood of each row's label [B]) chunk by chunk.
 
     vectors [N, H]: all prompt vectors. With a `step`, dropout of the runs that ask for it is on.
@@ -157,14 +159,15 @@ def _row_losses(fleet: Fleet, items: Sequence[Item], vectors: Tensor, step: int 
         batch = collate([e.row for _, e in chosen], sizes)
         inputs, targets, inside = pad_targets(
             [e.target for _, e in chosen], backbone.model.config.decoder_start_token_id, backbone.device)
-        noise = contextlib.nullcontext() if step is None else dropout(backbone, _noise(part, items, step, plans))
-        with noise:
+        with dropout(backbone, [] if step is None else _noise(part, items, step, plans)):
             memory, mask = encode(backbone, batch, vectors[torch.from_numpy(index).to(vectors.device)])
             log_probs = target_log_probs(backbone, decode(backbone, memory, mask, inputs), targets)
         yield part, -(log_probs * inside).sum(-1)
 
 
-def _noise(part: np.ndarray, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]) -> list[tuple[float, tuple[object, ...]]]:
+def _noise(
+    part: np.ndarray, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]
+) -> list[tuple[float, tuple[Any, ...]]]:
     """For each row (dropout rate, stream names): a row's noise depends on its run, step and place in the batch."""
     first: dict[str, int] = {}
     for i, (run, _) in enumerate(items):

@@ -53,8 +53,8 @@ def clip(block: Block) -> Tensor:
     gradients = [p.grad for p in block.parameters.values() if p.grad is not None]
     limit = gradients[0].new_tensor([c.clip for c in block.configs])
     per_task = not METHODS[block.structure.method].shared
-    squares = sum((g.flatten(2 if per_task else 1).square().sum(-1) for g in gradients), torch.zeros((), device=limit.device))
-    norms = squares.sqrt()  # [R, K] for PT, else [R]
+    squares = [g.flatten(2 if per_task else 1).square().sum(-1) for g in gradients]
+    norms = torch.stack(squares).sum(0).sqrt()  # [R, K] for PT, else [R]
     scale = (limit.view(-1, *[1] * (norms.dim() - 1)) / (norms + 1e-6)).clamp(max=1.0)
     for g in gradients:
         g.mul_(scale.view(*scale.shape, *[1] * (g.dim() - scale.dim())))

@@ -26,7 +26,7 @@ def test_the_shared_part_is_the_weighted_sum_of_sources():
             torch.testing.assert_close(got[r, k], sum(a[r, k, s] * sources[r, s] for s in range(S)))
 
 
-@pytest.mark.parametrize("form, formula", [
+@pytest.mark.parametrize(("form", "formula"), [
     ("mean", lambda c, p, a, b: (b * c + a * p) / (a + b)),
     ("gated_sum", lambda c, p, a, b: c + a * p),
     ("sum", lambda c, p, a, b: c + p),

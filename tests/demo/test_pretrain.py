@@ -58,7 +58,7 @@ def test_lessons_depend_on_seed_and_step_alone() -> None:
 
 
 def test_noise_stands_in_the_prefix_only() -> None:
-    rows = [row for row in lessons(0, 2, 400, Mix(STAGES, noise=1.0, spans=0.0))]
+    rows = lessons(0, 2, 400, Mix(STAGES, noise=1.0, spans=0.0))
     for row in rows:
         words = _words(row.inputs)
         field = next(i for i, word in enumerate(words) if word.startswith("sentence"))

@@ -11,8 +11,8 @@ RATES = ({"lr_source": 0.05, "lr_gate": 0.2}, {"lr_source": 0.3, "lr_private": 0
 
 
 def fleet(backbone, method="spp", **settings):
-    runs = {str(i): RunConfig(tasks=("sst2", "rte"), method=method, sources=3, encoder_hidden=7, seed=i, **own, **settings)
-            for i, own in enumerate(RATES)}
+    shared = {"tasks": ("sst2", "rte"), "method": method, "sources": 3, "encoder_hidden": 7} | settings
+    runs = {str(i): RunConfig(**shared, **own, seed=i) for i, own in enumerate(RATES)}
     return build_fleet(runs, backbone).blocks[0]
 
 

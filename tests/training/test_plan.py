@@ -42,7 +42,7 @@ def test_the_rows_of_a_step_need_no_state_and_follow_the_seed(backbone, glue_dir
     assert plan(backbone, glue_dir, method="pt", sources=5).batch(3) == p.batch(3)
 
 
-@pytest.mark.parametrize("settings, steps", [
+@pytest.mark.parametrize(("settings", "steps"), [
     ({}, 52), ({"epochs": 1}, 4), ({"epochs": 0.1}, 1), ({"steps": 9}, 9), ({"select": "best"}, 39),
     ({"shots_per": "class"}, 103),
 ])

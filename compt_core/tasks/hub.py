@@ -1,0 +1,85 @@
+"""Tables from the `datasets` library: folders written by ``save_to_disk``, and the hub. Loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compt_core.errors import DataError, HubError
+from compt_core.tasks.readers import Table
+from compt_core.tasks.spec import Task
+
+HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
+SPLITS = {"train": ("train",), "dev": ("dev", "validation")}  # ours -> how they may be called
+
+
+def read_saved(task: Task, folder: Path) -> dict[str, Table]:
+    """Splits of a DatasetDict that ``save_to_disk`` wrote. Raises DataError."""
+    import datasets
+
+    try:
+        loaded = datasets.load_from_disk(str(folder))
+    except Exception as error:  # a broken file makes arrow, json and datasets raise what they like
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise DataError(f"The data set in '{folder}' cannot be read: {reason}.") from None
+    return _splits(task, loaded, f"'{folder}'")
+
+
+def read_hub(task: Task) -> dict[str, Table]:
+    """Splits of the task's data set on the hub. Raises HubError where the hub cannot be reached, and DataError."""
+    import datasets
+
+    if task.hub is None:
+        raise DataError(f"The task '{task.name}' is on no hub. Give its files with --data-dir.")
+    path, config = task.hub[:2]
+    name = f"'{path}'{f' ({config})' if config else ''}"
+    _ask_hub(path, name)
+    try:
+        loaded = datasets.load_dataset(path, config)
+    except Exception as error:  # the libraries raise a dozen unrelated types; all mean: no data came
+        raise HubError(f"The data set {name} could not be loaded from the hub ({type(error).__name__}). Check the "
+                       "network, or give a folder of files with --data-dir.") from error
+    return _splits(task, loaded, f"data set '{path}'")
+
+
+def _ask_hub(path: str, name: str) -> None:
+    """Fails at once where load_dataset would try again for half a minute; offline by choice, it does not try."""
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    if constants.HF_HUB_OFFLINE:
+        return
+    try:
+        HfApi().dataset_info(path, timeout=HUB_SECONDS)
+    except RepositoryNotFoundError:
+        raise DataError(f"The hub has no public data set {name}. Give a folder of files with --data-dir.") from None
+    except Exception as error:  # as above
+        raise HubError(f"The hub with the data set {name} cannot be reached. Check the network, give a folder of files "
+                       "with --data-dir, or set HF_HUB_OFFLINE=1 to use what was loaded before.") from error
+
+
+def _splits(task: Task, loaded: Any, where: str) -> dict[str, Table]:
+    """The task's splits; a split called train, dev or validation goes before the hub's own name for it."""
+    own = dict(zip(SPLITS, task.hub[2:] if task.hub else (), strict=False))
+    tables: dict[str, Table] = {}
+    for split, names in SPLITS.items():
+        name = next((n for n in (*names, own.get(split)) if n in loaded), None)
+        if name is None:
+            raise DataError(f"The data of task '{task.name}' in {where} has no split {' or '.join(names)}. "
+                            f"It has: {', '.join(map(str, loaded))}.")
+        part = loaded[name]
+        needed = [column for column in (*task.columns, task.label_column) if column in part.column_names]
+        columns = part.select_columns(needed).to_dict()
+        if task.label_column in columns:
+            columns[task.label_column] = _labels(task, part.features[task.label_column], columns[task.label_column])
+        tables[split] = Table(columns | {c: () for c in part.column_names if c not in columns}, f"{where} ({name})")
+    return tables
+
+
+def _labels(task: Task, feature: Any, values: list[Any]) -> list[Any]:
+    """Label indices as words where the data set names them as the task does: its order may be another."""
+    names = getattr(feature, "names", None)
+    known = {*task.labels, *(word for word, _ in task.aliases)}
+    if not names or not set(names) <= known:
+        return values
+    return [names[value] if isinstance(value, int) and 0 <= value < len(names) else value for value in values]

@@ -1,0 +1,122 @@
+"""A store with experiments as a worker would leave them, written through the store itself, and pages over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from compt_core.config import build_experiment
+from compt_core.runs.record import RunRecord
+from compt_core.runs.store import Store
+from compt_core.tasks.table import TASKS
+from compt_core.training.events import Event, Log, Outcome
+
+MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+RAW = {"tasks": "cola,sst2,stsb", "backbone": "demo", "methods": "pt,mst,spp,scp", "shots": "8", "seeds": "0", "sources": 2}
+STEPS = 9
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches() -> Iterator[None]:
+    """Caches outlive an AppTest: the next test would read this one's store."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def fake_result(config: dict[str, Any], *, constant: tuple[str, ...] = (), shift: float = 0.0) -> dict[str, Any]:
+    """A completed run's result: every number different from its neighbours, so that a swapped axis shows."""
+    tasks, sources, method = config["tasks"], config["sources"], config["method"]
+    base = {"pt": 0.6, "mst": 0.5, "spp": 0.7, "scp": 0.65}[method] + config["seed"] / 100 + shift
+    scores = {
+        task: {metric: None if task in constant and metric in ("matthews", "pearson", "spearman")
+               else base + 0.01 * i + 0.003 * j for j, metric in enumerate(TASKS[task].metrics)}
+        for i, task in enumerate(tasks)
+    }
+    primary = [scores[task][TASKS[task].metrics[0]] or 0.0 for task in tasks]
+    composed = method in ("spp", "scp")
+    rows = [[(1 + i + 2 * s) / sum(1 + i + 2 * n for n in range(sources)) for s in range(sources)] for i in range(len(tasks))]
+    alpha, beta = [0.2 + 0.1 * i for i in range(len(tasks))], [0.5 - 0.1 * i for i in range(len(tasks))]
+    return {
+        "tasks": scores, "mean": sum(primary) / len(tasks), "mean_normalised": sum(primary) / len(tasks) - 0.4,
+        "attention": rows if composed else None, "alpha": alpha if composed else None, "beta": beta if composed else None,
+        "private_share": [a / (a + b) for a, b in zip(alpha, beta, strict=True)] if composed else None,
+        "private_norm_share": [0.3 + 0.2 * i for i in range(len(tasks))] if composed else None,
+        "normalizer": "softmax" if composed else None, "dead_sources": [], "trainable_parameters": 100,
+        "constant": {task: task in constant for task in tasks}, "eval_rows": dict.fromkeys(tasks, 20),
+    }
+
+
+@dataclass
+class Lab:
+    """Experiments in the states that a page can meet; each method returns the experiment's id."""
+
+    store: Store
+
+    def queued(self, owner: str = "local", **raw: Any) -> str:
+        return self.store.submit(build_experiment(RAW | raw), owner=owner)
+
+    def running(self, **raw: Any) -> str:
+        identity = self.queued(**raw)
+        self._train(upto=4)
+        return identity
+
+    def finished(self, *, constant: tuple[str, ...] = (), references: bool = True, **raw: Any) -> str:
+        identity = self.queued(**raw)
+        for run in self._train(upto=STEPS):
+            self.store.finish(run.id, Outcome("completed", result=fake_result(run.config, constant=constant)))
+        if references:
+            tasks = self.store.experiment(identity).config["tasks"]
+            rows = {task: dict.fromkeys(TASKS[task].metrics, 0.45) for task in tasks}
+            self.store.set_references(identity, {"majority": rows, "no_prompt": rows})
+        return identity
+
+    def failed(self, message: str = "The loss is not finite at step 4.", **raw: Any) -> str:
+        identity = self.queued(**raw)
+        for run in self._train(upto=4):
+            self.store.finish(run.id, Outcome("failed", error=ValueError(message)))
+        return identity
+
+    def _train(self, upto: int) -> tuple[RunRecord, ...]:
+        fleet = self.store.claim()
+        for number, run in enumerate(fleet):
+            self.store.started(run.id, STEPS, {"torch": "0"})
+            points = [Event(run.id, "loss", step, (2.0 - 0.1 * step - 0.01 * number,)) for step in range(upto + 1)]
+            self.store.write_events([*points, Log(run.id, upto, f"Run {number} has trained.")])
+        return fleet
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    """The store of this test's home."""
+    opened = Store()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def lab(store: Store) -> Lab:
+    """Experiments to write into the store."""
+    return Lab(store)
+
+
+@pytest.fixture
+def visit(home: Path) -> Callable[..., AppTest]:
+    """Opens a page by its file name, as a link with these query parameters would."""
+
+    def go(page: str, **query: str) -> AppTest:
+        app = AppTest.from_file(str(MAIN), default_timeout=30).run()
+        app.query_params.clear()
+        for name, value in query.items():
+            app.query_params[name] = value
+        return app.switch_page(f"../pages/{page}.py").run()
+
+    return go

@@ -1,0 +1,233 @@
+"""Every page in every state it can meet: empty, running, finished, failed, wrong link. No page ever raises."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from compt_core.runs.record import State
+
+PAGES = ("home", "launch", "runs", "accuracy", "attention", "gates")
+OF_AN_EXPERIMENT = ("runs", "accuracy", "attention", "gates")
+RESULTS = ("accuracy", "attention", "gates")
+
+
+def words(app: AppTest) -> str:
+    """All prose of a page."""
+    parts = (app.title, app.subheader, app.markdown, app.caption, app.error, app.info)
+    return "\n".join(element.value for part in parts for element in part)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_store_says_what_to_do_next(visit, page):
+    app = visit(page)
+    assert not app.exception and not app.error
+    if page in OF_AN_EXPERIMENT:
+        assert [link.value for link in app.page_link] == ["Launch an experiment"]
+        assert len(app.subheader) == 1
+    assert page != "home" or "None yet." in words(app)
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "finished", "failed"])
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_raises_in_any_state(visit, lab, page, state):
+    identity = getattr(lab, state)()
+    app = visit(page, exp=identity)
+    assert not app.exception
+    if page in OF_AN_EXPERIMENT:
+        assert app.selectbox(key="pick_experiment").value == identity
+        assert "Backbone **demo**" in words(app) and "suite **glue**" in words(app)
+    if page in RESULTS and state != "finished":
+        assert [link.value for link in app.page_link] in (["Watch the runs"], ["Look at the runs"])
+
+
+@pytest.mark.parametrize("page", OF_AN_EXPERIMENT)
+@pytest.mark.parametrize("link", [{"exp": "zzzzzzzzzz"}, {"run": "zzzzzzzzzz"}, {"exp": "<b>x</b>"}, {"exp": "a" * 99}])
+def test_a_wrong_link_is_one_sentence_with_a_way_out(visit, lab, page, link):
+    good = lab.finished()
+    app = visit(page, **link)
+    assert not app.exception
+    assert len(app.error) == 1 and app.error[0].value.startswith("This link ")
+    app.button[0].click().run()
+    assert not app.exception and not app.error
+    assert app.selectbox(key="pick_experiment").value == good
+    assert app.query_params["exp"] == good
+
+
+@pytest.mark.parametrize("page", ["attention", "gates"])
+def test_a_run_without_shared_prompts_is_a_wrong_link_here(visit, lab, store, page):
+    identity = lab.finished()
+    run = next(run for run in store.runs(identity) if run.method == "pt")
+    app = visit(page, exp=identity, run=run.id)
+    assert not app.exception
+    assert len(app.error) == 1 and run.id in app.error[0].value
+
+
+def test_a_run_link_opens_its_experiment(visit, lab, store):
+    first = lab.finished()
+    lab.finished(seeds="1")
+    run = next(run for run in store.runs(first) if run.method == "scp")
+    app = visit("attention", run=run.id)
+    assert app.query_params["exp"] == first
+    assert app.selectbox(key="pick_run").value == run.id
+
+
+def test_the_chosen_experiment_is_the_url_and_stays_from_page_to_page(visit, lab):
+    older, newer = lab.finished(), lab.finished(seeds="1")
+    app = visit("accuracy")
+    assert app.query_params["exp"] == newer
+    app.selectbox(key="pick_experiment").select(older).run()
+    assert app.query_params["exp"] == older
+    app.query_params.clear()
+    app.switch_page("../pages/gates.py").run()
+    assert app.query_params["exp"] == older
+
+
+def test_home_lists_what_was_trained(visit, lab):
+    lab.finished()
+    lab.queued()
+    app = visit("home")
+    assert [link.value for link in app.page_link] == ["Choose the settings", "Progress", "Progress", "Accuracy"]
+    assert "4 completed" in words(app) and "4 queued" in words(app)
+
+
+def test_runs_shows_progress_without_claiming_the_end(visit, lab):
+    app = visit("runs", exp=lab.running())
+    table = app.dataframe[0].value
+    assert list(table["state"]) == ["◐ training"] * 4
+    assert table["progress"].max() == pytest.approx(100 * 4 / 9)
+    assert app.progress[0].value == 44
+    assert app.progress[0].text == "4 runs: 4 running."
+    assert len(app.get("vega_lite_chart")) == 1
+
+
+def test_runs_shows_the_place_in_the_queue(visit, lab):
+    lab.queued()
+    app = visit("runs", exp=lab.queued(seeds="1"))
+    assert "4 runs of this experiment wait; 4 older runs come first." in words(app)
+
+
+def test_runs_shows_why_runs_failed_and_no_traceback(visit, lab, store):
+    identity = lab.failed("Something <b>odd</b> in *this* run.")
+    app = visit("runs", exp=identity)
+    assert len(app.error) == 1  # one message for four equal failures
+    assert r"\<b\>odd\<\/b\>" in app.error[0].value.replace("/", r"\/") and r"\*this\*" in app.error[0].value
+    assert "Traceback" not in words(app) and store.runs(identity)[0].traceback is not None
+
+
+def test_runs_shows_the_log_when_it_is_opened(visit, lab):
+    app = visit("runs", exp=lab.running())
+    assert not app.code
+    app.session_state["log"] = True
+    app.run()
+    assert "Run 0 has trained." in app.code[0].value
+
+
+def test_cancel_ends_queued_runs_and_asks_running_ones(visit, lab, store):
+    identity = lab.running()
+    waiting = lab.queued()
+    app = visit("runs", exp=waiting)
+    app.button(key="cancel_now").click().run()
+    assert {run.state for run in store.runs(waiting)} == {State.CANCELLED}
+    app = visit("runs", exp=identity)
+    one = store.runs(identity)[2].id
+    app.selectbox(key="cancel_what").select(one)
+    app.button(key="cancel_now").click().run()
+    assert [run.request for run in store.runs(identity)] == [None, None, "cancel", None]
+    assert "cancelling" in " ".join(app.dataframe[0].value["state"])
+
+
+def test_runs_of_somebody_else_can_be_looked_at_only(visit, lab, store):
+    identity = lab.queued(owner="ann")
+    app = visit("runs", exp=identity)
+    assert not app.button and "you can look, not touch" in words(app)
+
+
+def test_interrupted_runs_are_queued_again_by_one_click(visit, lab, store):
+    identity = lab.running()
+    store.sweep()
+    app = visit("runs", exp=identity)
+    app.button(key="requeue").click().run()
+    assert {run.state for run in store.runs(identity)} == {State.QUEUED}
+
+
+def figure(app: AppTest, number: int = 0) -> dict:
+    return json.loads(app.get("plotly_chart")[number].proto.spec)
+
+
+def test_the_heatmap_shows_the_stored_numbers(visit, lab, store):
+    identity = lab.finished(constant=("cola",))
+    app = visit("accuracy", exp=identity)
+    data = figure(app)["data"]
+    assert data[0]["x"] == ["cola · accuracy", "cola · matthews", "sst2", "stsb · pearson", "stsb · spearman",
+                            "<b>mean</b>", "<b>mean above chance</b>"]
+    assert len(data[0]["y"]) == 6 and data[0]["y"][4:] == ["majority class", "no prompt"]
+    for run, row in zip(store.runs(identity), data[0]["z"], strict=False):
+        result = run.result
+        stored = [value for metrics in result["tasks"].values() for value in metrics.values()]
+        expected = [*stored, result["mean"], result["mean_normalised"]]
+        assert row == [None if value is None else pytest.approx(100 * value, abs=1e-9) for value in expected]
+    written = {(x, y): text for trace in data[1:] for x, y, text in zip(trace["x"], trace["y"], trace["text"], strict=True)}
+    assert written["cola · accuracy", data[0]["y"][0]] == "60.0†"
+    assert written["cola · matthews", data[0]["y"][0]] == "undef."
+    assert "one run: no interval" in words(app) and "† predicts one label" in words(app)
+
+
+def test_the_difference_is_centred_on_zero_and_leaves_the_baseline_out(visit, lab):
+    app = visit("accuracy", exp=lab.finished(), view="Difference to MST")
+    heat = figure(app)["data"][0]
+    assert len(heat["y"]) == 3 and not any("MST" in name for name in heat["y"])
+    assert heat["zmin"] == -heat["zmax"]
+    assert heat["z"][1][2] == pytest.approx(20.0)  # SPP .7 against MST .5
+    assert "ComPT (SPP) is 20.0 points above MST on this run" in words(app)
+
+
+def test_views_of_one_metric_and_several_seeds_and_shots(visit, lab):
+    app = visit("accuracy", exp=lab.finished(seeds="0-2", shots="8,16"), metric="matthews", shots="16")
+    assert figure(app)["data"][0]["x"] == ["cola · matthews"]
+    assert "n = 3 runs per cell" in words(app) and "95% t-interval" in words(app)
+
+
+def test_missing_reference_rows_are_explained(visit, lab):
+    app = visit("accuracy", exp=lab.finished(references=False))
+    assert not app.exception and "reference rows" in words(app)
+    assert len(figure(app)["data"][0]["y"]) == 4
+
+
+def test_the_attention_heatmap_has_a_row_per_task(visit, lab, store):
+    identity = lab.finished()
+    app = visit("attention", exp=identity)
+    heat = figure(app)["data"][0]
+    stored = next(run for run in store.runs(identity) if run.method == "spp").result["attention"]
+    assert (heat["y"], heat["x"]) == (["cola", "sst2", "stsb"], ["s0", "s1"])
+    assert heat["z"] == [[pytest.approx(weight) for weight in row] for row in stored]
+
+
+def test_gates_stand_beside_their_shares(visit, lab):
+    app = visit("gates", exp=lab.finished())
+    table = app.dataframe[0].value
+    assert list(table["task"]) == ["cola", "sst2", "stsb"]
+    assert list(table["private_share"]) == pytest.approx([0.2 / 0.7, 0.3 / 0.7, 0.4 / 0.7])
+    assert "stsb leans most on its private prompt (70%" in words(app)
+
+
+def test_names_that_a_visitor_chose_are_shown_as_text(visit, lab):
+    hostile = "<img src=x> :red[hi] `x` **b** $a$"
+    identity = lab.finished(backbone=hostile)
+    for page in ("home", *OF_AN_EXPERIMENT):
+        app = visit(page, exp=identity)
+        assert not app.exception
+        text = words(app)
+        assert hostile not in text and r"\<img src=x\>" in text
+
+
+def test_two_hundred_runs_stay_quick(visit, lab):
+    identity = lab.finished(seeds="0-49")
+    started = time.perf_counter()
+    app = visit("accuracy", exp=identity)
+    assert not app.exception and time.perf_counter() - started < 20
+    app = visit("runs", exp=identity)
+    assert len(app.dataframe[0].value) == 200
