@@ -50,8 +50,8 @@ def experiment_line(experiment: ExperimentRecord, suites: str, now: float) -> st
     """An experiment in one plain line for a picker: id, suites, methods, size, age."""
     config, total = experiment.config, sum(experiment.states.values())
     methods = ", ".join(method.upper() for method in config["methods"])
-    return (f"{experiment.id} · {suites} · {methods} · {plural(len(config['tasks']), 'task')} · {plural(total, 'run')} · "
-            f"{ago(experiment.created, now)}")
+    return (f"{experiment.id} · {suites} · {methods} · {plural(len(config['tasks']), 'task')} · "
+            f"{plural(total, 'run')} · {ago(experiment.created, now)}")
 
 
 def experiment_card(experiment: ExperimentRecord, suites: str, now: float) -> str:
@@ -69,7 +69,8 @@ def provenance(experiment: ExperimentRecord, suites: str) -> str:
     config = experiment.config
     rows = f"at most {config['eval_rows']:,} dev rows per task" if config["eval_rows"] else "all dev rows"
     return (f"Backbone **{literal(config['backbone'])}** (frozen) · suite **{literal(suites)}** · "
-            f"{listed(config['shots'])} shots per {config['shots_per']} · {plural(len(config['seeds']), 'seed')} · {rows}")
+            f"{listed(config['shots'])} shots per {config['shots_per']} · "
+            f"{plural(len(config['seeds']), 'seed')} · {rows}")
 
 
 def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
@@ -82,7 +83,7 @@ def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
         found.append("Original T5 checkpoints were trained on GLUE itself, so with them a prompt can mostly only hurt; "
                      "v1.1 and LM-adapted checkpoints are the clean ones.")
     if len(experiment.config["seeds"]) == 1:
-        found.append("One seed: no interval, and single runs of these methods can differ by many points from seed to seed.")
+        found.append("One seed: no interval, and single runs can differ by many points from seed to seed.")
     return found
 
 

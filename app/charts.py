@@ -12,7 +12,8 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale, unlabel_rgb
 
 from app.frames import MEAN, NORMALISED, REFERENCES
-from app.styles import DIVERGING, MAGNITUDE, METHODS, PRIVATE, label
+from app.styles import DIVERGING, MAGNITUDE, PRIVATE, label, look
+from compt_core.methods import METHODS
 
 Scale = Literal["score", "difference", "weight"]
 PLOTLY_CONFIG: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
@@ -42,9 +43,11 @@ def heatmap(cells: pd.DataFrame, scale: Scale, title: str = "") -> go.Figure:
         colorbar={"thickness": 10, "outlinewidth": 0, "len": 1, "title": {"text": title, "side": "right"}},
     ))
     share = [(value - low) / (high - low) for line in z for value in line if value is not None]
-    written = [(x[j], y[i], _text(grid[i][j], scale), value) for i, line in enumerate(z) for j, value in enumerate(line)]
-    figure.add_trace(_labels([part[:3] for part in written if part[3] is not None], [_ink(part, colours) for part in share]))
-    figure.add_trace(_labels([part[:3] for part in written if part[3] is None], None))
+    places = [(i, j) for i in range(len(y)) for j in range(len(x))]
+    known = [(x[j], y[i], _text(grid[i][j], scale)) for i, j in places if z[i][j] is not None]
+    blank = [(x[j], y[i], _text(grid[i][j], scale)) for i, j in places if z[i][j] is None]
+    figure.add_trace(_labels(known, [_ink(part, colours) for part in share]))
+    figure.add_trace(_labels(blank, None))
     figure.update_layout(
         height=_HEAD + _ROW * len(rows),
         margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, showlegend=False,
@@ -88,11 +91,11 @@ def panels(cells: pd.DataFrame) -> list[pd.DataFrame]:
     return [cells[cells["column"].isin(columns[i:i + size])] for i in range(0, max(1, len(columns)), size)]
 
 
-def loss_curves(curves: pd.DataFrame) -> alt.LayerChart:
+def loss_curves(curves: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Training loss by optimizer step, a line per run in its method's look; zoom and pan survive a refresh."""
-    looks = [METHODS[method] for method in METHODS if method in set(curves["method"])]
+    shown = [method for method in METHODS if method in set(curves["method"])]
     data = curves.assign(method=curves["method"].map(label))
-    domain = [look.label for look in looks]
+    domain, looks = [label(method) for method in shown], [look(method) for method in shown]
     base = alt.Chart(data).encode(
         x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1, format="d"),
                 scale=alt.Scale(padding=10, nice=False)),
@@ -102,18 +105,17 @@ def loss_curves(curves: pd.DataFrame) -> alt.LayerChart:
     legend = alt.Legend(orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3)
     lines = base.mark_line(strokeWidth=2, opacity=0.9).encode(
         color=alt.Color("method:N", title=None, legend=legend,
-                        scale=alt.Scale(domain=domain, range=[look.colour for look in looks])),
+                        scale=alt.Scale(domain=domain, range=[one.colour for one in looks])),
         strokeDash=alt.StrokeDash("method:N", title=None, legend=legend,
-                                  scale=alt.Scale(domain=domain, range=[list(look.dash) for look in looks])),
+                                  scale=alt.Scale(domain=domain, range=[list(one.dash) for one in looks])),
         detail="run:N")
     last = data.loc[data.groupby("run")["step"].idxmax()] if len(data) else data
-    ends = [base.mark_point(size=80, filled=True, opacity=1, shape=look.marker, color=look.colour)
-            .properties(data=last[last["method"] == look.label]) for look in looks]
-    chart: alt.LayerChart = alt.layer(lines, *ends).properties(height=320).interactive()
-    return chart
+    ends = [base.mark_point(size=80, filled=True, opacity=1, shape=one.marker, color=one.colour)
+            .properties(data=last[last["method"] == name]) for name, one in zip(domain, looks, strict=True)]
+    return alt.layer(lines, *ends).properties(height=320).interactive()
 
 
-def gate_shares(gates: pd.DataFrame) -> alt.LayerChart:
+def gate_shares(gates: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Private share per task, 0-1: of the gates (circle) and of the composed prompt's norm (diamond)."""
     kinds = {"private_share": "of the gates: alpha / (alpha + beta)",
              "private_norm_share": "of the composed prompt's norm"}
@@ -130,8 +132,7 @@ def gate_shares(gates: pd.DataFrame) -> alt.LayerChart:
         y=y, x=x, shape=alt.Shape("kind:N", scale=shapes, legend=legend),
         tooltip=["task:N", "kind:N", alt.Tooltip("share:Q", format=".3f")])
     half = alt.Chart(pd.DataFrame({"share": [0.5]})).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="share:Q")
-    chart: alt.LayerChart = alt.layer(half, span, dots).properties(height=60 + 30 * len(order))
-    return chart
+    return alt.layer(half, span, dots).properties(height=60 + 30 * len(order))
 
 
 def _limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
@@ -188,8 +189,7 @@ def _hover(cell: Any, scale: Scale) -> str:
 
 def _row(name: str) -> str:
     if name in METHODS:
-        look = METHODS[name]
-        return f'{look.label} <span style="color:{look.colour}">{look.symbol}</span>'
+        return f'{label(name)} <span style="color:{look(name).colour}">{look(name).symbol}</span>'
     return html.escape(REFERENCES.get(name, name), quote=False)
 
 

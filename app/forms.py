@@ -7,6 +7,7 @@ and every field can then show what is wrong with it. Nothing typed is lost, righ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,7 @@ import streamlit as st
 from app import captions, drafts, styles
 from compt_core.config import Experiment
 from compt_core.errors import Issue
+from compt_core.methods import METHODS
 from compt_core.presets import PRESETS
 from compt_core.tasks.table import TASKS
 
@@ -64,19 +66,21 @@ def _fill(preset: str) -> None:
 
 def basics(issues: Sequence[Issue]) -> None:
     """Tasks, methods, shots, seeds, backbone and data."""
-    known = dict.fromkeys([*TASKS, *st.session_state[key("tasks")]])  # an unknown one stays, with its problem below
-    st.multiselect(drafts.label("tasks"), list(known), key=key("tasks"), persist_state=_KEEP, wrap=True,
-                   placeholder="Choose one or more tasks", help=_help("tasks") + " demo-… are bundled, the others need data.")
+    known = list(dict.fromkeys([*TASKS, *st.session_state[key("tasks")]]))  # an unknown one stays, its problem below it
+    st.multiselect(drafts.label("tasks"), known, key=key("tasks"), persist_state=_KEEP, wrap=True,
+                   placeholder="Choose one or more tasks",
+                   help=_help("tasks") + " demo-… are bundled, the others need data.")
     st.caption(captions.families(st.session_state[key("tasks")]))
     _problems("tasks", issues)
-    st.pills(drafts.label("methods"), list(styles.METHODS), selection_mode="multi", key=key("methods"),
+    st.pills(drafts.label("methods"), list(METHODS), selection_mode="multi", key=key("methods"),
              format_func=styles.label, help=_help("methods"), persist_state=_KEEP)
     _problems("methods", issues)
     left, right = st.columns(2)
     with left:
         _text("shots", issues, "8, 16")
-        st.selectbox(drafts.label("backbone"), BACKBONES, key=key("backbone"), accept_new_options=True,
-                     help=_help("backbone") + " Type to enter a folder or a hub id.", persist_state=_KEEP)
+        st.selectbox(drafts.label("backbone"), _with_typed("backbone", BACKBONES), key=key("backbone"),
+                     accept_new_options=True, persist_state=_KEEP,
+                     help=_help("backbone") + " Type to enter a folder or a hub id.")
         _problems("backbone", issues)
     with right:
         _text("seeds", issues, "0, 1, 2 or 0-9")
@@ -92,9 +96,11 @@ def fields(names: Sequence[str], issues: Sequence[Issue], columns: int = 2) -> N
             _field(name, issues)
 
 
-def has_problem(names: Sequence[str], issues: Sequence[Issue]) -> bool:
-    """Whether one of the named fields has a problem."""
-    return any(issue.field in names for issue in issues)
+def advanced_box(issues: Sequence[Issue]) -> AbstractContextManager[Any]:
+    """Where the advanced fields are; it opens by itself when one of them has a problem."""
+    if any(issue.field in drafts.ADVANCED for issue in issues):
+        st.session_state[key("advanced")] = True
+    return st.expander("Advanced", icon=":material/tune:", key=key("advanced"), on_change="rerun")
 
 
 def elsewhere(issues: Sequence[Issue]) -> list[str]:
@@ -117,8 +123,8 @@ def normalizer_note(values: Mapping[str, Any]) -> str:
 def _field(name: str, issues: Sequence[Issue]) -> None:
     kind, help_text = drafts.kind(name), _help(name)
     if name == "attention":
-        st.selectbox(drafts.label(name), kind.choices, key=key(name), accept_new_options=True, persist_state=_KEEP,
-                     help=help_text + " Type a matrix as [[1, 0], [0, 1]].")
+        st.selectbox(drafts.label(name), _with_typed(name, kind.choices), key=key(name), accept_new_options=True,
+                     persist_state=_KEEP, help=help_text + " Type a matrix as [[1, 0], [0, 1]].")
     elif kind.choices:
         st.selectbox(drafts.label(name), kind.choices, key=key(name), help=help_text, persist_state=_KEEP)
     elif kind.number is not None:
@@ -131,6 +137,12 @@ def _field(name: str, issues: Sequence[Issue]) -> None:
         _text(name, issues)
         return
     _problems(name, issues)
+
+
+def _with_typed(name: str, choices: Sequence[str]) -> list[str]:
+    """The offered words and what was typed instead, so that it stays in the list."""
+    typed = st.session_state[key(name)]
+    return list(dict.fromkeys([*choices, *([typed] if typed else [])]))
 
 
 def _text(name: str, issues: Sequence[Issue], placeholder: str | None = None) -> None:

@@ -14,10 +14,11 @@ import pandas as pd
 from scipy import stats
 
 from app.styles import label
+from compt_core.methods import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks.table import TASKS
 
-METHOD_ORDER = ("pt", "mst", "spp", "scp")
+METHOD_ORDER = tuple(METHODS)
 REFERENCES = {"majority": "majority class", "no_prompt": "no prompt"}
 MEAN, NORMALISED = "mean", "mean above chance"
 BREAK = " · "  # between task and metric in a column's name

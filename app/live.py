@@ -15,7 +15,7 @@ _WAITING = (State.PAUSED, State.INTERRUPTED)
 
 
 def actions(experiment: ExperimentRecord) -> None:
-    """Cancel what has not ended, queue again what was interrupted. Outside the fragment: a tick must not eat a click."""
+    """Cancel what has not ended, queue again what was interrupted. Not in the fragment: a tick must not eat a click."""
     runs = services.store().runs(experiment.id)
     if experiment.owner != services.owner():
         st.caption(f"These runs belong to {captions.literal(experiment.owner)}: you can look, not touch.")
@@ -89,7 +89,8 @@ def _table(runs: Sequence[RunRecord], left: dict[str, float | None]) -> None:
         progress.table(runs, left), hide_index=True, key="runs_table", placeholder="",
         alt="Runs of this experiment with their progress",
         column_config={
-            "run": None, "method": column.TextColumn("Method", pinned=True), "shots": "Shots", "seed": "Seed", "state": "State",
+            "run": None, "method": column.TextColumn("Method", pinned=True),
+            "shots": "Shots", "seed": "Seed", "state": "State",
             "progress": column.ProgressColumn("Progress", min_value=0, max_value=100, format="%.0f%%",
                                               help="100% only when the run is completed"),
             "step": column.TextColumn("Step", help="Optimizer steps done / in all"),

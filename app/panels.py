@@ -47,14 +47,17 @@ def score_controls(scores: pd.DataFrame) -> View:
 
 def heatmap(cells: pd.DataFrame, scale: charts.Scale, alt: str, key: str, title: str = "") -> None:
     """A heatmap, in panels that leave room for its numbers; `alt` says the take-away."""
+    if cells.empty:
+        st.info("There is nothing to compare here: no seed with which both methods have completed.")
+        return
     for number, panel in enumerate(charts.panels(cells)):
         st.plotly_chart(charts.heatmap(panel, scale, title), width="stretch", key=f"{key}-{number}",
-                        config=charts.PLOTLY_CONFIG, alt=alt)
+                        config=charts.PLOTLY_CONFIG, alt=alt or title)
 
 
 def numbers(cells: pd.DataFrame) -> None:
     """The heatmap as a table: the keyboard's and the screen reader's way to every number."""
-    with st.expander("The numbers as a table", icon=":material/table:"):
+    with st.expander("The numbers as a table", icon=":material/table:", key="numbers"):
         st.dataframe(frames.readable(cells), hide_index=True, alt="Every number of the heatmap",
                      column_config={name: st.column_config.NumberColumn(format="%.2f")
                                     for name in ("points", "half of the 95% interval", "lowest", "highest")})

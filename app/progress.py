@@ -13,6 +13,7 @@ from compt_core.runs.record import TERMINAL, RunRecord, State
 Observation = tuple[float, int]  # (heartbeat in seconds since the epoch, optimizer steps done by then)
 SYMBOL = {State.QUEUED: "○", State.RUNNING: "◐", State.COMPLETED: "●", State.FAILED: "✕",
           State.CANCELLED: "–", State.PAUSED: "‖", State.INTERRUPTED: "!"}
+SCORING = "scoring dev rows"
 _MOST_BEFORE_END = 0.99  # scoring the dev rows still follows the last step
 
 
@@ -51,7 +52,7 @@ def phase(run: RunRecord) -> str:
             return f"{'cancelling' if run.request == 'cancel' else 'pausing'} …"
         if run.steps is None:
             return "loading backbone and data"
-        return "scoring dev rows" if run.step >= run.steps else "training"
+        return SCORING if run.step >= run.steps else "training"
     return str(run.state.value)
 
 
@@ -98,6 +99,8 @@ def headline(runs: Sequence[RunRecord], left: Mapping[str, float | None]) -> str
     known = [seconds for seconds in left.values() if seconds is not None]
     if known:
         text += f" About {duration(max(known))} of training left for the runs under way, then scoring."
+    elif any(phase(run) == SCORING for run in runs):
+        text += " Trained; the dev rows are being scored."
     return text
 
 

@@ -11,13 +11,15 @@ from typing import Any
 import pandas as pd
 
 from app.captions import listed, literal, plural
-from app.frames import MEAN, REFERENCES, differences, summarise
+from app.frames import MEAN, NORMALISED, REFERENCES, differences, summarise
 from app.styles import label
+from compt_core.methods import METHODS
 
 GATES_NOTE = ("Only the ratio of the gates acts in SPP, and a prompt's own length can make up for a gate: "
               "read the two shares together.")
 _LEVEL = 0.05  # points: below this, two means print alike
 _NEAR_UNIFORM = 0.05  # largest distance of a weight from 1 / S that still counts as uniform
+_CHANCE = 0.05  # mean above chance (1 = perfect) that counts as clearly above it for a single run
 _APART = 0.1  # difference of the two private shares worth a sentence
 
 
@@ -26,7 +28,8 @@ def comparisons(scores: pd.DataFrame, baseline: str | None) -> list[str]:
     found = []
     for name in ("pt", "mst"):
         if name in set(scores["method"]) and baseline in (None, name):
-            pairs = differences(scores[scores["method"].isin(["spp", "scp", name])], name)
+            composed = [method for method in METHODS if METHODS[method].composed]
+            pairs = differences(scores[scores["method"].isin([*composed, name])], name)
             found += [_versus(row, name) for row in _records(pairs[pairs["column"] == MEAN])]
     return found
 
@@ -42,6 +45,16 @@ def _versus(row: Mapping[str, Any], baseline: str) -> str:
     return f"{subject} (mean over tasks and {n} paired seeds; 95% t-interval {low:+.1f} to {high:+.1f}).{verdict}"
 
 
+def chance(scores: pd.DataFrame) -> list[str]:
+    """Says so where no method is clearly above the majority class; `scores` of one shot count."""
+    means = _records(summarise(scores[scores["column"] == NORMALISED]))
+    clear = [row for row in means if row["value"] > _CHANCE and not row["value"] - row["half"] <= 0]
+    if not means or clear:
+        return []
+    return ["No method here is clearly above the majority class on the mean over tasks: "
+            "read the differences between methods as noise."]
+
+
 def how_to_read(cells: pd.DataFrame, baseline: str | None) -> list[str]:
     """How to read the accuracy heatmap: runs per cell, marks, units; `cells` as in frames.SUMMARY."""
     own = cells[~cells["row"].isin(list(REFERENCES))]
@@ -49,20 +62,23 @@ def how_to_read(cells: pd.DataFrame, baseline: str | None) -> list[str]:
         units = ("Scores × 100; correlations (Matthews, Pearson, Spearman) run from -100 to 100. "
                  "mean: over each task's first metric. mean above chance: majority class = 0, perfect = 100.")
     else:
-        units = "Differences in points (× 100). Intervals of single tasks are not corrected for looking at many at once."
-    return [sample(own), *marks(own), units]
+        units = "Differences in points (× 100). Intervals of single tasks are not corrected for their number."
+    return [line for line in (sample(own), *marks(own), units) if line]
 
 
 def sample(summary: pd.DataFrame) -> str:
-    """How many runs stand behind a cell."""
-    counts = {label(row): int(part["n"].max()) for row, part in summary.groupby("row", sort=False)}
+    """How many runs stand behind a cell; "" without cells."""
+    counts = {label(str(row)): int(part["n"].max()) for row, part in summary.groupby("row", sort=False)}
     sizes = set(counts.values())
+    if not sizes:
+        return ""
     if sizes == {1}:
         return "n = 1 per cell (one run: no interval)."
     half = "± is half of the 95% t-interval over seeds"
     if len(sizes) == 1:
         return f"n = {sizes.pop()} runs per cell, one per seed; {half}."
-    return f"Runs per cell: {', '.join(f'{name} {n}' for name, n in counts.items())}; {half}, where there are two or more."
+    each = ", ".join(f"{name} {n}" for name, n in counts.items())
+    return f"Runs per cell: {each}; {half}, where there are two or more."
 
 
 def marks(summary: pd.DataFrame) -> list[str]:
@@ -70,8 +86,8 @@ def marks(summary: pd.DataFrame) -> list[str]:
     found = []
     constant = int((summary["constant"] > 0).sum())
     if constant:
-        found.append(f"† predicts one label for every dev row ({plural(constant, 'cell')}): such an accuracy is only the "
-                     "frequency of that label. Compare the majority row.")
+        found.append(f"† predicts one label for every dev row ({plural(constant, 'cell')}): such an accuracy is only "
+                     "the frequency of that label. Compare the majority row.")
     if (summary["undefined"] > 0).any():
         found.append("undef. and ‡: a correlation is undefined for a constant prediction; it counts 0 in means.")
     return found
@@ -129,11 +145,11 @@ def gates(frame: pd.DataFrame, kind: str) -> list[str]:
     norm = _records(frame.dropna(subset=["private_norm_share"]).sort_values("private_norm_share"))
     if len(norm) > 1:
         least, most = norm[0], norm[-1]
-        found.append(f"{literal(most['task'])} leans most on its private prompt ({most['private_norm_share']:.0%} of the "
-                     f"composed prompt's norm), {literal(least['task'])} least ({least['private_norm_share']:.0%}).")
+        found.append(f"{literal(most['task'])} leans most on its private prompt ({most['private_norm_share']:.0%} of "
+                     f"the composed norm), {literal(least['task'])} least ({least['private_norm_share']:.0%}).")
     gap = (frame["private_share"] - frame["private_norm_share"]).abs().dropna()
     if len(gap) and gap.max() > _APART:
-        found.append(f"The two shares differ by up to {gap.max():.2f}: a gate alone does not say how much a part contributes.")
+        found.append(f"The two shares differ by up to {gap.max():.2f}: a gate alone does not tell a part's weight.")
     return found
 
 

@@ -90,9 +90,9 @@ def check(experiment: Experiment) -> tuple[LaunchCheck | None, tuple[Issue, ...]
         return None, error.issues
 
 
-def submit(experiment: Experiment) -> str:
+def submit(checked: LaunchCheck) -> str:
     """Queues an experiment that passed the check; its id. Raises StoreError when the store cannot be used."""
-    identity = store().submit(experiment, owner=owner())
+    identity = store().submit(checked.experiment, owner=owner())
     if _worker is not None:
         _worker.wake()
     return identity
@@ -100,6 +100,4 @@ def submit(experiment: Experiment) -> str:
 
 def run_demo() -> str:
     """Queues the demo preset; its id. Raises ConfigError when the bundled files are not whole, and StoreError."""
-    experiment = build_experiment({}, preset="demo")
-    check_launch(experiment)
-    return submit(experiment)
+    return submit(check_launch(build_experiment({}, preset="demo")))

@@ -1,27 +1,29 @@
-"""One look per method, everywhere: label, colour, dash and marker (Okabe-Ito colours, >= 3:1 on both themes)."""
+"""One look per method, everywhere: colour, dash and marker (Okabe-Ito colours, at least 3:1 on both themes)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from compt_core.methods import METHODS
+
 
 @dataclass(frozen=True)
 class Look:
-    """How a method is written and drawn; `dash` in pixels on, off, …; `marker` in Vega-Lite's words, `symbol` in text."""
+    """How a method is drawn; `dash` in pixels on, off, …; `marker` for Vega-Lite, `symbol` in text."""
 
-    label: str
     colour: str
     dash: tuple[int, ...]
     marker: str
     symbol: str
 
 
-METHODS: dict[str, Look] = {
-    "pt": Look("PT", "#0072B2", (2, 2), "circle", "●"),
-    "mst": Look("MST", "#D55E00", (8, 3, 2, 3), "square", "■"),
-    "spp": Look("ComPT (SPP)", "#009E73", (1, 0), "triangle-up", "▲"),
-    "scp": Look("ComPT (SCP)", "#CC79A7", (6, 4), "diamond", "◆"),
+LOOKS: dict[str, Look] = {
+    "pt": Look("#0072B2", (2, 2), "circle", "●"),
+    "mst": Look("#D55E00", (8, 3, 2, 3), "square", "■"),
+    "spp": Look("#009E73", (1, 0), "triangle-up", "▲"),
+    "scp": Look("#CC79A7", (6, 4), "diamond", "◆"),
 }
+_NEW = Look("#808080", (4, 4, 1, 4), "cross", "✚")  # a method that has no look of its own yet
 PRIVATE = "#B86E00"  # a darker shade of the picture's private prompt, >= 3:1 on both themes
 
 # Difference to a baseline: blue above, red-brown below, white at 0 (colour-blind safe, dark at both ends).
@@ -29,11 +31,16 @@ DIVERGING = [[0.0, "#8C3B00"], [0.25, "#E08A4F"], [0.5, "#F7F7F7"], [0.75, "#6AA
 MAGNITUDE = "Cividis"
 
 
+def look(method: str) -> Look:
+    """How `method` is drawn."""
+    return LOOKS.get(method, _NEW)
+
+
 def label(method: str) -> str:
     """A method's name as a person reads it; anything unknown as it is."""
-    return METHODS[method].label if method in METHODS else method
+    return METHODS[method].title if method in METHODS else method
 
 
 def marked(method: str) -> str:
     """A method's name with its marker in front, as in tables: ``"▲ ComPT (SPP)"``."""
-    return f"{METHODS[method].symbol} {METHODS[method].label}" if method in METHODS else method
+    return f"{look(method).symbol} {label(method)}"

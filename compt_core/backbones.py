@@ -6,41 +6,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import os
 import re
 import threading
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compt_core.errors import BackboneError
+from compt_core.backbone_files import BackboneFiles as BackboneFiles
+from compt_core.backbone_files import check_folder
+from compt_core.errors import BackboneError, nearest, quoted
 
 if TYPE_CHECKING:
     import torch
 
 DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo-t5"
-T5_FAMILY = ("t5", "mt5", "umt5")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
 _FILES = ["config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*",
           "special_tokens_map.json", "spiece.model", "added_tokens.json"]
-
-
-@dataclass(frozen=True)
-class BackboneFiles:
-    """A checkpoint on disk that passed the checks: its reference as given, folder, and sizes from its config."""
-
-    ref: str
-    folder: Path
-    hidden: int  # H, width of an input embedding
-    vocabulary: int
-    layers: int  # encoder plus decoder
-
-    def digest(self) -> str:
-        """sha256 over configuration, tokenizer and weights: equal digests, equal backbones."""
-        stat = tuple((f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in _hashed(self.folder))
-        return _digest(self.folder, stat)
 
 
 @dataclass(frozen=True)
@@ -69,57 +53,36 @@ class Backbone:
 def find_backbone(ref: str) -> BackboneFiles:
     """Locate and check a checkpoint without loading it; a hub id is downloaded into the hub's cache.
 
-    Raises BackboneError: no such folder or hub id, no T5, no safetensors, no tokenizer.
+    Raises BackboneError: no such folder or hub id, no T5, no whole safetensors, no tokenizer.
     """
     if ref == "demo":
         folder = DEMO
-    elif Path(ref).is_dir():
+    elif os.path.isdir(ref):  # unlike Path.is_dir it answers for any text, however long
         folder = Path(ref).resolve()
-    elif Path(ref).exists() or ref.startswith((".", "/", "~")) or ref.count("/") > 1 or not _HUB_ID.fullmatch(ref):
-        raise BackboneError(f"The backbone '{ref}' is no folder. Give 'demo', a folder with a T5 checkpoint, "
-                            "or a hub id such as google/t5-v1_1-small.")
+    elif os.path.exists(ref) or ref.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(ref):
+        raise BackboneError(f"The backbone {quoted(ref, 200)} is no folder. Give 'demo', a folder with a T5 "
+                            "checkpoint, or a hub id such as google-t5/t5-small.")
     else:
         folder = _download(ref)
-    return _check(ref, folder)
-
-
-def _check(ref: str, folder: Path) -> BackboneFiles:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = config.get("model_type")
-    except (OSError, ValueError, AttributeError):
-        raise BackboneError(f"The backbone '{ref}' has no readable config.json in '{folder}'. Give a folder written "
-                            "by save_pretrained of a T5 model and its tokenizer.") from None
-    if kind not in T5_FAMILY:
-        raise BackboneError(f"The backbone '{ref}' must be of the T5 family ({', '.join(T5_FAMILY)}). "
-                            f"Got model type '{kind}' instead.")
-    if not list(folder.glob("*.safetensors")):
-        pickled = list(folder.glob("*.bin")) + list(folder.glob("*.pt")) + list(folder.glob("*.ckpt"))
-        got = f"Got only pickled weights ({pickled[0].name}), which can run code when loaded" if pickled else "Got no weights"
-        raise BackboneError(f"The backbone '{ref}' must hold its weights as .safetensors. {got}; "
-                            "convert them with save_pretrained first.")
-    if not (folder / "tokenizer.json").is_file():
-        raise BackboneError(f"The backbone '{ref}' has no tokenizer.json in '{folder}'. "
-                            "Save its fast tokenizer there with save_pretrained.")
-    layers = config.get("num_layers", 0)
-    return BackboneFiles(ref, folder, config.get("d_model", 0), config.get("vocab_size", 0),
-                         layers + (config.get("num_decoder_layers") or layers))
+    return check_folder(ref, folder)
 
 
 def _download(ref: str) -> Path:
     from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
+    hint = nearest(ref, ("demo",))
     try:
-        return Path(snapshot_download(ref, allow_patterns=_FILES, etag_timeout=5))
+        return Path(snapshot_download(ref, allow_patterns=_FILES, etag_timeout=HUB_SECONDS))
     except RepositoryNotFoundError:
-        raise BackboneError(f"The hub has no public model '{ref}'. Check the id, or give a local folder.") from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
-        offline = " (HF_HUB_OFFLINE is set)" if constants.HF_HUB_OFFLINE else ""
-        raise BackboneError(
-            f"The backbone '{ref}' is no local folder and could not be fetched from the hub{offline}: "
-            f"{type(error).__name__}. Check the network, or download it elsewhere and give its folder."
-        ) from error
+        raise BackboneError(f"The hub has no public model '{ref}'. Check the id, or give a local folder."
+                            f"{hint}") from None
+    except Exception as error:  # errors of the hub, of the network and of the disk have no common type
+        unreached = isinstance(error, LocalEntryNotFoundError)  # neither in the cache nor to be had
+        reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else \
+            "it cannot be reached" if unreached else type(error).__name__
+        raise BackboneError(f"The backbone '{ref}' is no local folder and could not be fetched from the hub: {reason}. "
+                            f"Check the network, or download it elsewhere and give its folder.{hint}") from error
 
 
 def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
@@ -145,14 +108,11 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
         raise BackboneError(f"The backbone '{files.ref}' cannot be loaded from '{files.folder}': {reason}") from error
     missing = sorted(info["missing_keys"])
     if missing:
-        raise BackboneError(f"The backbone '{files.ref}' lacks {len(missing)} weights, the first of them '{missing[0]}'. "
-                            "Save the complete model with save_pretrained.")
-    if tokenizer.eos_token_id is None or model.config.decoder_start_token_id is None:
-        raise BackboneError(f"The backbone '{files.ref}' must name an end token in its tokenizer and a "
-                            "decoder_start_token_id in its config.json (0 for T5). Got none.")
-    if len(tokenizer) > model.config.vocab_size:
-        raise BackboneError(f"The tokenizer of backbone '{files.ref}' has {len(tokenizer)} pieces, more than the "
-                            f"model's vocabulary of {model.config.vocab_size}. Give the tokenizer that belongs to it.")
+        raise BackboneError(f"The backbone '{files.ref}' lacks {len(missing)} weights, the first of them "
+                            f"'{missing[0]}'. Save the complete model with save_pretrained.")
+    if tokenizer.eos_token_id is None:
+        raise BackboneError(f"The tokenizer of backbone '{files.ref}' must name an end token. Got none; save it anew "
+                            "with eos_token.")
     return Backbone(files, model.requires_grad_(False).eval().to(place), tokenizer, place)
 
 
@@ -165,16 +125,3 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _hashed(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.iterdir() if f.suffix == ".safetensors" or f.name in ("config.json", "tokenizer.json"))
-
-
-@lru_cache(maxsize=8)
-def _digest(folder: Path, stat: tuple[Any, ...]) -> str:
-    digest = hashlib.sha256()
-    for file in _hashed(folder):
-        digest.update(file.name.encode())
-        with file.open("rb") as handle:
-            while block := handle.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted. Bad input is o
 from __future__ import annotations
 
 import json
-import logging
+import os
 import signal
 import sys
 import threading
@@ -16,44 +16,57 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from compt_core.config import Experiment, build_experiment, parse_value, read_yaml
-from compt_core.errors import ComptError, ConfigError, Issue
+from compt_core.config import Experiment, RunConfig, allowed_values, build_experiment
+from compt_core.errors import ComptError, ConfigError, Issue, StoreError, nearest, quoted
 from compt_core.launch import check
 from compt_core.presets import PRESETS
 from compt_core.report import accuracy_table, experiment_json
-from compt_core.runs.record import RunRecord, State
+from compt_core.runs.home import home_folder
+from compt_core.runs.record import State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker, drain
 from compt_core.tasks.table import TASKS
+from compt_core.terminal import Ticker, console, quiet_libraries, say
+from compt_core.values import parse_value, read_yaml
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Compositional prompt tuning of a frozen T5, compared with PT and MST.")
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+_TEXT = ("backbone", "data_dir")  # settings that are never numbers, whatever their text looks like
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; the one place that turns errors into a line."""
     warnings.filterwarnings("ignore")  # the libraries' advice is not for the person at the terminal
+    quiet_libraries()
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(given or ["--help"], standalone_mode=False)
         return code if isinstance(code, int) else DONE
     except KeyboardInterrupt:
-        return _say("Interrupted; what was running is stopped.", INTERRUPTED)
+        say("Interrupted; what was running is stopped.")
+        return INTERRUPTED
     except ComptError as error:
-        return _say(str(error), BAD_INPUT)
+        say(str(error))
+        return BAD_INPUT
     except typer.TyperException as error:
-        return _say(error.format_message(), BAD_INPUT)
+        say(_usage(error))
+        return BAD_INPUT
     except (typer.Exit, typer.Abort) as leaving:
         return getattr(leaving, "exit_code", INTERRUPTED)
 
 
-def _say(message: str, code: int) -> int:
-    print(" ".join(message.split()), file=sys.stderr)
-    return code
+def _usage(error: typer.TyperException) -> str:
+    """What is wrong with the words of a command line, and where its help stands."""
+    message, context, option = error.format_message(), getattr(error, "ctx", None), getattr(error, "option_name", None)
+    command = getattr(context, "info_name", None) if getattr(context, "parent", None) else None
+    known = [name for parameter in context.command.params for name in parameter.opts] if context else []
+    if option and known and option not in known:
+        message = f"There is no option {quoted(option)}.{nearest(option, known)}"
+    return f"{message.rstrip('.?')}{message[-1] if message[-1:] in '.?' else '.'} " \
+           f"See 'python -m compt_core {command + ' ' if command else ''}--help'."
 
 
 @app.command()
@@ -70,89 +83,85 @@ def run(
     eval_rows: Annotated[str | None, typer.Option(help="Dev rows scored per task; default all.")] = None,
     data_dir: Annotated[str | None, typer.Option(help="Folder with TASK/{train,dev}.{tsv,csv,jsonl,parquet}.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, as in "
-                                                   "sources=4; may be repeated.")] = None,
+                                                   "sources=4; may be repeated. 'help' lists them all.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write results here.")] = None,
 ) -> int:
     """Train a grid of runs and print the accuracy table."""
+    if set_ == ["help"]:
+        console().print(_settings_table())
+        return DONE
     given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "shots": shots,
-             "seeds": seeds, "steps": steps, "eval_rows": eval_rows}
+             "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
     layers: dict[str, Any] = read_yaml(config) if config else {}
     layers |= {name: parse_value(text) if name in ("steps", "eval_rows") else text
                for name, text in given.items() if text is not None}
     layers |= dict(_pair(text) for text in set_ or [])
-    experiment = build_experiment(layers, preset=preset or (None if config or "tasks" in layers else "demo"))
-    if json_file and not json_file.resolve().parent.is_dir():
-        raise ConfigError([Issue("json", f"The folder of --json '{json_file}' does not exist. Create it first.")])
-    check(experiment)
+    experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
+    experiment = check(experiment).experiment
+    if json_file:
+        _check_writable(json_file)
     return _train(experiment, json_file)
 
 
 def _pair(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise ConfigError([Issue("set", f"An option --set must have the form key=value. Got '{text}' instead.")])
-    return name.strip(), parse_value(value)
+        raise ConfigError([Issue("set", f"An option --set must have the form key=value. Got {quoted(text)} instead; "
+                                        "'--set help' lists all settings.")])
+    return name.strip(), value if name.strip() in _TEXT else parse_value(value)
+
+
+def _settings_table() -> Table:
+    table = Table(box=None, header_style="bold")
+    for name in ("setting", "default", "allowed", "meaning"):
+        table.add_column(name)
+    for name, field in RunConfig.model_fields.items():
+        value = field.get_default()
+        table.add_row(name, "" if value is None or value == () else str(value), allowed_values(name), field.description)
+    return table
+
+
+def _check_writable(path: Path) -> None:
+    """Tries now what else would fail after the training."""
+    partial = _partial(path)
+    try:
+        if os.path.isdir(path):
+            raise IsADirectoryError(0, "it is a folder; name a file in it")
+        if not os.path.isdir(path.absolute().parent):
+            raise FileNotFoundError(0, "its folder does not exist; create it first")
+        partial.touch()
+        partial.unlink()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        message = f"The file {quoted(str(path), 200)} of --json cannot be written: {reason}."
+        raise ConfigError([Issue("json", message)]) from None
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
 
 
 def _train(experiment: Experiment, json_file: Path | None) -> int:
     store = Store()
+    worker = Worker(store)
     identity = store.submit(experiment)
-    _quiet()
-    with _Ticker(store) as ticker:
-        drain(store, identity, ticker.tick)
+    with Ticker(store, worker) as ticker:
+        drain(store, identity, ticker.tick, worker=worker)
     record, runs = store.experiment(identity), store.runs(identity)
-    if json_file:
-        partial = json_file.with_name(json_file.name + ".part")
-        partial.write_text(json.dumps(experiment_json(record, runs), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(json_file)
     if any(r.state == State.COMPLETED for r in runs):
-        Console(width=None if sys.stdout.isatty() else 160).print(accuracy_table(record, runs))
+        console().print(accuracy_table(record, runs))
     for failed in (r for r in runs if r.state != State.COMPLETED):
-        _say(f"Run {failed.id} ({failed.method}, {failed.shots} shots, seed {failed.seed}) is {failed.state.value}"
-             f"{': ' + failed.error_message if failed.error_message else '.'}", FAILED)
+        say(f"Run {failed.id} ({failed.method}, {failed.shots} shots, seed {failed.seed}) is {failed.state.value}"
+            f"{': ' + failed.error_message if failed.error_message else '.'}")
+    if json_file:
+        text = json.dumps(experiment_json(record, runs), indent=1, allow_nan=False) + "\n"
+        try:
+            _partial(json_file).write_text(text, encoding="utf-8")
+            _partial(json_file).replace(json_file)
+        except OSError as error:  # the disk filled up meanwhile, say; the store has it all
+            say(f"The results are in the store, but '{json_file}' could not be written: {error.strerror}.")
+            return FAILED
     return DONE if all(r.state == State.COMPLETED for r in runs) else FAILED
-
-
-def _quiet() -> None:
-    """Progress bars and notices of the libraries off: stderr is for one clear sentence."""
-    import datasets
-    from transformers.utils import logging as transformers_logging
-
-    datasets.disable_progress_bars()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-
-
-class _Ticker:
-    """Progress of one experiment on stderr: a bar on a terminal, else a line when its state changes."""
-
-    def __init__(self, store: Store):
-        self.store, self.said = store, ""
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn())
-        self.bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-        self.task = self.bar.add_task("queued", total=None)
-
-    def __enter__(self) -> _Ticker:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
-
-    def tick(self, runs: list[RunRecord]) -> None:
-        going = [r for r in runs if r.state == State.RUNNING]
-        if going and any(r.steps for r in going):
-            done, total = sum(r.step for r in runs), sum(r.steps or 0 for r in runs)
-            text = f"training {len(going)} runs side by side" if done < total else "scoring dev rows"
-            self.bar.update(self.task, description=text, completed=done, total=total)
-        else:
-            ahead = self.store.position(runs[0].id)
-            text = "starting" if going or not ahead else f"waiting: {ahead} experiments are ahead in the queue"
-            self.bar.update(self.task, description=text)
-        if text != self.said and not sys.stderr.isatty() and "waiting" in text:
-            print(text, file=sys.stderr, flush=True)
-        self.said = text
 
 
 @app.command("tasks")
@@ -164,44 +173,51 @@ def list_tasks() -> None:
     for task in TASKS.values():
         labels = f"{task.labels[0]} … {task.labels[-1]}" if task.numeric else ", ".join(task.labels)
         table.add_row(task.name, task.suite, task.family, ", ".join(task.columns), labels, ", ".join(task.metrics))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    console().print(table)
 
 
 @app.command("runs")
 def list_runs(limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50) -> None:
     """List the newest runs."""
+    found = _store().runs(limit=limit) if _has_store() else []
+    if not found:
+        print("No runs yet. Start the first ones with 'python -m compt_core run'.")
+        return
     table = Table(box=None, header_style="bold")
     for name in ("run", "experiment", "state", "method", "shots", "seed", "step", "mean", "created"):
         table.add_column(name)
-    for r in Store().runs(limit=limit):
+    for r in found:
         mean = f"{100 * r.result['mean']:.1f}" if r.result else ""
         table.add_row(r.id, r.experiment, r.state.value, r.method, str(r.shots), str(r.seed),
                       f"{r.step}/{r.steps}" if r.steps else "", mean, _when(r.created))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    console().print(table)
 
 
 @app.command()
 def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")]) -> None:
     """Show a run: state, settings, scores, log; or the accuracy table of an experiment."""
-    store = Store()
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    store = _store()
     try:
         r = store.run(run_id)
-    except ComptError:
-        experiment = store.experiment(run_id)
-        console.print(accuracy_table(experiment, store.runs(run_id)))
+    except StoreError:
+        try:
+            experiment = store.experiment(run_id)
+        except StoreError:
+            raise StoreError(f"There is neither a run nor an experiment {quoted(run_id)} in this store. "
+                             "'python -m compt_core runs' lists what there is.") from None
+        console().print(accuracy_table(experiment, store.runs(run_id)))
         return
     shown = {"run": r.id, "experiment": r.experiment, "state": r.state.value, "step": r.step, "steps": r.steps,
              "created": _when(r.created), "started": _when(r.started), "finished": _when(r.finished),
              "error": r.error_message, "config": r.config, "versions": r.versions, "result": r.result}
-    console.print_json(json.dumps({key: value for key, value in shown.items() if value is not None}))
-    console.print(store.log(r.id), markup=False, highlight=False, end="")
+    console().print_json(json.dumps({key: value for key, value in shown.items() if value is not None}))
+    console().print(store.log(r.id), markup=False, highlight=False, end="")
 
 
 @app.command()
 def cancel(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
     """Cancel a queued or running run; a finished one stays as it is."""
-    r = Store().request(run_id, "cancel")
+    r = _store().request(run_id, "cancel")
     print(f"Run {r.id} is {r.state.value}" + (", and stops at its next step." if r.request else "."))
 
 
@@ -211,11 +227,22 @@ def worker() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    _quiet()
     store = Store()
-    print(f"Training what is queued in {store.home}. Stop with Ctrl+C.", file=sys.stderr, flush=True)
+    say(f"Training what is queued in {store.home}. Stop with Ctrl+C.")
     Worker(store).run(stop)
     return DONE
+
+
+def _has_store() -> bool:
+    return (home_folder() / "compt.db").is_file()
+
+
+def _store() -> Store:
+    """The store to look into; looking makes none."""
+    if not _has_store():
+        raise StoreError(f"There are no runs yet in '{home_folder()}'. Start some with 'python -m compt_core run', "
+                         "or set COMPT_HOME to the folder that has them.")
+    return Store()
 
 
 def _when(seconds: float | None) -> str | None:

@@ -68,10 +68,11 @@ class Settings(BaseModel):
         (), "Names of the tasks, in the order of every table and matrix.",
         min_length=1, max_length=64, allowed="one or more task names",
     )
-    backbone: str = _setting("demo", "'demo' (bundled), a folder with a T5 checkpoint, or a hub id.", min_length=1)
+    backbone: str = _setting("demo", "'demo' (bundled), a folder with a T5 checkpoint, or a hub id.", min_length=1,
+                            allowed="'demo', a folder with a T5 checkpoint, or a hub id")
     data_dir: str | None = _setting(
         None, "Folder with TASK/{train,dev}.{tsv,csv,jsonl,parquet} or TASK/ written by save_to_disk; "
-        "without it GLUE and SET2 come from the datasets hub.",
+        "without it GLUE and SET2 come from the datasets hub.", min_length=1, allowed="a folder, or left out",
     )
 
     sources: int = _setting(3, "S, number of source prompts (SPP, SCP).", ge=1, le=64)
@@ -160,7 +161,7 @@ class Experiment(Settings):
         ("pt", "mst", "spp"), "Methods to compare.", min_length=1, allowed="one or more of 'pt', 'mst', 'spp', 'scp'")
     shots: Annotated[
         tuple[Annotated[int, Field(ge=1, le=1024)], ...], BeforeValidator(_as_list)
-    ] = _setting((16,), "Shot counts, each run apart.", min_length=1, allowed="integers in [1, 1024]")
+    ] = _setting((16,), "Shot counts, each run apart.", min_length=1, allowed="an integer in [1, 1024]")
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(_as_list)
     ] = _setting((0,), "Seeds, each run apart.", min_length=1, allowed="integers >= 0, as in 0,1,2 or 0-9")

@@ -25,7 +25,7 @@ from compt_core.tasks.spec import TaskData
 from compt_core.tasks.table import get_tasks
 from compt_core.training.events import Ask, Log, OnEvent, Outcome, Started
 from compt_core.training.loop import Ended, mean_losses, train
-from compt_core.training.plan import count_cut, encode_with, plan_run
+from compt_core.training.plan import RunPlan, count_cut, encode_with, plan_run
 
 OnOutcome = Callable[[str, Outcome], None]
 Scores = dict[str, dict[str, TaskScores]]  # run -> task -> scores
@@ -55,11 +55,10 @@ def train_fleet(
     for run, plan in plans.items():
         on_event(Started(run, plan.steps, _versions(backbone, data[run])))
     first = [(run, example) for run, plan in plans.items() for example in plan.batch(0)]
-    notes = {run: {"rms": prompt_rms(fleet, run)} for run in configs}
-    before = _on_fixed_batch(fleet, first)
+    rms, before = {run: prompt_rms(fleet, run) for run in configs}, _on_fixed_batch(fleet, first)
     for run, config in configs.items():
-        on_event(Log(run, 0, f"{config.method}: initial prompt RMS {notes[run]['rms']:.3f}, "
-                             f"{plans[run].steps} steps, loss {before[run]:.3f} on the first batch"))
+        on_event(Log(run, 0, f"{config.method}: initial prompt RMS {rms[run]:.3f}, {plans[run].steps} steps, "
+                             f"loss {before[run]:.3f} on the first batch"))
     done: list[str] = []
 
     def ended(run: str, state: Ended, error: ComptError | None) -> None:
@@ -70,21 +69,19 @@ def train_fleet(
 
     clock = time.perf_counter()
     train(fleet, plans, on_event, control, ended)
-    train_seconds = time.perf_counter() - clock
-    after = _on_fixed_batch(fleet, [item for item in first if item[0] in done])
-    clock = time.perf_counter()
-    scores = _score(fleet, {run: configs[run] for run in done}, data, control, on_event, leave)
-    eval_seconds = time.perf_counter() - clock
+    trained = time.perf_counter()
+    scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
+    times = {"train_seconds": trained - clock, "eval_seconds": time.perf_counter() - trained}
+    after = _on_fixed_batch(fleet, [item for item in first if item[0] in scores])
     for run, by_task in scores.items():
-        record = {
-            **summary(data[run], configs[run], by_task), **inspect_run(fleet, run),
-            "trainable_parameters": trainable_parameters(configs[run], backbone.hidden),
-            "train_seconds": train_seconds, "eval_seconds": eval_seconds,
-            "prompt_rms": {"initial": notes[run]["rms"], "final": prompt_rms(fleet, run)},
+        measured = {
+            **times, "prompt_rms": {"initial": rms[run], "final": prompt_rms(fleet, run)},
             "fixed_batch_loss": {"initial": before[run], "final": after[run]},
             "cut": {task: {"train": cut, "dev": by_task[task].cut} for task, cut in count_cut(plans[run]).items()},
-            "backbone": backbone.describe(),
         }
+        record = summary(data[run], configs[run], by_task) | inspect_run(fleet, run) | measured | {
+            "trainable_parameters": trainable_parameters(configs[run], backbone.hidden),
+            "backbone": backbone.describe()}
         leave(run, Outcome("completed", record, kept_tensors(fleet, run),
                            {task: s.scores for task, s in by_task.items()}))
     return outcomes
@@ -118,17 +115,18 @@ def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, Ta
 
 
 def _score(
-    fleet: Fleet, configs: Mapping[str, RunConfig], data: Mapping[str, Sequence[TaskData]],
+    fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]],
     control: Ask, on_event: OnEvent, leave: OnOutcome,
 ) -> Scores:
     """Score trained runs task by task, those with equal scoring settings together; a cancelled one leaves."""
     with torch.inference_mode():
         vectors = fleet.vectors()
     groups: dict[tuple[Any, ...], list[str]] = {}
-    for run, c in configs.items():
+    for run, plan in plans.items():
+        c = plan.config
         key = (c.tasks, c.data_dir, c.prefix, c.position, c.max_tokens, c.scoring, c.similarity, c.eval_rows)
         groups.setdefault(key, []).append(run)
-    result: Scores = {run: {} for run in configs}
+    result: Scores = {run: {} for run in plans}
     for runs in groups.values():
         for k, task_data in enumerate(data[runs[0]]):
             for run in [r for r in runs if r in result and control(r) != "keep"]:
@@ -136,9 +134,9 @@ def _score(
                 leave(run, Outcome("cancelled" if control(run) == "cancel" else "paused"))
             here = [run for run in runs if run in result]
             prompts = {run: vectors[slice(*_span(fleet, run, k))] for run in here}
-            for run, scored in _score_data(fleet.backbone, configs[runs[0]], task_data, prompts).items():
+            for run, scored in _score_data(fleet.backbone, plans[runs[0]].config, task_data, prompts).items():
                 result[run][task_data.task.name] = scored
-                on_event(Log(run, 0, f"scored {task_data.task.name}: {scored.metrics}"))
+                on_event(Log(run, plans[run].steps, f"scored {task_data.task.name}: {scored.metrics}"))
     return result
 
 
@@ -157,6 +155,8 @@ def _score_data(
 
 
 def _on_fixed_batch(fleet: Fleet, items: Sequence[tuple[str, Any]]) -> dict[str, float]:
+    if not items:  # every run was cancelled
+        return {}
     with fleet.backbone.lock:
         return mean_losses(fleet, items)
 

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from compt_core.backbones import BackboneFiles, find_backbone
+from compt_core.backbone_files import BackboneFiles, read_tokenizer, unknown_words
+from compt_core.backbones import find_backbone
 from compt_core.config import Experiment, RunConfig
-from compt_core.errors import ComptError, ConfigError, Issue
+from compt_core.errors import BackboneError, ComptError, ConfigError, HubError, Issue, quoted
 from compt_core.methods import parameter_shapes
+from compt_core.tasks.batches import frame, room_for_text
 from compt_core.tasks.fewshot import hold_out, sample_shots, total_steps
 from compt_core.tasks.files import load_task
-from compt_core.tasks.spec import TaskData
-from compt_core.tasks.table import get_tasks
+from compt_core.tasks.spec import Task, TaskData
+from compt_core.tasks.table import TASKS, get_tasks
 
 
 @dataclass(frozen=True)
 class LaunchCheck:
     """An experiment that can be launched.
 
+    experiment  the settings, with paths made absolute: whoever trains may stand in another folder
     runs        the grid, in order
     steps       optimizer steps of each run
     parameters  trainable parameters of each run
     """
 
+    experiment: Experiment
     backbone: BackboneFiles
     data: tuple[TaskData, ...]
     runs: tuple[RunConfig, ...]
@@ -34,32 +40,28 @@ class LaunchCheck:
 def check(experiment: Experiment) -> LaunchCheck:
     """Check everything that needs files: task names, data, shots against rows, the backbone.
 
-    Raises ConfigError, DataError or BackboneError; where several parts are wrong, one ConfigError
-    names them all.
+    Raises ConfigError that names every problem found, each with the field to which it belongs.
     """
+    experiment = _absolute(experiment)
     problems: list[Issue] = []
-    data, files = None, None
     try:
-        tasks = get_tasks(experiment.tasks)
-        data = tuple(load_task(task, experiment.data_dir) for task in tasks)
+        get_tasks(experiment.tasks)
     except ConfigError as error:
         problems += error.issues
-    except ComptError as error:
-        problems.append(Issue("data_dir", str(error)))
+    tasks = [TASKS[name] for name in experiment.tasks if name in TASKS]
+    runs = experiment.runs()
+    data = _load(tasks, experiment.data_dir, problems)
+    problems += _problems_of_shots(runs, data)
+    files = None
     try:
         files = find_backbone(experiment.backbone)
-    except ComptError as error:
+        problems += _problems_of_words(files, tasks, runs)
+    except BackboneError as error:
         problems.append(Issue("backbone", str(error)))
-    runs = tuple(experiment.runs())
-    steps: tuple[int, ...] = ()
-    if data is not None:
-        try:
-            steps = _steps(runs, data)
-        except ConfigError as error:
-            problems += error.issues
-    if problems or data is None or files is None:
-        raise ConfigError(problems)
-    return LaunchCheck(files, data, runs, steps, tuple(trainable_parameters(run, files.hidden) for run in runs))
+    if problems or files is None:
+        raise ConfigError(dict.fromkeys(problems))
+    parameters = tuple(trainable_parameters(run, files.hidden) for run in runs)
+    return LaunchCheck(experiment, files, tuple(data), tuple(runs), _steps(runs, data), parameters)
 
 
 def trainable_parameters(config: RunConfig, hidden: int) -> int:
@@ -67,12 +69,75 @@ def trainable_parameters(config: RunConfig, hidden: int) -> int:
     return sum(math.prod(shape) for shape in parameter_shapes(config, hidden).values())
 
 
-def _steps(runs: tuple[RunConfig, ...], data: tuple[TaskData, ...]) -> tuple[int, ...]:
+def _absolute(experiment: Experiment) -> Experiment:
+    paths = {}
+    if experiment.data_dir is not None:
+        paths["data_dir"] = os.path.abspath(os.path.expanduser(experiment.data_dir))
+    folder = os.path.expanduser(experiment.backbone)
+    if experiment.backbone != "demo" and os.path.isdir(folder):
+        paths["backbone"] = os.path.abspath(folder)
+    return experiment.model_copy(update=paths)
+
+
+def _load(tasks: Sequence[Task], data_dir: str | None, problems: list[Issue]) -> list[TaskData]:
+    """The data of every task that has some; `problems` gets the others'."""
+    if data_dir is not None and not os.path.isdir(data_dir):
+        problems.append(Issue("data_dir", f"The data folder {quoted(data_dir, 200)} does not exist. "
+                                          "Give a folder with TASK/train and TASK/dev files."))
+        tasks = [task for task in tasks if task.suite == "demo"]
+    data = []
+    for task in tasks:
+        try:
+            data.append(load_task(task, data_dir))
+        except HubError as error:  # it would keep silent for the other tasks, too
+            problems.append(Issue("data_dir", str(error)))
+            break
+        except ComptError as error:
+            problems.append(Issue("data_dir", str(error)))
+    return data
+
+
+def _problems_of_shots(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> list[Issue]:
+    """Tasks with fewer rows than shots; the size of a sample does not depend on the seed."""
+    problems: list[Issue] = []
+    for run in {_sample_key(run): run for run in runs}.values():
+        for task_data in data:
+            try:
+                sample_shots(task_data, run)
+            except ConfigError as error:
+                problems += error.issues
+    return problems
+
+
+def _problems_of_words(files: BackboneFiles, tasks: Sequence[Task], runs: Sequence[RunConfig]) -> list[Issue]:
+    """Label words that the backbone cannot write, and inputs too short for a task's prefix and field names."""
+    problems: list[Issue] = []
+    unknown = {task.name: unknown_words(files, task.labels) for task in tasks}
+    lost = [f"'{name}' ({', '.join(words[:3])})" for name, words in unknown.items() if words]
+    if lost:
+        problems.append(Issue("backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for label words of "
+                                          f"{', '.join(lost)}. Choose a T5 checkpoint as --backbone, or other tasks."))
+    tokenizer = read_tokenizer(files)
+    for task in tasks:
+        for prefix, max_tokens in dict.fromkeys((run.prefix, run.max_tokens) for run in runs):
+            pieces = [tokenizer.encode(text, add_special_tokens=False).ids for text in frame(task, prefix)]
+            try:
+                room_for_text(task, pieces, max_tokens)
+            except ConfigError as error:
+                problems += error.issues
+    return problems
+
+
+def _sample_key(run: RunConfig) -> tuple[int, str, str]:
+    return run.shots, run.shots_per, run.select
+
+
+def _steps(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[int, ...]:
     """Steps of each run; the size of a sample depends on shots alone, so one seed stands for all."""
     rows: dict[tuple[int, str, str], int] = {}
     for run in runs:
-        key = run.shots, run.shots_per, run.select
+        key = _sample_key(run)
         if key not in rows:
             samples = [sample_shots(task, run) for task in data]
             rows[key] = sum(len(hold_out(s)[0]) if run.select == "best" else len(s) for s in samples)
-    return tuple(total_steps(run, rows[run.shots, run.shots_per, run.select]) for run in runs)
+    return tuple(total_steps(run, rows[_sample_key(run)]) for run in runs)

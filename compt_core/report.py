@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +12,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from compt_core.means import mean_primary
 from compt_core.methods import METHODS
-from compt_core.metrics import mean_primary
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks.table import TASKS
 
@@ -22,21 +24,37 @@ REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}
 
 
 def experiment_json(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """What ``--json`` writes: every run with its scores and weights, and the untrained reference rows."""
-    return {
+    """What ``--json`` writes: every run with its scores and weights, and the untrained reference rows.
+
+    What a run that did not complete lacks is null, and so is a number that is not finite.
+    """
+    written = {
         "experiment": experiment.id,
         "runs": [
             {"run": r.id, "method": r.method, "shots": r.shots, "seed": r.seed, "state": r.state.value,
              "error": r.error_message, **{key: (r.result or {}).get(key) for key in _FROM_RESULT}}
             for r in runs
         ],
-        "references": experiment.references,
+        "references": {name: (experiment.references or {}).get(name) or {} for name in REFERENCES},
     }
+    return _finite(written)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with null for NaN and infinity, which JSON cannot say."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Group:
     """Tasks by methods, means over seeds, with the reference rows' columns and what to mind below."""
     done = [r for r in runs if r.state == State.COMPLETED and r.result]
+    if not done:
+        states = ", ".join(f"{count} {state.value}" for state, count in Counter(r.state for r in runs).items())
+        return Group(Text(f"Experiment {experiment.id} has no completed run yet ({states})."))
     tasks = list(experiment.config["tasks"])
     columns = list(dict.fromkeys((r.method, r.shots) for r in done))
     several = len({shots for _, shots in columns}) > 1
@@ -70,7 +88,8 @@ def _title(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> str:
 
 
 def _notes(done: Sequence[RunRecord]) -> list[str]:
-    notes = ["majority: the best constant answer on these rows; no prompt: the frozen backbone with the task prefix alone."]
+    notes = ["majority: the best constant answer on these rows; no prompt: the frozen backbone with the task prefix "
+             "alone."]
     constant = sorted({task for r in done for task, flag in (r.result or {}).get("constant", {}).items() if flag})
     if constant:
         notes.append(f"† the same answer for every row in some run ({', '.join(constant)}): accuracy then only shows "
@@ -94,7 +113,8 @@ def _cell(done: Sequence[RunRecord], column: tuple[str, int], task: str, metric:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    return None if not values or any(v is None for v in values) else float(np.mean([v for v in values if v is not None]))
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
 def _number(value: float | None) -> str:

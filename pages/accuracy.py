@@ -14,7 +14,7 @@ if opened:
         view = panels.score_controls(scores)
         at_shots = scores[scores["shots"] == view.shots]
         shown = frames.pick_metric(at_shots, view.metric)
-        lines = readings.comparisons(at_shots, view.baseline)
+        lines = [*readings.chance(at_shots), *readings.comparisons(at_shots, view.baseline)]
         if view.baseline is None:
             summary = frames.summarise(shown)
             references = frames.reference_rows(experiment.references, experiment.config["tasks"])

@@ -30,14 +30,14 @@ with summary_side, st.container(border=True):
         else:
             st.table(captions.check_rows(checked), border="horizontal", alt="What this experiment will train")
             if launch:
-                identity = services.submit(experiment)
+                identity = services.submit(checked)
                 st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
     for problem in forms.elsewhere(issues):
         st.error(problem)
     if experiment:
         st.markdown("**The same from the command line**")
         st.code(drafts.command_line(experiment), language="bash", wrap_lines=True)
-        with st.expander("Settings as YAML", icon=":material/data_object:"):
+        with st.expander("Settings as YAML", icon=":material/data_object:", key="yaml"):
             st.code(to_yaml(experiment), language="yaml")
             st.download_button("Download", to_yaml(experiment), drafts.SETTINGS_FILE, "application/yaml",
                                icon=":material/download:", help="A settings file for --config of the command line.")
@@ -51,5 +51,5 @@ with form_side:
     st.caption(forms.normalizer_note(forms.draft()))
     st.subheader("Training and scoring", anchor=False)
     forms.fields(drafts.BUDGET, issues)
-    with st.expander("Advanced", icon=":material/tune:", expanded=forms.has_problem(drafts.ADVANCED, issues)):
+    with forms.advanced_box(issues):
         forms.fields(drafts.ADVANCED, issues)

@@ -79,6 +79,11 @@ def test_cancelling_while_training_and_while_scoring(configs):
     assert outcomes["pt"].result is None
 
 
+def test_a_fleet_whose_runs_are_all_cancelled_ends_quietly(configs):
+    outcomes = train_fleet(configs(), lambda e: None, lambda run: "cancel")
+    assert {o.state for o in outcomes.values()} == {"cancelled"}
+
+
 def test_what_truncation_cut_is_counted(configs):
     short = train_fleet({"pt": configs(max_tokens=16)["pt"]}, lambda e: None, keep)["pt"].result["cut"]
     assert min(short["mrpc"].values()) > 0

@@ -21,12 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     # facts and settings
     ("compt_core", "compt_core.errors", "compt_core.presets", "compt_core.values", "compt_core.sentences",
-     "compt_core.config", "compt_core.streams",
+     "compt_core.config", "compt_core.streams", "compt_core.means",
      "compt_core.metrics", "compt_core.training.events", "compt_core.runs.record"),
     # the demo language, from which the demo tasks draw their rows
     ("compt_core.demo.lexicon", "compt_core.demo.grammar", "compt_core.demo.pairs", "compt_core.demo.suites"),
     # the maths, the tasks, the frozen model
-    ("compt_core.composition", "compt_core.tasks", "compt_core.backbones"),
+    ("compt_core.composition", "compt_core.tasks", "compt_core.backbone_files", "compt_core.backbones"),
     # runs side by side in one forward pass
     ("compt_core.methods", "compt_core.forward", "compt_core.fleet", "compt_core.scoring"),
     ("compt_core.training", "compt_core.inspection"),
@@ -34,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("compt_core.experiment", "compt_core.launch"),
     # who keeps runs, and who made the bundled backbone
     ("compt_core.runs", "compt_core.demo"),
-    ("compt_core.report", "compt_core.cli", "compt_core.__main__"),
+    ("compt_core.report", "compt_core.terminal", "compt_core.cli", "compt_core.__main__"),
     ("app",),
     ("pages",),
 )

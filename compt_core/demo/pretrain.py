@@ -39,7 +39,7 @@ class Plan:
     promote  share of right labels, on average over the skills, at which the next slot is added
     """
 
-    steps: int = 12_000
+    steps: int = 16_000
     batch: int = 64
     rate: float = 3e-3
     warmup: int = 200
@@ -68,7 +68,7 @@ def train(
     model.train()
     while progress.step < until and time.monotonic() < deadline:
         begun = time.monotonic()
-        settle = max(0.0, 1 - (plan.steps - progress.step) / (plan.decay * plan.steps))  # 0 … 1 over the last part
+        settle = _settling(plan, progress.step)
         for group in optimizer.param_groups:
             group["lr"] = plan.rate * min(1.0, (progress.step + 1) / plan.warmup) * (1 - settle)
         mix = Mix(progress.stage, weights={skill: 1.15 - right for skill, right in progress.right.items()},
@@ -90,6 +90,11 @@ def train(
             _report(progress, losses)
     model.eval()
     return losses
+
+
+def _settling(plan: Plan, step: int) -> float:
+    """0 until the last `plan.decay` of the steps, over which it rises to 1."""
+    return max(0.0, 1 - (plan.steps - step) / (plan.decay * plan.steps))
 
 
 def _promote(progress: Progress, plan: Plan, rows: list[Lesson], right: list[bool]) -> None:
@@ -128,9 +133,12 @@ def save_checkpoint(path: Path, model: T5ForConditionalGeneration, optimizer: to
 
 def load_checkpoint(path: Path, model: T5ForConditionalGeneration, optimizer: torch.optim.AdamW,
                     plan: Plan) -> Progress:
-    """Restores model and optimizer in place. Raises ValueError when the checkpoint follows another plan."""
+    """Restores model and optimizer in place. Raises ValueError when the checkpoint follows another plan.
+
+    Only the number of steps may differ: the learning rate then follows the new plan from here on.
+    """
     state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["plan"] != asdict(plan):
+    if {**state["plan"], "steps": plan.steps} != asdict(plan):
         raise ValueError(f"The checkpoint '{path}' was made with other settings: {json.dumps(state['plan'])}. "
                          "Use the same ones, or another --checkpoint.")
     model.load_state_dict(state["model"])
@@ -172,6 +180,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "assets" / "demo-t5", help="folder for the backbone")
     parser.add_argument("--minutes", type=float, default=150.0, help="longest duration of this slice")
     parser.add_argument("--steps", type=int, default=plan.steps, help="optimizer steps in all slices together")
+    parser.add_argument("--stop", type=int, help="end this slice at this step at the latest")
     parser.add_argument("--seed", type=int, default=plan.seed, help="seed of weights and lessons")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0 = torch's choice")
@@ -181,18 +190,19 @@ def main(arguments: list[str] | None = None) -> None:
     if given.threads:
         torch.set_num_threads(given.threads)
     with _log_to(given.checkpoint.with_suffix(".log")):
-        _slice(plan, given.out, given.checkpoint, given.device, time.monotonic() + given.minutes * 60)
+        until = min(plan.steps, given.stop or plan.steps)
+        _slice(plan, until, given.out, given.checkpoint, given.device, time.monotonic() + given.minutes * 60)
 
 
-def _slice(plan: Plan, out: Path, checkpoint: Path, device: str, deadline: float) -> None:
-    """Goes on from the checkpoint, if there is one, until the plan or the time ends; exports."""
+def _slice(plan: Plan, until: int, out: Path, checkpoint: Path, device: str, deadline: float) -> None:
+    """Goes on from the checkpoint, if there is one, to step `until` or the `deadline`; exports."""
     model = new_backbone(plan.seed)
     torch.nn.Module.to(model, device)
     optimizer, progress = new_optimizer(model, plan), Progress()
     if checkpoint.exists():
         progress = load_checkpoint(checkpoint, model, optimizer, plan)
-    while progress.step < plan.steps and time.monotonic() < deadline:
-        train(model, optimizer, plan, progress, until=min(plan.steps, progress.step + 500), deadline=deadline)
+    while progress.step < until and time.monotonic() < deadline:
+        train(model, optimizer, plan, progress, until=min(until, progress.step + 500), deadline=deadline)
         save_checkpoint(checkpoint, model, optimizer, plan, progress)
     export(model, out)
     LOG.info("step %d of %d, %.0f s in all; written to %s", progress.step, plan.steps, progress.seconds, out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compt_core.errors import ConfigError, Issue, nearest
+from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.presets import DEMO_TASKS, GLUE_TASKS, SET2_TASKS
 from compt_core.tasks.demo import DEMO
 from compt_core.tasks.glue import GLUE
@@ -17,8 +17,9 @@ SUITES: dict[str, tuple[str, ...]] = {
 
 def get_tasks(names: tuple[str, ...]) -> tuple[Task, ...]:
     """The tasks called `names`, in that order. Raises ConfigError naming every unknown one."""
+    known = f" Known tasks: {', '.join(TASKS)}."
     unknown = [
-        Issue("tasks", f"There is no task '{name}'.{nearest(name, TASKS)} Known tasks: {', '.join(TASKS)}.")
+        Issue("tasks", f"There is no task {quoted(name)}.{nearest(name, TASKS) or known}")
         for name in names if name not in TASKS
     ]
     if unknown:

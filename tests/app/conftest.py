@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -18,7 +20,7 @@ from compt_core.tasks.table import TASKS
 from compt_core.training.events import Event, Log, Outcome
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
-RAW = {"tasks": "cola,sst2,stsb", "backbone": "demo", "methods": "pt,mst,spp,scp", "shots": "8", "seeds": "0", "sources": 2}
+RAW = {"tasks": "cola,sst2,stsb", "backbone": "demo", "methods": "pt,mst,spp,scp", "shots": "8", "sources": 2}
 STEPS = 9
 
 
@@ -43,11 +45,13 @@ def fake_result(config: dict[str, Any], *, constant: tuple[str, ...] = (), shift
     }
     primary = [scores[task][TASKS[task].metrics[0]] or 0.0 for task in tasks]
     composed = method in ("spp", "scp")
-    rows = [[(1 + i + 2 * s) / sum(1 + i + 2 * n for n in range(sources)) for s in range(sources)] for i in range(len(tasks))]
+    logits = [[1 + i + 2 * s for s in range(sources)] for i in range(len(tasks))]
+    weights = [[value / sum(row) for value in row] for row in logits]
     alpha, beta = [0.2 + 0.1 * i for i in range(len(tasks))], [0.5 - 0.1 * i for i in range(len(tasks))]
     return {
         "tasks": scores, "mean": sum(primary) / len(tasks), "mean_normalised": sum(primary) / len(tasks) - 0.4,
-        "attention": rows if composed else None, "alpha": alpha if composed else None, "beta": beta if composed else None,
+        "attention": weights if composed else None,
+        "alpha": alpha if composed else None, "beta": beta if composed else None,
         "private_share": [a / (a + b) for a, b in zip(alpha, beta, strict=True)] if composed else None,
         "private_norm_share": [0.3 + 0.2 * i for i in range(len(tasks))] if composed else None,
         "normalizer": "softmax" if composed else None, "dead_sources": [], "trainable_parameters": 100,
@@ -92,6 +96,20 @@ class Lab:
             points = [Event(run.id, "loss", step, (2.0 - 0.1 * step - 0.01 * number,)) for step in range(upto + 1)]
             self.store.write_events([*points, Log(run.id, upto, f"Run {number} has trained.")])
         return fleet
+
+
+@pytest.fixture(scope="session")
+def table() -> Callable[..., pd.DataFrame]:
+    """Scores in the shape of frames.scores, one column, from {(method, seed): value or None}."""
+
+    def build(values: dict[tuple[str, int], float | None], constant: Collection[tuple[str, int]] = ()) -> pd.DataFrame:
+        return pd.DataFrame([
+            {"run": f"{method}{seed}", "method": method, "shots": 8, "seed": seed, "column": "mean", "metric": "",
+             "value": math.nan if value is None else value, "constant": (method, seed) in constant}
+            for (method, seed), value in values.items()
+        ])
+
+    return build
 
 
 @pytest.fixture

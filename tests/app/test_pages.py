@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -114,7 +113,7 @@ def test_runs_shows_why_runs_failed_and_no_traceback(visit, lab, store):
     identity = lab.failed("Something <b>odd</b> in *this* run.")
     app = visit("runs", exp=identity)
     assert len(app.error) == 1  # one message for four equal failures
-    assert r"\<b\>odd\<\/b\>" in app.error[0].value.replace("/", r"\/") and r"\*this\*" in app.error[0].value
+    assert r"\<b\>odd\</b\>" in app.error[0].value and r"\*this\*" in app.error[0].value
     assert "Traceback" not in words(app) and store.runs(identity)[0].traceback is not None
 
 
@@ -170,7 +169,8 @@ def test_the_heatmap_shows_the_stored_numbers(visit, lab, store):
         stored = [value for metrics in result["tasks"].values() for value in metrics.values()]
         expected = [*stored, result["mean"], result["mean_normalised"]]
         assert row == [None if value is None else pytest.approx(100 * value, abs=1e-9) for value in expected]
-    written = {(x, y): text for trace in data[1:] for x, y, text in zip(trace["x"], trace["y"], trace["text"], strict=True)}
+    written = {(x, y): text for trace in data[1:]
+               for x, y, text in zip(trace["x"], trace["y"], trace["text"], strict=True)}
     assert written["cola · accuracy", data[0]["y"][0]] == "60.0†"
     assert written["cola · matthews", data[0]["y"][0]] == "undef."
     assert "one run: no interval" in words(app) and "† predicts one label" in words(app)
@@ -224,10 +224,23 @@ def test_names_that_a_visitor_chose_are_shown_as_text(visit, lab):
         assert hostile not in text and r"\<img src=x\>" in text
 
 
-def test_two_hundred_runs_stay_quick(visit, lab):
+def test_two_hundred_runs_fit_on_a_page(visit, lab):
     identity = lab.finished(seeds="0-49")
-    started = time.perf_counter()
     app = visit("accuracy", exp=identity)
-    assert not app.exception and time.perf_counter() - started < 20
+    assert not app.exception and "n = 50 runs per cell" in words(app)
     app = visit("runs", exp=identity)
-    assert len(app.dataframe[0].value) == 200
+    assert not app.exception and len(app.dataframe[0].value) == 200
+    assert "the mean over seeds" in words(app)
+
+
+def test_a_setting_of_the_environment_that_is_wrong_is_one_sentence(visit, monkeypatch):
+    monkeypatch.setenv("COMPT_WORKER", "bogus")
+    app = visit("runs")
+    assert not app.exception and len(app.error) == 1 and "COMPT" in app.error[0].value
+
+
+def test_a_home_that_cannot_be_used_is_one_sentence(visit, home, monkeypatch):
+    (home / "file").write_text("no folder")
+    monkeypatch.setenv("COMPT_HOME", str(home / "file"))
+    app = visit("runs")
+    assert not app.exception and len(app.error) == 1

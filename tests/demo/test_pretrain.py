@@ -99,11 +99,22 @@ def test_a_checkpoint_of_another_plan_is_refused(tmp_path: Path) -> None:
     optimizer = new_optimizer(model, PLAN)
     save_checkpoint(tmp_path / "slice.pt", model, optimizer, PLAN, Progress())
     with pytest.raises(ValueError, match="made with other settings"):
-        load_checkpoint(tmp_path / "slice.pt", model, optimizer, Plan(steps=41, batch=8, warmup=4, seed=3))
+        load_checkpoint(tmp_path / "slice.pt", model, optimizer, Plan(steps=40, batch=9, warmup=4, seed=3))
+
+
+def test_the_number_of_steps_may_change_between_slices(tmp_path: Path) -> None:
+    model = new_backbone(0)
+    optimizer = new_optimizer(model, PLAN)
+    save_checkpoint(tmp_path / "slice.pt", model, optimizer, PLAN, Progress(step=5))
+    longer = Plan(steps=41, batch=8, warmup=4, seed=3)
+    assert load_checkpoint(tmp_path / "slice.pt", model, optimizer, longer).step == 5
 
 
 def test_the_command_line_writes_a_backbone(tmp_path: Path) -> None:
-    main(["--out", str(tmp_path / "out"), "--checkpoint", str(tmp_path / "ck" / "slice.pt"), "--steps", "2"])
+    command = ["--out", str(tmp_path / "out"), "--checkpoint", str(tmp_path / "ck" / "slice.pt"), "--steps", "2"]
+    main([*command, "--stop", "1"])
+    main(command)
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= written
-    assert (tmp_path / "ck" / "slice.log").read_text().count("step 2 of 2") == 1
+    log = (tmp_path / "ck" / "slice.log").read_text()
+    assert (log.count("step 1 of 2"), log.count("step 2 of 2")) == (1, 1)

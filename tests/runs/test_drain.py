@@ -58,15 +58,25 @@ def test_it_tells_of_progress_while_training(store, grid, steered):
 
 def test_without_the_lease_it_waits_for_the_other_worker(store, grid, steered):
     own = store.submit(grid())
-    train = steered(free=False)
-    other = worker_of(store, train)
+    train, completed = steered(free=False), threading.Event()
+
+    def references(config):
+        assert completed.wait(SECONDS)
+        return REFERENCES
+
+    def never(config):
+        raise AssertionError("the other worker was still at it")
+
+    other = worker_of(store, train, references)
     other.start_thread()
     assert train.training.wait(SECONDS)
 
     def on_tick(records):
         train.step()
+        if records[0].state == "completed":
+            completed.set()
 
-    records = drain(store, own, on_tick, worker=worker_of(store, mine := steered()))
+    records = drain(store, own, on_tick, worker=worker_of(store, mine := steered(), never))
     assert states(records) == ["completed"]
     assert store.experiment(own).references == REFERENCES  # it waited for these as well
     assert mine.fleets == []

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import compt_core
 from compt_core.errors import StoreError
@@ -66,6 +67,15 @@ def test_home_is_the_environments_or_the_projects(monkeypatch, tmp_path):
     opened = Store()
     opened.close()
     assert (tmp_path / "y" / "compt.db").exists()
+
+
+def test_only_one_process_at_a_time_creates_the_file(home, monkeypatch):
+    monkeypatch.setattr("compt_core.runs.schema.BUSY_SECONDS", 0)
+    home.mkdir()
+    with FileLock(home / "compt.lock"), pytest.raises(StoreError, match="cannot be created: .*lock"):
+        Store(home)
+    assert not (home / "compt.db").exists()
+    Store(home).close()
 
 
 def test_many_open_a_new_home_at_once(tmp_path):

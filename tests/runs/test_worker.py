@@ -203,7 +203,7 @@ def test_a_start_during_a_stop_waits_for_the_old_thread(store, grid, make, steer
     assert states(store, identity) == ["interrupted"]
 
 
-def test_wake_ends_the_sleep(store, grid, make, steered, monkeypatch):
+def test_wake_and_stop_end_the_sleep(store, grid, make, steered, monkeypatch):
     monkeypatch.setattr("compt_core.runs.worker.POLL_SECONDS", 10 * SECONDS)
     idle = threading.Event()
     claim = store.claim
@@ -218,9 +218,12 @@ def test_wake_ends_the_sleep(store, grid, make, steered, monkeypatch):
     worker = make(steered())
     worker.start_thread()
     assert idle.wait(SECONDS)
+    idle.clear()
     identity = store.submit(grid())
     worker.wake()
     wait_for(store, identity, {"completed": 1})
+    assert idle.wait(SECONDS)
+    assert worker.stop(SECONDS)  # as a stop does
 
 
 def test_who_gains_the_lease_sweeps(store, grid, make, steered):
@@ -272,7 +275,8 @@ def test_a_failure_of_the_store_is_survived_by_the_thread(store, grid, make, ste
 
 
 def test_references_are_computed_once_and_only_for_results(store, grid, make, steered):
-    identity = store.submit(grid(methods=["pt", "mst"], method_settings={"mst": {"backbone": "elsewhere"}}))
+    identity = store.submit(grid(seeds=[0, 1]))
+    late = store.request(store.runs(identity)[1].id, "pause").id
     asked = []
 
     def references(config):
@@ -281,6 +285,7 @@ def test_references_are_computed_once_and_only_for_results(store, grid, make, st
 
     worker = make(steered(), references)
     assert worker.work_once()
+    store.requeue(late)
     assert worker.work_once()
     assert asked == [RunConfig.model_validate(store.runs(identity)[0].config)]
 
@@ -291,6 +296,17 @@ def test_references_are_computed_once_and_only_for_results(store, grid, make, st
     make(fail, references).work_once()
     assert store.experiment(failed).references is None
     assert len(asked) == 1
+
+
+def test_a_stop_leaves_the_references_out(store, grid, make):
+    identity, stop = store.submit(grid()), threading.Event()
+
+    def train(configs, on_event, control, *, on_outcome):
+        stop.set()
+        return {run: Outcome("completed") for run in configs}
+
+    make(train).work_once(stop)
+    assert store.experiment(identity).references is None
 
 
 def test_failing_references_are_logged_and_cost_nothing_else(store, grid, make, steered, caplog):

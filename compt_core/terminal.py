@@ -1,0 +1,83 @@
+"""The terminal: one clear line on stderr, tables on stdout, progress while a person watches. Loads no torch."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from compt_core.runs.record import RunRecord, State
+from compt_core.runs.store import Store
+from compt_core.runs.worker import Worker
+
+LONGEST_LINE = 2000  # characters of one message
+_QUIET = {  # read by the libraries when they are first imported
+    "TRANSFORMERS_VERBOSITY": "error", "HF_HUB_VERBOSITY": "error", "DATASETS_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+_NO_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+
+
+def console() -> Console:
+    """stdout for tables: as wide as the terminal, or wide enough for a file."""
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def say(message: str) -> None:
+    """`message` as one line on stderr: line ends become spaces, control characters are escaped."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
+    print(line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…", file=sys.stderr, flush=True)
+
+
+def quiet_libraries() -> None:
+    """The libraries' notices off, and off a terminal their bars, too: stderr is for our own sentences."""
+    for name, value in (_QUIET if sys.stderr.isatty() else _QUIET | _NO_BARS).items():
+        os.environ.setdefault(name, value)
+
+
+class Ticker:
+    """Progress of one experiment on stderr: a bar on a terminal, else a line whenever it waits for others."""
+
+    def __init__(self, store: Store, worker: Worker):
+        self.store, self.worker, self.said = store, worker, ""
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[share]}"),
+                   TimeRemainingColumn())
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+        self.task = self.bar.add_task("queued", total=None, share="")
+
+    def __enter__(self) -> Ticker:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def tick(self, runs: list[RunRecord]) -> None:
+        """Shows where the runs of the experiment stand."""
+        text = self._text(runs)
+        done, total = sum(run.step for run in runs), sum(run.steps or 0 for run in runs)
+        training = done < total  # once all steps are done the bar swings: rows are scored, nothing is complete yet
+        self.bar.update(self.task, description=text, completed=done, total=total if training else None,
+                        share=f"{100 * done / total:.0f}%" if training else "")
+        if text != self.said and text.startswith("waiting") and not sys.stderr.isatty():
+            say(text)
+        self.said = text
+
+    def _text(self, runs: list[RunRecord]) -> str:
+        going = [run for run in runs if run.state == State.RUNNING]
+        if any(run.steps for run in going):
+            scoring = all(run.step == run.steps for run in going)
+            return "scoring dev rows" if scoring else f"training {_count(len(going), 'run')} side by side"
+        queued = next((run for run in runs if run.state == State.QUEUED), None)
+        if going or queued is None:
+            return "starting"
+        ahead = self.store.position(queued.id)
+        if ahead:
+            return f"waiting: {_count(ahead, 'run')} of earlier experiments ahead in the queue"
+        return "starting" if self.worker.lease.held else "waiting: another process is training, this experiment is next"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

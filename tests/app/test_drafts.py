@@ -1,0 +1,103 @@
+"""The form's values: there and back, and a command line that says the same."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import drafts
+from compt_core.config import Experiment, build_experiment, parse_value
+from compt_core.presets import PRESETS
+
+OPTIONS = {"--backbone": "backbone", "--tasks": "tasks", "--methods": "methods", "--shots": "shots", "--seeds": "seeds",
+           "--steps": "steps", "--eval-rows": "eval_rows", "--data-dir": "data_dir"}
+CHANGES = st.fixed_dictionaries({}, optional={
+    "shots": st.lists(st.integers(4, 64), min_size=1, max_size=3, unique=True),
+    "seeds": st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True),
+    "sources": st.integers(1, 9), "steps": st.one_of(st.none(), st.integers(1, 50)),
+    "gates": st.sampled_from(["learned", "off"]), "lr_private": st.one_of(st.none(), st.floats(0, 1)),
+    "normalizer": st.sampled_from(["auto", "sparsemax"]), "data_dir": st.sampled_from([None, "my data/glue", "it's"]),
+    "attention": st.sampled_from(["learned", "uniform"]), "dropout": st.sampled_from([0.0, 0.1]),
+})
+
+
+def read_back(line):
+    """The experiment that the command line asks for, read by the rules of the interface and nothing of drafts."""
+    words = shlex.split(line)
+    assert words[:4] == ["python", "-m", "compt_core", "run"]
+    raw, preset = {}, None
+    for option, value in zip(words[4::2], words[5::2], strict=True):
+        if option == "--preset":
+            preset = value
+        elif option == "--set":
+            name, _, text = value.partition("=")
+            raw[name] = parse_value(text)
+        else:
+            raw[OPTIONS[option]] = value
+    return build_experiment(raw, preset=preset)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_goes_through_the_form_unchanged(preset):
+    wanted = build_experiment({}, preset=preset)
+    assert drafts.build(drafts.from_preset(preset)) == (wanted, ())
+    assert drafts.changed(drafts.from_preset(preset), preset) == []
+    assert read_back(drafts.command_line(wanted)) == wanted
+
+
+@given(CHANGES, st.sampled_from(["demo", "first-2", "first-3"]))
+def test_the_command_line_says_the_same_as_the_form(changes, preset):
+    wanted = build_experiment(changes, preset=preset)
+    assert read_back(drafts.command_line(wanted)) == wanted
+    assert drafts.build(drafts.from_experiment(wanted)) == (wanted, ())
+
+
+def test_what_options_cannot_say_needs_the_file():
+    wanted = build_experiment({"sources": 5}, preset="glue")
+    assert drafts.command_line(wanted).endswith("--config experiment.yaml")
+    seeds = build_experiment({"seeds": "0-2"}, preset="glue")
+    assert drafts.command_line(seeds).endswith("run --preset glue --seeds 0,1,2")
+
+
+def test_a_fixed_attention_matrix_goes_through_form_and_command_line():
+    wanted = build_experiment({"tasks": "cola,sst2", "sources": 3, "attention": [[1, 0, 0], [0, 0.5, 0.5]]})
+    assert drafts.build(drafts.from_experiment(wanted)) == (wanted, ())
+    assert read_back(drafts.command_line(wanted)) == wanted
+
+
+def test_fixed_gates_are_asked_for_only_where_gates_are_fixed():
+    draft = drafts.from_preset("demo") | {"alpha": 0.5, "beta": 0.25}
+    experiment, issues = drafts.build(draft)
+    assert not issues and (experiment.alpha, experiment.beta) == (None, None)
+    experiment, issues = drafts.build(draft | {"gates": "fixed"})
+    assert not issues and (experiment.alpha, experiment.beta) == (0.5, 0.25)
+
+
+def test_all_problems_come_with_their_fields():
+    _, issues = drafts.build(drafts.from_preset("demo") | {"shots": "0", "methods": [], "sources": None})
+    assert {issue.field for issue in issues} == {"shots", "methods", "sources"}
+
+
+def test_changed_fields_are_named():
+    draft = drafts.from_preset("demo") | {"sources": 9, "shots": "4"}
+    assert drafts.changed(draft, "demo") == ["Source prompts (S)", "Shots"]
+
+
+def test_every_setting_is_in_one_group_of_the_form():
+    groups = [*drafts.BASIC, *drafts.PROMPTS, *drafts.BUDGET, *drafts.ADVANCED]
+    assert sorted(groups) == sorted(Experiment.model_fields)
+
+
+@pytest.mark.parametrize(("name", "kind"), [
+    ("sources", drafts.Kind(number=int, low=1, high=64)),
+    ("steps", drafts.Kind(number=int, optional=True, low=1, high=1_000_000)),
+    ("init_seed", drafts.Kind(number=int, optional=True, low=0, high=2**32 - 1)),
+    ("epochs", drafts.Kind(number=float, high=10_000)),
+    ("scoring", drafts.Kind(choices=("sum", "mean", "generate"))),
+    ("data_dir", drafts.Kind(optional=True)),
+])
+def test_a_field_is_asked_for_as_the_model_says(name, kind):
+    assert drafts.kind(name) == kind

@@ -1,0 +1,133 @@
+"""Records to tables: orders, means, paired differences, intervals; against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import frames
+from compt_core.metrics import mean_normalised
+
+
+def row(frame, name, column="mean"):
+    return frame[(frame["row"] == name) & (frame["column"] == column)].iloc[0]
+
+
+def test_scores_have_a_row_per_run_and_column_in_order(lab, store):
+    runs = store.runs(lab.finished(seeds="1,0", constant=("stsb",)))
+    frame = frames.scores(runs)
+    assert list(pd.unique(frame["column"])) == ["cola · accuracy", "cola · matthews", "sst2", "stsb · pearson",
+                                                "stsb · spearman", "mean", "mean above chance"]
+    assert list(pd.unique(frame["method"])) == ["pt", "mst", "spp", "scp"]
+    assert len(frame) == 8 * 7
+    one = frame[(frame["method"] == "spp") & (frame["seed"] == 1)].set_index("column")
+    stored = next(run for run in runs if run.method == "spp" and run.seed == 1).result
+    assert one.loc["sst2", "value"] == stored["tasks"]["sst2"]["accuracy"]
+    assert one.loc["mean", "value"] == stored["mean"]
+    assert math.isnan(one.loc["stsb · pearson", "value"])
+    assert list(one["constant"]) == [False, False, False, True, True, False, False]
+
+
+def test_only_completed_runs_count(lab, store):
+    assert frames.scores(store.runs(lab.running())).empty
+    assert frames.scores(store.runs(lab.failed(seeds="1"))).empty
+    assert frames.scores([]).empty and frames.summarise(frames.scores([])).empty
+
+
+def test_a_mean_over_seeds_has_the_t_interval(table):
+    found = row(frames.summarise(table({("pt", 0): 0.5, ("pt", 1): 0.7, ("pt", 2): 0.6})), "pt")
+    assert found["value"] == pytest.approx(0.6)
+    assert found["half"] == pytest.approx(4.302652729911275 * 0.1 / math.sqrt(3))  # t(.975; 2) from a table
+    assert (found["n"], found["lowest"], found["highest"]) == (3, 0.5, 0.7)
+
+
+def test_a_single_run_has_no_interval(table):
+    found = row(frames.summarise(table({("pt", 0): 0.5})), "pt")
+    assert math.isnan(found["half"]) and found["n"] == 1
+
+
+def test_an_undefined_score_counts_zero_and_is_counted(table):
+    found = row(frames.summarise(table({("pt", 0): None, ("pt", 1): 0.4}, constant={("pt", 0)})), "pt")
+    assert (found["value"], found["undefined"], found["constant"]) == (pytest.approx(0.2), 1, 1)
+    assert math.isnan(row(frames.summarise(table({("pt", 0): None})), "pt")["value"])
+
+
+def test_differences_are_paired_by_seed(table):
+    scores = table({("pt", 0): 0.1, ("pt", 1): 0.9, ("spp", 0): 0.2, ("spp", 1): 1.0, ("spp", 2): 0.0})
+    found = row(frames.differences(scores, "pt"), "spp")
+    assert found["value"] == pytest.approx(0.1) and found["n"] == 2
+    assert found["half"] == pytest.approx(0.0, abs=1e-12)  # unpaired, it would be wide
+    assert set(frames.differences(scores, "pt")["row"]) == {"spp"}
+
+
+def test_differences_without_a_common_seed_are_empty(table):
+    assert frames.differences(table({("pt", 0): 0.1, ("spp", 1): 0.2}), "pt").empty
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=8), st.lists(st.floats(-1, 1), min_size=8, max_size=8))
+def test_differences_change_sign_with_the_baseline(table, own, other):
+    scores = table({**{("pt", i): v for i, v in enumerate(own)}, **{("mst", i): v for i, v in enumerate(other)}})
+    there, back = row(frames.differences(scores, "pt"), "mst"), row(frames.differences(scores, "mst"), "pt")
+    assert there["value"] == pytest.approx(-back["value"]) and there["half"] == pytest.approx(back["half"])
+    assert there["n"] == back["n"] == len(own)
+
+
+def test_reference_rows_carry_both_means():
+    tasks = ["cola", "sst2"]
+    majority = {"cola": {"accuracy": 0.69, "matthews": None}, "sst2": {"accuracy": 0.5}}
+    bare = {"cola": {"accuracy": 0.4, "matthews": 0.1}, "sst2": {"accuracy": 0.75}}
+    found = frames.reference_rows({"majority": majority, "no_prompt": bare}, tasks)
+    assert row(found, "majority")["value"] == pytest.approx((0.69 + 0.5) / 2)
+    assert row(found, "majority", "mean above chance")["value"] == 0
+    expected = mean_normalised(bare, {"cola": "accuracy", "sst2": "accuracy"}, majority)
+    assert row(found, "no_prompt", "mean above chance")["value"] == pytest.approx(expected)
+    assert math.isnan(row(found, "majority", "cola · matthews")["value"])
+
+
+@pytest.mark.parametrize("references", [None, {}, {"majority": {}, "no_prompt": {}}])
+def test_missing_references_are_no_rows(references):
+    assert frames.reference_rows(references, ["cola"]).empty
+
+
+def test_attention_keeps_tasks_and_sources_apart(lab, store):
+    run = frames.with_result(store.runs(lab.finished()), "attention")[0]
+    frame = frames.attention(run)
+    assert list(pd.unique(frame["row"])) == ["cola", "sst2", "stsb"]
+    assert list(pd.unique(frame["column"])) == ["s0", "s1"]
+    assert list(frame["value"]) == [weight for weights in run.result["attention"] for weight in weights]
+
+
+def test_runs_without_shared_prompts_have_no_attention(lab, store):
+    runs = store.runs(lab.finished())
+    assert [run.method for run in frames.with_result(runs, "attention")] == ["spp", "scp"]
+
+
+def test_curves_are_long_and_thinned_to_means_beyond_the_limit(lab, store):
+    run = store.runs(lab.running())[0]
+    steps = np.array([0, 2])
+    points = [(run, steps, np.array([[1.0], [0.5]])), (run, np.array([], dtype=int), np.zeros((0, 0)))]
+    found = frames.curves(points)
+    assert list(zip(found["step"], found["loss"], strict=True)) == [(0, 1.0), (2, 0.5)]
+    assert frames.curves([]).empty
+    many = pd.concat([found.assign(run=f"r{i}", seed=i, loss=float(i)) for i in range(frames.MOST_LINES + 1)])
+    thin = frames.thinned(many)
+    assert thin["run"].nunique() == 1 and set(thin["loss"]) == {frames.MOST_LINES / 2}
+    assert frames.thinned(found) is found
+
+
+def test_the_table_for_people_is_in_points(table):
+    cells = frames.stack(frames.summarise(table({("spp", 0): 0.5})),
+                         frames.reference_rows({"majority": {"sst2": {"accuracy": 0.25}}}, ["sst2"]))
+    found = frames.readable(cells)
+    assert list(found["method"]) == ["ComPT (SPP)", "majority class", "majority class", "majority class"]
+    assert list(found["points"])[:2] == [50.0, 25.0] and list(found["runs"]) == [1, 0, 0, 0]
+
+
+def test_suites_name_what_the_tasks_belong_to(lab, store):
+    assert frames.suites(store.experiment(lab.queued(tasks="cola,imdb,sst2"))) == "glue, set2"
+    assert frames.suites(store.experiment(lab.queued(tasks="my-task"))) == "own data"

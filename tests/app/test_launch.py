@@ -1,0 +1,139 @@
+"""The launch form: what is typed is what is queued, problems stand beside their fields, nothing typed is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import drafts, forms
+from app.captions import plain
+from compt_core.config import Experiment, build_experiment
+from compt_core.runs.record import State
+
+
+def problems(app):
+    return [plain([part.value]) for part in app.markdown if part.value.startswith(":red[:material/error:")]
+
+
+def set_field(app, name, value):
+    app.get_by_key(forms.key(name)).set_value(value)
+
+
+@pytest.fixture
+def form(visit):
+    return visit("launch")
+
+
+@pytest.fixture
+def form_with(visit):
+    """The form with a draft that was typed before: AppTest cannot type a new word into a list of choices."""
+
+    def opened(**draft):
+        app = visit("home")
+        for name, value in {**drafts.from_preset("demo"), **draft}.items():
+            app.session_state[forms.key(name)] = value
+        return app.switch_page("../pages/launch.py").run()
+
+    return opened
+
+
+def test_the_demo_is_ready_to_launch(form):
+    assert not form.exception and not problems(form)
+    assert form.code[0].value == "python -m compt_core run --preset demo"
+    assert not form.button(key="launch").disabled
+
+
+def test_every_setting_has_a_field_with_help(form):
+    set_field(form, "gates", "fixed")
+    form.run()
+    for name in Experiment.model_fields:
+        assert len(form.get_by_key(forms.key(name)).help) > 10, name
+
+
+def test_a_preset_fills_the_form(form):
+    form.get_by_key("form.preset").set_value("first-3").run()
+    assert form.code[0].value == "python -m compt_core run --preset first-3"
+    assert form.multiselect(key="form.tasks").value == list(build_experiment({}, preset="first-3").tasks)
+
+
+@pytest.mark.parametrize(("field", "value", "sentence"), [
+    ("shots", "0", "'shots' setting of an experiment must be"),
+    ("shots", "", "'shots' setting of an experiment must be"),
+    ("seeds", "1, x", "'seeds' setting of an experiment must be"),
+    ("tasks", [], "'tasks' setting of an experiment must be"),
+    ("method_settings", "pt: {lr_privat: 1}", "Did you mean 'lr_private'?"),
+    ("attention", "[[1, 2, 3, 4]]", "12 x 4"),
+])
+def test_a_problem_stands_below_its_field_and_the_rest_is_kept(form_with, store, field, value, sentence):
+    form = form_with(**{"prompt_length": 7, field: value})
+    assert not form.exception
+    assert len(problems(form)) == 1 and sentence in problems(form)[0]
+    assert form.button(key="launch").disabled
+    assert form.number_input(key="form.prompt_length").value == 7
+    assert form.session_state[forms.key(field)] == value
+    assert form.session_state[forms.key("advanced")] is (field in drafts.ADVANCED)
+    assert store.experiments() == []
+
+
+def test_problems_are_reported_together(form):
+    set_field(form, "shots", "0")
+    set_field(form, "seeds", "x")
+    form.run()
+    assert len(problems(form)) == 2
+    assert "2 problems to correct" in " ".join(part.value for part in form.markdown)
+
+
+@pytest.mark.parametrize(("field", "value"), [("data_dir", "no/such/folder"), ("backbone", "./no-such-t5")])
+def test_a_problem_of_data_or_backbone_stands_beside_its_field_and_queues_nothing(form_with, store, field, value):
+    form = form_with(**{"tasks": ["cola"] if field == "data_dir" else ["demo-mood"], field: value})
+    form.button(key="launch").click().run()
+    assert not form.exception and not form.error
+    assert any(value in problem for problem in problems(form))
+    assert store.experiments() == []
+    assert form.session_state[forms.key(field)] == value
+
+
+def test_check_counts_and_queues_nothing(form, store):
+    form.button(key="check").click().run()
+    assert not form.exception and not problems(form)
+    table = form.table[0].value
+    assert "Trainable parameters" in table.index and store.experiments() == []
+
+
+def test_launch_queues_what_the_form_says(form, store):
+    for name, value in (("shots", "4, 8"), ("seeds", "0-1"), ("tasks", ["demo-mood", "demo-echo"]), ("steps", 3),
+                        ("eval_rows", 20), ("lr_source", 0.04), ("gates", "fixed")):
+        set_field(form, name, value)
+    form.run()
+    set_field(form, "alpha", 0.25)
+    set_field(form, "beta", 1.5)
+    form.run()
+    form.button(key="launch").click().run()
+    assert not form.exception, form.exception
+    wanted = build_experiment({"shots": [4, 8], "seeds": [0, 1], "tasks": ["demo-mood", "demo-echo"], "steps": 3,
+                               "eval_rows": 20, "lr_source": 0.04, "gates": "fixed", "alpha": 0.25, "beta": 1.5},
+                              preset="demo")
+    [queued] = store.experiments()
+    assert Experiment.model_validate(queued.config) == wanted
+    assert queued.states == {State.QUEUED: 16}
+    assert form.title[0].value == "Runs" and form.query_params["exp"] == queued.id
+
+
+def test_the_draft_survives_a_visit_to_another_page(form):
+    set_field(form, "shots", "5, x")
+    set_field(form, "epochs", 3.5)
+    form.run()
+    form.switch_page("../pages/home.py").run()
+    form.switch_page("../pages/launch.py").run()
+    assert not form.exception
+    assert form.text_input(key="form.shots").value == "5, x"
+    assert form.number_input(key="form.epochs").value == 3.5
+    assert len(problems(form)) == 1
+
+
+def test_the_demo_button_queues_the_demo_and_opens_it(visit, store):
+    app = visit("home")
+    app.button(key="run_demo").click().run()
+    assert not app.exception
+    [queued] = store.experiments()
+    assert Experiment.model_validate(queued.config) == build_experiment({}, preset="demo")
+    assert app.title[0].value == "Runs" and app.query_params["exp"] == queued.id

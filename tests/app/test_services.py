@@ -1,0 +1,92 @@
+"""One store and one worker per process, whatever a visitor does; looks into the store are shared."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+import pytest
+import streamlit as st
+
+from app import services
+from compt_core.config import build_experiment
+
+
+class Counted:
+    """A worker that only counts."""
+
+    made: list[Counted] = []
+
+    def __init__(self, store):
+        self.started = self.woken = 0
+        Counted.made.append(self)
+
+    def start_thread(self):
+        self.started += 1
+
+    def wake(self):
+        self.woken += 1
+
+
+@pytest.fixture
+def worker(home, monkeypatch):
+    monkeypatch.setattr(services, "Worker", Counted)
+    monkeypatch.setattr(services, "_worker", None)
+    monkeypatch.setattr(Counted, "made", [])
+    monkeypatch.setenv("COMPT_WORKER", "thread")
+    yield Counted
+    services.store().close()
+
+
+def test_many_visitors_start_one_worker_and_clearing_the_caches_no_second(worker):
+    together = threading.Barrier(4)
+
+    def visit():
+        together.wait(30)
+        services.ensure_worker()
+
+    threads = [threading.Thread(target=visit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    st.cache_resource.clear()
+    services.ensure_worker()
+    assert [one.started for one in worker.made] == [1]
+
+
+@pytest.mark.parametrize("mode", ["off", "external"])
+def test_another_process_may_train_instead(worker, monkeypatch, mode):
+    monkeypatch.setenv("COMPT_WORKER", mode)
+    services.ensure_worker()
+    assert worker.made == [] and not services.trains_here()
+
+
+def test_a_submission_wakes_the_worker(worker):
+    services.ensure_worker()
+    checked, issues = services.check(build_experiment({"steps": 2}, preset="first-1"))
+    assert issues == ()
+    identity = services.submit(checked)
+    assert services.store().experiment(identity).states == {"queued": 1}
+    assert worker.made[0].woken == 1
+
+
+def test_losses_are_read_again_only_when_the_run_moved_on(lab, store, monkeypatch):
+    identity = lab.running()
+    run = store.runs(identity)[0]
+    reads = []
+    inner = type(store).events
+    monkeypatch.setattr(type(store), "events", lambda *args, **kwargs: reads.append(args[1]) or inner(*args, **kwargs))
+    for _ in range(3):
+        steps, values = services.losses(run)
+    assert list(steps) == [0, 1, 2, 3, 4] and values.shape == (5, 1) and reads == [run.id]
+    services.store().close()
+
+
+def test_the_pace_is_measured_from_the_first_look(lab, store):
+    run = store.runs(lab.running())[0]
+    later = dataclasses.replace(run, step=run.step + 3, heartbeat=run.heartbeat + 6)
+    assert services.first_seen(dataclasses.replace(run, step=0)) is None
+    assert services.first_seen(run) == services.first_seen(later) == (run.heartbeat, run.step)
+    again = dataclasses.replace(later, started=run.started + 100)  # resumed: measured anew
+    assert services.first_seen(again) == (later.heartbeat, later.step)

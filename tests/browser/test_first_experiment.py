@@ -1,0 +1,68 @@
+"""A first visit in a real browser: launch a tiny experiment, watch it train, see the heatmap fill, share the link."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+TRAINING_MS = 240_000
+PAGE_MS = 30_000
+METHODS = 4
+
+
+def heat_numbers(page: Page) -> list[str]:
+    """The numbers in the cells of the first heatmap."""
+    chart = page.get_by_test_id("stPlotlyChart").first
+    expect(chart.locator(".textpoint text").first).to_be_visible(timeout=PAGE_MS)
+    return [text for text in chart.locator(".textpoint text").all_text_contents() if text]
+
+
+def fill(page: Page, label: str, value: str) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(value)
+    field.press("Enter")
+    expect(field).to_have_value(value)
+
+
+@pytest.mark.browser
+def test_from_launch_to_a_filled_heatmap(dashboard: str, page: Page, browser: Browser, complaints: list[str]) -> None:
+    page.goto(dashboard)
+    expect(page.get_by_role("heading", name="ComPT Lab")).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_role("img", name=re.compile("composed prompt"))).to_be_visible()
+    page.get_by_role("link", name="Choose the settings").click()
+    expect(page.get_by_role("heading", name="Launch")).to_be_visible(timeout=PAGE_MS)
+
+    fill(page, "Shots", "0")
+    expect(page.get_by_text("'shots' setting of an experiment must be")).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_role("button", name="Launch")).to_be_disabled()
+    fill(page, "Shots", "4")
+    fill(page, "Optimizer steps", "6")
+    fill(page, "Dev rows per task", "20")
+    expect(page.get_by_text("--steps 6")).to_be_visible(timeout=PAGE_MS)
+    page.get_by_role("button", name="Launch").click()
+
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_text(re.compile(rf"{METHODS} runs: "))).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_text(f"{METHODS} runs: {METHODS} completed.")).to_be_visible(timeout=TRAINING_MS)
+
+    page.get_by_test_id("stMain").get_by_role("link", name="Accuracy").click()
+    numbers = heat_numbers(page)
+    assert len(numbers) >= METHODS * 14 and all(re.fullmatch(r"-?\d+\.\d[†‡]*", text) for text in numbers)
+    expect(page.get_by_text("one run: no interval").first).to_be_visible()
+    link = page.url
+    assert re.search(r"[?&]exp=[a-z0-9]{10}", link)
+
+    page.get_by_role("link", name="Attention").click()
+    assert len(heat_numbers(page)) == 12 * 4
+    page.get_by_role("link", name="Gates").click()
+    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+    elsewhere = browser.new_context().new_page()
+    elsewhere.goto(link)
+    shared = heat_numbers(elsewhere)
+    assert shared[:METHODS * 14] == numbers[:METHODS * 14]
+    assert not complaints

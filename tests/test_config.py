@@ -1,0 +1,326 @@
+"""Settings: every field documented and settable, every slip one sentence, YAML there and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compt_core.config import (
+    MAX_RUNS,
+    Experiment,
+    RunConfig,
+    Settings,
+    allowed_values,
+    build_experiment,
+    parse_value,
+    read_yaml,
+    to_yaml,
+)
+from compt_core.errors import ConfigError, nearest, quoted
+from compt_core.presets import PRESETS
+
+TASKS = ("demo-mood", "demo-reword", "demo-follows")
+MATRIX = [[0.25, 0.75], [1, 0], [0, 1]]
+
+# Each field as it is typed behind --set, and what becomes of it: a value that is not the default.
+TYPED: dict[str, tuple[str, Any]] = {
+    "tasks": ("demo-echo,demo-mood", ("demo-echo", "demo-mood")), "backbone": ("some/model", "some/model"),
+    "data_dir": ("rows", "rows"), "sources": ("2", 2), "prompt_length": ("7", 7), "scp_length": ("each", "each"),
+    "normalizer": ("entmax15", "entmax15"), "attention": ("uniform", "uniform"), "gates": ("off", "off"),
+    "alpha": ("0.5", 0.5), "beta": ("0", 0.0), "form": ("gated_sum", "gated_sum"), "encoder": ("none", "none"),
+    "encoder_hidden": ("12", 12), "position": ("after_text", "after_text"), "prefix": ("native", "native"),
+    "max_tokens": ("64", 64), "shots_per": ("class", "class"), "steps": ("11", 11), "epochs": ("2.5", 2.5),
+    "batch": ("13", 13), "lr_source": ("1e-2", 0.01), "lr_private": (".04", 0.04), "lr_encoder": ("0.005", 0.005),
+    "lr_attention": ("1", 1.0), "lr_gate": ("0.2", 0.2), "lr_rule": ("author", "author"), "warmup": ("0", 0.0),
+    "weight_decay_prompt": ("0.3", 0.3), "weight_decay_weights": ("0.4", 0.4), "clip": ("2", 2.0),
+    "dropout": ("0.1", 0.1), "select": ("best", "best"), "scoring": ("mean", "mean"),
+    "similarity": ("expectation", "expectation"), "eval_rows": ("17", 17), "data_seed": ("3", 3),
+    "init_seed": ("4", 4), "method": ("scp", ("scp",)), "shots": ("8,4", (8, 4)), "seed": ("0-2", (0, 1, 2)),
+}
+PLURAL = {"method": "methods", "seed": "seeds"}
+
+
+def build(**settings: Any) -> Experiment:
+    return build_experiment({"tasks": TASKS, **settings})
+
+
+def problems(**settings: Any) -> dict[str, str]:
+    """field -> message of what is wrong with settings that are known to be wrong."""
+    with pytest.raises(ConfigError) as caught:
+        build(**settings)
+    assert len({(issue.field, issue.message) for issue in caught.value.issues}) == len(caught.value.issues)
+    assert str(caught.value) == " ".join(issue.message for issue in caught.value.issues)
+    return {issue.field: issue.message for issue in caught.value.issues}
+
+
+# --- fields
+
+
+def test_a_typed_value_stands_here_for_every_field() -> None:
+    assert set(TYPED) == set(RunConfig.model_fields)
+
+
+@pytest.mark.parametrize("name", RunConfig.model_fields)
+def test_every_field_is_settable_by_text_and_reaches_the_run(name: str) -> None:
+    text, value = TYPED[name]
+    extra = {"gates": "fixed", "alpha": 1, "beta": 1} if name in ("alpha", "beta") else {}
+    experiment = build_experiment({"tasks": TASKS, **extra, name: parse_value(text)})
+    field = PLURAL.get(name, name)
+    assert getattr(experiment, field) == value
+    assert value != Experiment.model_fields[field].get_default()
+    for run in experiment.runs():
+        reached = getattr(run, name)
+        assert reached in value if field in ("methods", "shots", "seeds") else reached == value
+
+
+@pytest.mark.parametrize("name", sorted(set(RunConfig.model_fields) | set(Experiment.model_fields)))
+def test_every_field_is_documented(name: str) -> None:
+    field = (RunConfig.model_fields | Experiment.model_fields)[name]
+    assert field.description
+    assert field.description.endswith(".")
+    assert allowed_values(name)
+    number = "int" in str(field.annotation) or "float" in str(field.annotation)
+    if number and name not in ("shots", "seeds", "attention"):
+        assert "[" in allowed_values(name) or "(" in allowed_values(name), f"{name} has no bounds"
+
+
+def test_defaults_are_valid_and_within_their_own_words() -> None:
+    assert build_experiment({"tasks": TASKS}) == Experiment(tasks=TASKS)
+    assert allowed_values("shots") == "an integer in [1, 1024]"
+    assert allowed_values("dropout") == "a number in [0, 1)"
+    assert allowed_values("steps") == "an integer in [1, 1000000], or empty"
+    assert allowed_values("form") == "one of 'mean', 'gated_sum', 'sum'"
+
+
+# --- the grid
+
+
+def test_the_grid_is_every_combination_in_order() -> None:
+    runs = build(methods="mst,pt", shots="16,4", seeds="0-2", method_settings={"pt": {"lr_private": 0.3}}).runs()
+    assert [(r.method, r.shots, r.seed) for r in runs] == [
+        (m, s, i) for m in ("mst", "pt") for s in (16, 4) for i in (0, 1, 2)]
+    assert {(r.method, r.lr_private) for r in runs} == {("mst", None), ("pt", 0.3)}
+
+
+@pytest.mark.parametrize(("typed", "seeds"), [
+    ("0-9", tuple(range(10))), ("3", (3,)), (3, (3,)), ("1, 2,5-6", (1, 2, 5, 6)), ([7, 8], (7, 8)), ("4,", (4,)),
+])
+def test_lists_are_read_as_people_type_them(typed: Any, seeds: tuple[int, ...]) -> None:
+    assert build(seeds=typed).seeds == seeds
+
+
+def test_singular_names_of_a_run_are_understood() -> None:
+    assert build(seed=3, method="pt").seeds == (3,)
+    assert build(seed="1,2").seeds == (1, 2)
+
+
+# --- bad input, one sentence each
+
+
+@pytest.mark.parametrize(("settings", "field", "says"), [
+    ({"shots": 0}, "shots", "The 'shots' setting of an experiment must be an integer in [1, 1024]. Got 0 instead."),
+    ({"shots": []}, "shots", "must be an integer in [1, 1024]. Got nothing instead."),
+    ({"shots": [8, "x"]}, "shots", "Got 'x' instead."),
+    ({"shots": 2.5}, "shots", "Got 2.5 instead."),
+    ({"sources": 0, "methods": "spp"}, "sources", "must be an integer in [1, 64]. Got 0 instead."),
+    ({"methods": "pt,spq"}, "methods", "Got 'spq' instead. Did you mean 'spp'?"),
+    ({"normalizer": "sofmax"}, "normalizer", "Got 'sofmax' instead. Did you mean 'softmax'?"),
+    ({"encoder": None}, "encoder", "must be one of 'residual', 'mlp', 'none'. Got nothing instead."),
+    ({"tasks": []}, "tasks", "must be one or more task names. Got nothing instead."),
+    ({"tasks": ""}, "tasks", "must be one or more task names. Got '' instead."),
+    ({"tasks": "demo-mood,demo-mood"}, "tasks", "must not repeat a value. Got 'demo-mood' twice."),
+    ({"methods": "pt,pt"}, "methods", "must not repeat a value. Got 'pt' twice."),
+    ({"seeds": "1,0-2"}, "seeds", "must not repeat a value. Got 1 twice."),
+    ({"seeds": "0-99999"}, "seeds", f"An experiment holds at most {MAX_RUNS} runs. Got 300000;"),
+    ({"seeds": "0-99999999999"}, "seeds", "Got '0-99999999999' instead."),
+    ({"seeds": -1}, "seeds", "must be integers >= 0, as in 0,1,2 or 0-9. Got -1 instead."),
+    ({"sourcs": 3}, "sourcs", "There is no setting 'sourcs'. Did you mean 'sources'?"),
+    ({"Batch": 3}, "Batch", "Did you mean 'batch'?"),
+    ({"zzz": 3}, "zzz", "There is no setting 'zzz'. 'python -m compt_core run --set help' lists them all."),
+    ({"gates": "fixed", "alpha": 0, "beta": 0}, "alpha", "'alpha' and 'beta' must not both be 0"),
+    ({"gates": "fixed", "alpha": 1}, "alpha", "gates=fixed needs both 'alpha' and 'beta'"),
+    ({"alpha": 1}, "gates", "used with gates=fixed only. Got gates='learned';"),
+    ({"attention": MATRIX[:2], "sources": 2}, "attention", "(3 x 2). Got 2 x 2 instead."),
+    ({"attention": MATRIX, "sources": 3}, "attention", "(3 x 3). Got 3 x 2 instead."),
+    ({"attention": [[1, 0], [1], [0, 1]], "sources": 2}, "attention", "Got rows of different length instead."),
+    ({"attention": []}, "attention", "Got rows of different length instead."),
+    ({"attention": [[1, 0], [-1, 0], [0, 1]], "sources": 2}, "attention", "Got a negative or infinite weight instead."),
+    ({"attention": [[float("nan")]]}, "attention", "a matrix of finite numbers >= 0"),
+    ({"attention": 3}, "attention", "must be 'learned', 'uniform' or a matrix"),
+    ({"lr_source": float("inf")}, "lr_source", "must be a number in [0, 100], or empty. Got inf instead."),
+    ({"batch": True}, "batch", "must be an integer in [1, 4096]. Got True instead."),
+    ({"seeds": [0, False]}, "seeds", "Got [0, False] instead."),
+    ({"backbone": ""}, "backbone", "'demo', a folder with a T5 checkpoint, or a hub id. Got '' instead."),
+    ({"data_dir": ""}, "data_dir", "must be a folder, or left out. Got '' instead."),
+    ({"select": "best", "shots": [2, 8]}, "select", "needs at least 4. Got 2 shots instead; use select=last."),
+    ({"preset": "dmeo"}, "preset", "Got 'dmeo' instead. Did you mean 'demo'?"),
+    ({"preset": ["demo"]}, "preset", "Got ['demo'] instead."),
+    ({"method_settings": {"ptt": {}}}, "method_settings", "as in {pt: {lr_private: 0.3}}. Got {'ptt': {}} instead."),
+    ({"method_settings": 3}, "method_settings", "as in {pt: {lr_private: 0.3}}. Got 3 instead."),
+    ({"method_settings": {"pt": {"lr_privat": 1}}}, "method_settings",
+     "There is no setting 'lr_privat' for a single method. Did you mean 'lr_private'?"),
+    ({"method_settings": {"pt": {"lr_private": -1}}}, "method_settings",
+     "For method 'pt': The 'lr_private' setting of an experiment must be a number in [0, 100], or empty. Got -1"),
+    ({"method_settings": {"pt": {"backbone": "x"}}}, "method_settings", "There is no setting 'backbone' for a single"),
+    ({"method_settings": {"pt": {"alpha": 1}}}, "method_settings", "For method 'pt': The settings 'alpha' and 'beta'"),
+])
+def test_a_slip_is_one_sentence_beside_its_field(settings: dict[str, Any], field: str, says: str) -> None:
+    found = problems(**settings)
+    assert list(found) == [field]
+    assert says in found[field]
+
+
+def test_all_problems_are_reported_together() -> None:
+    found = problems(shots=0, sourcs=3, batch="many", methods=["pt", "mst", "pt"], gates="fixed", alpha=0, beta=0)
+    assert set(found) == {"shots", "sourcs", "batch", "methods", "alpha"}
+
+
+def test_a_wrong_field_raises_no_second_problem_that_depends_on_it() -> None:
+    assert set(problems(sources=0, attention=MATRIX)) == {"sources"}
+    assert set(problems(tasks=[], attention=MATRIX, sources=2)) == {"tasks"}
+
+
+def test_a_very_long_value_stays_readable() -> None:
+    assert len(problems(form="x" * 10_000)["form"]) < 300
+    assert len(problems(seeds=["9" * 5_000])["seeds"]) < 300
+    assert len(problems(attention=[[0.5] * 1000] * 1000 + ["x"])["attention"]) < 300
+    assert len(problems(**{"y" * 5_000: 1})["y" * 5_000]) < 300
+
+
+def test_bare_yaml_words_are_words_not_truth_values() -> None:
+    assert build(**yaml.safe_load("{gates: off, lr_rule: off}")).gates == "off"
+    assert "Got True instead" in problems(**yaml.safe_load("gates: on"))["gates"]
+    assert "Got False instead" in problems(**yaml.safe_load("encoder: no"))["encoder"]
+
+
+# --- presets
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_valid(preset: str) -> None:
+    experiment = build_experiment({}, preset=preset)
+    assert experiment.runs()
+    assert build_experiment({"preset": preset}) == experiment
+    assert build_experiment({"prompt_length": 9}, preset=preset).prompt_length == 9
+
+
+def test_presets_are_those_that_newcomers_are_told_of() -> None:
+    assert list(PRESETS) == ["demo", "glue", "set2", "first-1", "first-2", "first-3"]
+    first = [build_experiment({}, preset=f"first-{n}") for n in (1, 2, 3)]
+    assert [e.methods for e in first] == [("pt",), ("mst", "pt"), ("spp",)]
+    assert [len(e.tasks) for e in first] == [1, 4, 2]
+    assert first[2].shots == (8,)
+    assert {e.backbone for e in first} == {"demo"}
+
+
+def test_presets_of_the_author() -> None:
+    glue, set2 = (build_experiment({}, preset=name) for name in ("glue", "set2"))
+    assert (glue.sources, glue.prompt_length, glue.shots, glue.epochs, glue.batch) == (2, 5, (32,), 15, 16)
+    assert (glue.lr_source, glue.lr_private, glue.lr_attention) == (0.07, 0.01, 0.1)
+    assert glue.tasks == ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte")
+    assert (set2.sources, set2.prompt_length, set2.shots, set2.epochs, set2.batch) == (3, 5, (48,), 15, 16)
+    assert (set2.lr_source, set2.lr_private, set2.lr_attention, set2.lr_gate) == (0.05, 0.02, 0.07, 0.1)
+
+
+# --- YAML
+
+
+def test_settings_survive_yaml(tmp_path: Path) -> None:
+    experiment = build(methods="pt,scp", seeds="0-2", attention=MATRIX, sources=2, gates="off", lr_source=0.1,
+                       data_dir="a b: c", method_settings={"pt": {"lr_private": 0.3, "encoder": "none"}})
+    file = tmp_path / "settings.yaml"
+    file.write_text(to_yaml(experiment), encoding="utf-8")
+    assert build_experiment(read_yaml(file)) == experiment
+    assert set(read_yaml(file)) == {"tasks", "methods", "seeds", "attention", "sources", "gates", "lr_source", "data_dir",
+                                    "method_settings"}  # defaults are left out
+
+
+_STRATEGIES = {
+    "sources": st.integers(1, 64), "batch": st.integers(1, 4096), "gates": st.sampled_from(["learned", "off"]),
+    "lr_rule": st.sampled_from(["off", "author"]), "epochs": st.floats(0.01, 10_000), "clip": st.floats(1e-6, 1e6),
+    "lr_source": st.none() | st.floats(0, 100), "data_seed": st.none() | st.integers(0, 2**32 - 1),
+    "backbone": st.text(min_size=1), "data_dir": st.none() | st.text(min_size=1),
+    "seeds": st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4, unique=True).map(tuple),
+    "encoder": st.sampled_from(["residual", "mlp", "none"]),
+}
+
+
+@given(st.fixed_dictionaries({}, optional=_STRATEGIES))
+def test_any_settings_survive_yaml(settings: dict[str, Any]) -> None:
+    experiment = Experiment(tasks=TASKS, **settings)
+    assert build_experiment(yaml.safe_load(to_yaml(experiment))) == experiment
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_survive_yaml(preset: str) -> None:
+    experiment = build_experiment({}, preset=preset)
+    assert build_experiment(yaml.safe_load(to_yaml(experiment))) == experiment
+
+
+@pytest.mark.parametrize(("content", "says"), [
+    (b"", "Got nothing instead."),
+    (b"# only a comment\n", "Got nothing instead."),
+    (b"- tasks\n- shots\n", "must hold lines of the form 'name: value'. Got a list instead."),
+    (b"just words", "Got a str instead."),
+    (b"3: 4\n", "must name each setting by a word. Got 3 instead."),
+    (b"shots: 8\nshots: 16\n", "must name each setting once. Got 'shots' twice."),
+    (b"shots: [8\nseeds: 3\n", "is not valid YAML: line 2, column 6:"),
+    (b"\tshots: 8\n", "is not valid YAML: line 1"),
+    (bytes(range(256)), "is not text in UTF-8."),
+    (b"\x00\x01\x02\x03", "is not valid YAML:"),
+    (b"a: !!python/object/apply:os.system [ls]\n", "is not valid YAML: line 1"),
+    (b"x: 2024-13-45\n", "is not valid YAML: month must be in 1..12."),
+    (b"[" * 5000, "is not valid YAML: it is nested too deeply."),
+])
+def test_a_bad_settings_file_is_one_sentence(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(file)
+    assert says in str(caught.value)
+    assert f"'{file}'" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_settings_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    for path, says in ((tmp_path / "no.yaml", "No such file"), (tmp_path, "Is a directory"),
+                       (tmp_path / ("n" * 300), "File name too long"), (tmp_path / "a\0b", "null")):
+        with pytest.raises(ConfigError, match=says):
+            read_yaml(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("shots: 8\n", encoding="utf-8-sig")
+    assert read_yaml(tmp_path / "s.yaml") == {"shots": 8}
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("8", 8), ("0.5", 0.5), ("", None), ("null", None), ("[1, 2]", [1, 2]), ("a,b", "a,b"), ("x: [", "x: ["),
+    ("2024-13-45", "2024-13-45"), ("9" * 5000, "9" * 5000), ("[" * 5000, "[" * 5000), ("none", "none"),
+])
+def test_typed_values(text: str, value: Any) -> None:
+    assert parse_value(text) == value
+
+
+# --- words of messages
+
+
+def test_nearest_ignores_case_and_far_words() -> None:
+    assert nearest("MRPC", ["mrpc", "rte"]) == " Did you mean 'mrpc'?"
+    assert nearest("zebra", ["mrpc", "rte"]) == ""
+    assert nearest("m" * 10_000, ["mrpc"]) == ""
+
+
+def test_quoted_is_one_short_line() -> None:
+    assert quoted("a\nb\x1b[31m") == r"'a\nb\x1b[31m'"
+    assert quoted("x" * 100, 10) == "'xxxxxxx…'"
+    assert len(quoted(list(range(1000)))) == 80
+
+
+def test_a_run_has_the_shared_settings_and_three_of_its_own() -> None:
+    assert set(RunConfig.model_fields) - set(Settings.model_fields) == {"method", "shots", "seed"}
