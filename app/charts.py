@@ -24,15 +24,16 @@ _ROW, _HEAD = 46, 104  # px: height of a row, and of the column names with the m
 _UNIT: dict[Scale, float] = {"score": 100.0, "difference": 100.0, "weight": 1.0}
 
 
-def heatmap(cells: pd.DataFrame, scale: Scale, title: str = "") -> go.Figure:
+def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, float]) -> go.Figure:
     """Rows x columns of `cells` (row, column, value; for scores all of frames.SUMMARY) as a heatmap.
 
-    The order is that of first appearance; numbers stand in the cells; missing cells stay empty.
+    The order is that of first appearance; numbers stand in the cells; missing cells stay empty. `ends` are
+    the values at the ends of the colour scale (:func:`limits`), the same for all panels of one table.
     """
     rows, columns = list(pd.unique(cells["row"])), list(pd.unique(cells["column"]))
     at: dict[Any, Any] = {(cell.row, cell.column): cell for cell in cells.itertuples(index=False)}
     grid = [[at.get((row, column)) for column in columns] for row in rows]
-    low, high = _limits(cells, scale)
+    low, high = ends
     colours = DIVERGING if scale == "difference" else MAGNITUDE
     z = [[_colour_value(cell, scale) for cell in line] for line in grid]
     x, y = [_column(column) for column in columns], [_row(row) for row in rows]
@@ -91,6 +92,21 @@ def panels(cells: pd.DataFrame) -> list[pd.DataFrame]:
     return [cells[cells["column"].isin(columns[i:i + size])] for i in range(0, max(1, len(columns)), size)]
 
 
+def limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
+    """Colour limits: 0-1 for weights, symmetric about 0 for differences, tens around the scores.
+
+    The mean above chance has another zero than the scores: it takes the colours at the ends.
+    """
+    known = cells.loc[cells["column"] != NORMALISED, "value"].dropna() * _UNIT[scale]
+    if scale == "weight":
+        return 0.0, max(1.0, float(known.max()) if len(known) else 1.0)
+    if scale == "difference":
+        widest = max(1.0, float(known.abs().max())) if len(known) else 1.0
+        return -widest, widest
+    lowest = math.floor(float(known.min()) / 10) * 10 if len(known) else 0
+    return float(min(lowest, 90)), 100.0
+
+
 def loss_curves(curves: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Training loss by optimizer step, a line per run in its method's look; zoom and pan survive a refresh."""
     shown = [method for method in METHODS if method in set(curves["method"])]
@@ -133,21 +149,6 @@ def gate_shares(gates: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         tooltip=["task:N", "kind:N", alt.Tooltip("share:Q", format=".3f")])
     half = alt.Chart(pd.DataFrame({"share": [0.5]})).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="share:Q")
     return alt.layer(half, span, dots).properties(height=60 + 30 * len(order))
-
-
-def _limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
-    """Colour limits: 0-1 for weights, symmetric about 0 for differences, tens around the scores.
-
-    The mean above chance has another zero than the scores: it takes the colours at the ends.
-    """
-    known = cells.loc[cells["column"] != NORMALISED, "value"].dropna() * _UNIT[scale]
-    if scale == "weight":
-        return 0.0, max(1.0, float(known.max()) if len(known) else 1.0)
-    if scale == "difference":
-        widest = max(1.0, float(known.abs().max())) if len(known) else 1.0
-        return -widest, widest
-    lowest = math.floor(float(known.min()) / 10) * 10 if len(known) else 0
-    return float(min(lowest, 90)), 100.0
 
 
 def _colour_value(cell: Any, scale: Scale) -> float | None:

@@ -23,7 +23,7 @@ def page(name: str) -> Path:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Shows a domain error as its sentence with a way out; the only place where the dashboard catches one."""
+    """Shows a domain error as its sentence with a way out; the one place where the dashboard shows one."""
     try:
         yield
     except ComptError as error:

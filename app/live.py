@@ -25,10 +25,11 @@ def actions(experiment: ExperimentRecord) -> None:
         if unfinished:
             with st.popover("Cancel …", icon=":material/cancel:"):
                 lines = {"all": f"all {len(unfinished)} unfinished runs", **{run.id: _line(run) for run in unfinished}}
-                st.selectbox("What to cancel", list(lines), format_func=lambda name: lines.get(name, name),
-                             key="cancel_what", help="A cancelled run stays cancelled; what it has measured is kept.")
+                what = f"cancel_what-{experiment.id}"
+                st.selectbox("What to cancel", list(lines), format_func=lambda name: lines.get(name, name), key=what,
+                             help="A cancelled run stays cancelled; what it has measured is kept.")
                 st.button("Cancel now", type="primary", key="cancel_now", on_click=_cancel,
-                          args=([run.id for run in unfinished],),
+                          args=(what, [run.id for run in unfinished]),
                           help="A queued run stops at once, a running one at its next step.")
         waiting = [run.id for run in runs if run.state in _WAITING]
         if waiting:
@@ -115,7 +116,8 @@ def log(experiment: ExperimentRecord) -> None:
     if box.open:
         with box:
             lines = {run.id: _line(run) for run in runs}
-            chosen = st.selectbox("Run", list(lines), format_func=lambda name: lines.get(name, name), key="log_run",
+            chosen = st.selectbox("Run", list(lines), format_func=lambda name: lines.get(name, name),
+                                  key=f"log_run-{experiment.id}",
                                   help="The log holds what the trainer said, and why a run failed.")
             text = services.store().log(chosen)
             st.code(text, language=None, height=260) if text else st.caption("This run has written nothing yet.")
@@ -125,9 +127,9 @@ def _line(run: RunRecord) -> str:
     return f"{styles.label(run.method)}, {run.shots} shots, seed {run.seed}"
 
 
-def _cancel(unfinished: Sequence[str]) -> None:
-    chosen = st.session_state.get("cancel_what", "all")
-    for run in unfinished if chosen == "all" else [chosen]:
+def _cancel(widget_key: str, unfinished: Sequence[str]) -> None:
+    chosen = st.session_state.get(widget_key)
+    for run in unfinished if chosen == "all" else [run for run in unfinished if run == chosen]:
         if services.store().run(run).owner == services.owner():
             services.store().request(run, "cancel")
 

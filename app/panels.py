@@ -50,8 +50,9 @@ def heatmap(cells: pd.DataFrame, scale: charts.Scale, alt: str, key: str, title:
     if cells.empty:
         st.info("There is nothing to compare here: no seed with which both methods have completed.")
         return
+    ends = charts.limits(cells, scale)
     for number, panel in enumerate(charts.panels(cells)):
-        st.plotly_chart(charts.heatmap(panel, scale, title), width="stretch", key=f"{key}-{number}",
+        st.plotly_chart(charts.heatmap(panel, scale, title, ends), width="stretch", key=f"{key}-{number}",
                         config=charts.PLOTLY_CONFIG, alt=alt or title)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo-t5"
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")  # of at most 96 characters
 HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
 _FILES = ["config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*",
           "special_tokens_map.json", "spiece.model", "added_tokens.json"]
@@ -59,7 +59,7 @@ def find_backbone(ref: str) -> BackboneFiles:
         folder = DEMO
     elif os.path.isdir(ref):  # unlike Path.is_dir it answers for any text, however long
         folder = Path(ref).resolve()
-    elif os.path.exists(ref) or ref.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(ref):
+    elif os.path.exists(ref) or len(ref) > 96 or not _HUB_ID.fullmatch(ref):
         raise BackboneError(f"The backbone {quoted(ref, 200)} is no folder. Give 'demo', a folder with a T5 "
                             "checkpoint, or a hub id such as google-t5/t5-small.")
     else:
@@ -68,19 +68,26 @@ def find_backbone(ref: str) -> BackboneFiles:
 
 
 def _download(ref: str) -> Path:
-    from huggingface_hub import constants, snapshot_download
+    """The folder of a hub id in the hub's cache, brought up to date where the hub answers."""
+    from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
     hint = nearest(ref, ("demo",))
+    reason = "HF_HUB_OFFLINE is set"
+    if not constants.HF_HUB_OFFLINE:
+        try:  # asked first, for snapshot_download waits for an answer without end
+            HfApi().model_info(ref, timeout=HUB_SECONDS)
+            reason = ""
+        except RepositoryNotFoundError:
+            raise BackboneError(f"The hub has no public model '{ref}'. Check the id, or give a local folder."
+                                f"{hint}") from None
+        except Exception:  # errors of the hub, of the network and of the disk have no common type
+            reason = "it cannot be reached"
     try:
-        return Path(snapshot_download(ref, allow_patterns=_FILES, etag_timeout=HUB_SECONDS))
-    except RepositoryNotFoundError:
-        raise BackboneError(f"The hub has no public model '{ref}'. Check the id, or give a local folder."
-                            f"{hint}") from None
-    except Exception as error:  # errors of the hub, of the network and of the disk have no common type
-        unreached = isinstance(error, LocalEntryNotFoundError)  # neither in the cache nor to be had
-        reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else \
-            "it cannot be reached" if unreached else type(error).__name__
+        return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=bool(reason)))
+    except Exception as error:
+        if not reason or not isinstance(error, LocalEntryNotFoundError):
+            reason = type(error).__name__
         raise BackboneError(f"The backbone '{ref}' is no local folder and could not be fetched from the hub: {reason}. "
                             f"Check the network, or download it elsewhere and give its folder.{hint}") from error
 

@@ -9,7 +9,7 @@ components.header("ComPT Lab", "soft prompt", "backbone", "PT", "MST", "ComPT", 
 st.markdown("Pick tasks and shots, train **PT**, **MST** and **ComPT** side by side on a frozen T5, "
             "and see what the composition learned.")
 
-halves = st.grid(2, min_column_width=460, gap="large", vertical_alignment="center")
+halves = st.grid(2, min_column_width=460, gap="medium", vertical_alignment="center")
 with halves.cell():
     components.picture("A task's composed prompt is beta times a mix of shared source prompts, weighted by "
                        "attention, plus alpha times its private prompt; it stands before the text in a frozen T5.")

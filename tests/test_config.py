@@ -236,8 +236,8 @@ def test_settings_survive_yaml(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text(to_yaml(experiment), encoding="utf-8")
     assert build_experiment(read_yaml(file)) == experiment
-    assert set(read_yaml(file)) == {"tasks", "methods", "seeds", "attention", "sources", "gates", "lr_source", "data_dir",
-                                    "method_settings"}  # defaults are left out
+    assert set(read_yaml(file)) == {"tasks", "methods", "seeds", "attention", "sources", "gates", "lr_source",
+                                    "data_dir", "method_settings"}  # defaults are left out
 
 
 _STRATEGIES = {

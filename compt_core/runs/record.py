@@ -71,5 +71,5 @@ class ExperimentRecord:
     owner: str
     created: float
     config: dict[str, Any]  # Experiment, as JSON
-    references: dict[str, Any] | None  # {"majority": {TASK: {METRIC: value}}, "no_prompt": {…}}
+    references: dict[str, Any] | None  # {"majority": {TASK: {METRIC: value}}, "no_prompt": {…}}; both {} if they failed
     states: dict[str, int]  # state -> number of runs

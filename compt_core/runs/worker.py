@@ -52,6 +52,20 @@ def worker_mode() -> WorkerMode:
     return cast(WorkerMode, mode)
 
 
+def app_threads() -> int:
+    """Torch threads beside a dashboard: COMPT_THREADS, or all cores but one, which pages need to stay quick.
+
+    Raises ConfigError where COMPT_THREADS is no integer of 1 or more.
+    """
+    given = os.environ.get("COMPT_THREADS", "").strip()
+    if not given:
+        return max(1, (os.cpu_count() or 2) - 1)
+    if not given.isdecimal() or int(given) < 1:
+        raise ConfigError([Issue("COMPT_THREADS", "The environment variable COMPT_THREADS must be an integer of 1 or "
+                                 f"more. Got {given!r} instead.")])
+    return int(given)
+
+
 class Worker:
     """Trains queued runs, one fleet at a time, while it holds the lease of the store's home.
 
@@ -80,6 +94,7 @@ class Worker:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
+        self._threads: int | None = None  # torch's own choice, unless beside a dashboard
 
     def run(self, stop: threading.Event, until: Callable[[], bool] | None = None) -> None:
         """Trains in this thread until `stop` is set or `until()` says so (asked between fleets)."""
@@ -109,8 +124,10 @@ class Worker:
         self._wake.set()
 
     def start_thread(self) -> None:
-        """Starts the background thread, once; it is stopped when the process leaves."""
+        """Starts the background thread beside a dashboard, once; it is stopped when the process leaves."""
+        threads = app_threads()
         with self._guard:
+            self._threads = threads
             before = self._thread
             if before is not None and before.is_alive() and not self._stop.is_set():
                 return
@@ -156,7 +173,7 @@ class Worker:
         reporter = Reporter(self._store, fleet, stop)
         try:
             configs = {record.id: RunConfig.model_validate(record.config) for record in fleet}
-            train = self._train_fleet or _default_train()
+            train = self._train_fleet or _default_train(self._threads)
             outcomes = train(configs, reporter.on_event, reporter.control, on_outcome=reporter.on_outcome)
             for run, outcome in outcomes.items():
                 reporter.on_outcome(run, outcome)
@@ -183,9 +200,13 @@ class Worker:
         self._store.set_references(experiment, rows)
 
 
-def _default_train() -> Train:
+def _default_train(threads: int | None) -> Train:
+    import torch
+
     from compt_core.experiment import train_fleet
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     return train_fleet
 
 

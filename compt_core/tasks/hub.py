@@ -72,7 +72,7 @@ def _splits(task: Task, loaded: Any, where: str) -> dict[str, Table]:
         columns = part.select_columns(needed).to_dict()
         if task.label_column in columns:
             columns[task.label_column] = _labels(task, part.features[task.label_column], columns[task.label_column])
-        tables[split] = Table(columns | {c: () for c in part.column_names if c not in columns}, f"{where} ({name})")
+        tables[split] = Table({c: columns.get(c, ()) for c in part.column_names}, f"{where} ({name})")
     return tables
 
 

@@ -18,6 +18,10 @@ def cells(*rows):
     return pd.DataFrame([{"row": r, "column": c, "value": v, **blank} for r, c, v in rows], columns=frames.SUMMARY)
 
 
+def draw(frame, scale):
+    return charts.heatmap(frame, scale, "points", charts.limits(frame, scale))
+
+
 def test_every_method_has_a_look_of_its_own():
     assert set(styles.LOOKS) == set(METHODS)
     for part in ("colour", "dash", "marker", "symbol"):
@@ -26,7 +30,7 @@ def test_every_method_has_a_look_of_its_own():
 
 
 def test_a_missing_cell_stays_empty_and_does_not_shift_the_others():
-    figure = charts.heatmap(cells(("pt", "a", 0.5), ("spp", "a", 0.6), ("spp", "b", 0.7)), "score")
+    figure = draw(cells(("pt", "a", 0.5), ("spp", "a", 0.6), ("spp", "b", 0.7)), "score")
     assert [list(line) for line in figure.data[0].z] == [[50.0, None], [60.0, 70.0]]
     numbers, blanks = (list(zip(trace.x, trace.text, strict=True)) for trace in figure.data[1:])
     assert (numbers, blanks) == ([("a", "50.0"), ("a", "60.0"), ("b", "70.0")], [("b", "")])
@@ -36,7 +40,7 @@ def test_marks_and_intervals_stand_in_the_cells():
     frame = cells(("pt", "a", 0.5), ("pt", "b", 0.25), ("pt", "c", math.nan))
     frame[["half", "n"]] = [[0.02, 3], [0.1, 3], [math.nan, 3]]
     frame.loc[0, "constant"], frame.loc[1, "undefined"], frame.loc[2, "undefined"] = 1, 1, 3
-    figure = charts.heatmap(frame, "score")
+    figure = draw(frame, "score")
     assert list(figure.data[1].text) == ["50.0†<br>±2.0", "25.0‡<br>±10.0"]
     assert list(figure.data[2].text) == ["undef."]
     hover = figure.data[0].customdata[0]
@@ -46,7 +50,7 @@ def test_marks_and_intervals_stand_in_the_cells():
 
 @pytest.mark.parametrize(("values", "limits"), [([0.2, -0.5], (-50, 50)), ([0.0], (-1, 1)), ([0.3], (-30, 30))])
 def test_differences_are_centred_on_zero(values, limits):
-    figure = charts.heatmap(cells(*[("spp", f"t{i}", v) for i, v in enumerate(values)]), "difference")
+    figure = draw(cells(*[("spp", f"t{i}", v) for i, v in enumerate(values)]), "difference")
     assert (figure.data[0].zmin, figure.data[0].zmax) == pytest.approx(limits)
     assert figure.data[1].text[0] == f"{100 * values[0]:+.1f}"
 
@@ -56,24 +60,24 @@ def test_differences_are_centred_on_zero(values, limits):
 ])
 def test_scores_take_the_tens_around_them(values, limits):
     rows = [("pt", f"t{i}", v) for i, v in enumerate(values)]
-    figure = charts.heatmap(cells(*rows, ("pt", frames.NORMALISED, -0.9)), "score")
+    figure = draw(cells(*rows, ("pt", frames.NORMALISED, -0.9)), "score")
     assert (figure.data[0].zmin, figure.data[0].zmax) == limits
 
 
 def test_weights_run_from_zero_to_one():
     frame = pd.DataFrame([{"row": "a", "column": "s0", "value": 0.25}, {"row": "a", "column": "s1", "value": 0.75}])
-    figure = charts.heatmap(frame, "weight")
+    figure = draw(frame, "weight")
     assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
     assert list(figure.data[1].text) == ["0.25", "0.75"]
 
 
 def test_numbers_are_black_on_light_and_white_on_dark():
-    figure = charts.heatmap(cells(("pt", "low", 0.0), ("pt", "high", 1.0)), "score")
+    figure = draw(cells(("pt", "low", 0.0), ("pt", "high", 1.0)), "score")
     assert list(figure.data[1].textfont.color) == ["#ffffff", "#000000"]
 
 
 def test_names_are_escaped():
-    figure = charts.heatmap(cells(("<script>", "<b>x</b>", 0.5)), "score")
+    figure = draw(cells(("<script>", "<b>x</b>", 0.5)), "score")
     drawn = json.dumps(figure.to_plotly_json(), default=str)
     assert "<script>" not in drawn and "<b>x</b>" not in drawn and "&lt;b&gt;x" in drawn
 
@@ -84,6 +88,13 @@ def test_wide_tables_are_cut_into_panels(columns, sizes):
     parts = charts.panels(frame)
     assert [len(part) for part in parts] == sizes
     assert [name for part in parts for name in part["column"]] == list(frame["column"])
+
+
+def test_panels_share_their_colours(visit, lab):
+    identity = lab.finished(tasks="cola,sst2,mrpc,qqp,stsb,mnli,qnli,rte,imdb,paws,scitail")
+    specs = [json.loads(chart.proto.spec)["data"][0] for chart in visit("accuracy", exp=identity).get("plotly_chart")]
+    assert len(specs) == 2
+    assert len({(spec["zmin"], spec["zmax"]) for spec in specs}) == 1
 
 
 def curves(*methods):

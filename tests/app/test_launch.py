@@ -130,6 +130,19 @@ def test_the_draft_survives_a_visit_to_another_page(form):
     assert len(problems(form)) == 1
 
 
+def test_hidden_fields_keep_their_values(form):
+    for gates in ("fixed", "learned", "off", "fixed"):
+        set_field(form, "gates", gates)
+        form.run()
+        assert not form.exception
+        if gates == "fixed" and form.session_state[forms.key("alpha")] is None:
+            set_field(form, "alpha", 0.25)
+            set_field(form, "shots", "5")
+            form.run()
+    assert form.number_input(key="form.alpha").value == 0.25
+    assert form.text_input(key="form.shots").value == "5"
+
+
 def test_the_demo_button_queues_the_demo_and_opens_it(visit, store):
     app = visit("home")
     app.button(key="run_demo").click().run()

@@ -133,7 +133,7 @@ def test_cancel_ends_queued_runs_and_asks_running_ones(visit, lab, store):
     assert {run.state for run in store.runs(waiting)} == {State.CANCELLED}
     app = visit("runs", exp=identity)
     one = store.runs(identity)[2].id
-    app.selectbox(key="cancel_what").select(one)
+    app.selectbox(key=f"cancel_what-{identity}").select(one)
     app.button(key="cancel_now").click().run()
     assert [run.request for run in store.runs(identity)] == [None, None, "cancel", None]
     assert "cancelling" in " ".join(app.dataframe[0].value["state"])
@@ -189,6 +189,29 @@ def test_views_of_one_metric_and_several_seeds_and_shots(visit, lab):
     app = visit("accuracy", exp=lab.finished(seeds="0-2", shots="8,16"), metric="matthews", shots="16")
     assert figure(app)["data"][0]["x"] == ["cola · matthews"]
     assert "n = 3 runs per cell" in words(app) and "95% t-interval" in words(app)
+
+
+def test_a_view_that_the_next_experiment_does_not_have_falls_back(visit, lab):
+    plain = lab.finished(tasks="sst2", methods="spp", shots="4,32")
+    app = visit("accuracy", exp=lab.finished(shots="8,16"))
+    for key, value in (("view", "mst"), ("shots", "16"), ("metric", "matthews")):
+        app.get_by_key(key).set_value(value)
+    app.run()
+    assert figure(app)["data"][0]["x"] == ["cola · matthews"]
+    app.selectbox(key="pick_experiment").select(plain).run()
+    assert not app.exception
+    assert figure(app)["data"][0]["x"] == ["sst2", "<b>mean</b>", "<b>mean above chance</b>"]
+    assert app.get_by_key("shots").value == "4"
+
+
+def test_a_log_is_never_of_another_experiment(visit, lab):
+    first, second = lab.failed("first"), lab.failed("second", seeds="1")
+    app = visit("runs", exp=first)
+    app.session_state["log"] = True
+    app.run()
+    assert "first" in app.code[0].value
+    app.selectbox(key="pick_experiment").select(second).run()
+    assert not app.exception and "second" in app.code[0].value
 
 
 def test_missing_reference_rows_are_explained(visit, lab):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from typing import ClassVar
 
 import pytest
 import streamlit as st
@@ -15,7 +16,7 @@ from compt_core.config import build_experiment
 class Counted:
     """A worker that only counts."""
 
-    made: list[Counted] = []
+    made: ClassVar[list[Counted]] = []
 
     def __init__(self, store):
         self.started = self.woken = 0

@@ -58,28 +58,30 @@ def test_it_tells_of_progress_while_training(store, grid, steered):
 
 def test_without_the_lease_it_waits_for_the_other_worker(store, grid, steered):
     own = store.submit(grid())
-    train, completed = steered(free=False), threading.Event()
+    train, looked_on = steered(free=False), threading.Event()
 
     def references(config):
-        assert completed.wait(SECONDS)
+        assert looked_on.wait(SECONDS)
         return REFERENCES
 
-    def never(config):
-        raise AssertionError("the other worker was still at it")
+    asked_here = []
 
     other = worker_of(store, train, references)
     other.start_thread()
     assert train.training.wait(SECONDS)
 
-    def on_tick(records):
-        train.step()
-        if records[0].state == "completed":
-            completed.set()
+    def sleep(timeout):
+        looks.append(store.runs(own)[0].state)
+        if looks.count("completed") == 2:  # once between, it has asked whether all is done
+            looked_on.set()
 
-    records = drain(store, own, on_tick, worker=worker_of(store, mine := steered(), never))
+    looks = []
+    waiting = worker_of(store, mine := steered(), asked_here.append)
+    waiting._wake.wait = sleep
+    records = drain(store, own, lambda records: train.step(), worker=waiting)
     assert states(records) == ["completed"]
     assert store.experiment(own).references == REFERENCES  # it waited for these as well
-    assert mine.fleets == []
+    assert (mine.fleets, asked_here) == ([], [])
     assert other.stop(SECONDS)
 
 

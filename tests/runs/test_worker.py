@@ -7,7 +7,7 @@ import pytest
 from compt_core.config import RunConfig
 from compt_core.errors import BackboneError, ConfigError
 from compt_core.runs.lease import Lease
-from compt_core.runs.worker import NO_REFERENCES, Worker, worker_mode
+from compt_core.runs.worker import NO_REFERENCES, Worker, app_threads, worker_mode
 from compt_core.training.events import Event, Outcome, Started
 
 SECONDS = 30
@@ -365,3 +365,17 @@ def wait_for(store, experiment, counts):
         assert changed.wait_for(lambda: store.experiment(experiment).states == counts, SECONDS), \
             store.experiment(experiment).states
     store.finish, store.sweep = finish, sweep
+
+
+def test_beside_a_dashboard_one_core_is_left_to_the_pages(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.delenv("COMPT_THREADS", raising=False)
+    assert app_threads() == 7
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    assert app_threads() == 1
+    monkeypatch.setenv("COMPT_THREADS", "3")
+    assert app_threads() == 3
+    for wrong in ("0", "-1", "two", "1.5"):
+        monkeypatch.setenv("COMPT_THREADS", wrong)
+        with pytest.raises(ConfigError, match=f"COMPT_THREADS must be an integer of 1 or more. Got '{wrong}'"):
+            app_threads()

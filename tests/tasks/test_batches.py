@@ -1,0 +1,171 @@
+"""Rows as ids: the prompt stands where it should, cutting keeps what matters, no row is lost on the way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compt_core.errors import ConfigError
+from compt_core.tasks.batches import (
+    BUCKET,
+    EncodedRow,
+    _keep,
+    bucket,
+    chunks,
+    collate,
+    encode_rows,
+    frame,
+    label_ids,
+    room_for_text,
+)
+from compt_core.tasks.spec import Row
+from compt_core.tasks.table import TASKS
+
+POSITIONS = ("before_all", "after_prefix", "after_text")
+PAIR = Row(("the old river opens", "a quiet baker"), 0, 0.0)
+LONG = Row((" ".join(["river"] * 90), " ".join(["baker"] * 30)), 0, 0.0)
+
+
+def encode(backbone, row: Row = PAIR, task: str = "mrpc", position: str = "after_prefix", prefix: str = "neutral",
+           max_tokens: int = 128) -> EncodedRow:
+    encoded, = encode_rows(backbone.tokenizer, TASKS[task], [row], prefix=prefix, position=position,
+                           max_tokens=max_tokens)
+    return encoded
+
+
+# --- where the prompt stands
+
+
+def test_the_prompt_stands_where_the_position_says(backbone) -> None:
+    prefix, *_ = (tuple(backbone.tokenizer(text, add_special_tokens=False)["input_ids"])
+                  for text in frame(TASKS["mrpc"], "neutral"))
+    end = backbone.tokenizer.eos_token_id
+    rows = {position: encode(backbone, position=position) for position in POSITIONS}
+    assert rows["before_all"].before == ()
+    assert rows["after_prefix"].before == prefix
+    assert rows["after_text"].after == (end,)
+    assert len({row.before + row.after for row in rows.values()}) == 1  # the same pieces, wherever the prompt stands
+    assert (rows["before_all"].before + rows["before_all"].after)[: len(prefix)] == prefix
+
+
+def test_a_row_is_as_long_as_its_pieces_and_its_prompt(backbone) -> None:
+    row = encode(backbone)
+    assert row.length(0) == len(row.before) + len(row.after)
+    assert row.length(7) == row.length(0) + 7
+
+
+def test_rows_are_encoded_one_by_one(backbone) -> None:
+    task = TASKS["mrpc"]
+    both = encode_rows(backbone.tokenizer, task, [PAIR, LONG], prefix="neutral", position="after_text", max_tokens=60)
+    assert both == [encode(backbone, row, position="after_text", max_tokens=60) for row in (PAIR, LONG)]
+    assert encode_rows(backbone.tokenizer, task, [], prefix="neutral", position="after_text", max_tokens=60) == []
+
+
+def test_a_text_may_be_empty(backbone) -> None:
+    row = encode(backbone, Row(("", "a quiet baker"), 0, 0.0))
+    assert "sentence1: sentence2: a quiet baker" in backbone.tokenizer.decode(row.after)
+
+
+# --- cutting
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+@pytest.mark.parametrize("prefix", ["neutral", "native"])
+def test_cutting_keeps_prefix_field_names_end_and_something_of_both_texts(backbone, position: str, prefix: str) -> None:
+    whole = encode(backbone, LONG, position=position, prefix=prefix, max_tokens=4096)
+    cut = encode(backbone, LONG, position=position, prefix=prefix, max_tokens=40)
+    text = backbone.tokenizer.decode(cut.before + cut.after)
+    for piece in frame(TASKS["mrpc"], prefix):
+        assert piece in text
+    assert "river" in text
+    assert "baker" in text
+    assert text.endswith("</s>")
+    assert cut.length(0) == 40
+    assert whole.cut == 0
+    assert cut.cut == whole.length(0) - 40
+
+
+def test_the_longer_text_is_cut_first_and_at_its_end(backbone) -> None:
+    whole = encode(backbone, LONG, max_tokens=4096).length(0)
+    text = backbone.tokenizer.decode(encode(backbone, LONG, max_tokens=whole - 50).after)
+    assert (text.count("river"), text.count("baker")) == (40, 30)
+    row = Row(("the old river opens a letter", "warm"), 0, 0.0)
+    text = backbone.tokenizer.decode(encode(backbone, row, max_tokens=encode(backbone, row).length(0) - 2).after)
+    assert "the old river opens sentence2: warm" in text
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=3), st.integers(0, 300))
+def test_what_is_kept_fits_fills_the_room_and_cuts_the_longest(lengths: list[int], spare: int) -> None:
+    room = len(lengths) + spare
+    kept = _keep(lengths, room)
+    assert sum(kept) == min(sum(lengths), room)
+    assert all(0 <= k <= n for k, n in zip(kept, lengths, strict=True))
+    assert all(k > 0 for k, n in zip(kept, lengths, strict=True) if n)
+    shortest_cut = min((k for k, n in zip(kept, lengths, strict=True) if k < n), default=None)
+    if shortest_cut is not None:
+        assert max(kept) <= shortest_cut + 1  # nobody keeps more than who was cut
+
+
+def test_a_frame_that_leaves_no_room_is_an_error(backbone) -> None:
+    pieces = [[1] * 9, [2] * 3, [3] * 3]
+    assert room_for_text(TASKS["mrpc"], pieces, 18) == 2
+    with pytest.raises(ConfigError) as caught:
+        room_for_text(TASKS["mrpc"], pieces, 17)
+    assert "names of task 'mrpc' take 16 tokens of this backbone. Got 17 instead; set at least 18." in str(caught.value)
+    with pytest.raises(ConfigError, match="'max_tokens' setting of an experiment must leave room"):
+        encode(backbone, max_tokens=10)
+
+
+# --- batches
+
+
+def some_rows() -> tuple[list[EncodedRow], list[int]]:
+    rows = [EncodedRow((1, 2), (3, 4, 5), 0), EncodedRow((), (6, 7), 0), EncodedRow((8,) * 9, (9,), 0)]
+    return rows, [4, 0, 2]
+
+
+def test_a_batch_holds_every_row_with_a_gap_for_its_prompt() -> None:
+    rows, prompts = some_rows()
+    batch = collate(rows, prompts)
+    assert batch.ids.shape == batch.mask.shape == (3, 16)
+    assert batch.ids[0].tolist() == [1, 2, 0, 0, 0, 0, 3, 4, 5, *[0] * 7]
+    assert batch.mask[0].tolist() == [1] * 9 + [0] * 7
+    assert batch.ids[1].tolist() == [6, 7, *[0] * 14]
+    assert batch.mask.sum(axis=1).tolist() == [9, 2, 12]
+    assert batch.places.tolist() == [2, 3, 4, 5, 32 + 9, 32 + 10]
+
+
+def test_extra_padding_is_outside_and_shifts_no_place() -> None:
+    rows, prompts = some_rows()
+    plain, padded = collate(rows, prompts), collate(rows, prompts, extra=5)
+    assert padded.ids.shape == (3, 21)
+    assert (padded.ids[:, :16] == plain.ids).all()
+    assert not padded.mask[:, 16:].any()
+    rows_of, columns_of = np.divmod(padded.places, 21)
+    assert (rows_of * 16 + columns_of == plain.places).all()
+
+
+@given(st.lists(st.integers(1, 70), min_size=1, max_size=60), st.integers(1, 200))
+def test_chunks_cover_every_row_once_each_in_its_own_bucket(lengths: list[int], limit: int) -> None:
+    groups = list(chunks(lengths, limit))
+    assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
+    for group in groups:
+        widths = {bucket(lengths[i]) for i in group}
+        assert len(widths) == 1
+        assert len(group) == 1 or len(group) * widths.pop() <= limit
+        assert list(group) == sorted(group)
+
+
+@given(st.integers(1, 10_000))
+def test_a_bucket_depends_on_the_length_alone(length: int) -> None:
+    assert length <= bucket(length) < length + BUCKET
+    assert bucket(length) % BUCKET == 0
+
+
+def test_label_ids_end_in_the_end(backbone) -> None:
+    words = label_ids(backbone.tokenizer, ["positive", "not_entailment"])
+    assert words == [(*backbone.tokenizer(word, add_special_tokens=False)["input_ids"], backbone.tokenizer.eos_token_id)
+                     for word in ("positive", "not_entailment")]
+    assert len(words[0]) < len(words[1])

@@ -1,0 +1,178 @@
+"""Data sets of the `datasets` library: saved to disk, and from a hub that stands in a local folder."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import datasets
+import pytest
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+
+from compt_core.errors import DataError, HubError
+from compt_core.tasks import files, hub
+from compt_core.tasks.files import load_task
+from compt_core.tasks.spec import TaskData
+from compt_core.tasks.table import TASKS
+
+GLUE_AND_SET2 = [task for task in TASKS.values() if task.suite != "demo"]
+# The splits that the hub's data sets have beside train, as their pages list them.
+HUB_SPLITS = {
+    "mnli": ("validation_matched", "validation_mismatched", "test_matched", "test_mismatched"),
+    "multinli": ("validation_matched", "validation_mismatched"), "imdb": ("test", "unsupervised"),
+    "yelp_polarity": ("test",),
+}
+
+
+@pytest.fixture(autouse=True)
+def _quiet_and_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No bars, no cache of another test: neither ours nor the library's."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    datasets.disable_progress_bars()
+    files._load.cache_clear()
+    yield
+    files._load.cache_clear()
+
+
+def columns(name: str, mark: str, rows: int = 4) -> dict[str, list]:
+    """Rows of a task whose texts tell their split; labels 0, 1, 0, 1 as the hub has them."""
+    task = TASKS[name]
+    labels: list = [i % 2 for i in range(rows)]
+    if name == "scitail":
+        labels = ["entails", "neutral"] * (rows // 2)
+    if task.numeric:
+        labels = [1.25 * i for i in range(rows)]
+    texts = {column: [f"{mark} {column} {i}" for i in range(rows)] for column in task.columns}
+    return {"label": labels, **texts, "idx": [*range(rows)]}
+
+
+def hub_folder(folder: Path, name: str) -> Path:
+    """A folder of parquet files with the card that gives them configurations and splits, as on the hub."""
+    assert TASKS[name].hub is not None
+    config = TASKS[name].hub[1] or "default"  # type: ignore[index]
+    lines = ["---", "configs:", f"- config_name: {config}", "  data_files:"]
+    for split in ("train", *HUB_SPLITS.get(name, ("validation", "test"))):
+        (folder / config).mkdir(parents=True, exist_ok=True)
+        Dataset.from_dict(columns(name, split)).to_parquet(folder / config / f"{split}-00000-of-00001.parquet")
+        lines += [f"  - split: {split}", f"    path: {config}/{split}-*"]
+    (folder / "README.md").write_text("\n".join([*lines, "---", ""]))
+    return folder
+
+
+# --- the hub
+
+
+@pytest.mark.parametrize("name", [task.name for task in GLUE_AND_SET2])
+def test_every_task_comes_from_its_data_set_on_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder, asked, load = hub_folder(tmp_path / "hub", name), [], datasets.load_dataset
+    monkeypatch.setattr(datasets, "load_dataset", lambda path, config: asked.append((path, config)) or load(
+        str(folder), config))
+    data = load_task(TASKS[name], None)
+    assert asked == [TASKS[name].hub[:2]]  # type: ignore[index]
+    dev = {"mnli": "validation_matched", "multinli": "validation_matched", "imdb": "test", "yelp_polarity": "test"}
+    assert {row.texts[0].split()[0] for row in data.train} == {"train"}
+    assert {row.texts[0].split()[0] for row in data.dev} == {dev.get(name, "validation")}
+    assert [row.value for row in data.train] == ([0, 1.25, 2.5, 3.75] if name == "stsb" else [0, 1, 0, 1])
+    assert len(data.train[0].texts) == len(TASKS[name].columns)
+    assert load_task(TASKS[name], None) is data  # asked once per process
+
+
+@pytest.fixture
+def online(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The hub's client as it is outside of tests, told of a hub on this machine by `ENDPOINT`."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    return monkeypatch
+
+
+def test_a_hub_that_refuses_is_one_sentence_at_once(online: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        online.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{free.getsockname()[1]}")
+        start = time.monotonic()
+        with pytest.raises(HubError) as caught:
+            load_task(TASKS["rte"], None)
+    assert time.monotonic() - start < 5
+    assert str(caught.value) == (
+        "The hub with the data set 'nyu-mll/glue' (rte) cannot be reached. Check the network, give a folder of files "
+        "with --data-dir, or set HF_HUB_OFFLINE=1 to use what was loaded before.")
+
+
+def test_a_hub_that_never_answers_is_given_up(online: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        online.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        online.setattr(hub, "HUB_SECONDS", 0.2)
+        with pytest.raises(HubError, match="cannot be reached"):
+            load_task(TASKS["cola"], None)
+
+
+def test_offline_by_choice_without_a_copy_is_one_sentence() -> None:
+    with pytest.raises(HubError, match=r"The data set 'nyu-mll/glue' \(cola\) could not be loaded from the hub"):
+        load_task(TASKS["cola"], None)
+
+
+def test_a_hub_that_failed_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(HubError):
+        load_task(TASKS["cola"], None)
+    folder, load = hub_folder(tmp_path / "hub", "cola"), datasets.load_dataset
+    monkeypatch.setattr(datasets, "load_dataset", lambda path, config: load(str(folder), config))
+    assert len(load_task(TASKS["cola"], None).dev) == 4
+
+
+# --- save_to_disk
+
+
+def save(folder: Path, name: str, **splits: Dataset | dict[str, list]) -> TaskData:
+    """The task's data after a DatasetDict of `splits` was written below `folder`."""
+    made = {split: data if isinstance(data, Dataset) else Dataset.from_dict(data) for split, data in splits.items()}
+    DatasetDict(made).save_to_disk(str(folder / name))
+    return load_task(TASKS[name], str(folder))
+
+
+@pytest.mark.parametrize("name", [task.name for task in GLUE_AND_SET2])
+def test_every_task_comes_from_a_saved_data_set(tmp_path: Path, name: str) -> None:
+    splits = {split: columns(name, split) for split in ("train", *HUB_SPLITS.get(name, ("validation", "test")))}
+    data = save(tmp_path, name, **splits)
+    assert (len(data.train), len(data.dev)) == (4, 4)
+    assert "mismatched" not in data.dev[0].texts[0]
+    assert data.skipped == {"train": 0, "dev": 0}
+
+
+def test_a_dev_split_of_ones_own_goes_before_the_hubs(tmp_path: Path) -> None:
+    data = save(tmp_path, "imdb", **{split: columns("imdb", split) for split in ("train", "test", "dev")})
+    assert {row.texts[0].split()[0] for row in data.dev} == {"dev"}
+
+
+def test_named_labels_are_read_by_name_whatever_their_order(tmp_path: Path) -> None:
+    features = Features({"sentence1": Value("string"), "sentence2": Value("string"),
+                         "label": ClassLabel(names=["not_entailment", "entailment"])})
+    texts = {"sentence1": ["a", "b", "c"], "sentence2": ["d", "e", "f"]}
+    turned = Dataset.from_dict({**texts, "label": [0, 1, -1]}, features)
+    data = save(tmp_path, "rte", train=turned, dev=columns("rte", "dev"))
+    assert [row.label for row in data.train] == [1, 0]  # rte: 0 = entailment
+    assert data.skipped["train"] == 1
+
+
+def test_named_labels_that_the_task_does_not_know_are_read_by_index(tmp_path: Path) -> None:
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["1", "2"])})
+    stars = Dataset.from_dict({"text": ["bad", "good"], "label": [0, 1]}, features)
+    data = save(tmp_path, "yelp_polarity", train=stars, test=columns("yelp_polarity", "test"))
+    assert [row.label for row in data.train] == [0, 1]
+
+
+def test_what_is_wrong_with_a_saved_data_set_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no split dev or validation\. It has: train\."):
+        save(tmp_path / "a", "rte", train=columns("rte", "train"))
+    with pytest.raises(DataError, match=r"\(train\) has no column 'sentence2'\. It has: label, sentence1, idx\."):
+        save(tmp_path / "b", "rte", train=Dataset.from_dict(columns("rte", "t")).remove_columns("sentence2"),
+             dev=columns("rte", "dev"))
+    with pytest.raises(DataError, match=r"\(dev\), row 2 must be one of 'entailment', .* Got 7 instead"):
+        save(tmp_path / "c", "rte", train=columns("rte", "train"), dev=columns("rte", "dev") | {"label": [0, 7, 0, 1]})
+    (tmp_path / "d" / "rte").mkdir(parents=True)
+    (tmp_path / "d" / "rte" / "dataset_dict.json").write_text('{"splits": ["train", "dev"]}')
+    with pytest.raises(DataError, match=rf"The data set in '{tmp_path}/d/rte' cannot be read: "):
+        load_task(TASKS["rte"], str(tmp_path / "d"))

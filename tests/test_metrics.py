@@ -1,0 +1,120 @@
+"""Scores against their definitions written out, and what is undefined."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compt_core.means import mean_normalised, mean_primary
+from compt_core.metrics import METRICS, score
+
+GOLD, PREDICTED = [1, 1, 1, 0, 0, 1, 0, 0, 0, 1], [1, 0, 1, 0, 1, 1, 0, 0, 0, 0]
+LABELS = st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 2)), min_size=1, max_size=40)
+
+
+def test_scores_of_two_labels_are_the_textbooks() -> None:
+    tp, fp, fn, tn = 3, 1, 2, 4
+    assert score("accuracy", GOLD, PREDICTED) == pytest.approx((tp + tn) / 10)
+    assert score("f1", GOLD, PREDICTED) == pytest.approx(2 * tp / (2 * tp + fp + fn))
+    root = math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    assert score("matthews", GOLD, PREDICTED) == pytest.approx((tp * tn - fp * fn) / root)
+
+
+def pearson(x: Sequence[float], y: Sequence[float]) -> float:
+    mx, my = sum(x) / len(x), sum(y) / len(y)
+    top = sum((a - mx) * (b - my) for a, b in zip(x, y, strict=True))
+    return top / math.sqrt(sum((a - mx) ** 2 for a in x) * sum((b - my) ** 2 for b in y))
+
+
+def test_correlations_are_the_textbooks() -> None:
+    gold, predicted = [0.0, 1.2, 3.4, 5.0, 2.714], [0.2, 1.0, 5.0, 3.0, 2.0]
+    assert score("pearson", gold, predicted) == pytest.approx(pearson(gold, predicted))
+    assert score("spearman", gold, predicted) == pytest.approx(pearson([1, 2, 4, 5, 3], [1, 2, 5, 4, 3]))
+
+
+def test_ties_share_their_rank() -> None:
+    assert score("spearman", [1, 2, 3, 4], [1, 1, 2, 2]) == pytest.approx(pearson([1, 2, 3, 4], [1.5, 1.5, 3.5, 3.5]))
+
+
+@given(LABELS)
+@settings(max_examples=30)
+def test_scores_stay_in_their_range_and_are_never_nan(pairs: list[tuple[int, int]]) -> None:
+    gold, predicted = zip(*pairs, strict=True)
+    for name in METRICS:
+        value = score(name, gold, predicted)
+        constant = len(set(gold)) == 1 or len(set(predicted)) == 1
+        if name in ("accuracy", "f1"):
+            assert value is not None
+            assert 0 <= value <= 1
+        else:
+            assert (value is None) == constant
+            assert value is None or -1.000001 <= value <= 1.000001
+
+
+@given(LABELS)
+@settings(max_examples=30)
+def test_the_order_of_rows_does_not_matter(pairs: list[tuple[int, int]]) -> None:
+    for name in METRICS:
+        forth, back = (score(name, *zip(*rows, strict=True)) for rows in (pairs, pairs[::-1]))
+        assert forth == pytest.approx(back) if forth is not None else back is None
+
+
+@pytest.mark.parametrize("name", ["matthews", "pearson", "spearman"])
+def test_a_correlation_with_a_constant_is_undefined(name: str) -> None:
+    assert score(name, [1, 0, 1], [1, 1, 1]) is None
+    assert score(name, [1, 1, 1], [1, 0, 1]) is None
+    assert score(name, [1], [1]) is None
+    assert score(name, [0, 1, 0], [2.5, 2.5 + 4e-16, 2.5]) is None  # constant but for rounding
+
+
+def test_f1_is_of_the_second_label_and_0_where_nothing_is_found() -> None:
+    assert score("f1", [1, 1, 0], [0, 0, 0]) == 0
+    assert score("f1", [0, 0], [0, 0]) == 0
+    assert score("f1", [1, 0], [-1, -1]) == 0
+    assert score("f1", [0, 1], [1, 1]) == pytest.approx(2 / 3)
+
+
+def test_an_unreadable_answer_counts_as_wrong() -> None:
+    assert score("accuracy", [0, 1, 1, 0], [0, -1, 1, -1]) == 0.5
+
+
+def test_an_unknown_metric_or_no_rows_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        score("bleu", [1, 0], [1, 0])
+    with pytest.raises(ValueError, match="at least one row"):
+        score("accuracy", [], [])
+
+
+# --- means
+
+
+TASKS = {"cola": {"accuracy": 0.8, "matthews": None}, "stsb": {"pearson": None, "spearman": None},
+         "rte": {"accuracy": 0.4}}
+PRIMARY = {"cola": "accuracy", "stsb": "pearson", "rte": "accuracy"}
+MAJORITY = {"cola": {"accuracy": 0.7}, "stsb": {"pearson": None}, "rte": {"accuracy": 0.5}}
+
+
+def test_the_mean_is_of_primary_metrics_and_counts_undefined_as_0() -> None:
+    assert mean_primary(TASKS, PRIMARY) == pytest.approx((0.8 + 0 + 0.4) / 3)
+
+
+def test_the_normalised_mean_puts_the_majority_at_0_and_perfection_at_1() -> None:
+    assert mean_normalised(TASKS, PRIMARY, MAJORITY) == pytest.approx((0.1 / 0.3 + 0 - 0.1 / 0.5) / 3)
+    assert mean_normalised(MAJORITY, PRIMARY, MAJORITY) == 0
+    perfect = {"cola": {"accuracy": 1.0}, "stsb": {"pearson": 1.0}, "rte": {"accuracy": 1.0}}
+    assert mean_normalised(perfect, PRIMARY, MAJORITY) == 1
+    assert mean_normalised({"rte": {"accuracy": 1.0}}, PRIMARY, {"rte": {"accuracy": 1.0}}) == 1
+
+
+def test_means_load_neither_scikit_learn_nor_scipy() -> None:
+    code = "import sys, compt_core.report; print([m for m in ('sklearn', 'scipy', 'torch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parent.parent, text=True,
+                          capture_output=True, check=True)
+    assert done.stdout.strip() == "[]"
