@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
-import numpy as np
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -58,7 +58,7 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
     tasks = list(experiment.config["tasks"])
     columns = list(dict.fromkeys((r.method, r.shots) for r in done))
     several = len({shots for _, shots in columns}) > 1
-    table = Table(title=_title(experiment, done), title_justify="left", header_style="bold")
+    table = Table(header_style="bold")
     table.add_column("task")
     table.add_column("metric")
     for method, shots in columns:
@@ -75,7 +75,8 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
         cells = [_number(_mean([r.result[key] for r in _of(done, c) if r.result])) for c in columns]
         references = [_reference_mean(experiment, name, tasks) if key == "mean" else None for name in REFERENCES]
         table.add_row(label, "", *cells, *(_number(v) if key == "mean" else "" for v in references))
-    return Group(table, *(Text(note, style="dim") for note in _notes(done)))
+    title = Text(_title(experiment, done), style="bold")  # Text, not markup: a path may hold brackets
+    return Group(title, table, *(Text(note, style="dim") for note in _notes(done)))
 
 
 def _title(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> str:
@@ -114,7 +115,7 @@ def _cell(done: Sequence[RunRecord], column: tuple[str, int], task: str, metric:
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [v for v in values if v is not None]
-    return float(np.mean(known)) if known and len(known) == len(values) else None
+    return fmean(known) if known and len(known) == len(values) else None
 
 
 def _number(value: float | None) -> str:
