@@ -43,19 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
     quiet_libraries()
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(given or ["--help"], standalone_mode=False)
-        return code if isinstance(code, int) else DONE
-    except KeyboardInterrupt:
-        say("Interrupted; what was running is stopped.")
-        return INTERRUPTED
+        returned = app(given or ["--help"], standalone_mode=False)  # 130 where Ctrl+C was pressed
+        code = returned if isinstance(returned, int) else DONE
     except ComptError as error:
         say(str(error))
         return BAD_INPUT
     except typer.TyperException as error:
         say(_usage(error))
         return BAD_INPUT
-    except (typer.Exit, typer.Abort) as leaving:
-        return getattr(leaving, "exit_code", INTERRUPTED)
+    if code == INTERRUPTED:
+        say("Interrupted; what was running is stopped.")
+    return code
 
 
 def _usage(error: typer.TyperException) -> str:
@@ -63,7 +61,7 @@ def _usage(error: typer.TyperException) -> str:
     message, context, option = error.format_message(), getattr(error, "ctx", None), getattr(error, "option_name", None)
     command = getattr(context, "info_name", None) if getattr(context, "parent", None) else None
     known = [name for parameter in context.command.params for name in parameter.opts] if context else []
-    if option and known and option not in known:
+    if option and context and option not in known:
         message = f"There is no option {quoted(option)}.{nearest(option, known)}"
     return f"{message.rstrip('.?')}{message[-1] if message[-1:] in '.?' else '.'} " \
            f"See 'python -m compt_core {command + ' ' if command else ''}--help'."
@@ -123,14 +121,13 @@ def _settings_table() -> Table:
 
 def _check_writable(path: Path) -> None:
     """Tries now what else would fail after the training."""
-    partial = _partial(path)
     try:
         if os.path.isdir(path):
             raise IsADirectoryError(0, "it is a folder; name a file in it")
         if not os.path.isdir(path.absolute().parent):
             raise FileNotFoundError(0, "its folder does not exist; create it first")
-        partial.touch()
-        partial.unlink()
+        _partial(path).touch()
+        _partial(path).unlink()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         message = f"The file {quoted(str(path), 200)} of --json cannot be written: {reason}."

@@ -19,9 +19,10 @@ def inspect_run(fleet: Fleet, run: str) -> dict[str, Any]:
         return dict.fromkeys(names)
     with torch.no_grad():
         attention, gates, entering = block.attention(), block.gates(), block.entering_parts()
-        assert attention is not None and entering is not None
-        norms = private_norm_share(*entering)
-        values = (attention[r], gates[0][r], gates[1][r], private_share(*gates)[r], norms[r])
+        assert attention is not None  # a method with a normaliser has sources
+        share = private_share(*gates)
+        norms = share if entering is None else private_norm_share(*entering)  # with one part both are 0 or 1
+        values = (attention[r], gates[0][r], gates[1][r], share[r], norms[r])
         dead = (attention[r] == 0).all(dim=0).nonzero().flatten()
     return dict(zip(names, (block.structure.normalizer, *(v.tolist() for v in values), dead.tolist()), strict=True))
 

@@ -154,7 +154,7 @@ VOCABULARY_LR = 0.3  # where the embedding itself is the prompt (encoder "none")
 def learning_rates(config: RunConfig) -> Rates:
     """Peak learning rates; with encoder "none" empty prompt rates become .3 (Lester et al.).
 
-    ``lr_rule: author`` scales attention, private and source rates by S (method.md, "Training").
+    ``lr_rule: author`` scales attention, private and source rates by S, as in the author's published settings.
     """
     bare = config.encoder == "none"
     source, private = config.lr_source, config.lr_private

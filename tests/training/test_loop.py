@@ -192,7 +192,8 @@ def test_events_report_loss_attention_and_gates(backbone, setting):
 
 def test_dropout_is_of_each_runs_own_and_off_outside_training(backbone64, setting):
     quiet, noisy, again = (
-        run_fleet(backbone64, {"a": setting(dropout=rate)})[0].state("a")["private.embedding"] for rate in (0, 0.3, 0.3))
+        run_fleet(backbone64, {"a": setting(dropout=rate)})[0].state("a")["private.embedding"]
+        for rate in (0, 0.3, 0.3))
     assert torch.equal(noisy, again) and not torch.allclose(quiet, noisy)
     assert not any(m._forward_hooks for m in backbone64.model.modules())
 
