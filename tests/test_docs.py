@@ -62,10 +62,10 @@ def canonical(name: str) -> str:
 # --- Makefile and command line
 
 
-def test_readme_starts_with_the_two_commands() -> None:
+def test_readme_starts_with_the_commands() -> None:
     first = blocks("")[0]
     assert README.index(first) < 40
-    assert re.findall(r"^make (\w+)", first, re.M) == ["app", "demo"]
+    assert re.findall(r"^make (\w+)", first, re.M) == ["app", "test", "demo"]
 
 
 def test_make_targets_are_named_and_exist() -> None:
