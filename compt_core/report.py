@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from compt_core.means import mean_primary
+from compt_core.means import mean_normalised, mean_primary
 from compt_core.methods import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks.table import TASKS
@@ -71,10 +71,10 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
             cells += [_number(_reference(experiment, name, task).get(metric)) for name in REFERENCES]
             table.add_row(task if metric == TASKS[task].metrics[0] else "", metric, *cells)
     table.add_section()
-    for label, key in (("mean", "mean"), ("mean, chance = 0", "mean_normalised")):
+    for label, key, reference_mean in (("mean", "mean", _plain), ("mean, chance = 0", "mean_normalised", _normalised)):
         cells = [_number(_mean([r.result[key] for r in _of(done, c) if r.result])) for c in columns]
-        references = [_reference_mean(experiment, name, tasks) if key == "mean" else None for name in REFERENCES]
-        table.add_row(label, "", *cells, *(_number(v) if key == "mean" else "" for v in references))
+        cells += [_number(reference_mean(experiment, name, tasks)) for name in REFERENCES]
+        table.add_row(label, "", *cells)
     title = Text(_title(experiment, done), style="bold")  # Text, not markup: a path may hold brackets
     return Group(title, table, *(Text(note, style="dim") for note in _notes(done)))
 
@@ -93,8 +93,9 @@ def _notes(done: Sequence[RunRecord]) -> list[str]:
              "alone."]
     constant = sorted({task for r in done for task, flag in (r.result or {}).get("constant", {}).items() if flag})
     if constant:
-        notes.append(f"† the same answer for every row in some run ({', '.join(constant)}): accuracy then only shows "
-                     "how often that label occurs; read Matthews, F1 or the chance-normalised mean instead.")
+        uneven = " (31–69 on MRPC and CoLA)" if {"mrpc", "cola"} & set(constant) else ""
+        notes.append(f"† the same answer for every row in some run ({', '.join(constant)}): accuracy and F1 then only "
+                     f"show how often that label occurs{uneven}; read Matthews and 'mean, chance = 0'.")
     if any(None in scores.values() for r in done for scores in (r.result or {}).get("tasks", {}).values()):
         notes.append("– undefined: a correlation with a constant answer; it counts as 0 in the mean.")
     if any(TASKS[t].suite == "glue" for r in done for t in (r.result or {}).get("tasks", {})):
@@ -126,8 +127,17 @@ def _reference(experiment: ExperimentRecord, name: str, task: str) -> dict[str, 
     return ((experiment.references or {}).get(name) or {}).get(task) or {}
 
 
-def _reference_mean(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
+def _plain(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
     scores = {task: _reference(experiment, name, task) for task in tasks}
-    if not all(scores.values()):
+    return mean_primary(scores, _primary(tasks)) if all(scores.values()) else None
+
+
+def _normalised(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
+    scores, chance = ({task: _reference(experiment, n, task) for task in tasks} for n in (name, "majority"))
+    if not all(scores.values()) or not all(chance.values()):
         return None
-    return mean_primary(scores, {task: TASKS[task].metrics[0] for task in tasks})
+    return mean_normalised(scores, _primary(tasks), chance)
+
+
+def _primary(tasks: Sequence[str]) -> dict[str, str]:
+    return {task: TASKS[task].metrics[0] for task in tasks}

@@ -89,6 +89,7 @@ RESULT: dict[str, Any] = {
 COMPOSED = RESULT | {"tasks": {"cola": {"accuracy": 0.71, "matthews": 0.1}, "rte": {"accuracy": 0.6}}, "mean": 0.655,
                      "constant": {"cola": False, "rte": False}, "attention": [[0.4, 0.6], [1.0, 0.0]],
                      "alpha": [0.5, 0.5], "beta": [1.0, 1.0]}
+NO_PROMPT = f"{100 * ((0.31 - 0.69) / 0.31 + (0.47 - 0.53) / 0.47) / 2:.1f}"  # majority at 0, perfection at 1
 REFERENCES = {"majority": {"cola": {"accuracy": 0.69, "matthews": None}, "rte": {"accuracy": 0.53}},
               "no_prompt": {"cola": {"accuracy": 0.31, "matthews": None}, "rte": {"accuracy": 0.47}}}
 
@@ -153,7 +154,7 @@ def test_the_table_holds_every_metric_method_and_reference() -> None:
         ["", "matthews", "–†", "10.0", "–", "–"],
         ["rte", "accuracy", "50.0", "60.0", "53.0", "47.0"],
         ["mean", "", "59.5", "65.5", "61.0", "39.0"],
-        ["mean, chance = 0", "", "-10.0", "-10.0", "", ""],
+        ["mean, chance = 0", "", "-10.0", "-10.0", "0.0", NO_PROMPT],
     ]
 
 
@@ -170,7 +171,7 @@ def test_what_to_mind_stands_below_only_where_it_applies() -> None:
     dagger, undefined = "† the same answer for every row in some run (cola)", "– undefined"
     first, second = table(experiment(), [run()]), table(experiment(), [run(result=COMPOSED)])
     assert dagger in first
-    assert "read Matthews, F1" in " ".join(first.split())
+    assert "read Matthews and 'mean, chance = 0'" in " ".join(first.split())
     assert undefined in first
     assert dagger not in second
     assert undefined not in second

@@ -83,7 +83,7 @@ def _rows(task: Task, table: Table) -> Iterator[Row | None]:
         raise DataError(f"The data of task '{task.name}' in {table.where} has no column "
                         f"{' and no column '.join(repr(name) for name in missing)}. "
                         f"It has: {', '.join(map(str, table.columns))[:200]}.")
-    read: dict[tuple[type, object], tuple[int, float] | None] = {}  # a task has few different labels
+    read: dict[str, tuple[int, float] | None] = {}  # a task has few different labels
     columns = [table.columns[name] for name in task.columns]
     for number, (label, *texts) in enumerate(zip(table.columns[task.label_column], *columns, strict=True)):
         for name, text in zip(task.columns, texts, strict=True):
@@ -91,7 +91,7 @@ def _rows(task: Task, table: Table) -> Iterator[Row | None]:
                 got = "nothing" if text is None else f"{text!r:.80}"
                 raise DataError(f"The column '{name}' of task '{task.name}' in {table.at(number)} must be text. "
                                 f"Got {got} instead.")
-        key = type(label), str(label)
+        key = str(label)
         if key not in read:
             read[key] = task.parse_label(label, table.at(number))
         parsed = read[key]

@@ -54,7 +54,7 @@ class Task:
         The value is the index itself, or the unrounded number of a numeric task. Raises DataError
         naming `where` (file and line) for anything else.
         """
-        text = "" if raw is None or isinstance(raw, bool) else str(raw).strip()  # True is no index
+        text = str(raw).strip()  # so that True is no index
         text = dict(self.aliases).get(text, text)
         if not self.numeric and text in self.labels:
             index = self.labels.index(text)

@@ -86,8 +86,8 @@ def train(
                 f"The loss or gradient of run '{run}' is not finite at step {step + 1}. "
                 "Lower its learning rates (source, private, encoder) or its clip, and run it again."))
         for block, optimizer in zip(fleet.blocks, optimizers, strict=True):
-            optimizer.step(optimizer.count.new_tensor([
-                schedule(step, plans[run].steps, plans[run].config.warmup) if run in going else 0.0 for run in block.runs]))
+            factors = [_factor(plans[run], step) if run in going else 0.0 for run in block.runs]
+            optimizer.step(optimizer.count.new_tensor(factors))
         step += 1
         for run in list(going):
             _report(fleet, plans[run], run, step, losses, on_event)
@@ -98,6 +98,10 @@ def train(
                 if run in best:
                     fleet.restore(run, best[run][1])
                 on_end(run, "completed", None)
+
+
+def _factor(plan: RunPlan, step: int) -> float:
+    return schedule(step, plan.steps, plan.config.warmup)
 
 
 def _not_finite(
