@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -78,27 +78,34 @@ def train_fleet(
             **times, "prompt_rms": {"initial": rms[run], "final": prompt_rms(fleet, run)},
             "fixed_batch_loss": {"initial": before[run], "final": after[run]},
             "cut": {task: {"train": cut, "dev": by_task[task].cut} for task, cut in count_cut(plans[run]).items()},
-        }
-        record = summary(data[run], configs[run], by_task) | inspect_run(fleet, run) | measured | {
+            "skipped": {d.task.name: dict(d.skipped) for d in data[run]},
             "trainable_parameters": trainable_parameters(configs[run], backbone.hidden),
-            "backbone": backbone.describe()}
+            "backbone": backbone.describe(),
+        }
+        record = summary(data[run], configs[run], by_task) | inspect_run(fleet, run) | measured
         leave(run, Outcome("completed", record, kept_tensors(fleet, run),
                            {task: s.scores for task, s in by_task.items()}))
     return outcomes
 
 
-def reference_rows(config: RunConfig, *, backbone: Backbone | None = None) -> dict[str, Any]:
+def reference_rows(
+    config: RunConfig, *, backbone: Backbone | None = None, stopped: Callable[[], bool] = lambda: False
+) -> dict[str, Any] | None:
     """Untrained reference rows on the dev rows that `config` scores: {"majority": …, "no_prompt": …}.
 
-    majority: the best constant prediction on those rows; no_prompt: the prefix without a prompt.
+    majority: the most frequent label of those rows, always; no_prompt: the prefix without a prompt.
+    None where `stopped`, asked before each batch, said so before all was scored.
     """
     backbone = backbone or shared_backbone(config.backbone)
     data = load_data(config.tasks, config.data_dir)
     empty = {"": torch.zeros(0, backbone.hidden, device=backbone.device)}
-    return {
-        "majority": {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data},
-        "no_prompt": {d.task.name: _score_data(backbone, config, d, empty)[""].metrics for d in data},
-    }
+    bare: dict[str, Any] = {}
+    for d in data:
+        scored = _score_data(backbone, config, d, empty, lambda name: not stopped())
+        if not scored:
+            return None
+        bare[d.task.name] = scored[""].metrics
+    return {"majority": {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}, "no_prompt": bare}
 
 
 def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, TaskScores]) -> dict[str, Any]:
@@ -129,15 +136,29 @@ def _score(
     result: Scores = {run: {} for run in plans}
     for runs in groups.values():
         for k, task_data in enumerate(data[runs[0]]):
-            for run in [r for r in runs if r in result and control(r) != "keep"]:
+            prompts = {run: vectors[slice(*_span(fleet, run, k))] for run in runs if run in result}
+            config, going = plans[runs[0]].config, _Going(control)
+            scores = _score_data(fleet.backbone, config, task_data, prompts, going)
+            for run, why in going.left.items():
                 del result[run]
-                leave(run, Outcome("cancelled" if control(run) == "cancel" else "paused"))
-            here = [run for run in runs if run in result]
-            prompts = {run: vectors[slice(*_span(fleet, run, k))] for run in here}
-            for run, scored in _score_data(fleet.backbone, plans[runs[0]].config, task_data, prompts).items():
+                leave(run, Outcome(why))
+            for run, scored in scores.items():
                 result[run][task_data.task.name] = scored
                 on_event(Log(run, plans[run].steps, f"scored {task_data.task.name}: {scored.metrics}"))
     return result
+
+
+class _Going:
+    """Whether a run is still wanted, by `control`; `left` keeps how those ended that are not."""
+
+    def __init__(self, control: Ask):
+        self.control = control
+        self.left: dict[str, Literal["cancelled", "paused"]] = {}
+
+    def __call__(self, run: str) -> bool:
+        if run not in self.left and (asked := self.control(run)) != "keep":
+            self.left[run] = "cancelled" if asked == "cancel" else "paused"
+        return run not in self.left
 
 
 def _span(fleet: Fleet, run: str, task: int) -> tuple[int, int]:
@@ -146,12 +167,13 @@ def _span(fleet: Fleet, run: str, task: int) -> tuple[int, int]:
 
 
 def _score_data(
-    backbone: Backbone, config: RunConfig, data: TaskData, prompts: Mapping[str, torch.Tensor]
+    backbone: Backbone, config: RunConfig, data: TaskData, prompts: Mapping[str, torch.Tensor],
+    going: Callable[[str], bool],
 ) -> dict[str, TaskScores]:
     rows = sample_dev(data, config.eval_rows)
     encoded = encode_with(backbone.tokenizer, config, data.task, rows)
     return score_task(backbone, data.task, rows, encoded, prompts,
-                      scoring=config.scoring, similarity=config.similarity)
+                      scoring=config.scoring, similarity=config.similarity, going=going)
 
 
 def _on_fixed_batch(fleet: Fleet, items: Sequence[tuple[str, Any]]) -> dict[str, float]:

@@ -12,14 +12,15 @@ from compt_core.fleet import Fleet
 
 def inspect_run(fleet: Fleet, run: str) -> dict[str, Any]:
     """Attention [K, S], alpha and beta [K] as used, the private share alpha / (alpha + beta) and the private
-    part's share of the norm [K], and sources that no task uses; None throughout for PT and MST."""
+    part's share of the norm [K], and sources that no task uses; None throughout for PT and MST. The
+    normaliser is None where the attention is fixed."""
     block, r = fleet.slot[run]
     names = ("normalizer", "attention", "alpha", "beta", "private_share", "private_norm_share", "dead_sources")
-    if block.structure.normalizer is None:
+    if not block.structure.composed:
         return dict.fromkeys(names)
     with torch.no_grad():
         attention, gates, entering = block.attention(), block.gates(), block.entering_parts()
-        assert attention is not None  # a method with a normaliser has sources
+        assert attention is not None  # a composed method has sources
         share = private_share(*gates)
         norms = share if entering is None else private_norm_share(*entering)  # with one part both are 0 or 1
         values = (attention[r], gates[0][r], gates[1][r], share[r], norms[r])
@@ -43,4 +44,4 @@ def kept_tensors(fleet: Fleet, run: str) -> dict[str, Any]:
         for part in ("source", "private"):
             if f"{part}.embedding" in block.parameters:
                 tensors[part] = block.prompts(part)[r]
-    return {name: tensor.float().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+    return {name: tensor.detach().float().cpu().contiguous().numpy() for name, tensor in tensors.items()}

@@ -59,11 +59,16 @@ class Structure:
     shared_length: int
     private_length: int
     form: str
-    normalizer: str | None  # None where no attention is used
+    normalizer: str | None  # None where no attention is learned
     attention: Literal["learned", "fixed"] | None
     gates: Literal["learned", "fixed"] | None
     encoder: str
     encoder_hidden: int
+
+    @property
+    def composed(self) -> bool:
+        """Whether it has attention over sources, learned or fixed, and gates."""
+        return METHODS[self.method].composed
 
     @property
     def length(self) -> int:
@@ -73,8 +78,8 @@ class Structure:
         return max(self.shared_length, self.private_length)
 
 
-_GATES_OF_FORM = {"mean": ("gate.alpha", "gate.beta"), "concat": ("gate.alpha", "gate.beta"),
-                  "gated_sum": ("gate.alpha",), "sum": ()}
+GATES_OF_FORM = {"mean": ("gate.alpha", "gate.beta"), "concat": ("gate.alpha", "gate.beta"),
+                 "gated_sum": ("gate.alpha",), "sum": ()}
 
 
 def structure(config: RunConfig) -> Structure:
@@ -84,18 +89,22 @@ def structure(config: RunConfig) -> Structure:
     part = half if method.concat else p
     gates: Literal["learned", "fixed"] | None = None
     if method.composed:
-        alone = config.sources == 1 and config.normalizer == "auto"  # its sigmoid is a gate already
-        gates = "learned" if config.gates == "learned" and not alone else "fixed"
+        gates = "learned" if config.gates == "learned" and not _is_its_own_gate(config) else "fixed"
     return Structure(
         method=method.name, tasks=k,
         sources=(config.sources if method.composed else 1) if method.shared else 0,
         shared_length=part if method.shared else 0,
         private_length=part if method.private else 0,
         form="concat" if method.concat else config.form if method.composed else "mean",
-        normalizer=resolve_normalizer(config)[0] if method.composed else None,
+        normalizer=resolve_normalizer(config)[0] if method.composed and config.attention == "learned" else None,
         attention=None if not method.composed else "learned" if config.attention == "learned" else "fixed",
         gates=gates, encoder=config.encoder, encoder_hidden=config.encoder_hidden,
     )
+
+
+def _is_its_own_gate(config: RunConfig) -> bool:
+    """Whether the one source's learned sigmoid weight does what gates would do."""
+    return config.sources == 1 and config.normalizer == "auto" and config.attention == "learned"
 
 
 def resolve_normalizer(config: RunConfig) -> tuple[str, str]:
@@ -104,17 +113,19 @@ def resolve_normalizer(config: RunConfig) -> tuple[str, str]:
     if config.normalizer != "auto":
         return config.normalizer, "chosen in the settings"
     if s == 1:
-        return "sigmoid", "one source: its weight is a gate of its own, and alpha and beta are off"
+        return "sigmoid", "one source: its weight is a gate of its own, and alpha and beta are not learned"
     if s <= k // 2:
         return "softmax", f"S = {s} sources, at most half of K = {k} tasks"
     return "sparsemax", f"S = {s} sources, more than half of K = {k} tasks"
 
 
 def fixed_gates(config: RunConfig) -> tuple[float, float]:
-    """(alpha, beta) where they are not learned: the fixed settings, or 1 with gates off."""
-    if config.gates == "fixed":
-        return float(config.alpha or 0), float(config.beta or 0)
-    return 1.0, 1.0
+    """(alpha, beta) where they are not learned: the fixed settings; 1 with gates off or not in the form."""
+    if config.gates != "fixed":
+        return 1.0, 1.0
+    used = GATES_OF_FORM[structure(config).form]
+    return (float(config.alpha or 0) if "gate.alpha" in used else 1.0,
+            float(config.beta or 0) if "gate.beta" in used else 1.0)
 
 
 def parameter_shapes(config: RunConfig, hidden: int) -> dict[str, tuple[int, ...]]:
@@ -132,7 +143,7 @@ def parameter_shapes(config: RunConfig, hidden: int) -> dict[str, tuple[int, ...
             shapes[f"{part}.encoder.b2"] = (count, hidden)
     if s.attention == "learned":
         shapes["attention.logits"] = (s.tasks, s.sources)
-    for name in _GATES_OF_FORM[s.form] if s.gates == "learned" else ():
+    for name in GATES_OF_FORM[s.form] if s.gates == "learned" else ():
         shapes[name] = (s.tasks,)
     return shapes
 
@@ -163,7 +174,7 @@ def learning_rates(config: RunConfig) -> Rates:
     if private is None:
         private = VOCABULARY_LR if bare else 0.05 if config.method == "pt" else 0.02
     attention = config.lr_attention
-    if config.lr_rule == "author":
+    if config.lr_rule == "author" and METHODS[config.method].composed:  # PT and MST have no S
         growth = 1 + math.log(config.sources)
         attention, private, source = attention / math.sqrt(config.sources), private / growth, min(source * growth, 0.15)
     return Rates(source, private, config.lr_encoder, attention, config.lr_gate)

@@ -16,8 +16,8 @@ def gate(logit: Tensor) -> Tensor:
 
 
 def private_share(alpha: Tensor, beta: Tensor) -> Tensor:
-    """alpha / (alpha + beta), elementwise [..., K]; 0 or 1 where only one part is there."""
-    return alpha / (alpha + beta)
+    """alpha / (alpha + beta), elementwise [..., K]; 0 or 1 where only one part is there, 0 where both vanish."""
+    return alpha / (alpha + beta).clamp_min(torch.finfo(alpha.dtype).tiny)
 
 
 def private_norm_share(shared: Tensor, private: Tensor) -> Tensor:

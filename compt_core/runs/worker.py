@@ -37,7 +37,7 @@ class Train(Protocol):
                  on_outcome: Callable[[str, Outcome], None]) -> Mapping[str, Outcome]: ...
 
 
-References = Callable[[RunConfig], dict[str, Any]]
+References = Callable[[RunConfig], dict[str, Any] | None]
 
 
 def worker_mode() -> WorkerMode:
@@ -116,7 +116,7 @@ class Worker:
         stop = stop or threading.Event()
         self._train(fleet, stop)
         if not stop.is_set():
-            self.refer(fleet[0].experiment)
+            self.refer(fleet[0].experiment, stop)
         return True
 
     def wake(self) -> None:
@@ -185,19 +185,21 @@ class Worker:
             reporter.end_rest(Outcome("paused"))
             raise
 
-    def refer(self, experiment: str) -> None:
-        """Computes the reference rows of an experiment that has results but none yet; a failure costs only them."""
+    def refer(self, experiment: str, stop: threading.Event) -> None:
+        """Computes the reference rows of an experiment that has results but none yet, unless stopped meanwhile;
+        a failure costs only them."""
         if self._store.experiment(experiment).references is not None:
             return
         done = [record for record in self._store.runs(experiment) if record.state == State.COMPLETED]
         if not done:
             return
         try:
-            rows = (self._reference_rows or _default_references())(RunConfig.model_validate(done[0].config))
+            rows = (self._reference_rows or _default_references(stop))(RunConfig.model_validate(done[0].config))
         except Exception as error:
             logger.warning("No reference rows for experiment %s: %s: %s", experiment, type(error).__name__, error)
             rows = NO_REFERENCES
-        self._store.set_references(experiment, rows)
+        if rows is not None:
+            self._store.set_references(experiment, rows)
 
 
 def _default_train(threads: int | None) -> Train:
@@ -210,10 +212,10 @@ def _default_train(threads: int | None) -> Train:
     return train_fleet
 
 
-def _default_references() -> References:
+def _default_references(stop: threading.Event) -> References:
     from compt_core.experiment import reference_rows
 
-    return reference_rows
+    return lambda config: reference_rows(config, stopped=stop.is_set)
 
 
 def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], None], *,
@@ -234,7 +236,7 @@ def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], No
         try:
             worker.run(stop, lambda: _settled(store, experiment, alone=worker.lease.held))
             if not stop.is_set():
-                worker.refer(experiment)  # where the worker that trained it had to leave before
+                worker.refer(experiment, stop)  # where the worker that trained it had to leave before
         except BaseException as error:
             failures.append(error)
         finally:

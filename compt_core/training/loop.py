@@ -84,7 +84,7 @@ def train(
             going.remove(run)
             on_end(run, "failed", TrainingError(
                 f"The loss or gradient of run '{run}' is not finite at step {step + 1}. "
-                "Lower its learning rates (source, private, encoder) or its clip, and run it again."))
+                "Lower its learning rates (source, private, encoder, attention, gate) or its clip, and run it again."))
         for block, optimizer in zip(fleet.blocks, optimizers, strict=True):
             factors = [_factor(plans[run], step) if run in going else 0.0 for run in block.runs]
             optimizer.step(optimizer.count.new_tensor(factors))
@@ -198,7 +198,7 @@ def _report(fleet: Fleet, plan: RunPlan, run: str, step: int, losses: Losses, on
 def _report_weights(fleet: Fleet, run: str, step: int, on_event: OnEvent) -> None:
     block, r = fleet.slot[run]
     attention = block.attention()
-    if attention is None or block.structure.normalizer is None:
+    if attention is None or not block.structure.composed:
         return
     on_event(Event(run, "attention", step, tuple(attention[r].detach().flatten().tolist())))
     gates = torch.stack([g[r] for g in block.gates()])

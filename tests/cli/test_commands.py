@@ -1,0 +1,187 @@
+"""What each command prints and leaves behind, and the exit code of the process."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compt_core import cli
+from compt_core.config import RunConfig
+from compt_core.errors import StoreError
+from compt_core.runs.store import Store
+from compt_core.tasks.table import TASKS
+from compt_core.training.events import Outcome
+from tests.test_report import read
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("--tasks", "demo-mood,demo-echo", "--shots", "4", "--steps", "2", "--eval-rows", "6")
+Call = Callable[..., Any]
+
+
+# --- trained for real
+
+
+def test_a_run_prints_its_table_and_writes_its_json(call: Call, home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    done = call("run", *SMALL, "--methods", "pt,spp", "--set", "sources=2", "--json", out)
+    assert (done.code, done.err) == (0, "")
+    assert "ComPT (SPP)" in done.out
+    assert "demo-echo" in done.out
+    written = read(out.read_text())
+    assert [(run.method, run.shots, run.seed, run.state) for run in written.runs] == [
+        ("pt", 4, 0, "completed"), ("spp", 4, 0, "completed")]
+    assert written.runs[1].attention is not None
+    assert [len(row) for row in written.runs[1].attention] == [2, 2]
+    assert list(written.references.no_prompt) == list(written.references.majority) == ["demo-mood", "demo-echo"]
+    assert not list(tmp_path.glob("*.part"))
+
+    run = written.runs[1].run
+    assert call("show", written.experiment).out == done.out
+    shown = call("show", run)
+    assert '"state": "completed"' in shown.out
+    assert "initial prompt RMS" in shown.out
+    listed = call("runs")
+    assert all(id_ in listed.out for id_ in (run, written.runs[0].run, written.experiment))
+    assert call("cancel", run).out == f"Run {run} is completed.\n"
+    assert call("show", "none").err == ("There is neither a run nor an experiment 'none' in this store. "
+                                        "'python -m compt_core runs' lists what there is.\n")
+    assert (home / "compt.db").is_file()
+
+
+# --- trained by a stand-in
+
+
+@pytest.fixture
+def trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replaces training by an outcome per run, in the order of the grid."""
+    def use(*outcomes: Outcome | BaseException) -> None:
+        def drain(store: Store, experiment: str, on_tick: Callable[..., None], **_: object) -> None:
+            for record, outcome in zip(store.claim(), outcomes, strict=True):
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                store.finish(record.id, outcome)
+            on_tick(store.runs(experiment))
+
+        monkeypatch.setattr(cli, "drain", drain)
+
+    return use
+
+
+RESULT = {
+    "tasks": {"demo-mood": {"accuracy": 0.5}, "demo-echo": {"accuracy": 0.5}}, "mean": 0.5, "mean_normalised": 0.0,
+    "attention": None, "alpha": None, "beta": None, "trainable_parameters": 1, "train_seconds": 1.0,
+    "eval_seconds": 1.0, "constant": {"demo-mood": False, "demo-echo": False},
+    "eval_rows": {"demo-mood": 6, "demo-echo": 6},
+}
+
+
+def test_a_failed_run_is_exit_code_1_and_the_others_results_are_kept(
+    call: Call, trainer: Callable[..., None], tmp_path: Path
+) -> None:
+    trainer(Outcome("completed", RESULT), Outcome("failed", error=StoreError("The loss\nis not finite.")))
+    done = call("run", *SMALL, "--methods", "pt,mst", "--json", tmp_path / "out.json")
+    assert done.code == 1
+    assert "PT" in done.out
+    assert len(done.err.splitlines()) == 1
+    assert "(mst, 4 shots, seed 0) is failed: The loss is not finite." in done.err
+    assert [run.state for run in read((tmp_path / "out.json").read_text()).runs] == ["completed", "failed"]
+
+
+def test_ctrl_c_is_exit_code_130_and_one_line(call: Call, trainer: Callable[..., None], tmp_path: Path) -> None:
+    trainer(KeyboardInterrupt())
+    done = call("run", *SMALL, "--methods", "pt", "--json", tmp_path / "out.json")
+    assert done == (130, "", "Interrupted; what was running is stopped.\n")
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_a_json_file_that_became_unwritable_costs_no_results(
+    call: Call, trainer: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer(Outcome("completed", RESULT))
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    done = call("run", *SMALL, "--methods", "pt", "--json", tmp_path / "out.json")
+    assert done.code == 1
+    assert "50.0" in done.out
+    assert done.err == (f"The results are in the store, but '{tmp_path / 'out.json'}' could not be written: "
+                        "No space left on device.\n")
+
+
+# --- lists and help
+
+
+def test_without_a_command_help_is_shown(call: Call) -> None:
+    done = call()
+    assert (done.code, done.err) == (0, "")
+    for command in ("run", "tasks", "runs", "show", "cancel", "worker"):
+        assert f" {command} " in done.out
+
+
+def test_help_of_run_names_every_option_and_the_list_of_settings(call: Call) -> None:
+    done = call("run", "--help")
+    assert (done.code, done.err) == (0, "")
+    for option in ("preset", "config", "backbone", "tasks", "methods", "shots", "seeds", "steps", "eval-rows",
+                   "data-dir", "set", "json"):
+        assert f"--{option}" in done.out
+
+
+def test_set_help_lists_every_setting(call: Call, home: Path) -> None:
+    done = call("run", "--set", "help")
+    assert (done.code, done.err) == (0, "")
+    named = {line.split()[0] for line in done.out.splitlines()[1:] if line[1:2].strip()}
+    assert named == set(RunConfig.model_fields)
+    assert not home.exists()
+
+
+def test_tasks_are_listed_with_their_labels(call: Call) -> None:
+    done = call("tasks")
+    assert (done.code, done.err) == (0, "")
+    lines = {line.split()[0]: line for line in done.out.splitlines()[1:]}
+    assert list(lines) == list(TASKS)
+    assert "not_entailment" in lines["rte"]
+    assert "0.0 … 5.0" in lines["stsb"]
+
+
+def test_an_empty_store_is_said_and_not_made(call: Call, home: Path) -> None:
+    done = call("runs")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "No runs yet. Start the first ones with 'python -m compt_core run'.\n"
+    assert not home.exists()
+
+
+# --- processes
+
+
+def test_tasks_load_no_torch_and_nothing_heavy() -> None:
+    heavy = ("torch", "transformers", "datasets", "pandas", "sklearn", "scipy")
+    code = ("import sys; from compt_core.cli import main; main(['tasks']); "
+            f"print([m for m in {heavy} if m in sys.modules])")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_module_ends_with_the_exit_code() -> None:
+    done = subprocess.run([sys.executable, "-m", "compt_core", "run", "--foo"], cwd=ROOT, text=True,
+                          capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "There is no option '--foo'. See 'python -m compt_core run --help'.\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_stops_in_order(home: Path, number: int) -> None:
+    with subprocess.Popen([sys.executable, "-m", "compt_core", "worker"], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == f"Training what is queued in {home}. Stop with Ctrl+C.\n"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "", "")

@@ -1,0 +1,66 @@
+"""Which experiment `run` trains: options over the file, the file over its preset, values as they are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compt_core import cli
+
+
+@pytest.fixture
+def submitted(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """The experiment that `run` would train."""
+    def experiment(*words: object) -> Any:
+        caught: list[Any] = []
+        monkeypatch.setattr(cli, "_train", lambda experiment, json_file: caught.append(experiment) or 0)
+        done = call("run", *words)
+        assert (done.code, done.err) == (0, "")
+        return caught[0]
+
+    return experiment
+
+
+def test_without_words_the_demo_runs(submitted: Callable[..., Any]) -> None:
+    experiment = submitted()
+    assert experiment.backbone == "demo"
+    assert experiment.methods == ("pt", "mst", "spp", "scp")
+    assert len(experiment.tasks) == 12
+
+
+def test_options_go_over_the_file_and_the_file_over_its_preset(submitted: Callable[..., Any], tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("preset: first-2\nshots: 4\nseeds: 0-2\nbatch: 5\n")
+    experiment = submitted("--config", file, "--shots", "6", "--set", "seed=3")
+    assert (experiment.methods, experiment.shots, experiment.seeds, experiment.batch) == (("mst", "pt"), (6,), (3,), 5)
+    assert submitted("--config", file, "--preset", "first-3").methods == ("spp",)
+    assert submitted("--preset", "first-3", "--set", "preset=first-1").methods == ("pt",)
+
+
+def test_a_file_alone_starts_from_defaults(submitted: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("tasks: [demo-mood, demo-echo]\n")
+    experiment = submitted("--config", tmp_path / "s.yaml")
+    assert (experiment.sources, experiment.shots, experiment.methods) == (3, (16,), ("pt", "mst", "spp"))
+    assert submitted("--tasks", "demo-mood").sources == 3
+
+
+def test_values_are_read_as_they_are_meant(submitted: Callable[..., Any]) -> None:
+    experiment = submitted("--tasks", "demo-mood,demo-echo", "--set", "attention=[[1, 0], [0, 1]]",
+                           "--set", "sources=2", "--set", "gates=off", "--set", "lr_source=1e-2",
+                           "--set", "steps=", "--set", "seed=3",
+                           "--set", "method_settings={pt: {lr_private: .3}}", "--set", "init_seed=7")
+    assert experiment.attention == ((1, 0), (0, 1))
+    assert (experiment.gates, experiment.lr_source, experiment.steps, experiment.seeds) == ("off", 0.01, None, (3,))
+    assert experiment.runs()[0].lr_private == 0.3
+
+
+def test_folders_with_names_like_numbers_stay_text(
+    submitted: Callable[..., Any], tmp_path: Path, glue_dir: Path, tiny_t5: Path
+) -> None:
+    (tmp_path / "here" / "2024-01-01").symlink_to(glue_dir)
+    (tmp_path / "here" / "007").symlink_to(tiny_t5)
+    experiment = submitted("--tasks", "rte", "--set", "data_dir=2024-01-01", "--set", "backbone=007")
+    assert (experiment.data_dir, experiment.backbone) == (str(tmp_path / "here/2024-01-01"), str(tmp_path / "here/007"))
