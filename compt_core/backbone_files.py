@@ -12,7 +12,7 @@ from typing import Any
 
 from compt_core.errors import BackboneError, quoted
 
-T5_FAMILY = ("t5", "mt5", "umt5")
+T5_FAMILY = ("t5", "mt5")  # not umt5: transformers and its published weights disagree on how its head is tied
 
 
 @dataclass(frozen=True)

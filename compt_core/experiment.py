@@ -24,7 +24,8 @@ from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import TaskData
 from compt_core.tasks.table import get_tasks
 from compt_core.training.events import Ask, Log, OnEvent, Outcome, Started
-from compt_core.training.loop import Ended, mean_losses, train
+from compt_core.training.loop import Ended, train
+from compt_core.training.passes import mean_losses
 from compt_core.training.plan import RunPlan, count_cut, encode_with, plan_run
 
 OnOutcome = Callable[[str, Outcome], None]
@@ -74,18 +75,31 @@ def train_fleet(
     times = {"train_seconds": trained - clock, "eval_seconds": time.perf_counter() - trained}
     after = _on_fixed_batch(fleet, [item for item in first if item[0] in scores])
     for run, by_task in scores.items():
-        measured = {
+        notes = {
             **times, "prompt_rms": {"initial": rms[run], "final": prompt_rms(fleet, run)},
             "fixed_batch_loss": {"initial": before[run], "final": after[run]},
-            "cut": {task: {"train": cut, "dev": by_task[task].cut} for task, cut in count_cut(plans[run]).items()},
-            "skipped": {d.task.name: dict(d.skipped) for d in data[run]},
-            "trainable_parameters": trainable_parameters(configs[run], backbone.hidden),
-            "backbone": backbone.describe(),
         }
-        record = summary(data[run], configs[run], by_task) | inspect_run(fleet, run) | measured
-        leave(run, Outcome("completed", record, kept_tensors(fleet, run),
-                           {task: s.scores for task, s in by_task.items()}))
+        try:
+            leave(run, _completed(fleet, run, plans[run], data[run], by_task, notes))
+        except Exception as error:  # a run that fails by itself must not take its fleet-mates along
+            leave(run, Outcome("failed", error=error))
     return outcomes
+
+
+def _completed(
+    fleet: Fleet, run: str, plan: RunPlan, data: Sequence[TaskData],
+    scores: Mapping[str, TaskScores], notes: Mapping[str, Any],
+) -> Outcome:
+    """The outcome of a trained and scored run: its record, tensors and label scores; `notes` join the record."""
+    backbone = fleet.backbone
+    record = {
+        **summary(data, plan.config, scores), **inspect_run(fleet, run), **notes,
+        "cut": {task: {"train": cut, "dev": scores[task].cut} for task, cut in count_cut(plan).items()},
+        "skipped": {d.task.name: dict(d.skipped) for d in data},
+        "trainable_parameters": trainable_parameters(plan.config, backbone.hidden),
+        "backbone": backbone.describe(),
+    }
+    return Outcome("completed", record, kept_tensors(fleet, run), {task: s.scores for task, s in scores.items()})
 
 
 def reference_rows(
@@ -105,7 +119,8 @@ def reference_rows(
         if not scored:
             return None
         bare[d.task.name] = scored[""].metrics
-    return {"majority": {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}, "no_prompt": bare}
+    most = {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}
+    return {"majority": most, "no_prompt": bare}
 
 
 def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, TaskScores]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from compt_core.backbones import Backbone
 from compt_core.tasks.batches import Batch
 
-LOGITS_AT_ONCE = 32_000_000  # vocabulary logits held at a time, in numbers (128 MB as float32)
+LOGITS_AT_ONCE = 32_000_000  # vocabulary logits of one pass, in numbers (128 MB as float32; training keeps them twice)
 
 
 def embed(backbone: Backbone, batch: Batch, vectors: Tensor) -> Tensor:

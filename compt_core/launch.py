@@ -139,5 +139,5 @@ def _steps(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[int, ..
         key = _sample_key(run)
         if key not in rows:
             samples = [sample_shots(task, run) for task in data]
-            rows[key] = sum(len(hold_out(s)[0]) if run.select == "best" else len(s) for s in samples)
+            rows[key] = sum(len(hold_out(s, run.seed)[0]) if run.select == "best" else len(s) for s in samples)
     return tuple(total_steps(run, rows[_sample_key(run)]) for run in runs)

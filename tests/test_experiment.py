@@ -4,10 +4,17 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
+from compt_core import experiment
 from compt_core.config import build_experiment
 from compt_core.experiment import reference_rows, train_fleet
+from compt_core.scoring import score_task
+from compt_core.tasks.fewshot import sample_dev
+from compt_core.tasks.files import load_task
+from compt_core.tasks.table import get_tasks
 from compt_core.training.events import Log, Started
+from compt_core.training.plan import encode_with
 
 GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte")
 
@@ -77,6 +84,65 @@ def test_cancelling_while_training_and_while_scoring(configs):
         "pt": "cancelled", "spp": "cancelled", "mst": "completed", "scp": "completed"}
     assert sorted(told) == sorted((run, o.state) for run, o in outcomes.items())
     assert outcomes["pt"].result is None
+
+
+@pytest.mark.parametrize("encoder", ["residual", "mlp", "none"])
+@pytest.mark.parametrize("fixed", [{}, {"gates": "fixed", "alpha": 0.2, "beta": 0.8, "attention": "uniform"}])
+def test_every_method_and_encoder_is_recorded(configs, encoder, fixed):
+    outcomes = train_fleet(configs(encoder=encoder, steps=1, tasks=["sst2", "rte"], **fixed), lambda e: None, keep)
+    assert {o.state for o in outcomes.values()} == {"completed"}
+    for method in ("spp", "scp"):
+        result = outcomes[method].result
+        assert result["normalizer"] == (None if fixed else "sparsemax")
+        if fixed:
+            assert (result["alpha"], result["beta"]) == ([pytest.approx(0.2)] * 2, [pytest.approx(0.8)] * 2)
+
+
+def test_a_gate_that_the_form_does_not_have_is_recorded_as_one(configs):
+    one = configs(form="gated_sum", gates="fixed", alpha=0.5, beta=0.1, steps=1, tasks=["sst2", "rte"])["spp"]
+    result = train_fleet({"spp": one}, lambda e: None, keep)["spp"].result
+    assert (result["alpha"], result["beta"]) == ([0.5, 0.5], [1.0, 1.0])
+
+
+def test_a_run_that_fails_while_it_is_recorded_fails_alone(configs, monkeypatch):
+    inspect = experiment.inspect_run
+
+    def broken(fleet, run):
+        if run == "pt":
+            raise OSError("no space left")
+        return inspect(fleet, run)
+
+    monkeypatch.setattr(experiment, "inspect_run", broken)
+    outcomes = train_fleet(configs(steps=1, tasks=["sst2", "rte"]), lambda e: None, keep)
+    assert {run: o.state for run, o in outcomes.items()} == {
+        "pt": "failed", "mst": "completed", "spp": "completed", "scp": "completed"}
+
+
+def test_runs_with_different_scoring_settings_are_scored_as_alone(configs):
+    different = {"a": configs(steps=1)["spp"], "b": configs(steps=1, scoring="mean")["spp"],
+                 "c": configs(steps=1, position="before_all", prefix="native")["spp"]}
+    together = train_fleet(different, lambda e: None, keep)
+    for run, config in different.items():
+        alone = train_fleet({run: config}, lambda e: None, keep)[run]
+        for task, scores in alone.scores.items():
+            np.testing.assert_allclose(together[run].scores[task], scores, rtol=1e-4, atol=1e-4)
+
+
+def test_references_are_of_the_scored_dev_rows_and_of_no_prompt_at_all(configs, backbone, glue_dir):
+    config = configs(tasks=["rte", "mrpc"])["pt"]
+    rows = reference_rows(config, backbone=backbone)
+    for task in get_tasks(config.tasks):
+        dev = sample_dev(load_task(task, str(glue_dir)), config.eval_rows)
+        labels = [row.label for row in dev]
+        top = max(labels.count(label) for label in set(labels))
+        assert rows["majority"][task.name]["accuracy"] == top / len(labels)
+        encoded = encode_with(backbone.tokenizer, config, task, dev)
+        bare = score_task(backbone, task, dev, encoded, {"": torch.zeros(0, backbone.hidden)})[""]
+        assert rows["no_prompt"][task.name] == bare.metrics
+
+
+def test_references_can_be_stopped(configs):
+    assert reference_rows(configs()["pt"], stopped=lambda: True) is None
 
 
 def test_a_fleet_whose_runs_are_all_cancelled_ends_quietly(configs):

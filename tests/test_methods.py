@@ -79,3 +79,12 @@ def test_learning_rates_by_default_by_encoder_and_by_rule():
     author = learning_rates(config("spp", lr_rule="author", lr_source=0.05, lr_private=0.02, lr_attention=0.1))
     assert (author.attention, author.private, author.source) == pytest.approx((0.05, 0.02 / 2.386294, 0.05 * 2.386294))
     assert learning_rates(config("spp", lr_rule="author", lr_source=0.2)).source == 0.15
+
+
+def test_the_authors_rule_leaves_the_baselines_alone():
+    for method in ("pt", "mst"):
+        assert learning_rates(config(method, lr_rule="author")) == learning_rates(config(method))
+
+
+def test_one_source_with_fixed_attention_keeps_its_gates():
+    assert "gate.alpha" in parameter_shapes(config("spp", sources=1, attention="uniform"), 24)

@@ -86,3 +86,27 @@ def test_similarity_by_best_candidate_or_by_expectation():
 def test_majority_is_the_best_constant_answer():
     assert majority(MRPC, ROWS) == {"accuracy": 0.75, "f1": pytest.approx(6 / 7)}
     assert majority(STSB, [Row(("x", "y"), 5, 1.0), Row(("x", "y"), 9, 2.0)]) == {"pearson": None, "spearman": None}
+
+
+def test_the_backbone_is_locked_while_it_scores_and_a_prompt_may_leave(backbone, glue_dir):
+    rows = rows_of(SST2, glue_dir)
+    prompts = {name: torch.randn(3, backbone.hidden) for name in "ab"}
+    free, asked = [], []
+    handle = backbone.model.encoder.register_forward_hook(lambda *_: free.append(not backbone.lock.locked()))
+    try:
+        scored = score_task(backbone, SST2, rows, encode(backbone, SST2, rows), prompts, tokens_at_once=1,
+                            going=lambda name: asked.append(name) or name == "a" or len(asked) < 9)
+    finally:
+        handle.remove()
+    assert len(free) > 5
+    assert not any(free)
+    assert set(scored) == {"a"}
+    alone = score_task(backbone, SST2, rows, encode(backbone, SST2, rows), {"a": prompts["a"]})["a"]
+    np.testing.assert_allclose(scored["a"].scores, alone.scores, rtol=1e-5, atol=1e-5)
+
+
+def test_unreadable_answers_of_a_numeric_task_are_its_lowest_and_no_constant():
+    rows = [Row(("x", "y"), 5, v) for v in (1.0, 4.75)]
+    scored = judge(STSB, rows, np.zeros((2, 26)), generated=True)
+    assert scored.predicted.tolist() == [0.0, 0.0]
+    assert not scored.constant

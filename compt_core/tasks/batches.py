@@ -123,15 +123,15 @@ def bucket(length: int) -> int:
     return -(-length // BUCKET) * BUCKET
 
 
-def chunks(lengths: Sequence[int], max_tokens: int) -> Iterator[np.ndarray]:
-    """Index groups of rows that share a bucket, each of at most `max_tokens` padded tokens.
+def chunks(lengths: Sequence[int], max_tokens: int, max_rows: int | None = None) -> Iterator[np.ndarray]:
+    """Index groups of rows that share a bucket, each of at most `max_tokens` padded tokens and `max_rows` rows.
 
     lengths [B]: tokens of each row with its prompt. Rows keep their order inside a group.
     """
     padded = np.array([bucket(n) for n in lengths])
     for width in np.unique(padded):
         members = np.flatnonzero(padded == width)
-        step = max(1, max_tokens // int(width))
+        step = max(1, min(max_tokens // int(width), max_rows or len(padded)))
         yield from (members[i : i + step] for i in range(0, len(members), step))
 
 

@@ -49,9 +49,11 @@ def sample_dev(data: TaskData, eval_rows: int | None) -> tuple[Row, ...]:
     return tuple(data.dev[int(i)] for i in sorted(chosen))
 
 
-def hold_out(rows: Sequence[Row]) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """(rows to train on, rows to choose the best step by): every fourth row is held out."""
-    return tuple(r for i, r in enumerate(rows) if i % 4 != 3), tuple(rows[3::4])
+def hold_out(rows: Sequence[Row], seed: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """(rows to train on, rows to choose the best step by): a quarter is held out, drawn by `seed`."""
+    held = set(stream(seed, "hold-out").permutation(len(rows))[: len(rows) // 4].tolist())
+    kept = tuple(row for i, row in enumerate(rows) if i not in held)
+    return kept, tuple(row for i, row in enumerate(rows) if i in held)
 
 
 def total_steps(config: RunConfig, rows: int) -> int:

@@ -30,7 +30,7 @@ def read_hub(task: Task) -> dict[str, Table]:
     import datasets
 
     if task.hub is None:
-        raise DataError(f"The task '{task.name}' is on no hub. Give its files with --data-dir.")
+        raise DataError(f"The task '{task.name}' is on no hub. Give a data folder (--data-dir).")
     path, config = task.hub[:2]
     name = f"'{path}'{f' ({config})' if config else ''}"
     _ask_hub(path, name)
@@ -38,7 +38,7 @@ def read_hub(task: Task) -> dict[str, Table]:
         loaded = datasets.load_dataset(path, config)
     except Exception as error:  # the libraries raise a dozen unrelated types; all mean: no data came
         raise HubError(f"The data set {name} could not be loaded from the hub ({type(error).__name__}). Check the "
-                       "network, or give a folder of files with --data-dir.") from error
+                       "network, or give a data folder (--data-dir).") from error
     return _splits(task, loaded, f"data set '{path}'")
 
 
@@ -52,10 +52,10 @@ def _ask_hub(path: str, name: str) -> None:
     try:
         HfApi().dataset_info(path, timeout=HUB_SECONDS)
     except RepositoryNotFoundError:
-        raise DataError(f"The hub has no public data set {name}. Give a folder of files with --data-dir.") from None
+        raise DataError(f"The hub has no public data set {name}. Give a data folder (--data-dir).") from None
     except Exception as error:  # as above
-        raise HubError(f"The hub with the data set {name} cannot be reached. Check the network, give a folder of files "
-                       "with --data-dir, or set HF_HUB_OFFLINE=1 to use what was loaded before.") from error
+        raise HubError(f"The hub with the data set {name} cannot be reached. Check the network, give a data folder "
+                       "(--data-dir), or start ComPT Lab with HF_HUB_OFFLINE=1 to use what was loaded before.") from error
 
 
 def _splits(task: Task, loaded: Any, where: str) -> dict[str, Table]:

@@ -8,48 +8,27 @@ go on unchanged.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from compt_core.backbones import Backbone
 from compt_core.errors import ComptError
 from compt_core.fleet import Fleet
-from compt_core.forward import decode, encode, pad_targets, target_log_probs
-from compt_core.tasks.batches import chunks, collate
-from compt_core.training.dropout import dropout
+from compt_core.training.best import Best
 from compt_core.training.events import Ask, Event, OnEvent
 from compt_core.training.optim import AdamW, clip, schedule
-from compt_core.training.plan import Example, RunPlan
+from compt_core.training.passes import Item, Losses, forward_backward
+from compt_core.training.plan import RunPlan
 
-TOKENS_AT_ONCE = 16_384  # padded tokens in one forward pass; bounds the activations kept for backward
 POINTS = 100  # attention and gate snapshots per run, the initial one apart
 
 Ended = Literal["completed", "failed", "cancelled", "paused"]
-Item = tuple[str, Example]
 
 
 class TrainingError(ComptError):
     """A run that cannot go on, such as one whose loss is not finite."""
-
-
-@dataclass
-class Losses:
-    """Label log-likelihoods of one step: summed negative, and their tokens, by (run, task index)."""
-
-    nll: dict[tuple[str, int], float]
-    tokens: dict[tuple[str, int], int]
-
-    def of(self, run: str, tasks: int) -> tuple[float, tuple[float, ...]]:
-        """(loss of `run`, the loss of each of its tasks; nan for a task without a row in this step)."""
-        keys = [(run, k) for k in range(tasks)]
-        each = tuple(self.nll[key] / self.tokens[key] if key in self.tokens else math.nan for key in keys)
-        present = [loss for key, loss in zip(keys, each, strict=True) if key in self.tokens]
-        return sum(present) / len(present), each
 
 
 def train(
@@ -65,7 +44,7 @@ def train(
     backbone = fleet.backbone
     optimizers = [AdamW(block) for block in fleet.blocks]
     going = list(plans)
-    best: dict[str, tuple[float, dict[str, Tensor]]] = {}
+    best = {run: Best(fleet, run, plan) for run, plan in plans.items() if plan.held_out}
     for run in going:
         _report_weights(fleet, run, 0, on_event)
     step = 0
@@ -91,12 +70,12 @@ def train(
         step += 1
         for run in list(going):
             _report(fleet, plans[run], run, step, losses, on_event)
-            if plans[run].held_out and (step % max(1, plans[run].steps // 10) == 0 or step == plans[run].steps):
-                _keep_best(fleet, run, plans[run], best)
+            if run in best and (step % max(1, plans[run].steps // 10) == 0 or step == plans[run].steps):
+                best[run].look()
             if step == plans[run].steps:
                 going.remove(run)
                 if run in best:
-                    fleet.restore(run, best[run][1])
+                    best[run].restore()
                 on_end(run, "completed", None)
 
 
@@ -111,80 +90,6 @@ def _not_finite(
     finite = {run: ok for block, norm in zip(fleet.blocks, norms, strict=True)
               for run, ok in zip(block.runs, norm.isfinite().tolist(), strict=True)}
     return [r for r in going if not finite[r] or not math.isfinite(losses.of(r, len(plans[r].train))[0])]
-
-
-def forward_backward(fleet: Fleet, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]) -> Losses:
-    """One pass over the rows of all runs; leaves gradients on the fleet's parameters.
-
-    A task's loss is its mean over target tokens; a run's is the mean over its K tasks, so that long
-    label words weigh no more than short ones. PT's is the sum: K independent runs, clipped apart.
-    The prompts' graph is built once and the backbone's in chunks.
-    """
-    tokens: dict[tuple[str, int], int] = {}
-    for run, example in items:
-        tokens[run, example.task] = tokens.get((run, example.task), 0) + len(example.target)
-    tasks = {run: 1 if plan.config.method == "pt" else len(plan.train) for run, plan in plans.items()}
-    weight = [1 / (tokens[run, e.task] * tasks[run]) for run, e in items]
-    composed = fleet.vectors()
-    leaf = composed.detach().requires_grad_()
-    nll: dict[tuple[str, int], float] = {}
-    for part, row_nll in _row_losses(fleet, items, leaf, step, plans):
-        (row_nll * row_nll.new_tensor([weight[i] for i in part])).sum().backward()
-        for i, value in zip(part, row_nll.detach().tolist(), strict=True):
-            key = items[i][0], items[i][1].task
-            nll[key] = nll.get(key, 0.0) + value
-    composed.backward(leaf.grad)
-    return Losses(nll, tokens)
-
-
-def mean_losses(fleet: Fleet, items: Sequence[Item]) -> dict[str, float]:
-    """Run -> mean loss per target token over all its `items`, without gradients or dropout."""
-    total: dict[str, float] = {}
-    with torch.no_grad():
-        for part, row_nll in _row_losses(fleet, items, fleet.vectors(), None, {}):
-            for i, value in zip(part, row_nll.tolist(), strict=True):
-                total[items[i][0]] = total.get(items[i][0], 0.0) + value
-    return {run: value / sum(len(e.target) for r, e in items if r == run) for run, value in total.items()}
-
-
-def _row_losses(
-    fleet: Fleet, items: Sequence[Item], vectors: Tensor, step: int | None, plans: Mapping[str, RunPlan]
-) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Yield (row indices, summed negative log-likelihood of each row's label [B]) chunk by chunk.
-
-    vectors [N, H]: all prompt vectors. With a `step`, dropout of the runs that ask for it is on.
-    """
-    backbone: Backbone = fleet.backbone
-    _, prompt_lengths = fleet.places([(run, e.task) for run, e in items])
-    lengths = [e.row.length(p) for (_, e), p in zip(items, prompt_lengths, strict=True)]
-    for part in chunks(lengths, TOKENS_AT_ONCE):
-        chosen = [items[i] for i in part]
-        index, sizes = fleet.places([(run, e.task) for run, e in chosen])
-        batch = collate([e.row for _, e in chosen], sizes)
-        inputs, targets, inside = pad_targets(
-            [e.target for _, e in chosen], backbone.model.config.decoder_start_token_id, backbone.device)
-        with dropout(backbone, [] if step is None else _noise(part, items, step, plans)):
-            memory, mask = encode(backbone, batch, vectors[torch.from_numpy(index).to(vectors.device)])
-            log_probs = target_log_probs(backbone, decode(backbone, memory, mask, inputs), targets)
-        yield part, -(log_probs * inside).sum(-1)
-
-
-def _noise(
-    part: np.ndarray, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]
-) -> list[tuple[float, tuple[Any, ...]]]:
-    """For each row (dropout rate, stream names): a row's noise depends on its run, step and place in the batch."""
-    first: dict[str, int] = {}
-    for i, (run, _) in enumerate(items):
-        first.setdefault(run, i)
-    configs = [(plans[items[i][0]].config, int(i) - first[items[i][0]]) for i in part]
-    return [(config.dropout, (config.seed, "dropout", step, place)) for config, place in configs]
-
-
-def _keep_best(fleet: Fleet, run: str, plan: RunPlan, best: dict[str, tuple[float, dict[str, Tensor]]]) -> None:
-    with fleet.backbone.lock:
-        loss = mean_losses(fleet, [(run, example) for example in plan.held_out])[run]
-    if run not in best or loss < best[run][0]:
-        best[run] = loss, fleet.state(run)
 
 
 def _report(fleet: Fleet, plan: RunPlan, run: str, step: int, losses: Losses, on_event: OnEvent) -> None:

@@ -71,7 +71,7 @@ def plan_run(config: RunConfig, data: Sequence[TaskData], tokenizer: Any) -> Run
     for index, task_data in enumerate(data):
         kept: Sequence[Row] = sample_shots(task_data, config)
         if config.select == "best":
-            kept, out = hold_out(kept)
+            kept, out = hold_out(kept, config.seed if config.data_seed is None else config.data_seed)
             held_out += _examples(config, index, task_data.task, out, tokenizer)
         train.append(tuple(_examples(config, index, task_data.task, kept, tokenizer)))
     return RunPlan(config, tuple(train), tuple(held_out), total_steps(config, sum(map(len, train))))

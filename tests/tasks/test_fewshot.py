@@ -164,7 +164,7 @@ def test_dev_rows_differ_between_tasks() -> None:
 @pytest.mark.parametrize("count", [4, 5, 8, 17])
 def test_held_out_rows_are_a_quarter_and_no_training_rows(count: int) -> None:
     rows = made_up("rte").train[:count]
-    train, held_out = hold_out(rows)
+    train, held_out = hold_out(rows, seed=3)
     assert set(train) | set(held_out) == set(rows)
     assert len(train) + len(held_out) == count
     assert len(held_out) == count // 4

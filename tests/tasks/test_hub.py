@@ -98,8 +98,8 @@ def test_a_hub_that_refuses_is_one_sentence_at_once(online: pytest.MonkeyPatch) 
             load_task(TASKS["rte"], None)
     assert time.monotonic() - start < 5
     assert str(caught.value) == (
-        "The hub with the data set 'nyu-mll/glue' (rte) cannot be reached. Check the network, give a folder of files "
-        "with --data-dir, or set HF_HUB_OFFLINE=1 to use what was loaded before.")
+        "The hub with the data set 'nyu-mll/glue' (rte) cannot be reached. Check the network, give a data folder "
+        "(--data-dir), or start ComPT Lab with HF_HUB_OFFLINE=1 to use what was loaded before.")
 
 
 def test_a_hub_that_never_answers_is_given_up(online: pytest.MonkeyPatch) -> None:

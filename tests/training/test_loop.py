@@ -8,8 +8,10 @@ import torch
 from compt_core.config import RunConfig
 from compt_core.experiment import load_data
 from compt_core.fleet import build_fleet
+from compt_core.training.best import Best
 from compt_core.training.events import Event
-from compt_core.training.loop import TrainingError, forward_backward, mean_losses, train
+from compt_core.training.loop import TrainingError, train
+from compt_core.training.passes import forward_backward, mean_losses, task_losses
 from compt_core.training.plan import plan_run
 
 TASKS = ("sst2", "mrpc", "rte")
@@ -166,13 +168,57 @@ def test_a_loss_that_is_not_finite_fails_that_run_alone(backbone, setting, metho
         torch.testing.assert_close(fleet.state("good")[key], tensor, rtol=1e-3, atol=1e-4)
 
 
-def test_best_restores_the_step_with_the_lowest_held_out_loss(backbone, setting):
-    config = setting(select="best", lr_source=50, lr_private=50, lr_encoder=5, steps=5, warmup=0, seed=1)
+@pytest.mark.parametrize("method", ["pt", "spp"])
+def test_best_restores_what_had_the_lowest_held_out_loss(backbone, setting, method):
+    config = setting(method=method, select="best")
     plan = plan_run(config, load_data(TASKS, config.data_dir), backbone.tokenizer)
-    items = [("a", e) for e in plan.held_out]
-    best, _, _ = run_fleet(backbone, {"a": config})
-    last, _, _ = run_fleet(backbone, {"a": config.model_copy(update={"select": "last", "steps": 5})})
-    assert mean_losses(best, items)["a"] < mean_losses(last, items)["a"]
+    fleet = build_fleet({"a": config}, backbone)
+    held_out = [("a", example) for example in plan.held_out]
+
+    def losses():
+        return task_losses(fleet, held_out).of("a", len(TASKS))
+
+    best, seen, start = Best(fleet, "a", plan), [], fleet.state("a")
+    for scale in (3.0, -2.0, 0.5, 8.0):
+        fleet.restore("a", {name: scale * tensor for name, tensor in start.items()})
+        best.look()
+        seen.append(losses())
+    best.restore()
+    mean, each = losses()
+    assert len({m for m, _ in seen}) == 4
+    if method == "pt":  # a prompt per task, each chosen apart
+        assert each == pytest.approx([min(e[k] for _, e in seen) for k in range(len(TASKS))], rel=1e-5)
+    else:
+        assert mean == pytest.approx(min(m for m, _ in seen), rel=1e-5)
+
+
+def test_select_best_looks_ten_times_and_puts_the_best_back(backbone, setting, monkeypatch):
+    calls = []
+    monkeypatch.setattr(Best, "look", lambda self: calls.append("look"))
+    monkeypatch.setattr(Best, "restore", lambda self: calls.append("restore"))
+    run_fleet(backbone, {"a": setting(select="best", steps=20)})
+    assert calls == ["look"] * 10 + ["restore"]
+
+
+def test_the_backbone_is_locked_while_it_steps(backbone, setting):
+    free = []
+    handle = backbone.model.encoder.register_forward_hook(lambda *_: free.append(not backbone.lock.locked()))
+    try:
+        run_fleet(backbone, {"a": setting(select="best")})
+    finally:
+        handle.remove()
+    assert free
+    assert not any(free)
+
+
+def test_a_fixed_matrix_is_used_as_it_was_given(backbone, setting):
+    matrix = ((1.0, 0.0), (0.25, 0.75), (0.0, 1.0))
+    fleet, _, _ = run_fleet(backbone, {"a": setting(attention=matrix)})
+    block, r = fleet.slot["a"]
+    assert block.attention()[r].tolist() == [list(row) for row in matrix]
+    shared, _ = block.parts()
+    sources = block.prompts("source")[r]
+    torch.testing.assert_close(shared[r, 1], 0.25 * sources[0] + 0.75 * sources[1])
 
 
 def test_events_report_loss_attention_and_gates(backbone, setting):
@@ -209,6 +255,6 @@ def test_gradients_do_not_depend_on_how_rows_are_chunked(backbone64, setting, mo
         return [p.grad for b in fleet.blocks for p in b.parameters.values()]
 
     whole = gradients()
-    monkeypatch.setattr("compt_core.training.loop.TOKENS_AT_ONCE", 40)
+    monkeypatch.setattr("compt_core.training.passes.TOKENS_AT_ONCE", 40)
     for a, b in zip(gradients(), whole, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9)

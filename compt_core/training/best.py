@@ -1,0 +1,41 @@
+"""The option select=best: keeps the parameters with the lowest loss on held-out shots, never looking at dev."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from compt_core.fleet import Fleet
+from compt_core.methods import METHODS
+from compt_core.training.passes import task_losses
+from compt_core.training.plan import RunPlan
+
+
+class Best:
+    """The best parameters of one run so far; PT's for each task apart, as K independent runs would choose."""
+
+    def __init__(self, fleet: Fleet, run: str, plan: RunPlan):
+        self.fleet, self.run, self.plan = fleet, run, plan
+        self.per_task = not METHODS[plan.config.method].shared
+        self.loss = [math.inf] * (len(plan.train) if self.per_task else 1)
+        self.kept: dict[str, Tensor] = {}
+
+    def look(self) -> None:
+        """Score the held-out rows as the run stands now, and keep what is better than before."""
+        with self.fleet.backbone.lock:
+            losses = task_losses(self.fleet, [(self.run, example) for example in self.plan.held_out])
+        mean, each = losses.of(self.run, len(self.plan.train))
+        state = self.fleet.state(self.run)
+        for k, loss in enumerate(each if self.per_task else (mean,)):
+            if loss < self.loss[k]:
+                self.loss[k] = loss
+                for name, tensor in state.items():
+                    if self.per_task:
+                        self.kept.setdefault(name, tensor.clone())[k] = tensor[k]  # [K, …]
+                    else:
+                        self.kept[name] = tensor
+
+    def restore(self) -> None:
+        """Put the best parameters back into the fleet."""
+        self.fleet.restore(self.run, self.kept or self.fleet.state(self.run))

@@ -1,0 +1,125 @@
+"""Passes of a fleet's rows through the frozen backbone: losses with gradients for a step, or without.
+
+The prompts' graph is built once per pass and the backbone runs in chunks of rows, so that memory
+follows the chunk and not the fleet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compt_core.backbones import Backbone
+from compt_core.fleet import Fleet
+from compt_core.forward import LOGITS_AT_ONCE, decode, encode, pad_targets, target_log_probs
+from compt_core.tasks.batches import chunks, collate
+from compt_core.training.dropout import dropout
+from compt_core.training.plan import Example, RunPlan
+
+TOKENS_AT_ONCE = 16_384  # padded tokens in one forward pass; bounds the activations kept for backward
+
+Item = tuple[str, Example]
+
+
+@dataclass
+class Losses:
+    """Label log-likelihoods of one step: summed negative, and their tokens, by (run, task index)."""
+
+    nll: dict[tuple[str, int], float]
+    tokens: dict[tuple[str, int], int]
+
+    def of(self, run: str, tasks: int) -> tuple[float, tuple[float, ...]]:
+        """(loss of `run`, the loss of each of its tasks; nan for a task without a row in this step)."""
+        keys = [(run, k) for k in range(tasks)]
+        each = tuple(self.nll[key] / self.tokens[key] if key in self.tokens else math.nan for key in keys)
+        present = [loss for key, loss in zip(keys, each, strict=True) if key in self.tokens]
+        return sum(present) / len(present), each
+
+
+def forward_backward(fleet: Fleet, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]) -> Losses:
+    """One pass over the rows of all runs; leaves gradients on the fleet's parameters.
+
+    A task's loss is its mean over target tokens; a run's is the mean over its K tasks, so that long
+    label words weigh no more than short ones. PT's is the sum: K independent runs, clipped apart.
+    The prompts' graph is built once and the backbone's in chunks.
+    """
+    tokens = _count_tokens(items)
+    tasks = {run: 1 if plan.config.method == "pt" else len(plan.train) for run, plan in plans.items()}
+    weight = [1 / (tokens[run, e.task] * tasks[run]) for run, e in items]
+    composed = fleet.vectors()
+    leaf = composed.detach().requires_grad_()
+    nll: dict[tuple[str, int], float] = {}
+    for part, row_nll in _row_losses(fleet, items, leaf, step, plans):
+        (row_nll * row_nll.new_tensor([weight[i] for i in part])).sum().backward()
+        _add(nll, items, part, row_nll)
+    composed.backward(leaf.grad)
+    return Losses(nll, tokens)
+
+
+def task_losses(fleet: Fleet, items: Sequence[Item]) -> Losses:
+    """Losses of `items` as the fleet stands, without gradients or dropout."""
+    losses = Losses({}, _count_tokens(items))
+    with torch.no_grad():
+        for part, row_nll in _row_losses(fleet, items, fleet.vectors(), None, {}):
+            _add(losses.nll, items, part, row_nll)
+    return losses
+
+
+def mean_losses(fleet: Fleet, items: Sequence[Item]) -> dict[str, float]:
+    """Run -> its loss on its `items`, as training counts it: the mean over tasks of each task's mean per token."""
+    losses = task_losses(fleet, items)
+    return {run: losses.of(run, fleet.slot[run][0].structure.tasks)[0] for run in dict.fromkeys(r for r, _ in items)}
+
+
+def _count_tokens(items: Sequence[Item]) -> dict[tuple[str, int], int]:
+    tokens: dict[tuple[str, int], int] = {}
+    for run, example in items:
+        tokens[run, example.task] = tokens.get((run, example.task), 0) + len(example.target)
+    return tokens
+
+
+def _add(nll: dict[tuple[str, int], float], items: Sequence[Item], part: np.ndarray, row_nll: Tensor) -> None:
+    for i, value in zip(part, row_nll.detach().tolist(), strict=True):
+        key = items[i][0], items[i][1].task
+        nll[key] = nll.get(key, 0.0) + value
+
+
+def _row_losses(
+    fleet: Fleet, items: Sequence[Item], vectors: Tensor, step: int | None, plans: Mapping[str, RunPlan]
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Yield (row indices, summed negative log-likelihood of each row's label [B]) chunk by chunk.
+
+    vectors [N, H]: all prompt vectors. With a `step`, dropout of the runs that ask for it is on.
+    """
+    backbone: Backbone = fleet.backbone
+    _, prompt_lengths = fleet.places([(run, e.task) for run, e in items])
+    lengths = [e.row.length(p) for (_, e), p in zip(items, prompt_lengths, strict=True)]
+    words = max(len(e.target) for _, e in items)
+    max_rows = max(1, LOGITS_AT_ONCE // (backbone.model.config.vocab_size * words))  # autograd keeps them all
+    for part in chunks(lengths, TOKENS_AT_ONCE, max_rows):
+        chosen = [items[i] for i in part]
+        index, sizes = fleet.places([(run, e.task) for run, e in chosen])
+        batch = collate([e.row for _, e in chosen], sizes)
+        inputs, targets, inside = pad_targets(
+            [e.target for _, e in chosen], backbone.model.config.decoder_start_token_id, backbone.device)
+        with dropout(backbone, [] if step is None else _noise(part, items, step, plans)):
+            memory, mask = encode(backbone, batch, vectors[torch.from_numpy(index).to(vectors.device)])
+            log_probs = target_log_probs(backbone, decode(backbone, memory, mask, inputs), targets)
+        yield part, -(log_probs * inside).sum(-1)
+
+
+def _noise(
+    part: np.ndarray, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]
+) -> list[tuple[float, tuple[Any, ...]]]:
+    """For each row (dropout rate, stream names): a row's noise depends on its run, step and place in the batch."""
+    first: dict[str, int] = {}
+    for i, (run, _) in enumerate(items):
+        first.setdefault(run, i)
+    configs = [(plans[items[i][0]].config, int(i) - first[items[i][0]]) for i in part]
+    return [(config.dropout, (config.seed, "dropout", step, place)) for config, place in configs]
