@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ from app.styles import label
 from compt_core.config import Experiment
 from compt_core.errors import Issue
 from compt_core.launch import LaunchCheck
-from compt_core.runs.record import ExperimentRecord
+from compt_core.runs.record import ExperimentRecord, State
 from compt_core.tasks.table import TASKS
 
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in "',%/=\""})
@@ -55,13 +55,14 @@ def experiment_line(experiment: ExperimentRecord, suites: str, now: float) -> st
 
 
 def experiment_card(experiment: ExperimentRecord, suites: str, now: float) -> str:
-    """An experiment for a list of cards: what, how far, when; Markdown."""
+    """An experiment for a list of cards: what, how large, how far, when, its id; Markdown."""
     config = experiment.config
     methods = ", ".join(label(method) for method in config["methods"])
     states = " · ".join(f"{count} {state}" for state, count in experiment.states.items())
     tasks = plural(len(config["tasks"]), f"{literal(suites)} task")
     return (f"**{methods}** on {tasks}, {listed(config['shots'])} shots  \n"
-            f":small[{literal(config['backbone'])} · {states} · {ago(experiment.created, now)}]")
+            f":small[{literal(config['backbone'])} · {plural(len(config['seeds']), 'seed')} · {states} · "
+            f"{ago(experiment.created, now)} · id {literal(experiment.id)}]")
 
 
 def provenance(experiment: ExperimentRecord, suites: str) -> str:
@@ -131,17 +132,38 @@ def queue(queued: int, before: int | None, running: bool) -> str:
     return f"{runs}, next in the queue" + (", after the fleet that is training." if running else ".")
 
 
-def failed(runs: Sequence[str], kind: str) -> str:
-    """The head of a failure message: which runs, and the error's type."""
-    which = listed(runs) if len(runs) <= 3 else f"{len(runs)} runs, among them {runs[0]},"
-    return f"{which} failed: {literal(kind)}"
+def failed(runs: Sequence[str], total: int) -> str:
+    """The head of a failure message: which of the experiment's `total` runs. The message itself says why."""
+    if len(runs) == total:
+        return f"{_all(total)} failed"
+    return f"{listed(runs)} failed" if len(runs) <= 3 else f"{len(runs)} of {total} runs failed, among them {runs[0]}"
 
 
-def loss(curves: pd.DataFrame, runs: int) -> str:
-    """What the loss figure shows of how many runs."""
+def _all(count: int) -> str:
+    return "The only run" if count == 1 else f"All {count:,} runs"
+
+
+def nothing_to_show(states: Mapping[str, int], what: str) -> tuple[str, str]:
+    """Title and text of a results page without results; `what` says which runs the page shows."""
+    total, completed = sum(states.values()), states.get(State.COMPLETED, 0)
+    for end, was in ((State.CANCELLED, f"{'was' if total == 1 else 'were'} cancelled"), (State.FAILED, "failed")):
+        if total and states.get(end, 0) == total:
+            return f"Nothing to show: {was.split()[-1]}", f"{_all(total)} {was}. Launch again to get results."
+    if moving := [state.value for state in (State.RUNNING, State.QUEUED) if states.get(state)]:
+        return "Not finished yet", f"Its runs are {listed(moving)}. {what}"
+    if completed:
+        return "Nothing to show", f"None of the completed runs has what this page shows. {what}"
+    counts = listed([f"{count} {state}" for state, count in states.items() if count])
+    return "Nothing to show", f"None of its runs completed ({counts})."
+
+
+def loss(curves: pd.DataFrame, runs: int, ended: bool) -> str:
+    """What the loss figures show of how many runs; `ended` when no run will move any more."""
     shown = curves["run"].nunique()
     by = "a line per run" if shown <= MOST_LINES else "a line per method and shot count, the mean over seeds"
-    return (f"Loss on the training batches, {by}; {shown} of {plural(runs, 'run')} so far. "
+    apart = ", a figure per shot count" if curves["shots"].nunique() > 1 else ""
+    of = "all" if shown == runs and ended and runs > 1 else f"{shown} of"
+    return (f"Loss on the training batches, {by}{apart}; {of} {plural(runs, 'run')}{'' if ended else ' so far'}. "
             "A lower training loss does not mean a better score.")
 
 

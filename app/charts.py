@@ -1,4 +1,4 @@
-"""DataFrames as figures; no Streamlit here. Heatmaps are Plotly's, live curves Altair's."""
+"""DataFrames as figures; the text colour alone follows the page's theme. Heatmaps are Plotly's, curves Altair's."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import math
 from typing import Any, Literal
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale, unlabel_rgb
 
-from app.frames import MEAN, NORMALISED, REFERENCES
-from app.styles import DIVERGING, MAGNITUDE, PRIVATE, label, look
+from app.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, same
+from app.styles import DIVERGING, MAGNITUDE, PRIVATE, ink, label, look
 from compt_core.methods import METHODS
 
 Scale = Literal["score", "difference", "weight"]
@@ -41,22 +42,23 @@ def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, fl
         z=z, x=x, y=y, customdata=[[_hover(cell, scale) for cell in line] for line in grid],
         hovertemplate="%{customdata}<extra></extra>", hoverongaps=False,
         colorscale=colours, zmin=low, zmax=high, xgap=2, ygap=2,
-        colorbar={"thickness": 10, "outlinewidth": 0, "len": 1, "title": {"text": title, "side": "right"}},
+        colorbar={"thickness": 10, "outlinewidth": 0, "len": 1, "tickfont": _font(12),
+                  "title": {"text": title, "side": "right", "font": _font(12)}},
     ))
     share = [(value - low) / (high - low) for line in z for value in line if value is not None]
     places = [(i, j) for i in range(len(y)) for j in range(len(x))]
     known = [(x[j], y[i], _text(grid[i][j], scale)) for i, j in places if z[i][j] is not None]
     blank = [(x[j], y[i], _text(grid[i][j], scale)) for i, j in places if z[i][j] is None]
     figure.add_trace(_labels(known, [_ink(part, colours) for part in share]))
-    figure.add_trace(_labels(blank, None))
+    figure.add_trace(_labels(blank, None, [_hover(grid[i][j], scale) for i, j in places if z[i][j] is None]))
     figure.update_layout(
         height=_HEAD + _ROW * len(rows),
         margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, showlegend=False,
-        xaxis={"side": "top", "showgrid": False, "fixedrange": True, "ticks": "", "tickfont": {"size": 13},
+        xaxis={"side": "top", "showgrid": False, "fixedrange": True, "ticks": "", "tickfont": _font(13),
                "range": [-0.5, len(x) - 0.5],
                "tickangle": 0 if len(columns) <= 6 else -40},
         yaxis={"range": [len(y) - 0.5, -0.5], "showgrid": False, "fixedrange": True, "ticks": "",
-               "tickfont": {"size": 13}},
+               "tickfont": _font(13)},
         plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
     )
     means = [columns.index(name) for name in (MEAN, NORMALISED) if name in columns]
@@ -65,11 +67,19 @@ def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, fl
     return figure
 
 
-def _labels(points: list[tuple[str, str, str]], inks: list[str] | None) -> go.Scatter:
-    """The numbers over the cells; `inks` None takes the theme's text colour (cells without one of their own)."""
+def _labels(points: list[tuple[str, str, str]], inks: list[str] | None,
+            hovers: list[str] | None = None) -> go.Scatter:
+    """The numbers over the cells; `inks` None takes the theme's text colour, `hovers` None leaves it to the cells."""
     x, y, text = ([point[i] for point in points] for i in range(3))
-    font = {"size": 12} | ({"color": inks} if inks else {})
-    return go.Scatter(x=x, y=y, text=text, mode="text", textfont=font, hoverinfo="skip")
+    font = _font(12) | ({"color": inks} if inks else {})
+    over = {"hoverinfo": "skip"} if hovers is None else {"customdata": hovers,
+                                                         "hovertemplate": "%{customdata}<extra></extra>"}
+    return go.Scatter(x=x, y=y, text=text, mode="text", textfont=font, **over)
+
+
+def _font(size: int) -> dict[str, Any]:
+    colour = ink()
+    return {"size": size} | ({"color": colour} if colour else {})
 
 
 def _ink(share: float, colours: Any) -> str:
@@ -95,7 +105,7 @@ def panels(cells: pd.DataFrame) -> list[pd.DataFrame]:
 def limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
     """Colour limits: 0-1 for weights, symmetric about 0 for differences, tens around the scores.
 
-    The mean above chance has another zero than the scores: it takes the colours at the ends.
+    The mean with chance = 0 has another zero than the scores: it is not coloured.
     """
     known = cells.loc[cells["column"] != NORMALISED, "value"].dropna() * _UNIT[scale]
     if scale == "weight":
@@ -107,15 +117,30 @@ def limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
     return float(min(lowest, 90)), 100.0
 
 
-def loss_curves(curves: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Training loss by optimizer step, a line per run in its method's look; zoom and pan survive a refresh."""
+def loss_limits(curves: pd.DataFrame) -> tuple[float, float] | None:
+    """Lowest and highest finite loss with some room, for all figures of one experiment; None without any."""
+    known = curves["loss"][np.isfinite(curves["loss"])]
+    if known.empty:
+        return None
+    low, high = float(known.min()), float(known.max())
+    room = 0.04 * (high - low) or 0.5
+    return low - room, high + room
+
+
+def loss_curves(curves: pd.DataFrame, title: str = "",
+                ends: tuple[float, float] | None = None) -> alt.LayerChart | alt.FacetChart:
+    """Training loss by optimizer step, a line per run in its method's look; zoom and pan survive a refresh.
+
+    `ends` are those of the loss axis (:func:`loss_limits`), from the data by default.
+    """
     shown = [method for method in METHODS if method in set(curves["method"])]
     data = curves.assign(method=curves["method"].map(label))
     domain, looks = [label(method) for method in shown], [look(method) for method in shown]
     base = alt.Chart(data).encode(
         x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1, format="d"),
                 scale=alt.Scale(padding=10, nice=False)),
-        y=alt.Y("loss:Q", title="training loss (cross-entropy)", scale=alt.Scale(zero=False)),
+        y=alt.Y("loss:Q", title="training loss (cross-entropy)",
+                scale=alt.Scale(domain=list(ends), nice=False) if ends else alt.Scale(zero=False)),
         tooltip=["method:N", "shots:Q", "seed:Q", "step:Q", alt.Tooltip("loss:Q", format=".4f")],
     )
     legend = alt.Legend(orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3)
@@ -126,9 +151,11 @@ def loss_curves(curves: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
                                   scale=alt.Scale(domain=domain, range=[list(one.dash) for one in looks])),
         detail="run:N")
     last = data.loc[data.groupby("run")["step"].idxmax()] if len(data) else data
-    ends = [base.mark_point(size=80, filled=True, opacity=1, shape=one.marker, color=one.colour)
-            .properties(data=last[last["method"] == name]) for name, one in zip(domain, looks, strict=True)]
-    return alt.layer(lines, *ends).properties(height=320).interactive()
+    last_points = [
+        base.mark_point(size=80, filled=True, opacity=1, shape=one.marker, color=one.colour)
+        .properties(data=last[last["method"] == name]) for name, one in zip(domain, looks, strict=True)]
+    figure = alt.layer(lines, *last_points).properties(height=320).interactive()
+    return _inked(figure.properties(title=title) if title else figure)
 
 
 def gate_shares(gates: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
@@ -139,7 +166,7 @@ def gate_shares(gates: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     long = gates.melt("task", list(kinds), var_name="kind", value_name="share").dropna()
     long["kind"] = long["kind"].map(kinds)
     order = list(gates["task"])
-    y = alt.Y("task:N", sort=order, title=None, axis=alt.Axis(labelLimit=240))
+    y = alt.Y("task:N", sort=order, title=None, axis=alt.Axis(labelLimit=240, labelFlush=False))
     x = alt.X("share:Q", title="private share (0 = shared part only, 1 = private prompt only)",
               scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=5, format=".1f"))
     legend = alt.Legend(orient="top", title=None, labelLimit=320, symbolSize=140)
@@ -148,11 +175,22 @@ def gate_shares(gates: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         y=y, x=x, shape=alt.Shape("kind:N", scale=shapes, legend=legend),
         tooltip=["task:N", "kind:N", alt.Tooltip("share:Q", format=".3f")])
     half = alt.Chart(pd.DataFrame({"share": [0.5]})).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="share:Q")
-    return alt.layer(half, span, dots).properties(height=60 + 30 * len(order))
+    return _inked(alt.layer(half, span, dots).properties(height=60 + 30 * len(order)))
+
+
+def _inked(figure: Any) -> Any:
+    """An Altair figure with its axes, legend and title in the theme's text colour."""
+    colour = ink()
+    if colour is None:
+        return figure
+    return (figure.configure_axis(labelColor=colour, titleColor=colour)
+            .configure_legend(labelColor=colour, titleColor=colour).configure_title(color=colour))
 
 
 def _colour_value(cell: Any, scale: Scale) -> float | None:
-    return None if cell is None or math.isnan(cell.value) else float(cell.value * _UNIT[scale])
+    if cell is None or math.isnan(cell.value) or cell.column == NORMALISED:  # another zero, so no colour of this scale
+        return None
+    return float(cell.value * _UNIT[scale])
 
 
 def _text(cell: Any, scale: Scale) -> str:
@@ -164,7 +202,8 @@ def _text(cell: Any, scale: Scale) -> str:
         return "undef."
     number = f"{100 * cell.value:+.1f}" if scale == "difference" else f"{100 * cell.value:.1f}"
     marks = (CONSTANT if cell.constant else "") + (PARTLY if cell.undefined else "")
-    return f"{number}{marks}" + ("" if math.isnan(cell.half) else f"<br>±{100 * cell.half:.1f}")
+    interval = "" if math.isnan(cell.half) else IDENTICAL if same(cell.half) else f"±{100 * cell.half:.1f}"
+    return f"{number}{marks}" + (f"<br>{interval}" if interval else "")
 
 
 def _hover(cell: Any, scale: Scale) -> str:
@@ -179,7 +218,7 @@ def _hover(cell: Any, scale: Scale) -> str:
     if cell.row not in REFERENCES:
         lines.append(f"{cell.n} run{'s' if cell.n > 1 else ': no interval'}")
     if cell.n > 1:
-        lines.append(f"95% t-interval ±{100 * cell.half:.2f}; "
+        lines.append(f"{IDENTICAL} in all seeds" if same(cell.half) else f"95% t-interval ±{100 * cell.half:.2f}; "
                      f"lowest {100 * cell.lowest:.1f}, highest {100 * cell.highest:.1f}")
     if cell.constant:
         lines.append(f"one label for every dev row in {cell.constant} of {cell.n}")

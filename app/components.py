@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import captions, frames, glossary, services, state, styles
 from compt_core.errors import ComptError
-from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,12 +34,16 @@ def guarded() -> Iterator[None]:
             st.page_link(page("launch"), label="Launch an experiment", icon=":material/rocket_launch:")
 
 
-def empty_state(title: str, text: str, target: str = "launch", action: str = "Launch an experiment") -> None:
-    """An empty page: why it is empty and what to do next."""
+_WAYS = {"launch": "Launch an experiment", "home": "Run the demo on Home", "runs": "Look at the runs"}
+
+
+def empty_state(title: str, text: str, *targets: str) -> None:
+    """An empty page: why it is empty, and links to the pages where to go on (keys of _WAYS; Launch by default)."""
     with st.container(border=True, horizontal_alignment="center"):
         st.subheader(title, text_alignment="center", anchor=False)
         st.markdown(text, text_alignment="center")
-        st.page_link(page(target), label=action, icon=":material/arrow_forward:")
+        for target in targets or ("launch",):
+            st.page_link(page(target), label=_WAYS[target], icon=":material/arrow_forward:")
 
 
 def header(title: str, *terms: str) -> None:
@@ -68,7 +72,7 @@ def provenance(experiment: ExperimentRecord) -> None:
     suites = frames.suites(experiment)
     st.markdown(captions.provenance(experiment, suites))
     if caveats := captions.caveats(experiment, suites):
-        st.caption(f":material/info: {' '.join(caveats)}")
+        st.markdown(f":material/info: {' '.join(caveats)}")  # not a faint caption: it decides what to believe
 
 
 def open_results() -> tuple[ExperimentRecord, list[RunRecord]] | None:
@@ -76,7 +80,7 @@ def open_results() -> tuple[ExperimentRecord, list[RunRecord]] | None:
     experiment = state.open_experiment(services.store())
     if experiment is None:
         empty_state("Nothing trained yet", "Results appear here once an experiment has finished. "
-                    "The demo on the Home page needs no choices.")
+                    "The demo on the Home page needs no choices.", "launch", "home")
         return None
     experiment_picker(experiment)
     provenance(experiment)
@@ -85,13 +89,10 @@ def open_results() -> tuple[ExperimentRecord, list[RunRecord]] | None:
 
 def not_ready(experiment: ExperimentRecord, what: str) -> None:
     """Why an experiment has nothing to show here yet, by the states of its runs."""
-    waiting = [state for state in (State.RUNNING, State.QUEUED) if experiment.states.get(state)]
-    if waiting:
-        text = f"Its runs are {captions.listed([state.value for state in waiting])}. {what}"
-        empty_state("Not finished yet", text, "runs", "Watch the runs")
-    else:
-        text = f"None of its runs completed, or none has what this page shows. {what}"
-        empty_state("Nothing to show", text, "runs", "Look at the runs")
+    moving = any(experiment.states.get(state) for state in ACTIVE)
+    completed = experiment.states.get(State.COMPLETED)
+    empty_state(*captions.nothing_to_show(experiment.states, what),
+                *(["runs"] if moving or completed else ["runs", "launch"]))
 
 
 def run_picker(runs: Sequence[RunRecord]) -> RunRecord:
@@ -135,8 +136,8 @@ def latest_experiments(limit: int) -> None:
 
 
 def findings(lines: Sequence[str], notes: Sequence[str] = ()) -> None:
-    """What a figure shows, a sentence per line, and in small type how to read it."""
+    """What a figure shows, a sentence per line, and how to read it; both in normal type."""
     if lines:
         st.markdown("\n".join(f"- {line}" for line in lines))
     if notes:
-        st.caption("  \n".join(notes))
+        st.markdown("  \n".join(notes))

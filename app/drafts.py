@@ -37,6 +37,10 @@ LABELS = {
     "scp_length": "SCP length", "max_tokens": "Longest input (tokens)", "clip": "Gradient clip (norm)",
     "shots_per": "Shots per",
 }
+EMPTY = {  # what an empty number means, as the field's placeholder
+    "steps": "from epochs", "eval_rows": "all", "data_seed": "the run's seed", "init_seed": "the run's seed",
+    "lr_source": "default", "lr_private": "default",
+}
 
 
 def label(name: str) -> str:
@@ -51,14 +55,13 @@ class Kind:
     choices   the allowed words, empty for anything typed
     number    int or float, None for text
     optional  may stay empty (None)
-    low, high inclusive bounds of a number where the model has some
+
+    Bounds are left to the model: a browser drops a number outside of a widget's bounds, and the old one would be used.
     """
 
     choices: tuple[str, ...] = ()
     number: type[int] | type[float] | None = None
     optional: bool = False
-    low: float | None = None
-    high: float | None = None
 
 
 def kind(name: str) -> Kind:
@@ -67,13 +70,7 @@ def kind(name: str) -> Kind:
     parts = _flatten(field.annotation)
     choices = tuple(str(word) for part in parts if get_origin(part) is Literal for word in get_args(part))
     number = next((part for part in (int, float) if part in parts), None)
-    low = high = None
-    for bound in field.metadata:
-        low = getattr(bound, "ge", low)
-        high = getattr(bound, "le", high)
-        if number is int and getattr(bound, "lt", None) is not None:
-            high = bound.lt - 1
-    return Kind(choices, None if choices else number, type(None) in parts, low, high)
+    return Kind(choices, None if choices else number, type(None) in parts)
 
 
 def _flatten(annotation: Any) -> list[Any]:

@@ -20,6 +20,7 @@ from compt_core.presets import PRESETS
 from compt_core.tasks.table import TASKS
 
 FIRST_PRESET = "demo"
+MOST_PROBLEMS = 3  # shown beside one field
 _KEEP: Any = "session"  # a visit to another page keeps the draft
 PRESET_HELP = ("Fills the whole form. demo: all methods on the bundled tasks. first-1 to first-3: a newcomer's first "
                "three experiments. glue and set2: the paper author's settings; they need a T5 and data from the hub or "
@@ -103,6 +104,14 @@ def advanced_box(issues: Sequence[Issue]) -> AbstractContextManager[Any]:
     return st.expander("Advanced", icon=":material/tune:", key=key("advanced"), on_change="rerun")
 
 
+def to_correct(issues: Sequence[Issue]) -> str:
+    """How many problems there are and which fields they stand beside; Markdown."""
+    fields = [f"{drafts.label(name)}{' (Advanced)' if name in drafts.ADVANCED else ''}"
+              for name in dict.fromkeys(issue.field for issue in issues) if name in Experiment.model_fields]
+    where = f": {captions.listed(fields)}" if fields else ""
+    return f":red[{captions.plural(len(issues), 'problem')} to correct{where}.]"
+
+
 def elsewhere(issues: Sequence[Issue]) -> list[str]:
     """The problems that belong to no field of the form, as Markdown."""
     return [captions.literal(issue.message) for issue in issues if issue.field not in Experiment.model_fields]
@@ -128,11 +137,10 @@ def _field(name: str, issues: Sequence[Issue]) -> None:
     elif kind.choices:
         st.selectbox(drafts.label(name), kind.choices, key=key(name), help=help_text, persist_state=_KEEP)
     elif kind.number is not None:
-        low, high = (None if bound is None else kind.number(bound) for bound in (kind.low, kind.high))
         whole = kind.number is int
-        st.number_input(drafts.label(name), min_value=low, max_value=high, value=None, step=1 if whole else 0.01,
-                        format="%d" if whole else "%g", key=key(name), help=help_text, persist_state=_KEEP,
-                        placeholder="empty" if kind.optional else None)
+        st.number_input(drafts.label(name), value=None, step=1 if whole else 0.01, format="%d" if whole else "%g",
+                        key=key(name), help=help_text, persist_state=_KEEP,
+                        placeholder=drafts.EMPTY.get(name, "empty") if kind.optional else None)
     else:
         _text(name, issues)
         return
@@ -152,9 +160,11 @@ def _text(name: str, issues: Sequence[Issue], placeholder: str | None = None) ->
 
 
 def _problems(name: str, issues: Sequence[Issue]) -> None:
-    for issue in issues:
-        if issue.field == name:
-            st.markdown(f":red[:material/error: {captions.literal(issue.message)}]")
+    messages = [issue.message for issue in issues if issue.field == name]
+    for message in messages[:MOST_PROBLEMS]:
+        st.markdown(f":red[:material/error: {captions.literal(message)}]")
+    if len(messages) > MOST_PROBLEMS:
+        st.markdown(f":red[{len(messages) - MOST_PROBLEMS:,} more here.]")
 
 
 def _help(name: str) -> str:

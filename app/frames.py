@@ -19,8 +19,9 @@ from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks.table import TASKS
 
 METHOD_ORDER = tuple(METHODS)
-REFERENCES = {"majority": "majority class", "no_prompt": "no prompt"}
-MEAN, NORMALISED = "mean", "mean above chance"
+REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}  # worded as in the terminal's table, and so are
+MEAN, NORMALISED = "mean", "mean, chance = 0"  # these two
+IDENTICAL = "identical"  # instead of an interval, where all seeds have one score
 BREAK = " · "  # between task and metric in a column's name
 MOST_LINES = 12  # of a loss chart; beyond, a line is the mean over seeds
 SUMMARY = ["row", "column", "value", "half", "n", "undefined", "constant", "lowest", "highest"]
@@ -74,6 +75,21 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
             if len(part):
                 rows.append(_summary_row(method, column, part["value"], int(part["constant"].sum())))
     return pd.DataFrame(rows, columns=SUMMARY)
+
+
+def same(half: float) -> bool:
+    """Whether a half width is 0 but for rounding: all seeds have one score. False for NaN (a single run)."""
+    return half < 1e-9
+
+
+def few_rows(runs: Sequence[RunRecord], most: int = 100) -> dict[str, int]:
+    """The tasks of the completed runs that were scored on fewer than `most` dev rows, with their number."""
+    found: dict[str, int] = {}
+    for run in finished(runs):
+        for task, rows in ((run.result or {}).get("eval_rows") or {}).items():
+            if 0 < rows < most:
+                found[task] = min(rows, found.get(task, rows))
+    return found
 
 
 def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
@@ -185,12 +201,19 @@ def thinned(curves: pd.DataFrame, most: int = MOST_LINES) -> pd.DataFrame:
 
 
 def readable(cells: pd.DataFrame) -> pd.DataFrame:
-    """SUMMARY rows as a table for people: names spelled out, scores in points."""
+    """SUMMARY rows as a table for people: names spelled out, scores in points.
+
+    Spread and interval are NaN for single values, and no columns where there are no others.
+    """
     points = {"value": "points", "half": "half of the 95% interval", "lowest": "lowest", "highest": "highest"}
+    several = cells["n"] > 1
+    if not several.any():
+        points = {"value": "points"}
     table = pd.DataFrame({
         "method": [REFERENCES.get(row, label(row)) for row in cells["row"]],
         "column": cells["column"],
-        **{name: 100 * cells[source] for source, name in points.items()},
+        **{name: 100 * (cells[source] if source == "value" else cells[source].where(several))
+           for source, name in points.items()},
         "runs": cells["n"], "one label only": cells["constant"], "undefined": cells["undefined"],
     })
     table.loc[cells["row"].isin(list(REFERENCES)).to_numpy(), "runs"] = 0

@@ -25,9 +25,9 @@ TERMS: dict[str, str] = {
     "shots": "Training rows per task (balanced over labels), unless they are counted per label.",
     "seed": "Number that fixes the sample of shots, the initialisation and the order. Several seeds show the spread.",
     "dev rows": "Rows with known labels that no run trains on; every score is measured on them.",
-    "majority class": "What always answering the most frequent label scores. No training.",
+    "majority": "What always answering the most frequent label of the dev rows scores. No training.",
     "no prompt": "What the frozen backbone scores with the task prefix alone. No training.",
-    "mean above chance": "Mean over tasks after rescaling, so that the majority class scores 0 and a perfect run 100. "
+    "mean, chance = 0": "Mean over tasks after rescaling, so that majority scores 0 and a perfect run 100. "
                          "Correlations stay as they are.",
     "Matthews": "Matthews correlation, -100 to 100: 0 for a constant answer, however frequent the label is.",
     "95% t-interval": "Mean plus or minus Student's t times the standard error over seeds. "

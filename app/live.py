@@ -70,11 +70,14 @@ def _queue(runs: Sequence[RunRecord]) -> None:
 
 def _failures(runs: Sequence[RunRecord]) -> None:
     failures = progress.failures(runs)
-    for (kind, message), failed in failures[:_SHOWN_FAILURES]:
+    for (_, message), failed in failures[:_SHOWN_FAILURES]:
         st.error(captions.literal(message), icon=":material/error:",
-                 title=captions.failed([_line(run) for run in failed], kind))
+                 title=captions.failed([_line(run) for run in failed], len(runs)))
     if len(failures) > _SHOWN_FAILURES:
         st.caption(f"{len(failures) - _SHOWN_FAILURES} more kinds of failure; the logs below tell them.")
+    if failures:
+        st.page_link(components.page("launch"), label="Change the settings and launch again",
+                     icon=":material/rocket_launch:")
 
 
 def _links(identity: str) -> None:
@@ -102,11 +105,20 @@ def _table(runs: Sequence[RunRecord], left: dict[str, float | None]) -> None:
 
 def _losses(runs: Sequence[RunRecord]) -> None:
     curves = frames.curves([(run, *services.losses(run)) for run in runs if run.step or run.state == State.COMPLETED])
-    if len(curves):
-        st.subheader("Training loss", anchor=False)
-        st.altair_chart(charts.loss_curves(frames.thinned(curves)), width="stretch", key="loss",
-                        alt=captions.loss_alt(curves))
-        st.caption(captions.loss(curves, len(runs)))
+    if curves.empty:
+        return
+    st.subheader("Training loss", anchor=False)
+    drawn, counts = frames.thinned(curves), sorted(set(curves["shots"]))
+    ends = charts.loss_limits(drawn)
+    halves = st.grid(min(2, len(counts)), min_column_width=380, gap="medium")
+    for count in counts:  # a figure per shot count: lines of two counts would look the same
+        name = f"{captions.plural(count, 'shot')}" if len(counts) > 1 else ""
+        part = curves[curves["shots"] == count]
+        with halves.cell():
+            st.altair_chart(charts.loss_curves(drawn[drawn["shots"] == count], name, ends), width="stretch",
+                            key=f"loss-{count}", alt=f"{name}. {captions.loss_alt(part)}" if name else
+                            captions.loss_alt(part))
+    st.markdown(captions.loss(curves, len(runs), progress.settled(runs)))
 
 
 def log(experiment: ExperimentRecord) -> None:

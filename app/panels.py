@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
 
-from app import charts, frames, styles
+from app import charts, frames, state, styles
+from compt_core.methods import METHODS
 from compt_core.runs.record import ACTIVE, ExperimentRecord
 
 SCORES, ALL_METRICS = "scores", "all"
@@ -23,26 +25,38 @@ class View:
 
 
 def score_controls(scores: pd.DataFrame) -> View:
-    """The view chosen in the URL or by hand; only what the scores (frames.scores) hold is offered."""
+    """The view chosen in the URL or by hand; only what the scores (frames.scores) hold is offered.
+
+    Raises StoreError when the URL names something else.
+    """
     methods, shot_counts = set(scores["method"]), [str(n) for n in sorted(set(scores["shots"]))]
     metrics = [name for name in pd.unique(scores["metric"]) if name]
     baselines = [name for name in ("pt", "mst") if name in methods and len(methods) > 1]
     with st.container(horizontal=True):
-        view = st.segmented_control(
-            "Show", [SCORES, *baselines], default=SCORES, required=True, key="view", bind="query-params",
-            format_func=lambda name: "Scores" if name == SCORES else f"Difference to {styles.label(name)}",
-            help="Differences are paired by seed: blue is better than the baseline, brown is worse.")
-        shots = shot_counts[0]
-        if len(shot_counts) > 1:
-            shots = st.segmented_control("Shots", shot_counts, default=shots, required=True, key="shots",
-                                         bind="query-params", help="Training rows per task (or per label).") or shots
-        metric = ALL_METRICS
-        if len(metrics) > 1:
-            metric = st.segmented_control(
-                "Metric", [ALL_METRICS, *metrics], default=metric, required=True, key="metric", bind="query-params",
-                help="Accuracy alone says little where one label is frequent (CoLA, MRPC): "
-                     "Matthews and F1 stand beside it.") or metric
-    return View(None if view in (None, SCORES) else view, int(shots), None if metric == ALL_METRICS else metric)
+        view = _choice(state.VIEW, "Show", [SCORES, *baselines],
+                       "Differences are paired by seed: blue is better than the baseline, brown is worse.")
+        shots = _choice(state.SHOTS, "Shots", shot_counts, "Training rows per task (or per label).",
+                        shown=len(shot_counts) > 1)
+        metric = _choice(state.METRIC, "Metric", [ALL_METRICS, *metrics],
+                         "Accuracy alone says little where one label is frequent (CoLA, MRPC): "
+                         "Matthews and F1 stand beside it.", shown=len(metrics) > 1)
+    return View(None if view == SCORES else view, int(shots), None if metric == ALL_METRICS else metric)
+
+
+def _choice(name: str, label: str, options: Sequence[str], help_text: str, shown: bool = True) -> str:
+    """One control of the view: `options` are the ids that its link carries, `name` its key and the link's."""
+    chosen = state.open_choice(name, options)
+    if shown:
+        st.session_state[name] = chosen  # the URL decides, not what the widget remembers
+        st.segmented_control(label, options, required=True, key=name, format_func=_view_label, help=help_text,
+                             on_change=state.go_to_choice, args=(name, options[0]))
+    return chosen
+
+
+def _view_label(name: str) -> str:
+    if name in METHODS:
+        return f"Difference to {styles.label(name)}"
+    return "Scores" if name == SCORES else name
 
 
 def heatmap(cells: pd.DataFrame, scale: charts.Scale, alt: str, key: str, title: str = "") -> None:

@@ -14,7 +14,9 @@ Observation = tuple[float, int]  # (heartbeat in seconds since the epoch, optimi
 SYMBOL = {State.QUEUED: "○", State.RUNNING: "◐", State.COMPLETED: "●", State.FAILED: "✕",
           State.CANCELLED: "–", State.PAUSED: "‖", State.INTERRUPTED: "!"}
 SCORING = "scoring dev rows"
+MEASURING = "measuring …"
 _MOST_BEFORE_END = 0.99  # scoring the dev rows still follows the last step
+_LEAST_STEPS, _LEAST_SECONDS = 5, 3.0  # of a pace worth telling: the first steps are slower than the rest
 
 
 def settled(runs: Sequence[RunRecord]) -> bool:
@@ -36,11 +38,11 @@ def overall(runs: Sequence[RunRecord]) -> float:
 
 
 def seconds_left(run: RunRecord, first: Observation | None) -> float | None:
-    """Seconds of training left, at the pace measured since `first`; None while there is no pace."""
+    """Seconds of training left, at the pace measured since `first`; None before 5 steps and 3 s of it."""
     if run.state != State.RUNNING or first is None or run.heartbeat is None or not run.steps:
         return None
     seconds, steps = run.heartbeat - first[0], run.step - first[1]
-    if seconds <= 0 or steps <= 0 or run.step >= run.steps:
+    if seconds < _LEAST_SECONDS or steps < _LEAST_STEPS or run.step >= run.steps:
         return None
     return (run.steps - run.step) * seconds / steps
 
@@ -99,8 +101,10 @@ def headline(runs: Sequence[RunRecord], left: Mapping[str, float | None]) -> str
     known = [seconds for seconds in left.values() if seconds is not None]
     if known:
         text += f" About {duration(max(known))} of training left for the runs under way, then scoring."
+    elif any(phase(run) == "training" for run in runs):
+        text += f" Time left: {MEASURING}"
     elif any(phase(run) == SCORING for run in runs):
-        text += " Trained; the dev rows are being scored."
+        text += f" Trained; {SCORING}."
     return text
 
 
@@ -116,4 +120,6 @@ def failures(runs: Sequence[RunRecord]) -> list[tuple[tuple[str, str], list[RunR
 def _left(run: RunRecord, seconds: float | None) -> str:
     if seconds is not None:
         return duration(seconds)
-    return "measuring …" if run.state == State.RUNNING and run.steps and run.step < run.steps else ""
+    if run.state != State.RUNNING or run.request or not run.steps:
+        return ""
+    return MEASURING if run.step < run.steps else SCORING

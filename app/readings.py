@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from app.captions import listed, literal, plural
-from app.frames import MEAN, NORMALISED, REFERENCES, differences, summarise
+from app.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, differences, same, summarise
 from app.styles import label
 from compt_core.methods import METHODS
 
@@ -19,7 +19,7 @@ GATES_NOTE = ("Only the ratio of the gates acts in SPP, and a prompt's own lengt
               "read the two shares together.")
 _LEVEL = 0.05  # points: below this, two means print alike
 _NEAR_UNIFORM = 0.05  # largest distance of a weight from 1 / S that still counts as uniform
-_CHANCE = 0.05  # mean above chance (1 = perfect) that counts as clearly above it for a single run
+_CHANCE = 0.05  # mean with chance = 0 (1 = perfect) that counts as clearly above it for a single run
 _APART = 0.1  # difference of the two private shares worth a sentence
 
 
@@ -40,9 +40,40 @@ def _versus(row: Mapping[str, Any], baseline: str) -> str:
     subject = f"{label(row['row'])} is {side} {label(baseline)}"
     if n == 1:
         return f"{subject} on this run (mean over tasks; one run: no interval)."
+    if same(row["half"]):
+        return f"{subject} (mean over tasks; {IDENTICAL} in all {n} paired seeds)."
     low, high = points - 100 * row["half"], points + 100 * row["half"]
     verdict = " The interval includes 0: these seeds do not tell the two apart." if low <= 0 <= high else ""
     return f"{subject} (mean over tasks and {n} paired seeds; 95% t-interval {low:+.1f} to {high:+.1f}).{verdict}"
+
+
+def untrained(scores: pd.DataFrame, references: pd.DataFrame) -> list[str]:
+    """The methods' means over tasks against the untrained backbone's; `scores` of one shot count, `references`
+    as in frames.reference_rows. Empty without that row."""
+    bare = references[(references["row"] == "no_prompt") & (references["column"] == MEAN)]
+    if bare.empty:
+        return []
+    level = float(bare["value"].iloc[0])
+    means = _records(summarise(scores[scores["column"] == MEAN]))
+    above = [row for row in means if row["value"] - level >= _LEVEL / 100]
+    below = [label(row["row"]) for row in means if row not in above]
+    name = f"the untrained backbone (no prompt: {100 * level:.1f}, mean over tasks)"
+    gains = listed([f"{label(row['row'])} by {100 * (row['value'] - level):.1f}" for row in above])
+    found = [f"Not above {name}: {listed(below)}."] if below else []
+    if above:
+        found.append(f"Above {name if not below else 'it'}, in points: {gains}.")
+    return [" ".join(found)]
+
+
+def resolution(rows: Mapping[str, int], several: bool) -> list[str]:
+    """How coarse the scores are; `rows` as in frames.few_rows, `several` where there are intervals."""
+    if not rows:
+        return []
+    low, high = min(rows.values()), max(rows.values())
+    points = f"{100 / low:.1f}" if low == high else f"{100 / high:.1f} to {100 / low:.1f}"
+    size = f"{low}" if low == high else f"{low} to {high}"
+    seeds = " The interval covers seeds only, not the choice of these rows." if several else ""
+    return [f"Few dev rows ({size} in {plural(len(rows), 'task')}): one row is {points} points of accuracy.{seeds}"]
 
 
 def chance(scores: pd.DataFrame) -> list[str]:
@@ -51,18 +82,21 @@ def chance(scores: pd.DataFrame) -> list[str]:
     clear = [row for row in means if row["value"] > _CHANCE and not row["value"] - row["half"] <= 0]
     if not means or clear:
         return []
-    return ["No method here is clearly above the majority class on the mean over tasks: "
+    return ["No method here is clearly above majority on the mean over tasks: "
             "read the differences between methods as noise."]
 
 
 def how_to_read(cells: pd.DataFrame, baseline: str | None) -> list[str]:
     """How to read the accuracy heatmap: runs per cell, marks, units; `cells` as in frames.SUMMARY."""
     own = cells[~cells["row"].isin(list(REFERENCES))]
+    several = bool((own["n"] > 1).any())
     if baseline is None:
         units = ("Scores × 100; correlations (Matthews, Pearson, Spearman) run from -100 to 100. "
-                 "mean: over each task's first metric. mean above chance: majority class = 0, perfect = 100.")
+                 "mean: over each task's first metric. "
+                 f"{NORMALISED}: majority = 0, perfect = 100; it is not coloured.")
     else:
-        units = "Differences in points (× 100). Intervals of single tasks are not corrected for their number."
+        units = "Differences in points (× 100)."
+        units += " Intervals of single tasks are not corrected for their number." if several else ""
     return [line for line in (sample(own), *marks(own), units) if line]
 
 
@@ -85,6 +119,8 @@ def marks(summary: pd.DataFrame) -> list[str]:
     """What the marks in the cells mean, for those that occur."""
     found = []
     constant = int((summary["constant"] > 0).sum())
+    if summary["half"].map(same).any():
+        found.append(f"{IDENTICAL}: the same in all seeds, so there is no interval; other seeds may still differ.")
     if constant:
         found.append(f"† predicts one label for every dev row ({plural(constant, 'cell')}): such an accuracy is only "
                      "the frequency of that label. Compare the majority row.")

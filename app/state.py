@@ -12,15 +12,17 @@ from typing import TypeVar
 
 import streamlit as st
 
-from compt_core.errors import StoreError
+from compt_core.errors import StoreError, quoted
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.runs.store import Store
 
 EXPERIMENT, RUN = "exp", "run"
+VIEW, SHOTS, METRIC = "view", "shots", "metric"
 _REMEMBERED = "remembered_experiment"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
+_WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric"}
 
 Record = TypeVar("Record")
 
@@ -69,9 +71,10 @@ def open_run(runs: Sequence[RunRecord]) -> RunRecord:
 
 
 def go_to_experiment(widget_key: str) -> None:
-    """Callback of the experiment picker: its choice becomes the URL's; the old run goes."""
+    """Callback of the experiment picker: its choice becomes the URL's; the old run and view leave the URL."""
     st.query_params[EXPERIMENT] = st.session_state[widget_key]
-    st.query_params.pop(RUN, None)
+    for name in (RUN, *_WORDS):
+        st.query_params.pop(name, None)
 
 
 def go_to_run(widget_key: str) -> None:
@@ -82,8 +85,68 @@ def go_to_run(widget_key: str) -> None:
 def forget() -> None:
     """Drop the ids from the URL and the session: the way out of a wrong link."""
     st.session_state.pop(_REMEMBERED, None)
-    for name in (EXPERIMENT, RUN):
+    for name in _WORDS:
+        st.session_state.pop(_remembered(name), None)
+    for name in (EXPERIMENT, RUN, *_WORDS):
         st.query_params.pop(name, None)
+
+
+def open_choice(name: str, allowed: Sequence[str]) -> str:
+    """Which of `allowed` (ids, not empty) a part of a view shows: the URL's under ``?name=``, else the one looked at
+    last in this session where this experiment has it, else the first; anything but the first is written into the URL.
+
+    Raises StoreError when the link names another one.
+    """
+    wanted = st.query_params.get(name)
+    if wanted is None:
+        last = st.session_state.get(_remembered(name))
+        wanted = last if last in allowed else allowed[0]
+    elif wanted not in allowed:
+        raise StoreError(f"This link names the {_WORDS[name]} {quoted(wanted)}, which this experiment does not have. "
+                         f"It has: {', '.join(allowed)}.")
+    return _keep(name, str(wanted), allowed[0])
+
+
+def go_to_choice(name: str, first: str) -> None:
+    """Callback of a control of the view, whose key is `name`: its choice becomes the URL's and the session's."""
+    _keep(name, st.session_state[name] or first, first)
+
+
+def _keep(name: str, chosen: str, first: str) -> str:
+    st.session_state[_remembered(name)] = chosen
+    if chosen == first:
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = chosen
+    return chosen
+
+
+def _remembered(name: str) -> str:
+    return f"remembered_{name}"
+
+
+def launched(form: str, pressed: bool) -> dict[str, str]:
+    """What this drawing of a form has queued already: settings -> experiment id, for :func:`once`.
+
+    A double click presses a button twice on one drawing; drawing the form anew (no press) forgets, so that the
+    same settings can be launched again on purpose.
+    """
+    name = f"launched_{form}"
+    if not pressed or name not in st.session_state:
+        st.session_state[name] = {}
+    queued: dict[str, str] = st.session_state[name]
+    return queued
+
+
+def once(queued: dict[str, str], settings: str, submit: Callable[[], str]) -> str:
+    """The experiment id under `settings`, submitted only if nothing was queued for them.
+
+    `queued` is changed in place: a second click ends the script at its next call into Streamlit, of which writing
+    to the session is one, and the id must be remembered by then.
+    """
+    if settings not in queued:
+        queued[settings] = submit()
+    return queued[settings]
 
 
 def _show(experiment: ExperimentRecord) -> ExperimentRecord:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import streamlit as st
+
 from compt_core.methods import METHODS
 
 
@@ -29,6 +31,15 @@ PRIVATE = "#B86E00"  # a darker shade of the picture's private prompt, >= 3:1 on
 # Difference to a baseline: blue above, red-brown below, white at 0 (colour-blind safe, dark at both ends).
 DIVERGING = [[0.0, "#8C3B00"], [0.25, "#E08A4F"], [0.5, "#F7F7F7"], [0.75, "#6AA9D0"], [1.0, "#0B4A78"]]
 MAGNITUDE = "Cividis"
+
+
+# Text of figures: Streamlit's own grey for them is 3.7:1 on white. At least 7:1 on the page of either theme.
+INKS = {"light": "#3b4642", "dark": "#d5dedb"}
+
+
+def ink() -> str | None:
+    """The colour of a figure's text in the visitor's theme; None while the theme is unknown (Streamlit's own then)."""
+    return INKS.get(st.context.theme.type or "") if st.runtime.exists() else None
 
 
 def look(method: str) -> Look:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,12 +95,10 @@ def run(
     layers: dict[str, Any] = read_yaml(config) if config else {}
     layers |= {name: parse_value(text) if name in ("steps", "eval_rows") else text
                for name, text in given.items() if text is not None}
-    layers |= dict(_pair(text) for text in set_ or [])
+    layers |= dict(map(_pair, set_ or []))
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
     experiment = check(experiment).experiment
-    if json_file:
-        _check_writable(json_file)
-    return _train(experiment, json_file)
+    return _train(experiment, _writable(json_file) if json_file else None)
 
 
 def _pair(text: str) -> tuple[str, Any]:
@@ -106,6 +106,9 @@ def _pair(text: str) -> tuple[str, Any]:
     if not equals:
         raise ConfigError([Issue("set", f"An option --set must have the form key=value. Got {quoted(text)} instead; "
                                         "'--set help' lists all settings.")])
+    if name.strip() == "preset":  # else it would silently go before another one in --preset
+        raise ConfigError([Issue("preset", f"The preset is chosen by --preset alone. Got --set {quoted(text)}; "
+                                           "write --preset NAME instead.")])
     return name.strip(), value if name.strip() in _TEXT else parse_value(value)
 
 
@@ -119,19 +122,39 @@ def _settings_table() -> Table:
     return table
 
 
-def _check_writable(path: Path) -> None:
-    """Tries now what else would fail after the training."""
+def _writable(path: Path) -> Path:
+    """The file behind `path`, links followed. Tries now what else would fail after the training."""
     try:
+        file = Path(os.path.realpath(path))
         if os.path.isdir(path):
             raise IsADirectoryError(0, "it is a folder; name a file in it")
-        if not os.path.isdir(path.absolute().parent):
+        if os.path.islink(file):
+            raise OSError(0, "it is a link that leads to itself")
+        if _is_stream(path):
+            raise OSError(0, "it is a device, a pipe or this command's own output; name a file")
+        if not os.path.isdir(file.parent):
             raise FileNotFoundError(0, "its folder does not exist; create it first")
-        _partial(path).touch()
-        _partial(path).unlink()
+        _partial(file).touch()
+        _partial(file).unlink()
+        return file
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         message = f"The file {quoted(str(path), 200)} of --json cannot be written: {reason}."
         raise ConfigError([Issue("json", message)]) from None
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether `path` exists and is no regular file, or is the one into which stdout or stderr goes."""
+    if not os.path.exists(path):
+        return False
+    at = os.stat(path)
+    if not stat.S_ISREG(at.st_mode):
+        return True
+    for number in (1, 2):
+        with suppress(OSError):  # closed
+            if os.path.samestat(at, os.fstat(number)):
+                return True
+    return False
 
 
 def _partial(path: Path) -> Path:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from compt_core import sentences
 from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.presets import PRESETS
+from compt_core.values import as_list, has_bool
 from compt_core.values import parse_value as parse_value  # settings of any source start here
 from compt_core.values import read_yaml as read_yaml
 
@@ -27,30 +28,6 @@ MethodName = Literal["pt", "mst", "spp", "scp"]
 Normalizer = Literal["sigmoid", "softmax", "sparsemax", "entmax15"]
 
 MAX_RUNS = 2000  # one experiment; keeps a slip such as --seeds 0-99999 from filling the store
-MAX_RANGE = 100_000  # a longer range of numbers is not even written out
-
-
-def _as_list(value: Any) -> Any:
-    """``8`` -> ``[8]``; ``"8,16"`` -> ``[8, 16]``; ``"0-9"`` -> ``[0, …, 9]``. Anything else passes."""
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int | float):
-        return [value]
-    if not isinstance(value, str):
-        return value
-    items: list[str | int] = []
-    for part in (p.strip() for p in value.split(",")):
-        first, dash, last = part.partition("-")
-        if dash and first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) <= MAX_RANGE:
-            items += range(int(first), int(last) + 1)
-        elif part:
-            items.append(int(part) if part.isdigit() else part)
-    return items
-
-
-def _has_bool(value: Any) -> bool:
-    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_has_bool, value)))
-
 
 _OFF = BeforeValidator(lambda value: "off" if value is False else value)  # YAML reads a bare off as false
 
@@ -64,7 +41,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    tasks: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = _setting(
+    tasks: Annotated[tuple[str, ...], BeforeValidator(as_list)] = _setting(
         (), "Names of the tasks, in the order of every table and matrix.",
         min_length=1, max_length=64, allowed="one or more task names",
     )
@@ -138,12 +115,15 @@ class Settings(BaseModel):
     @classmethod
     def _no_truth_value(cls, value: Any, info: Any) -> Any:
         """A bare yes, no, on or off is a truth value in YAML, and Python would count it as 1 or 0."""
-        if _has_bool(value) and not (value is False and info.field_name in ("gates", "lr_rule")):
+        if has_bool(value) and not (value is False and info.field_name in ("gates", "lr_rule")):
             raise ValueError("no setting is a truth value")
         return value
 
 
-_OF_ALL = frozenset({"tasks", "backbone", "data_dir", "eval_rows"})  # else its methods could not be compared
+_OF_ALL = frozenset({  # else the methods of an experiment could not be compared
+    "tasks", "backbone", "data_dir", "position", "prefix", "max_tokens", "shots_per", "scoring", "similarity",
+    "eval_rows", "data_seed",
+})
 
 
 class RunConfig(Settings):
@@ -157,13 +137,13 @@ class RunConfig(Settings):
 class Experiment(Settings):
     """A grid of runs: methods x shots x seeds on shared settings."""
 
-    methods: Annotated[tuple[MethodName, ...], BeforeValidator(_as_list)] = _setting(
+    methods: Annotated[tuple[MethodName, ...], BeforeValidator(as_list)] = _setting(
         ("pt", "mst", "spp"), "Methods to compare.", min_length=1, allowed="one or more of 'pt', 'mst', 'spp', 'scp'")
     shots: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=1024)], ...], BeforeValidator(_as_list)
+        tuple[Annotated[int, Field(ge=1, le=1024)], ...], BeforeValidator(as_list)
     ] = _setting((16,), "Shot counts, each run apart.", min_length=1, allowed="an integer in [1, 1024]")
     seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(_as_list)
+        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(as_list)
     ] = _setting((0,), "Seeds, each run apart.", min_length=1, allowed="integers >= 0, as in 0,1,2 or 0-9")
     method_settings: dict[MethodName, dict[str, Any]] = _setting(
         {}, "Settings of single methods that differ from the shared ones, as in {pt: {lr_private: 0.3}}.",
@@ -185,10 +165,12 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     a ``preset`` itself. Raises ConfigError with every problem found.
     """
     given = {{"method": "methods", "seed": "seeds"}.get(key, key): value for key, value in raw.items()}
-    preset = given.pop("preset", None) or preset
-    if preset is not None and (not isinstance(preset, str) or preset not in PRESETS):
+    named = preset is not None or "preset" in given
+    preset = given.pop("preset", preset)
+    if named and (not isinstance(preset, str) or preset not in PRESETS):  # an empty one, too
+        got = "nothing" if preset is None else quoted(preset)
         raise ConfigError([Issue("preset", f"The preset must be one of {', '.join(map(repr, PRESETS))}. "
-                                 f"Got {quoted(preset)} instead.{nearest(str(preset), PRESETS)}")])
+                                 f"Got {got} instead.{nearest(str(preset), PRESETS)}")])
     values: dict[str, Any] = {**(PRESETS[preset] if preset else {}), **given}
     try:
         experiment = Experiment.model_validate(values)
@@ -246,10 +228,13 @@ def _problems_between_fields(
 def _problems_of_method(exp: Experiment, method: MethodName) -> list[Issue]:
     """Problems of the settings that a single method has of its own."""
     own, known = exp.method_settings[method], set(Settings.model_fields) - _OF_ALL
-    unknown = [key for key in own if key not in known]
-    if unknown:
-        return [Issue("method_settings", f"There is no setting {quoted(key)} for a single method."
-                                         f"{nearest(key, known)}") for key in unknown]
+    found = [Issue("method_settings", f"The '{key}' setting must be the same for all methods, or they could not be "
+                                      f"compared. Got it for method '{method}'; set it for the experiment."
+                   if key in _OF_ALL else
+                   f"There is no setting {quoted(key)} for a single method.{nearest(key, known)}")
+             for key in own if key not in known]
+    if found:
+        return found
     try:
         run = RunConfig(**{**exp.model_dump(include=set(Settings.model_fields)), **own}, method=method)
     except ValidationError as error:
@@ -276,6 +261,12 @@ def _problems_of_run(run: RunConfig, skip: AbstractSet[str]) -> list[Issue]:
                                         "empty. Got alpha=0, beta=0 instead; raise one of them."))
     if isinstance(run.attention, tuple) and not {"tasks", "sources"} & skip:
         found += _problems_of_matrix(run.attention, len(run.tasks), run.sources)
+    if run.gates == "fixed" and run.form == "sum" and run.method == "spp" and "form" not in skip:
+        found.append(Issue("form", "gates=fixed needs a form of SPP that has gates. Got form=sum, the plain sum; "
+                                   "choose form=mean or form=gated_sum, or leave out gates, alpha and beta."))
+    if run.similarity == "expectation" and run.scoring == "generate" and not {"similarity", "scoring"} & skip:
+        found.append(Issue("similarity", "similarity=expectation needs a score of every label. Got scoring=generate, "
+                                         "which has none; choose scoring=sum or mean, or similarity=argmax."))
     if run.select == "best" and run.shots < 4:
         found.append(Issue("select", "select=best holds out a quarter of the shots and needs at least 4. "
                                      f"Got {run.shots} shots instead; use select=last."))
@@ -291,4 +282,8 @@ def _problems_of_matrix(matrix: Matrix, tasks: int, sources: int) -> list[Issue]
     if any(not math.isfinite(weight) or weight < 0 for row in matrix for weight in row):
         return [Issue("attention", f"The 'attention' setting of an experiment must be {allowed_values('attention')}. "
                                    "Got a negative or infinite weight instead.")]
+    empty = next((number for number, row in enumerate(matrix, 1) if not any(row)), None)
+    if empty is not None:
+        return [Issue("attention", "Every row of the fixed 'attention' matrix must have a weight above 0, or the "
+                                   f"shared part of its task would be empty. Got only zeros in row {empty}.")]
     return []

@@ -96,6 +96,7 @@ def _completed(
         **summary(data, plan.config, scores), **inspect_run(fleet, run), **notes,
         "cut": {task: {"train": cut, "dev": scores[task].cut} for task, cut in count_cut(plan).items()},
         "skipped": {d.task.name: dict(d.skipped) for d in data},
+        "overlap": {d.task.name: {"train": d.overlap} for d in data},
         "trainable_parameters": trainable_parameters(plan.config, backbone.hidden),
         "backbone": backbone.describe(),
     }

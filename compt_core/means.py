@@ -1,9 +1,13 @@
-"""Means over tasks of their primary scores. Loads neither scikit-learn nor scipy, so that a table is shown at once."""
+"""Means over tasks of their primary scores, and intervals over seeds.
+
+Loads neither scikit-learn nor, before an interval is asked for, scipy: a table is shown at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from statistics import fmean
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
 
 CORRELATIONS = frozenset({"matthews", "pearson", "spearman"})  # a constant prediction is 0 there already
 Scores = Mapping[str, Mapping[str, float | None]]  # task -> metric -> value, None where undefined
@@ -17,10 +21,23 @@ def mean_primary(tasks: Scores, primary: Mapping[str, str]) -> float:
 def mean_normalised(tasks: Scores, primary: Mapping[str, str], majority: Scores) -> float:
     """As :func:`mean_primary`, each score rescaled so that the majority class scores 0 and perfect 1.
 
-    Correlations stay as they are, and so does a score whose majority class is perfect already.
+    What is below the majority is negative; correlations stay as they are. A task whose majority class
+    is perfect already counts 0: its scored rows have one label, so nothing can be above chance.
     """
     rescaled = []
     for task in tasks:
         value, chance = tasks[task][primary[task]] or 0.0, majority[task][primary[task]] or 0.0
-        rescaled.append(value if primary[task] in CORRELATIONS or chance >= 1 else (value - chance) / (1 - chance))
+        if primary[task] in CORRELATIONS:
+            rescaled.append(value)
+        else:
+            rescaled.append(0.0 if chance >= 1 else (value - chance) / (1 - chance))
     return fmean(rescaled)
+
+
+def half_width(values: Sequence[float]) -> float | None:
+    """Half the width of the 95% t-interval of the mean of `values`; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    from scipy import stats  # slow to load, and one seed needs none
+
+    return float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))

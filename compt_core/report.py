@@ -12,14 +12,17 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from compt_core.means import mean_normalised, mean_primary
+from compt_core.means import half_width, mean_normalised, mean_primary
 from compt_core.methods import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks.table import TASKS
 
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
                 "train_seconds", "eval_seconds", "constant", "eval_rows", "prompt_rms", "fixed_batch_loss",
-                "normalizer", "private_share", "private_norm_share", "dead_sources", "cut", "backbone")
+                "normalizer", "private_share", "private_norm_share", "dead_sources", "cut", "skipped", "overlap",
+                "backbone")
+_LEFT_OUT = {"skipped": "skipped for want of a label (−1)", "overlap": "left out of train as they stand in dev",
+             "cut": "with text cut at max_tokens"}
 REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}
 
 
@@ -57,12 +60,17 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
         return Group(Text(f"Experiment {experiment.id} has no completed run yet ({states})."))
     tasks = list(experiment.config["tasks"])
     columns = list(dict.fromkeys((r.method, r.shots) for r in done))
+    unit = _shots_unit(experiment)
     several = len({shots for _, shots in columns}) > 1
+    sizes = {column: len(_of(done, column)) for column in columns}
+    uneven = len(set(sizes.values())) > 1
     table = Table(header_style="bold")
     table.add_column("task")
     table.add_column("metric")
     for method, shots in columns:
-        table.add_column(METHODS[method].title + (f"\n{shots} shots" if several else ""), justify="right")
+        head = [METHODS[method].title, f"{shots} {unit}" if several else "",
+                f"n = {sizes[method, shots]}" if uneven else ""]
+        table.add_column("\n".join(filter(None, head)), justify="right")
     for name in REFERENCES.values():
         table.add_column(name, justify="right", style="dim")
     for task in tasks:
@@ -72,7 +80,7 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
             table.add_row(task if metric == TASKS[task].metrics[0] else "", metric, *cells)
     table.add_section()
     for label, key, reference_mean in (("mean", "mean", _plain), ("mean, chance = 0", "mean_normalised", _normalised)):
-        cells = [_number(_mean([r.result[key] for r in _of(done, c) if r.result])) for c in columns]
+        cells = [_over_seeds([r.result[key] for r in _of(done, c) if r.result]) for c in columns]
         cells += [_number(reference_mean(experiment, name, tasks)) for name in REFERENCES]
         table.add_row(label, "", *cells)
     title = Text(_title(experiment, done), style="bold")  # Text, not markup: a path may hold brackets
@@ -80,28 +88,49 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
 
 
 def _title(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> str:
-    seeds = len({r.seed for r in done})
+    sizes = sorted(Counter((r.method, r.shots) for r in done).values())
+    seeds = "one seed: no interval" if sizes[-1] == 1 else \
+        f"mean ± half of the 95% t-interval over {sizes[0]}{f'–{sizes[-1]}' if sizes[0] < sizes[-1] else ''} seeds"
     rows = sorted({n for r in done for n in (r.result or {}).get("eval_rows", {}).values()})
     scored = f"{rows[0]}–{rows[-1]}" if len(rows) > 1 else str(*rows)
     shots = ", ".join(str(s) for s in sorted({r.shots for r in done}))
-    return (f"Dev scores x 100 on backbone '{experiment.config['backbone']}': {shots} shots, "
-            f"{'one seed: no interval' if seeds == 1 else f'mean over {seeds} seeds'}, {scored} dev rows per task")
+    return (f"Dev scores x 100 on backbone '{experiment.config['backbone']}': {shots} {_shots_unit(experiment)}, "
+            f"{seeds}, {scored} dev rows per task")
+
+
+def _shots_unit(experiment: ExperimentRecord) -> str:
+    return "shots per label" if experiment.config.get("shots_per") == "class" else "shots"
 
 
 def _notes(done: Sequence[RunRecord]) -> list[str]:
-    notes = ["majority: the best constant answer on these rows; no prompt: the frozen backbone with the task prefix "
-             "alone."]
+    notes = ["majority: the most frequent label of these rows, always; no prompt: the frozen backbone with the task "
+             "prefix alone."]
     constant = sorted({task for r in done for task, flag in (r.result or {}).get("constant", {}).items() if flag})
     if constant:
         uneven = " (31–69 on MRPC and CoLA)" if {"mrpc", "cola"} & set(constant) else ""
         notes.append(f"† the same answer for every row in some run ({', '.join(constant)}): accuracy and F1 then only "
                      f"show how often that label occurs{uneven}; read Matthews and 'mean, chance = 0'.")
     if any(None in scores.values() for r in done for scores in (r.result or {}).get("tasks", {}).values()):
-        notes.append("– undefined: a correlation with a constant answer; it counts as 0 in the mean.")
+        notes.append("– undefined: a correlation with a constant answer, and after a number: undefined for some "
+                     "seed; it counts as 0 in means.")
+    left_out = [*filter(None, (_counts(done, key, text) for key, text in _LEFT_OUT.items()))]
+    if left_out:
+        notes.append(f"Rows {'; '.join(left_out)}.")
     if any(TASKS[t].suite == "glue" for r in done for t in (r.result or {}).get("tasks", {})):
         notes.append("Original T5 checkpoints were trained on GLUE: with them a prompt can mostly only hurt; "
                      "v1.1 and LM-adapted checkpoints are the clean ones.")
     return notes
+
+
+def _counts(done: Sequence[RunRecord], key: str, text: str) -> str:
+    """``"TEXT: rte 3 train, 1 dev"``, the most of any run; empty where there are none."""
+    most: dict[str, Counter[str]] = {}
+    for r in done:
+        for task, splits in ((r.result or {}).get(key) or {}).items():
+            most[task] = most.get(task, Counter()) | Counter[str](splits)  # | keeps the larger count
+    shown = [f"{task} " + ", ".join(f"{count} {split}" for split, count in splits.items())
+             for task, splits in most.items() if splits]
+    return f"{text}: {'; '.join(shown)}" if shown else ""
 
 
 def _of(done: Sequence[RunRecord], column: tuple[str, int]) -> list[RunRecord]:
@@ -111,16 +140,21 @@ def _of(done: Sequence[RunRecord], column: tuple[str, int]) -> list[RunRecord]:
 def _cell(done: Sequence[RunRecord], column: tuple[str, int], task: str, metric: str) -> str:
     results = [r.result for r in _of(done, column) if r.result]
     mark = "†" if any(result["constant"][task] for result in results) else ""
-    return _number(_mean([result["tasks"][task][metric] for result in results])) + mark
+    return _over_seeds([result["tasks"][task][metric] for result in results]) + mark
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [v for v in values if v is not None]
-    return fmean(known) if known and len(known) == len(values) else None
+def _over_seeds(values: Sequence[float | None]) -> str:
+    """Mean and, of several, half of its interval; undefined ones count 0 and leave a mark, unless all are."""
+    if all(value is None for value in values):
+        return _number(None)
+    counted = [value or 0.0 for value in values]
+    half = half_width(counted)
+    interval = "" if half is None else f" ±{100 * half:.1f}"
+    return _number(fmean(counted)) + interval + ("–" if None in values else "")
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
+    return "–" if value is None else f"{round(100 * value, 1) + 0.0:.1f}"  # + 0.0: no -0.0
 
 
 def _reference(experiment: ExperimentRecord, name: str, task: str) -> dict[str, float | None]:

@@ -119,7 +119,7 @@ def judge(
 
 
 def majority(task: Task, rows: Sequence[Row]) -> dict[str, float | None]:
-    """Metrics of the best constant prediction: the label that is most frequent in `rows` themselves."""
+    """Metrics of the majority class: the most frequent label of `rows` themselves, always."""
     values, counts = np.unique([row.value for row in rows], return_counts=True)
     constant = float(values[counts.argmax()])
     return {name: score(name, [row.value for row in rows], [constant] * len(rows)) for name in task.metrics}

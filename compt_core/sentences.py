@@ -36,27 +36,40 @@ def choices(field: FieldInfo) -> tuple[str, ...]:
 
 
 def sentences(problems: Sequence[Any], values: Mapping[str, Any], fields: Fields) -> list[Issue]:
-    """pydantic's `problems` with `values` as one Issue per wrong value, in order."""
-    inside = {problem["loc"][0] for problem in problems if len(problem["loc"]) > 1}
-    return list(dict.fromkeys(
-        _sentence(problem, values, fields) for problem in problems
-        # a list whose items are wrong is also reported as too short
-        if not (problem["type"] == "too_short" and problem["loc"][0] in inside)
-    ))
+    """The `problems` of `values` as one Issue per wrong field, in order: first wrong value, the rest counted.
+
+    A slip such as shots=0-99999 makes as many problems as numbers; nobody could read a sentence for each.
+    """
+    of_field: dict[Any, list[Any]] = {}
+    for problem in problems:
+        of_field.setdefault(problem["loc"][0], []).append(problem)
+    return [_first(found, values, fields) for found in of_field.values()]
 
 
-def _sentence(problem: Any, values: Mapping[str, Any], fields: Fields) -> Issue:
+def _first(problems: Sequence[Any], values: Mapping[str, Any], fields: Fields) -> Issue:
+    """The problems of one field as one Issue."""
+    items = [problem for problem in problems if _is_item(problem)]
+    # wrong items go first: a list of them is also reported as too short
+    return _sentence((items or problems)[0], values, fields, more=max(len(items) - 1, 0))
+
+
+def _is_item(problem: Any) -> bool:
+    """Whether one item of a list is wrong, not the whole."""
+    return len(problem["loc"]) == 2 and isinstance(problem["loc"][1], int)
+
+
+def _sentence(problem: Any, values: Mapping[str, Any], fields: Fields, more: int = 0) -> Issue:
     name = str(problem["loc"][0])
     if problem["type"] == "extra_forbidden" or name not in fields:
         hint = nearest(name, fields) or " 'python -m compt_core run --set help' lists them all."
         return Issue(name, f"There is no setting {quoted(name)}.{hint}")
     got, field = values.get(name), fields[name]
-    if len(problem["loc"]) == 2 and isinstance(problem["loc"][1], int):  # one item of a list
+    if _is_item(problem):
         got = problem["input"]
     shown = "nothing" if got is None or got in ([], ()) else quoted(got)
     hint = nearest(got, choices(field)) if isinstance(got, str) else ""
     return Issue(name, f"The '{name}' setting of an experiment must be {allowed_values(field)}. "
-                       f"Got {shown} instead.{hint}")
+                       f"Got {shown} instead{f', and {more:,} more like it' if more else ''}.{hint}")
 
 
 def _leaves(annotation: Any) -> Iterator[Any]:

@@ -13,6 +13,7 @@ from compt_core.errors import ConfigError, Issue, quoted
 # What PyYAML raises on text that is no YAML: its own errors, ValueError on a date such as 2024-13-45 or
 # on an endless number, RecursionError on a thousand open brackets.
 _NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
+MAX_RANGE = 100_000  # a longer range of numbers is not even written out
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -47,6 +48,29 @@ def parse_value(text: str) -> Any:
         return yaml.safe_load(text)
     except _NOT_YAML:
         return text
+
+
+def as_list(value: Any) -> Any:
+    """``8`` -> ``[8]``; ``"8,16"`` -> ``[8, 16]``; ``"0-9"`` -> ``[0, …, 9]``. Anything else passes."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int | float):
+        return [value]
+    if not isinstance(value, str):
+        return value
+    items: list[str | int] = []
+    for part in (p.strip() for p in value.split(",")):
+        first, dash, last = part.partition("-")
+        if dash and first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) <= MAX_RANGE:
+            items += range(int(first), int(last) + 1)
+        elif part:
+            items.append(int(part) if part.isdigit() else part)
+    return items
+
+
+def has_bool(value: Any) -> bool:
+    """Whether `value` is a truth value, or a list that holds one at any depth."""
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(has_bool, value)))
 
 
 def _reason(error: Exception) -> str:

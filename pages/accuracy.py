@@ -2,7 +2,7 @@
 
 from app import captions, components, frames, panels, readings
 
-components.header("Accuracy", "PT", "MST", "ComPT", "SPP", "SCP", "majority class", "no prompt", "mean above chance",
+components.header("Accuracy", "PT", "MST", "ComPT", "SPP", "SCP", "majority", "no prompt", "mean, chance = 0",
                   "Matthews", "dev rows", "95% t-interval")
 opened = components.open_results()
 if opened:
@@ -14,15 +14,17 @@ if opened:
         view = panels.score_controls(scores)
         at_shots = scores[scores["shots"] == view.shots]
         shown = frames.pick_metric(at_shots, view.metric)
-        lines = [*readings.chance(at_shots), *readings.comparisons(at_shots, view.baseline)]
+        references = frames.reference_rows(experiment.references, experiment.config["tasks"])
+        lines = [*readings.chance(at_shots), *readings.untrained(at_shots, references),
+                 *readings.comparisons(at_shots, view.baseline)]
         if view.baseline is None:
             summary = frames.summarise(shown)
-            references = frames.reference_rows(experiment.references, experiment.config["tasks"])
             cells = frames.stack(summary, frames.pick_columns(references, summary))
             panels.heatmap(cells, "score", readings.accuracy_alt(at_shots), "scores", "score × 100")
         else:
             cells = frames.differences(shown, view.baseline)
             panels.heatmap(cells, "difference", captions.plain(lines), "differences", "points")
-        components.findings(lines, readings.how_to_read(cells, view.baseline))
+        coarse = readings.resolution(frames.few_rows(runs), several=bool((cells["n"] > 1).any()))
+        components.findings(lines, [*readings.how_to_read(cells, view.baseline), *coarse])
         panels.reference_note(experiment)
         panels.numbers(cells)

@@ -29,9 +29,10 @@ with halves.cell():
     st.caption("The demo queues one experiment and opens its progress; accuracy, attention and gates follow.")
     components.no_worker_note()
 
+queued = state.launched("demo", pressed=run_demo)
 if run_demo:
     with st.spinner("Checking the bundled model and tasks …"):
-        identity = services.run_demo()
+        identity = state.once(queued, "demo", services.run_demo)  # a double click queues one
     st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
 
 st.subheader("Latest experiments", anchor=False)

@@ -1,5 +1,7 @@
 """Launch: choose, check, queue. Problems stand beside their fields."""
 
+from functools import partial
+
 import streamlit as st
 
 from app import captions, components, drafts, forms, services, state
@@ -15,22 +17,25 @@ form_side, summary_side = st.columns([3, 2], gap="large")
 
 with summary_side, st.container(border=True):
     st.subheader("Summary", anchor=False)
-    st.markdown(captions.grid(experiment) if experiment else captions.to_correct(issues))
+    st.markdown(captions.grid(experiment) if experiment else forms.to_correct(issues))
     with st.container(horizontal=True):
         check = st.button("Check", icon=":material/fact_check:", disabled=experiment is None, key="check",
                           help="Reads data and backbone, counts steps and parameters. Queues nothing.")
         launch = st.button("Launch", icon=":material/rocket_launch:", type="primary", disabled=experiment is None,
                            key="launch", help="Checks everything, then puts the runs into the queue.")
     components.no_worker_note()
+    queued = state.launched("launch", pressed=launch)
+    if experiment and launch and (identity := queued.get(to_yaml(experiment))):  # the second click of a double click
+        st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
     if experiment and (check or launch):
         with st.spinner("Checking tasks, data and backbone …"):
             checked, issues = services.check(experiment)
         if checked is None:
-            st.markdown(captions.to_correct(issues) + " Nothing was queued.")
+            st.markdown(forms.to_correct(issues) + " Nothing was queued.")
         else:
             st.table(captions.check_rows(checked), border="horizontal", alt="What this experiment will train")
             if launch:
-                identity = services.submit(checked)
+                identity = state.once(queued, to_yaml(experiment), partial(services.submit, checked))
                 st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
     for problem in forms.elsewhere(issues):
         st.error(problem)

@@ -5,7 +5,8 @@ from app import components, live, services, state
 components.header("Runs", "fleet", "optimizer step", "PT", "MST", "SPP", "SCP", "shots", "seed", "backbone")
 experiment = state.open_experiment(services.store())
 if experiment is None:
-    components.empty_state("No runs yet", "Launch an experiment, or run the demo from Home; its progress appears here.")
+    components.empty_state("No runs yet", "Launch an experiment, or run the demo from Home; its progress appears here.",
+                           "launch", "home")
 else:
     components.experiment_picker(experiment)
     components.provenance(experiment)

@@ -150,6 +150,8 @@ def test_singular_names_of_a_run_are_understood() -> None:
     ({"attention": [[1, 0], [1], [0, 1]], "sources": 2}, "attention", "Got rows of different length instead."),
     ({"attention": []}, "attention", "Got rows of different length instead."),
     ({"attention": [[1, 0], [-1, 0], [0, 1]], "sources": 2}, "attention", "Got a negative or infinite weight instead."),
+    ({"attention": [[1, 0], [0, 0], [0, 1]], "sources": 2}, "attention",
+     "must have a weight above 0, or the shared part of its task would be empty. Got only zeros in row 2."),
     ({"attention": [[float("nan")]]}, "attention", "a matrix of finite numbers >= 0"),
     ({"attention": 3}, "attention", "must be 'learned', 'uniform' or a matrix"),
     ({"lr_source": float("inf")}, "lr_source", "must be a number in [0, 100], or empty. Got inf instead."),
@@ -160,19 +162,50 @@ def test_singular_names_of_a_run_are_understood() -> None:
     ({"select": "best", "shots": [2, 8]}, "select", "needs at least 4. Got 2 shots instead; use select=last."),
     ({"preset": "dmeo"}, "preset", "Got 'dmeo' instead. Did you mean 'demo'?"),
     ({"preset": ["demo"]}, "preset", "Got ['demo'] instead."),
+    ({"preset": ""}, "preset", "The preset must be one of 'demo', 'glue', "),
+    ({"preset": None}, "preset", "Got nothing instead."),
+    ({"similarity": "expectation", "scoring": "generate"}, "similarity", "needs a score of every label. Got scoring="),
+    ({"gates": "fixed", "alpha": 1, "beta": 1, "form": "sum"}, "form", "a form of SPP that has gates. Got form=sum"),
     ({"method_settings": {"ptt": {}}}, "method_settings", "as in {pt: {lr_private: 0.3}}. Got {'ptt': {}} instead."),
     ({"method_settings": 3}, "method_settings", "as in {pt: {lr_private: 0.3}}. Got 3 instead."),
     ({"method_settings": {"pt": {"lr_privat": 1}}}, "method_settings",
      "There is no setting 'lr_privat' for a single method. Did you mean 'lr_private'?"),
     ({"method_settings": {"pt": {"lr_private": -1}}}, "method_settings",
      "For method 'pt': The 'lr_private' setting of an experiment must be a number in [0, 100], or empty. Got -1"),
-    ({"method_settings": {"pt": {"backbone": "x"}}}, "method_settings", "There is no setting 'backbone' for a single"),
+    ({"method_settings": {"pt": {"shots": 3}}}, "method_settings", "There is no setting 'shots' for a single method."),
     ({"method_settings": {"pt": {"alpha": 1}}}, "method_settings", "For method 'pt': The settings 'alpha' and 'beta'"),
 ])
 def test_a_slip_is_one_sentence_beside_its_field(settings: dict[str, Any], field: str, says: str) -> None:
     found = problems(**settings)
     assert list(found) == [field]
     assert says in found[field]
+
+
+@pytest.mark.parametrize("name", ["tasks", "backbone", "data_dir", "eval_rows", "position", "prefix", "max_tokens",
+                                  "scoring", "similarity", "data_seed", "shots_per"])
+def test_what_a_comparison_needs_equal_is_no_methods_own(name: str) -> None:
+    own = {"mst": {name: parse_value(TYPED[name][0])}}
+    assert problems(method_settings=own) == {"method_settings": (
+        f"The '{name}' setting must be the same for all methods, or they could not be compared. "
+        "Got it for method 'mst'; set it for the experiment.")}
+
+
+def test_what_only_some_methods_use_is_refused_only_for_those() -> None:
+    fixed = {"gates": "fixed", "alpha": 1, "beta": 1}
+    assert build(**fixed, form="sum", methods="pt,mst,scp").form == "sum"
+    assert build(**fixed, form="gated_sum").form == "gated_sum"
+    assert build(gates="off", form="sum").form == "sum"
+    assert set(problems(form="sum", method_settings={"spp": fixed})) == {"form"}
+
+
+@pytest.mark.parametrize(("settings", "says"), [
+    ({"shots": "0-99999"}, "Got 0 instead, and 98,975 more like it."),
+    ({"shots": [8, "x", 0]}, "Got 'x' instead, and 1 more like it."),
+    ({"methods": "spq,pt,scq"}, "Got 'spq' instead, and 1 more like it. Did you mean 'spp'?"),
+])
+def test_many_wrong_values_of_a_list_are_one_sentence(settings: dict[str, Any], says: str) -> None:
+    [(_, sentence)] = problems(**settings).items()
+    assert sentence.endswith(says)
 
 
 def test_all_problems_are_reported_together() -> None:

@@ -100,9 +100,9 @@ def test_shots_are_compared_with_every_task_and_every_way_of_counting(problems: 
     assert [message.partition(" of task ")[2].partition(";")[0] for _, message in found] == [
         "'mnli' per label (16). Got 20 instead", "'mnli' per label (16). Got 50 instead",
         "'rte' per label (24). Got 50 instead"]
-    own = problems(shots=30, methods="pt,mst", method_settings={"mst": {"shots_per": "class"}})
-    assert [message.partition(" of task ")[2].partition(";")[0] for _, message in own] == [
-        "'rte' per label (24). Got 30 instead", "'cola' per label (24). Got 30 instead"]
+    whole = problems(tasks="rte,cola", shots="30,1000", methods="pt,mst")  # 30 of a task are there
+    assert [message.partition(" of task ")[2].partition(";")[0] for _, message in whole] == [
+        "'rte' (48). Got 1000 instead", "'cola' (48). Got 1000 instead"]
 
 
 def test_a_backbone_that_cannot_write_the_labels_is_refused(problems: Any) -> None:

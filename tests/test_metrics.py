@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compt_core.means import mean_normalised, mean_primary
+from compt_core.means import half_width, mean_normalised, mean_primary
 from compt_core.metrics import METRICS, score
 
 GOLD, PREDICTED = [1, 1, 1, 0, 0, 1, 0, 0, 0, 1], [1, 0, 1, 0, 1, 1, 0, 0, 0, 0]
@@ -110,7 +110,18 @@ def test_the_normalised_mean_puts_the_majority_at_0_and_perfection_at_1() -> Non
     assert mean_normalised(MAJORITY, PRIMARY, MAJORITY) == 0
     perfect = {"cola": {"accuracy": 1.0}, "stsb": {"pearson": 1.0}, "rte": {"accuracy": 1.0}}
     assert mean_normalised(perfect, PRIMARY, MAJORITY) == 1
-    assert mean_normalised({"rte": {"accuracy": 1.0}}, PRIMARY, {"rte": {"accuracy": 1.0}}) == 1
+
+
+@pytest.mark.parametrize("accuracy", [1.0, 0.6, 0.0])
+def test_where_the_majority_is_perfect_nothing_is_above_chance(accuracy: float) -> None:
+    assert mean_normalised({"rte": {"accuracy": accuracy}}, PRIMARY, {"rte": {"accuracy": 1.0}}) == 0
+
+
+def test_the_interval_is_students() -> None:
+    half = half_width([0.1, 0.2, 0.6])  # variance 0.07; t of the textbooks for 2 degrees of freedom: 4.303
+    assert half == pytest.approx(4.303 * math.sqrt(0.07 / 3), rel=1e-4)
+    assert half_width([0.4, 0.4]) == 0
+    assert half_width([0.4]) is half_width([]) is None
 
 
 def test_means_load_neither_scikit_learn_nor_scipy() -> None:

@@ -116,6 +116,12 @@ def table(exp: ExperimentRecord, runs: list[RunRecord]) -> str:
     return out.getvalue()
 
 
+def row(shown: str, *starts: str) -> list[str]:
+    """The cells of the first row of a table that starts like that, from the metric on."""
+    rows = ([cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if line.startswith("│"))
+    return next(cells for cells in rows if cells[:len(starts)] == list(starts))[1:]
+
+
 # --- JSON
 
 
@@ -162,9 +168,53 @@ def test_seeds_are_averaged_and_shots_stand_apart() -> None:
     runs = [run(id=f"r{shots}{seed}", shots=shots, seed=seed, result=COMPOSED | {"mean": (shots + seed) / 100})
             for shots in (4, 8) for seed in (0, 2)]
     shown = table(experiment(), runs)
-    assert "4, 8 shots, mean over 2 seeds" in shown
-    mean, = (line for line in shown.splitlines() if line.startswith("│ mean  "))
-    assert [cell.strip() for cell in mean.split("│")[3:5]] == ["5.0", "9.0"]
+    assert "4, 8 shots, mean ± half of the 95% t-interval over 2 seeds" in shown
+    assert "n = " not in shown
+    # two values 2 apart: standard error 1, times t of one degree of freedom, 12.706
+    assert row(shown, "mean")[1:3] == ["5.0 ±12.7", "9.0 ±12.7"]
+    assert row(shown, "rte")[1:3] == ["60.0 ±0.0", "60.0 ±0.0"]
+
+
+def test_a_trifle_below_0_is_no_minus_0() -> None:
+    assert row(table(experiment(), [run(result=RESULT | {"mean_normalised": -1e-9})]), "mean, chance = 0")[1] == "0.0"
+
+
+def test_columns_of_different_size_say_theirs() -> None:
+    runs = [run(), *(run(id=f"r{seed}", method="spp", seed=seed, result=COMPOSED) for seed in range(3))]
+    shown = table(experiment(), runs)
+    assert "interval over 1–3 seeds" in shown
+    assert "n = 1" in shown
+    assert "n = 3" in shown
+    assert row(shown, "rte")[1:3] == ["50.0", "60.0 ±0.0"]
+
+
+def test_an_undefined_score_counts_0_beside_defined_ones() -> None:
+    scores = [{"accuracy": 0.7, "matthews": value} for value in (None, 0.2)]
+    runs = [run(id=f"r{seed}", seed=seed, result=COMPOSED | {"tasks": COMPOSED["tasks"] | {"cola": cola}})
+            for seed, cola in enumerate(scores)]
+    shown = table(experiment(), runs)
+    assert row(shown, "", "matthews")[1] == "10.0 ±127.1–"
+    assert "after a number: undefined for some seed; it counts as 0 in means" in " ".join(shown.split())
+    none = [run(id=f"r{seed}", seed=seed) for seed in range(2)]
+    assert row(table(experiment(), none), "", "matthews")[1] == "–†"
+
+
+def test_shots_per_label_are_named() -> None:
+    exp = experiment(config={"tasks": ["cola", "rte"], "backbone": "demo", "shots_per": "class"})
+    assert "'demo': 8 shots per label, one seed" in table(exp, [run()])
+    assert "8 shots per label, one seed" not in table(experiment(), [run()])
+
+
+def test_rows_left_out_or_cut_are_counted_below() -> None:
+    first = RESULT | {"cut": {"cola": {"train": 0, "dev": 0}, "rte": {"train": 1, "dev": 4}},
+                      "skipped": {"cola": {"train": 0, "dev": 2}, "rte": {}}}
+    second = first | {"cut": {"cola": {"train": 0, "dev": 0}, "rte": {"train": 3, "dev": 4}}}
+    shown = " ".join(table(experiment(), [run(result=first), run(id="r2", seed=1, result=second)]).split())
+    assert "Rows skipped for want of a label (−1): cola 2 dev; " in shown
+    assert "; with text cut at max_tokens: rte 3 train, 4 dev." in shown
+    whole = {"cola": {"train": 0, "dev": 0}}
+    assert "Rows " not in table(experiment(), [run(result=RESULT | {"cut": whole, "skipped": whole})])
+    assert "Rows " not in table(experiment(), [run()])
 
 
 def test_what_to_mind_stands_below_only_where_it_applies() -> None:

@@ -55,7 +55,7 @@ def _ask_hub(path: str, name: str) -> None:
         raise DataError(f"The hub has no public data set {name}. Give a data folder (--data-dir).") from None
     except Exception as error:  # as above
         raise HubError(f"The hub with the data set {name} cannot be reached. Check the network, give a data folder "
-                       "(--data-dir), or start ComPT Lab with HF_HUB_OFFLINE=1 to use what was loaded before.") from error
+                       "(--data-dir), or start with HF_HUB_OFFLINE=1 to use what was loaded before.") from error
 
 
 def _splits(task: Task, loaded: Any, where: str) -> dict[str, Table]:

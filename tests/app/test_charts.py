@@ -48,6 +48,31 @@ def test_marks_and_intervals_stand_in_the_cells():
     assert "counts 0 in means" in hover[2]
 
 
+def test_identical_seeds_are_said_and_the_mean_with_another_zero_has_no_fill():
+    frame = cells(("pt", "a", 0.5), ("pt", frames.NORMALISED, 0.1))
+    frame[["half", "n"]] = [[0.0, 3], [0.02, 3]]
+    for scale in ("score", "difference"):
+        figure = draw(frame, scale)
+        assert list(figure.data[0].z[0]) == [50.0, None]
+        assert figure.data[1].text[0].endswith("50.0<br>identical") and "±" not in figure.data[0].customdata[0][0]
+        assert figure.data[2].text[0].endswith("10.0<br>±2.0") and "10.00 points" in figure.data[2].customdata[0]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_figures_take_the_themes_text_colour(theme, monkeypatch):
+    monkeypatch.setattr(charts, "ink", lambda: styles.INKS[theme])
+    figure = draw(cells(("pt", "a", 0.5), ("pt", "b", math.nan)), "score")
+    fonts = [figure.layout.xaxis.tickfont, figure.layout.yaxis.tickfont, figure.data[0].colorbar.tickfont,
+             figure.data[0].colorbar.title.font, figure.data[2].textfont]
+    assert {font.color for font in fonts} == {styles.INKS[theme]}
+    assert charts.loss_curves(curves("pt")).to_dict()["config"]["axis"]["labelColor"] == styles.INKS[theme]
+
+
+def test_losses_that_are_not_finite_do_not_stretch_the_axis():
+    assert charts.loss_limits(pd.DataFrame({"loss": [1.0, 2.0, math.inf, math.nan]})) == pytest.approx((0.96, 2.04))
+    assert charts.loss_limits(pd.DataFrame({"loss": [math.nan]})) is None
+
+
 @pytest.mark.parametrize(("values", "limits"), [([0.2, -0.5], (-50, 50)), ([0.0], (-1, 1)), ([0.3], (-30, 30))])
 def test_differences_are_centred_on_zero(values, limits):
     figure = draw(cells(*[("spp", f"t{i}", v) for i, v in enumerate(values)]), "difference")

@@ -22,7 +22,7 @@ def test_scores_have_a_row_per_run_and_column_in_order(lab, store):
     runs = store.runs(lab.finished(seeds="1,0", constant=("stsb",)))
     frame = frames.scores(runs)
     assert list(pd.unique(frame["column"])) == ["cola · accuracy", "cola · matthews", "sst2", "stsb · pearson",
-                                                "stsb · spearman", "mean", "mean above chance"]
+                                                "stsb · spearman", "mean", "mean, chance = 0"]
     assert list(pd.unique(frame["method"])) == ["pt", "mst", "spp", "scp"]
     assert len(frame) == 8 * 7
     one = frame[(frame["method"] == "spp") & (frame["seed"] == 1)].set_index("column")
@@ -83,9 +83,9 @@ def test_reference_rows_carry_both_means():
     bare = {"cola": {"accuracy": 0.4, "matthews": 0.1}, "sst2": {"accuracy": 0.75}}
     found = frames.reference_rows({"majority": majority, "no_prompt": bare}, tasks)
     assert row(found, "majority")["value"] == pytest.approx((0.69 + 0.5) / 2)
-    assert row(found, "majority", "mean above chance")["value"] == 0
+    assert row(found, "majority", "mean, chance = 0")["value"] == 0
     expected = mean_normalised(bare, {"cola": "accuracy", "sst2": "accuracy"}, majority)
-    assert row(found, "no_prompt", "mean above chance")["value"] == pytest.approx(expected)
+    assert row(found, "no_prompt", "mean, chance = 0")["value"] == pytest.approx(expected)
     assert math.isnan(row(found, "majority", "cola · matthews")["value"])
 
 
@@ -124,8 +124,20 @@ def test_the_table_for_people_is_in_points(table):
     cells = frames.stack(frames.summarise(table({("spp", 0): 0.5})),
                          frames.reference_rows({"majority": {"sst2": {"accuracy": 0.25}}}, ["sst2"]))
     found = frames.readable(cells)
-    assert list(found["method"]) == ["ComPT (SPP)", "majority class", "majority class", "majority class"]
+    assert list(found["method"]) == ["ComPT (SPP)", "majority", "majority", "majority"]
     assert list(found["points"])[:2] == [50.0, 25.0] and list(found["runs"]) == [1, 0, 0, 0]
+
+
+def test_single_values_have_no_spread_in_the_table(table):
+    assert list(frames.readable(frames.summarise(table({("pt", 0): 0.5})))) == \
+        ["method", "column", "points", "runs", "one label only", "undefined"]
+    mixed = frames.readable(frames.summarise(table({("pt", 0): 0.5, ("spp", 0): 0.5, ("spp", 1): 0.6})))
+    assert math.isnan(mixed["lowest"][0]) and mixed["lowest"][1] == 50.0
+
+
+def test_tasks_with_few_dev_rows_are_found(lab, store):
+    runs = store.runs(lab.finished())
+    assert frames.few_rows(runs) == {"cola": 20, "sst2": 20, "stsb": 20} and frames.few_rows(runs, most=20) == {}
 
 
 def test_suites_name_what_the_tasks_belong_to(lab, store):

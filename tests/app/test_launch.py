@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app import drafts, forms
+from app import drafts, forms, state
 from app.captions import plain
 from compt_core.config import Experiment, build_experiment
 from compt_core.runs.record import State
@@ -79,7 +79,49 @@ def test_problems_are_reported_together(form):
     set_field(form, "seeds", "x")
     form.run()
     assert len(problems(form)) == 2
-    assert "2 problems to correct" in " ".join(part.value for part in form.markdown)
+    assert "2 problems to correct: Shots and Seeds." in " ".join(part.value for part in form.markdown)
+
+
+def test_fields_with_a_problem_are_named_in_the_summary(form):
+    set_field(form, "batch", 0)
+    set_field(form, "lr_source", -1.0)
+    form.run()
+    summary = next(part.value for part in form.markdown if "to correct" in part.value)
+    assert "Batch (rows per step) and Learning rate: sources (Advanced)." in summary
+
+
+def test_a_list_of_wrong_numbers_is_one_sentence(form):
+    set_field(form, "shots", "0-99999")
+    form.run()
+    [problem] = problems(form)
+    assert "Got 0 instead, and 98,975 more like it." in problem
+
+
+def test_many_problems_of_one_field_are_cut(form_with):
+    own = "{pt: {a: 1, b: 2, c: 3, d: 4, e: 5}}"
+    form = form_with(method_settings=own)
+    assert len(problems(form)) == forms.MOST_PROBLEMS
+    assert ":red[2 more here.]" in [part.value for part in form.markdown]
+    assert "5 problems to correct: Method settings (Advanced)." in " ".join(part.value for part in form.markdown)
+
+
+@pytest.mark.parametrize(("field", "value"), [("sources", 65), ("prompt_length", 0), ("epochs", 1e6), ("steps", -3),
+                                              ("warmup", 1.5), ("init_seed", 2**32)])
+def test_a_number_out_of_range_is_kept_and_explained_not_replaced(form, store, field, value):
+    proto = form.get_by_key(forms.key(field)).proto
+    assert not (proto.has_min and proto.min > -1000), "a browser drops what is below"
+    assert not (proto.has_max and proto.max < 1e15), "a browser drops what is above"
+    set_field(form, field, value)
+    form.run()
+    [problem] = problems(form)
+    assert f"'{field}' setting of an experiment must be" in problem
+    assert form.number_input(key=forms.key(field)).value == value
+    assert form.button(key="launch").disabled
+
+
+def test_an_empty_number_says_what_it_means(form):
+    shown = {name: form.get_by_key(forms.key(name)).placeholder for name in ("steps", "eval_rows", "init_seed")}
+    assert shown == {"steps": "from epochs", "eval_rows": "all", "init_seed": "the run's seed"}
 
 
 @pytest.mark.parametrize(("field", "value"), [("data_dir", "no/such/folder"), ("backbone", "./no-such-t5")])
@@ -116,6 +158,34 @@ def test_launch_queues_what_the_form_says(form, store):
     assert Experiment.model_validate(queued.config) == wanted
     assert queued.states == {State.QUEUED: 16}
     assert form.title[0].value == "Runs" and form.query_params["exp"] == queued.id
+
+
+def second_click(app, page, button):
+    """Presses `button` of the page as it is drawn now, twice, as a double click does."""
+    drawn = app._tree
+    app.button(key=button).click().run()
+    first = app.query_params["exp"]
+    app._tree = drawn  # the browser has not heard of the new page yet, and sends the same drawing's button once more
+    app.switch_page(f"../pages/{page}.py").run()
+    return first
+
+
+@pytest.mark.parametrize(("page", "button"), [("launch", "launch"), ("home", "run_demo")])
+def test_a_double_click_queues_once_and_a_later_one_again(visit, store, page, button):
+    app = visit(page)
+    first = second_click(app, page, button)
+    assert not app.exception and app.title[0].value == "Runs"
+    assert [record.id for record in store.experiments()] == [first]
+    assert app.query_params["exp"] == first
+    app.switch_page(f"../pages/{page}.py").run()
+    app.button(key=button).click().run()
+    assert len(store.experiments()) == 2
+
+
+def test_what_was_queued_is_remembered_where_the_next_call_into_streamlit_ends_the_script():
+    queued = {}
+    assert [state.once(queued, "a", lambda: "1"), state.once(queued, "a", lambda: "2")] == ["1", "1"]
+    assert state.once(queued, "b", lambda: "3") == "3" and queued == {"a": "1", "b": "3"}
 
 
 def test_the_draft_survives_a_visit_to_another_page(form):

@@ -25,7 +25,7 @@ def test_an_empty_store_says_what_to_do_next(visit, page):
     app = visit(page)
     assert not app.exception and not app.error
     if page in OF_AN_EXPERIMENT:
-        assert [link.value for link in app.page_link] == ["Launch an experiment"]
+        assert [link.value for link in app.page_link] == ["Launch an experiment", "Run the demo on Home"]
         assert len(app.subheader) == 1
     assert page != "home" or "None yet." in words(app)
 
@@ -40,7 +40,7 @@ def test_no_page_raises_in_any_state(visit, lab, page, state):
         assert app.selectbox(key="pick_experiment").value == identity
         assert "Backbone **demo**" in words(app) and "suite **glue**" in words(app)
     if page in RESULTS and state != "finished":
-        assert [link.value for link in app.page_link] in (["Watch the runs"], ["Look at the runs"])
+        assert next(link.value for link in app.page_link) == "Look at the runs"
 
 
 @pytest.mark.parametrize("page", OF_AN_EXPERIMENT)
@@ -99,7 +99,7 @@ def test_runs_shows_progress_without_claiming_the_end(visit, lab):
     assert list(table["state"]) == ["◐ training"] * 4
     assert table["progress"].max() == pytest.approx(100 * 4 / 9)
     assert app.progress[0].value == 44
-    assert app.progress[0].text == "4 runs: 4 running."
+    assert app.progress[0].text == "4 runs: 4 running. Time left: measuring …"
     assert len(app.get("vega_lite_chart")) == 1
 
 
@@ -114,7 +114,35 @@ def test_runs_shows_why_runs_failed_and_no_traceback(visit, lab, store):
     app = visit("runs", exp=identity)
     assert len(app.error) == 1  # one message for four equal failures
     assert r"\<b\>odd\</b\>" in app.error[0].value and r"\*this\*" in app.error[0].value
+    assert app.error[0].proto.title == "All 4 runs failed"
+    assert "Change the settings and launch again" in [link.value for link in app.page_link]
+    assert "ValueError" not in words(app)
     assert "Traceback" not in words(app) and store.runs(identity)[0].traceback is not None
+
+
+def test_cancelled_runs_promise_nothing(visit, lab, store):
+    identity = lab.queued()
+    for run in store.runs(identity):
+        store.request(run.id, "cancel")
+    for page in RESULTS:
+        app = visit(page, exp=identity)
+        assert "All 4 runs were cancelled." in words(app) and "appear" not in words(app)
+        assert [link.value for link in app.page_link] == ["Look at the runs", "Launch an experiment"]
+
+
+def test_losses_of_several_shot_counts_are_apart_on_one_scale(visit, lab):
+    app = visit("runs", exp=lab.finished(shots="8,16"))
+    specs = [json.loads(chart.proto.spec) for chart in app.get("vega_lite_chart")]
+    assert [spec["title"] for spec in specs] == ["8 shots", "16 shots"]
+    ends = [spec["layer"][0]["encoding"]["y"]["scale"]["domain"] for spec in specs]
+    assert ends[0] == ends[1]
+    assert "a figure per shot count; all 8 runs." in words(app) and "so far" not in words(app)
+
+
+def test_accuracy_says_how_it_stands_to_the_untrained_backbone_and_how_coarse_it_is(visit, lab):
+    text = words(visit("accuracy", exp=lab.finished()))
+    assert "Above the untrained backbone (no prompt: 45.0, mean over tasks), in points: PT by " in text
+    assert "Few dev rows (20 in 3 tasks): one row is 5.0 points of accuracy." in text and "seeds only" not in text
 
 
 def test_runs_shows_the_log_when_it_is_opened(visit, lab):
@@ -162,22 +190,23 @@ def test_the_heatmap_shows_the_stored_numbers(visit, lab, store):
     app = visit("accuracy", exp=identity)
     data = figure(app)["data"]
     assert data[0]["x"] == ["cola · accuracy", "cola · matthews", "sst2", "stsb · pearson", "stsb · spearman",
-                            "<b>mean</b>", "<b>mean above chance</b>"]
-    assert len(data[0]["y"]) == 6 and data[0]["y"][4:] == ["majority class", "no prompt"]
+                            "<b>mean</b>", "<b>mean, chance = 0</b>"]
+    assert len(data[0]["y"]) == 6 and data[0]["y"][4:] == ["majority", "no prompt"]
     for run, row in zip(store.runs(identity), data[0]["z"], strict=False):
         result = run.result
         stored = [value for metrics in result["tasks"].values() for value in metrics.values()]
-        expected = [*stored, result["mean"], result["mean_normalised"]]
+        expected = [*stored, result["mean"], None]  # the mean with another zero has no colour
         assert row == [None if value is None else pytest.approx(100 * value, abs=1e-9) for value in expected]
     written = {(x, y): text for trace in data[1:]
                for x, y, text in zip(trace["x"], trace["y"], trace["text"], strict=True)}
     assert written["cola · accuracy", data[0]["y"][0]] == "60.0†"
     assert written["cola · matthews", data[0]["y"][0]] == "undef."
+    assert written["<b>mean, chance = 0</b>", data[0]["y"][2]] == "31.0"
     assert "one run: no interval" in words(app) and "† predicts one label" in words(app)
 
 
 def test_the_difference_is_centred_on_zero_and_leaves_the_baseline_out(visit, lab):
-    app = visit("accuracy", exp=lab.finished(), view="Difference to MST")
+    app = visit("accuracy", exp=lab.finished(), view="mst")
     heat = figure(app)["data"][0]
     assert len(heat["y"]) == 3 and not any("MST" in name for name in heat["y"])
     assert heat["zmin"] == -heat["zmax"]
@@ -200,8 +229,41 @@ def test_a_view_that_the_next_experiment_does_not_have_falls_back(visit, lab):
     assert figure(app)["data"][0]["x"] == ["cola · matthews"]
     app.selectbox(key="pick_experiment").select(plain).run()
     assert not app.exception
-    assert figure(app)["data"][0]["x"] == ["sst2", "<b>mean</b>", "<b>mean above chance</b>"]
+    assert figure(app)["data"][0]["x"] == ["sst2", "<b>mean</b>", "<b>mean, chance = 0</b>"]
     assert app.get_by_key("shots").value == "4"
+
+
+def test_a_link_to_a_view_carries_ids_and_every_control_writes_it(visit, lab):
+    app = visit("accuracy", exp=lab.finished(shots="8,16"))
+    for key, value in (("view", "mst"), ("shots", "16"), ("metric", "matthews")):
+        app.get_by_key(key).set_value(value)
+    app.run()
+    link = {name: app.query_params[name] for name in ("exp", "view", "shots", "metric")}
+    assert link["view"] == "mst" and link["shots"] == "16" and link["metric"] == "matthews"
+    again = visit("accuracy", **link)
+    assert not again.exception and not again.error
+    assert [again.get_by_key(key).value for key in ("view", "shots", "metric")] == ["mst", "16", "matthews"]
+    again.get_by_key("view").set_value("scores").run()
+    assert "view" not in again.query_params and again.query_params["shots"] == "16"
+
+
+@pytest.mark.parametrize("wrong", [{"view": "Difference to MST"}, {"view": "spp"}, {"shots": "9"}, {"shots": "8 "},
+                                   {"shots": ""}, {"metric": "<b>x</b>"}])
+def test_a_wrong_view_is_one_sentence_with_a_way_out(visit, lab, wrong):
+    identity = lab.finished(shots="8,16")
+    app = visit("accuracy", exp=identity, **wrong)
+    assert not app.exception and not app.get("plotly_chart")
+    assert len(app.error) == 1 and app.error[0].value.startswith("This link names the ")
+    app.button[0].click().run()
+    assert not app.exception and not app.error and len(app.get("plotly_chart")) == 1
+    assert not set(wrong) & set(app.query_params)
+
+
+def test_the_view_stays_from_experiment_to_experiment(visit, lab):
+    older = lab.finished()
+    app = visit("accuracy", exp=lab.finished(seeds="1"), view="mst")
+    app.selectbox(key="pick_experiment").select(older).run()
+    assert app.get_by_key("view").value == "mst" and app.query_params["view"] == "mst"
 
 
 def test_a_log_is_never_of_another_experiment(visit, lab):

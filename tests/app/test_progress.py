@@ -31,15 +31,17 @@ def test_only_completed_is_one(run):
 
 
 def test_time_left_follows_the_measured_pace(run):
-    assert progress.seconds_left(run(step=4, steps=10, heartbeat=106.0), (100.0, 1)) == pytest.approx(12.0)
+    assert progress.seconds_left(run(step=6, steps=10, heartbeat=110.0), (100.0, 1)) == pytest.approx(8.0)
 
 
 @pytest.mark.parametrize(("values", "first"), [
-    ({"step": 4, "steps": 10}, None),  # nothing seen before
-    ({"step": 4, "steps": 10}, (100.0, 4)),  # no step since
-    ({"step": 4, "steps": None}, (90.0, 1)),
+    ({"step": 6, "steps": 10}, None),  # nothing seen before
+    ({"step": 5, "steps": 10}, (90.0, 1)),  # four steps
+    ({"step": 6, "steps": 10}, (97.1, 1)),  # 2.9 seconds
+    ({"step": 6, "steps": 10}, (90.0, 6)),  # no step since
+    ({"step": 6, "steps": None}, (90.0, 1)),
     ({"step": 10, "steps": 10}, (90.0, 1)),  # scoring
-    ({"step": 4, "steps": 10, "state": State.PAUSED}, (90.0, 1)),
+    ({"step": 6, "steps": 10, "state": State.PAUSED}, (90.0, 1)),
 ])
 def test_there_is_no_time_left_without_a_pace(run, values, first):
     assert progress.seconds_left(run(**values), first) is None
@@ -59,10 +61,11 @@ def test_a_phase_says_what_happens(run, values, words):
 
 def test_the_headline_says_what_is_measured_and_no_more(run):
     training, scoring = run(step=4, steps=10), run(step=9, steps=9)
-    assert progress.headline([training], {}) == "1 run: 1 running."
+    assert progress.headline([training], {}) == "1 run: 1 running. Time left: measuring …"
     assert progress.headline([training, run(state=State.QUEUED)], {training.id: 61.0}) \
         == "2 runs: 1 queued, 1 running. About 1 min 1 s of training left for the runs under way, then scoring."
-    assert progress.headline([scoring], {scoring.id: None}).endswith("the dev rows are being scored.")
+    assert progress.headline([scoring], {scoring.id: None}).endswith("Trained; scoring dev rows.")
+    assert list(progress.table([training, scoring], {})["left"]) == ["measuring …", "scoring dev rows"]
     assert progress.headline([run(state=State.COMPLETED)], {}) == "1 run: 1 completed."
 
 

@@ -43,6 +43,67 @@ def test_results_at_chance_are_called_noise(table, values, noise):
     assert bool(readings.chance(scores)) is noise
 
 
+def bare(table, level):
+    return frames.summarise(table({("pt", 0): level})).assign(row="no_prompt")
+
+
+@pytest.mark.parametrize(("level", "words"), [
+    (0.75, "Not above the untrained backbone (no prompt: 75.0, mean over tasks): PT and ComPT (SPP)."),
+    (0.6, "Not above the untrained backbone (no prompt: 60.0, mean over tasks): PT. "
+          "Above it, in points: ComPT (SPP) by 10.0."),
+    (0.4, "Above the untrained backbone (no prompt: 40.0, mean over tasks), in points: "
+          "PT by 20.0 and ComPT (SPP) by 30.0."),
+])
+def test_methods_are_held_against_the_untrained_backbone(table, level, words):
+    scores = table({("pt", 0): 0.6, ("spp", 0): 0.7})
+    assert readings.untrained(scores, bare(table, level)) == [words]
+    assert readings.untrained(scores, frames.reference_rows(None, ["sst2"])) == []
+
+
+def test_identical_seeds_have_no_interval(table):
+    same = table({("pt", 0): 0.5, ("pt", 1): 0.5, ("spp", 0): 0.7, ("spp", 1): 0.7})
+    [sentence] = readings.comparisons(same, None)
+    assert "identical in all 2 paired seeds" in sentence and "interval" not in sentence
+    assert any(line.startswith("identical: ") for line in readings.marks(frames.summarise(same)))
+
+
+def test_few_dev_rows_are_said_in_points():
+    assert readings.resolution({}, True) == []
+    [sentence] = readings.resolution({"a": 20, "b": 50}, True)
+    assert "20 to 50 in 2 tasks" in sentence and "2.0 to 5.0 points" in sentence and "seeds only" in sentence
+
+
+def test_differences_of_one_seed_do_not_speak_of_intervals_of_tasks(table):
+    one = frames.differences(table({("pt", 0): 0.5, ("spp", 0): 0.7}), "pt")
+    assert not any("not corrected" in line for line in readings.how_to_read(one, "pt"))
+    two = frames.differences(table({("pt", 0): 0.5, ("spp", 0): 0.7, ("pt", 1): 0.4, ("spp", 1): 0.7}), "pt")
+    assert any("not corrected" in line for line in readings.how_to_read(two, "pt"))
+
+
+@pytest.mark.parametrize(("states", "words"), [
+    ({"cancelled": 4}, "All 4 runs were cancelled. Launch again to get results."),
+    ({"failed": 1}, "The only run failed. Launch again to get results."),
+    ({"running": 1, "failed": 3}, "Its runs are running. X"),
+    ({"completed": 1, "failed": 3}, "None of the completed runs has what this page shows. X"),
+    ({"paused": 2, "cancelled": 1}, "None of its runs completed (2 paused and 1 cancelled)."),
+])
+def test_a_page_without_results_says_why_and_promises_nothing(states, words):
+    assert captions.nothing_to_show(states, "X")[1] == words
+
+
+@pytest.mark.parametrize(("runs", "total", "words"), [
+    (["a"], 1, "The only run failed"), (list("ab"), 2, "All 2 runs failed"), (list("ab"), 9, "a and b failed"),
+    (list("abcd"), 9, "4 of 9 runs failed, among them a"),
+])
+def test_failures_are_counted(runs, total, words):
+    assert captions.failed(runs, total) == words
+
+
+def test_cards_tell_experiments_apart(lab, store):
+    card = captions.experiment_card(store.experiment(identity := lab.queued(seeds="0-2")), "glue", 0.0)
+    assert "3 seeds" in card and f"id {identity}" in card
+
+
 @pytest.mark.parametrize(("values", "words"), [
     ({("pt", 0): 0.5}, "n = 1 per cell (one run: no interval)."),
     ({("pt", 0): 0.5, ("pt", 1): 0.6}, "n = 2 runs per cell, one per seed"),

@@ -77,6 +77,10 @@ DEV = HEADER + "c\td\t0\ne\tf\t1\n"
     (("--set", "attention=" + "[" * 3000), "The 'attention' setting of an experiment must be"),
     (("--preset", "dmeo"), "The preset must be one of 'demo', 'glue', 'set2', 'first-1', 'first-2', 'first-3'. "
                            "Got 'dmeo' instead. Did you mean 'demo'?"),
+    (("--preset", ""), "The preset must be one of 'demo', 'glue', 'set2', 'first-1', 'first-2', 'first-3'. Got ''"),
+    (("--set", "preset="), "The preset is chosen by --preset alone. Got --set 'preset='; write --preset NAME instead."),
+    (("--set", "preset=demo"), "The preset is chosen by --preset alone. Got --set 'preset=demo';"),
+    (("--preset", "demo", "--set", "preset=first-1"), "The preset is chosen by --preset alone."),
     (("--data-dir", ""), "The 'data_dir' setting of an experiment must be a folder"),
     (("--backbone", ""), "The 'backbone' setting of an experiment must be 'demo', a folder"),
     (("--foo",), "There is no option '--foo'. See 'python -m compt_core run --help'."),
@@ -148,7 +152,7 @@ def test_bad_backbones_are_one_line(refused: Callable[..., str], tmp_path: Path,
     (tmp_path / "bert" / "config.json").write_text(json.dumps(config | {"model_type": "bert"}))
     assert "has no readable config.json" in refused("--backbone", tmp_path / "nothing")
     assert "Got only pickled weights (pytorch_model.bin)" in refused("--backbone", tmp_path / "pickled")
-    assert "must be of the T5 family (t5, mt5, umt5). Got model type 'bert'" in refused("--backbone", tmp_path / "bert")
+    assert "must be of the T5 family (t5, mt5). Got model type 'bert'" in refused("--backbone", tmp_path / "bert")
     assert "has no pieces for label words of 'rte'" in refused("--tasks", "rte", "--backbone", "demo", "--data-dir",
                                                                write(tmp_path / "data", train=ROWS, dev=DEV))
 
@@ -174,6 +178,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line_at_once(tmp_path: Path) -> Non
     ("shots: [\n", "is not valid YAML: line 2"),
     ("\x00\x01", "is not valid YAML"),
     ("preset: nothing\n", "Got 'nothing' instead."),
+    ("preset:\n", "The preset must be one of 'demo', 'glue', 'set2', 'first-1', 'first-2', 'first-3'. Got nothing"),
     ("shots: 8\nshots: 9\n", "Got 'shots' twice."),
 ])
 def test_a_bad_settings_file_is_one_line(
@@ -185,6 +190,8 @@ def test_a_bad_settings_file_is_one_line(
 
 @pytest.mark.parametrize(("path", "says"), [
     ("no/such/x.json", "its folder does not exist; create it first"), (".", "it is a folder; name a file in it"),
+    ("/dev/stdout", "it is a device, a pipe or this command's own output; name a file"),
+    ("/dev/null", "it is a device"),
     ("n" * 300, "File name too long"), ("a/" * 3000 + "x", "its folder does not exist"),
 ])
 def test_a_json_file_that_cannot_be_written_is_refused_before_training(
@@ -193,3 +200,23 @@ def test_a_json_file_that_cannot_be_written_is_refused_before_training(
     message = refused("--json", path)
     assert "of --json cannot be written: " in message
     assert says in message
+
+
+def test_a_json_file_that_is_a_pipe_or_a_link_to_itself_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "lost").symlink_to("no/such.json")
+    assert "it is a device, a pipe or this command's own output" in refused("--json", tmp_path / "pipe")
+    assert "it is a link that leads to itself" in refused("--json", tmp_path / "circle")
+    assert "its folder does not exist" in refused("--json", tmp_path / "lost")
+
+
+def test_the_file_that_takes_the_table_is_not_replaced_by_the_json(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "compt_core", "run", "--preset", "first-1", "--json", str(tmp_path / "out")],
+            cwd=ROOT, env={**os.environ, "COMPT_HOME": str(tmp_path / "home")}, stdout=out, stderr=subprocess.PIPE,
+            text=True, check=False)
+    assert done.returncode == 2
+    assert "this command's own output" in done.stderr
+    assert not (tmp_path / "home").exists()

@@ -100,6 +100,19 @@ def test_ctrl_c_is_exit_code_130_and_one_line(call: Call, trainer: Callable[...,
     assert not (tmp_path / "out.json").exists()
 
 
+def test_the_json_goes_through_a_link(call: Call, trainer: Callable[..., None], tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "link.json"
+    link.symlink_to("there/out.json")
+    for _ in range(2):  # first it leads to nothing, then to a file
+        trainer(Outcome("completed", RESULT))
+        assert call("run", *SMALL, "--methods", "pt", "--json", link).code == 0
+        assert link.is_symlink()
+        assert read((tmp_path / "there" / "out.json").read_text()).runs
+        (tmp_path / "there" / "out.json").write_text("{}")
+    assert sorted(path.name for path in tmp_path.rglob("*.json*")) == ["link.json", "out.json"]
+
+
 def test_a_json_file_that_became_unwritable_costs_no_results(
     call: Call, trainer: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +187,18 @@ def test_the_module_ends_with_the_exit_code() -> None:
                           capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "There is no option '--foo'. See 'python -m compt_core run --help'.\n"
+
+
+def test_ctrl_c_while_the_command_line_is_imported_is_one_line() -> None:
+    code = ("import runpy, signal, sys\n"
+            "class Interrupt:\n"
+            "    def find_spec(self, name, *_):\n"
+            "        if name == 'compt_core.cli':\n"
+            "            signal.raise_signal(signal.SIGINT)\n"
+            "sys.meta_path.insert(0, Interrupt())\n"
+            "runpy.run_module('compt_core', run_name='__main__')\n")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted; what was running is stopped.\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

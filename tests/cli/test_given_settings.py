@@ -37,7 +37,6 @@ def test_options_go_over_the_file_and_the_file_over_its_preset(submitted: Callab
     experiment = submitted("--config", file, "--shots", "6", "--set", "seed=3")
     assert (experiment.methods, experiment.shots, experiment.seeds, experiment.batch) == (("mst", "pt"), (6,), (3,), 5)
     assert submitted("--config", file, "--preset", "first-3").methods == ("spp",)
-    assert submitted("--preset", "first-3", "--set", "preset=first-1").methods == ("pt",)
 
 
 def test_a_file_alone_starts_from_defaults(submitted: Callable[..., Any], tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_hub_that_refuses_is_one_sentence_at_once(online: pytest.MonkeyPatch) 
     assert time.monotonic() - start < 5
     assert str(caught.value) == (
         "The hub with the data set 'nyu-mll/glue' (rte) cannot be reached. Check the network, give a data folder "
-        "(--data-dir), or start ComPT Lab with HF_HUB_OFFLINE=1 to use what was loaded before.")
+        "(--data-dir), or start with HF_HUB_OFFLINE=1 to use what was loaded before.")
 
 
 def test_a_hub_that_never_answers_is_given_up(online: pytest.MonkeyPatch) -> None:
