@@ -119,7 +119,7 @@ def marks(summary: pd.DataFrame) -> list[str]:
     """What the marks in the cells mean, for those that occur."""
     found = []
     constant = int((summary["constant"] > 0).sum())
-    if summary["half"].map(same).any():
+    if (summary["half"].map(same) & summary["value"].notna()).any():
         found.append(f"{IDENTICAL}: the same in all seeds, so there is no interval; other seeds may still differ.")
     if constant:
         found.append(f"† predicts one label for every dev row ({plural(constant, 'cell')}): such an accuracy is only "
