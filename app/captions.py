@@ -16,7 +16,6 @@ from app.frames import MOST_LINES
 from app.progress import ago
 from app.styles import label
 from compt_core.config import Experiment
-from compt_core.errors import Issue
 from compt_core.launch import LaunchCheck
 from compt_core.runs.record import ExperimentRecord, State
 from compt_core.tasks.table import TASKS
@@ -103,11 +102,6 @@ def families(tasks: Sequence[str]) -> str:
         of_suite[task.family] = of_suite.get(task.family, 0) + 1
     return " · ".join(f"{suite}: {', '.join(f'{count} {family}' for family, count in of_suite.items())}"
                       for suite, of_suite in counts.items())
-
-
-def to_correct(issues: Sequence[Issue]) -> str:
-    """How many problems stand beside the fields; Markdown."""
-    return f":red[{plural(len(issues), 'problem')} to correct, each beside its field.]"
 
 
 def check_rows(check: LaunchCheck) -> dict[str, str]:

@@ -120,7 +120,7 @@ def _summary_row(row: str, column: str, values: pd.Series, constant: int) -> dic
 
 
 def reference_rows(references: dict[str, Any] | None, tasks: Sequence[str]) -> pd.DataFrame:
-    """The untrained reference rows (majority class, no prompt) with SUMMARY's columns; empty without any."""
+    """The untrained reference rows (majority, no prompt) with SUMMARY's columns; empty without any."""
     rows = []
     majority = (references or {}).get("majority")
     for key in (k for k in REFERENCES if k in (references or {})):

@@ -73,7 +73,7 @@ def heatmap(cells: pd.DataFrame, scale: charts.Scale, alt: str, key: str, title:
 def numbers(cells: pd.DataFrame) -> None:
     """The heatmap as a table: the keyboard's and the screen reader's way to every number."""
     with st.expander("The numbers as a table", icon=":material/table:", key="numbers"):
-        st.dataframe(frames.readable(cells), hide_index=True, alt="Every number of the heatmap",
+        st.dataframe(frames.readable(cells), hide_index=True, placeholder="", alt="Every number of the heatmap",
                      column_config={name: st.column_config.NumberColumn(format="%.2f")
                                     for name in ("points", "half of the 95% interval", "lowest", "highest")})
 
@@ -95,7 +95,7 @@ def reference_note(experiment: ExperimentRecord) -> None:
     """Says why the reference rows are missing."""
     if experiment.references is None:
         waits = any(experiment.states.get(state) for state in ACTIVE)
-        st.caption("The reference rows (majority class, no prompt) "
+        st.caption("The reference rows (majority, no prompt) "
                    + ("follow when all runs have ended." if waits else "are not computed yet; they follow shortly."))
     elif not any(experiment.references.values()):
-        st.caption("The reference rows (majority class, no prompt) could not be computed for this experiment.")
+        st.caption("The reference rows (majority, no prompt) could not be computed for this experiment.")
