@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -177,11 +178,9 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     except ValidationError as error:
         issues = sentences.sentences(error.errors(), values, Experiment.model_fields)
         wrong = {str(problem["loc"][0]) for problem in error.errors()}
-        try:  # what remains may have problems between fields: report those at the same time
+        with suppress(ValidationError):  # what remains may have problems between fields: report those as well
             rest = Experiment.model_validate({"tasks": ["?"]} | {k: v for k, v in values.items() if k not in wrong})
             issues += _problems_between_fields(rest, set(given) - wrong, skip=wrong)
-        except ValidationError:
-            pass
         raise ConfigError(dict.fromkeys(issues)) from None
     issues = _problems_between_fields(experiment, set(given))
     if issues:
