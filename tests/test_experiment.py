@@ -141,6 +141,18 @@ def test_references_are_of_the_scored_dev_rows_and_of_no_prompt_at_all(configs, 
         assert rows["no_prompt"][task.name] == bare.metrics
 
 
+def test_no_prompt_means_no_vector(configs, backbone, monkeypatch):
+    score, lengths = experiment.score_task, []
+
+    def recorded(backbone, task, rows, encoded, prompts, **options):
+        lengths.extend(len(prompt) for prompt in prompts.values())
+        return score(backbone, task, rows, encoded, prompts, **options)
+
+    monkeypatch.setattr(experiment, "score_task", recorded)
+    reference_rows(configs(tasks=["rte", "mrpc"])["pt"], backbone=backbone)
+    assert lengths == [0, 0]
+
+
 def test_references_can_be_stopped(configs):
     assert reference_rows(configs()["pt"], stopped=lambda: True) is None
 
