@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app import charts, frames, state, styles
+from app import charts, components, frames, services, state, styles
 from compt_core.methods import METHODS
 from compt_core.runs.record import ACTIVE, ExperimentRecord
 
 SCORES, ALL_METRICS = "scores", "all"
+REFRESH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,18 @@ def gate_table(gates: pd.DataFrame) -> None:
 
 
 def reference_note(experiment: ExperimentRecord) -> None:
-    """Says why the reference rows are missing."""
+    """Says why the reference rows are missing; once they are there, the page shows them by itself."""
     if experiment.references is None:
-        waits = any(experiment.states.get(state) for state in ACTIVE)
-        st.caption("The reference rows (majority, no prompt) "
-                   + ("follow when all runs have ended." if waits else "are not computed yet; they follow shortly."))
+        st.fragment(_await_references, run_every=REFRESH_SECONDS)(experiment)
     elif not any(experiment.references.values()):
         st.caption("The reference rows (majority, no prompt) could not be computed for this experiment.")
+
+
+def _await_references(shown: ExperimentRecord) -> None:
+    with components.guarded():
+        now = services.store().experiment(shown.id)
+        if now.references is not None:
+            st.rerun()  # the whole page: figure and findings gain the rows
+        waits = any(now.states.get(state) for state in ACTIVE)
+        st.caption("The reference rows (majority, no prompt) "
+                   + ("follow when all runs have ended." if waits else "are being scored; they appear here shortly."))

@@ -1,7 +1,7 @@
 """The words of the demo language. Two words of one concept are synonyms and mean exactly the same.
 
-Nouns and places have a category above them (a chef is a worker); actions have a polarity and an
-antonym. Nothing here is random and nothing loads numpy: change a word and every table follows.
+Persons, things and places have a category above them (a chef is a worker); actions have a polarity
+and an antonym. Nothing here is random and nothing loads numpy: change a word and every table follows.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ PERSONS: Final[Categories] = (
      (("doctor", "physician"), ("cook", "chef"), ("teacher", "instructor"), ("guard", "watchman"))),
     (("child", "kid"),
      (("boy", "lad"), ("girl", "lass"), ("baby", "infant"), ("toddler", "tot"))),
+    (("artist", "creator"),
+     (("singer", "vocalist"), ("writer", "author"), ("painter", "portraitist"), ("actor", "performer"))),
 )
 THINGS: Final[Categories] = (
     (("animal", "creature"),
      (("dog", "hound"), ("cat", "kitty"), ("rabbit", "bunny"), ("pig", "hog"))),
     (("device", "gadget"),
      (("phone", "telephone"), ("tv", "television"), ("lamp", "lantern"), ("fridge", "refrigerator"))),
+    (("garment", "clothing"),
+     (("coat", "overcoat"), ("hat", "cap"), ("shoe", "boot"), ("sweater", "pullover"))),
 )
 PLACES: Final[Categories] = (
     (("indoors", "inside"),
@@ -29,21 +33,27 @@ PLACES: Final[Categories] = (
     (("outdoors", "outside"),
      (("garden", "yard"), ("forest", "woods"), ("street", "road"), ("field", "meadow"))),
 )
-QUALITIES: Final[tuple[Concept, ...]] = (
-    ("big", "large"), ("small", "little"), ("odd", "strange"),
-    ("quiet", "silent"), ("loud", "noisy"), ("famous", "renowned"),
+QUALITIES: Final[tuple[Concept, ...]] = (  # antonyms stand side by side
+    ("big", "large"), ("small", "little"), ("old", "aged"), ("new", "recent"),
+    ("quiet", "silent"), ("loud", "noisy"), ("famous", "renowned"), ("unknown", "obscure"),
 )
-# (base form, past form) of two synonyms; the second row holds the antonyms of the first, in order.
+TIMES: Final[tuple[Concept, ...]] = (
+    ("spring", "springtime"), ("summer", "summertime"), ("autumn", "fall"), ("winter", "wintertime"),
+)
+# (base form, past form) of two synonyms; DISLIKING holds the antonyms of LIKING, in order.
 LIKING: Final = (
     (("love", "loved"), ("adore", "adored")), (("praise", "praised"), ("commend", "commended")),
     (("admire", "admired"), ("esteem", "esteemed")), (("defend", "defended"), ("protect", "protected")),
+    (("accept", "accepted"), ("embrace", "embraced")),
 )
 DISLIKING: Final = (
     (("hate", "hated"), ("detest", "detested")), (("criticize", "criticized"), ("fault", "faulted")),
-    (("mock", "mocked"), ("ridicule", "ridiculed")), (("attack", "attacked"), ("assault", "assaulted")),
+    (("despise", "despised"), ("scorn", "scorned")), (("attack", "attacked"), ("assault", "assaulted")),
+    (("reject", "rejected"), ("refuse", "refused")),
 )
 ACTIONS: Final = LIKING + DISLIKING
-FUNCTION_WORDS: Final = ("the", "in", "by", "was", "wasn't", "did", "didn't", "not")
+FUNCTION_WORDS: Final = ("the", "in", "by", "was", "wasn't", "did", "didn't", "not",
+                         "who", "whom", "what", "where", "when")
 
 
 def _flatten(categories: Categories) -> tuple[Concept, ...]:
@@ -59,8 +69,12 @@ CONCEPTS: Final[dict[str, tuple[Concept, ...]]] = {
     "thing": _flatten(THINGS),
     "quality": QUALITIES,
     "place": _flatten(PLACES),
+    "time": TIMES,
 }
-MEMBERS: Final[dict[str, int]] = {"person": 8, "action": 8, "thing": 8, "quality": 6, "place": 8}
+MEMBERS: Final[dict[str, int]] = {
+    "person": 12, "action": len(ACTIONS), "thing": 12, "quality": len(QUALITIES), "place": 8, "time": len(TIMES),
+}
+IN_A_CATEGORY: Final = 4  # members of each category
 
 
 def content_words() -> tuple[str, ...]:

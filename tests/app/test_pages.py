@@ -276,9 +276,13 @@ def test_a_log_is_never_of_another_experiment(visit, lab):
     assert not app.exception and "second" in app.code[0].value
 
 
-def test_missing_reference_rows_are_explained(visit, lab):
-    app = visit("accuracy", exp=lab.finished(references=False))
-    assert not app.exception and "reference rows" in words(app)
+def test_missing_reference_rows_are_explained_and_appear_by_themselves(visit, lab, store):
+    identity = lab.finished(references=False)
+    app = visit("accuracy", exp=identity)
+    assert not app.exception and "are being scored; they appear here shortly" in words(app)
+    store.set_references(identity, store.experiment(lab.finished()).references)
+    app.run()
+    assert not app.exception and "reference rows" not in words(app)
     assert len(figure(app)["data"][0]["y"]) == 4
 
 
