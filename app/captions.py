@@ -79,7 +79,7 @@ def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
     if experiment.config["backbone"] == "demo":
         found.append("These are results of the small bundled model on a made-up language: they show how the methods "
                      "behave here, not how they compare on real text.")
-    elif "glue" in suites:
+    elif "glue" in suites.split(", "):
         found.append("Original T5 checkpoints were trained on GLUE itself, so with them a prompt can mostly only hurt; "
                      "v1.1 and LM-adapted checkpoints are the clean ones.")
     if len(experiment.config["seeds"]) == 1:

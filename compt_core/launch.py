@@ -84,7 +84,7 @@ def _load(tasks: Sequence[Task], data_dir: str | None, problems: list[Issue]) ->
     if data_dir is not None and not os.path.isdir(data_dir):
         problems.append(Issue("data_dir", f"The data folder {quoted(data_dir, 200)} does not exist. "
                                           "Give a folder with TASK/train and TASK/dev files."))
-        tasks = [task for task in tasks if task.suite == "demo"]
+        tasks = [task for task in tasks if task.bundled]
     data = []
     for task in tasks:
         try:

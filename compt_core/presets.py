@@ -1,6 +1,7 @@
 """Named starting points: settings of an experiment by preset name. Everything else keeps its default.
 
-`glue` and `set2` are the author's own settings (arXiv 2408.13227); `first-1|2|3` are a newcomer's
+`demo-glue` walks through the paper's set-up on the bundled backbone; `glue` and `set2` are the author's
+own settings (arXiv 2408.13227); `first-1|2|3` are a newcomer's
 first three experiments, on the bundled demo backbone.
 """
 
@@ -11,13 +12,17 @@ DEMO_TASKS = [
     "demo-reword", "demo-meaning", "demo-twin", "demo-echo",
     "demo-follows", "demo-proves", "demo-implies", "demo-entails",
 ]
+DEMO_GLUE_TASKS = ["demo-cola", "demo-sst2", "demo-mrpc", "demo-qqp", "demo-stsb", "demo-mnli", "demo-qnli", "demo-rte"]
 GLUE_TASKS = ["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte"]
 SET2_TASKS = ["imdb", "yelp_polarity", "mrpc", "paws", "scitail", "multinli"]
 
-_DEMO: dict[str, Any] = {"backbone": "demo", "sources": 4, "prompt_length": 5, "normalizer": "softmax"}
+_DEMO: dict[str, Any] = {"backbone": "demo", "sources": 4, "prompt_length": 5, "normalizer": "softmax",
+                         "steps": 200, "lr_encoder": 0.01}
+_ALL_METHODS = ["pt", "mst", "spp", "scp"]
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "demo": {**_DEMO, "tasks": DEMO_TASKS, "methods": ["pt", "mst", "spp", "scp"], "shots": [16]},
+    "demo": {**_DEMO, "tasks": DEMO_TASKS, "methods": _ALL_METHODS, "shots": [16], "batch": 48},
+    "demo-glue": {**_DEMO, "tasks": DEMO_GLUE_TASKS, "methods": _ALL_METHODS, "shots": [32], "batch": 32},
     "glue": {
         "backbone": "google-t5/t5-base", "tasks": GLUE_TASKS, "sources": 2, "prompt_length": 5, "shots": [32],
         "epochs": 15, "batch": 16, "lr_source": 0.07, "lr_private": 0.01, "lr_attention": 0.1,
@@ -28,7 +33,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "epochs": 15, "batch": 16, "lr_source": 0.05, "lr_private": 0.02, "lr_attention": 0.07, "lr_gate": 0.1,
         "method_settings": {"pt": {"lr_private": 0.05}},
     },
-    "first-1": {**_DEMO, "tasks": DEMO_TASKS[:1], "methods": ["pt"], "shots": [8]},
-    "first-2": {**_DEMO, "tasks": DEMO_TASKS[:4], "methods": ["mst", "pt"], "shots": [8]},
-    "first-3": {**_DEMO, "tasks": [DEMO_TASKS[0], DEMO_TASKS[4]], "methods": ["spp"], "shots": [8], "sources": 2},
+    "first-1": {**_DEMO, "tasks": DEMO_TASKS[:1], "methods": ["pt"], "shots": [8], "batch": 4},
+    "first-2": {**_DEMO, "tasks": DEMO_TASKS[:4], "methods": ["mst", "pt"], "shots": [8], "batch": 16},
+    "first-3": {**_DEMO, "tasks": [DEMO_TASKS[0], DEMO_TASKS[4]], "methods": ["spp"], "shots": [8], "batch": 8,
+                "sources": 2},
 }

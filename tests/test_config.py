@@ -162,7 +162,7 @@ def test_singular_names_of_a_run_are_understood() -> None:
     ({"select": "best", "shots": [2, 8]}, "select", "needs at least 4. Got 2 shots instead; use select=last."),
     ({"preset": "dmeo"}, "preset", "Got 'dmeo' instead. Did you mean 'demo'?"),
     ({"preset": ["demo"]}, "preset", "Got ['demo'] instead."),
-    ({"preset": ""}, "preset", "The preset must be one of 'demo', 'glue', "),
+    ({"preset": ""}, "preset", "The preset must be one of 'demo', 'demo-glue', "),
     ({"preset": None}, "preset", "Got nothing instead."),
     ({"similarity": "expectation", "scoring": "generate"}, "similarity", "needs a score of every label. Got scoring="),
     ({"gates": "fixed", "alpha": 1, "beta": 1, "form": "sum"}, "form", "a form of SPP that has gates. Got form=sum"),
@@ -243,7 +243,7 @@ def test_presets_are_valid(preset: str) -> None:
 
 
 def test_presets_are_those_that_newcomers_are_told_of() -> None:
-    assert list(PRESETS) == ["demo", "glue", "set2", "first-1", "first-2", "first-3"]
+    assert list(PRESETS) == ["demo", "demo-glue", "glue", "set2", "first-1", "first-2", "first-3"]
     first = [build_experiment({}, preset=f"first-{n}") for n in (1, 2, 3)]
     assert [e.methods for e in first] == [("pt",), ("mst", "pt"), ("spp",)]
     assert [len(e.tasks) for e in first] == [1, 4, 2]

@@ -24,7 +24,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
      "compt_core.config", "compt_core.streams", "compt_core.means",
      "compt_core.metrics", "compt_core.training.events", "compt_core.runs.record"),
     # the demo language, from which the demo tasks draw their rows
-    ("compt_core.demo.lexicon", "compt_core.demo.grammar", "compt_core.demo.pairs", "compt_core.demo.suites"),
+    ("compt_core.demo.lexicon", "compt_core.demo.grammar", "compt_core.demo.relations", "compt_core.demo.pairs",
+     "compt_core.demo.cases", "compt_core.demo.suites"),
     # the maths, the tasks, the frozen model
     ("compt_core.composition", "compt_core.tasks", "compt_core.backbone_files", "compt_core.backbones"),
     # runs side by side in one forward pass

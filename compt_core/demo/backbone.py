@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
@@ -12,11 +12,12 @@ from compt_core.demo.vocabulary import vocabulary
 
 EMBEDDING_RMS: Final = 1.0  # at the start; training shrinks it. From 0.5 a trial was still at chance after 600 steps
 SHAPE: Final[dict[str, Any]] = {
-    "d_model": 64, "d_kv": 16, "num_heads": 4, "d_ff": 192, "num_layers": 4, "num_decoder_layers": 1,
+    "d_model": 64, "d_kv": 16, "num_heads": 4, "d_ff": 256, "num_layers": 4, "num_decoder_layers": 1,
     "relative_attention_num_buckets": 32, "relative_attention_max_distance": 64, "dropout_rate": 0.0,
     "feed_forward_proj": "relu", "tie_word_embeddings": False,
     "decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1,
 }
+SOFT_NOISE: Final = 0.7  # largest RMS of the noise on a soft skill, in RMS of the embeddings
 IGNORED: Final = -100  # targets at padding, as in transformers
 
 
@@ -31,27 +32,45 @@ def new_backbone(seed: int) -> T5ForConditionalGeneration:
     return model
 
 
-Arrays = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+class Arrays(NamedTuple):
+    """Lessons as tensors: input ids [B, T] with NOISE, mask [B, T], targets [B, L] padded with IGNORED, and of
+    the soft skills their row, position and other skill [3, n] with its share [n]."""
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+    labels: torch.Tensor
+    soft: torch.Tensor
+    share: torch.Tensor
 
 
 def collate(rows: list[Lesson], device: torch.device) -> Arrays:
-    """(input ids [B, T] with NOISE, attention mask [B, T], targets [B, L] padded with IGNORED)."""
+    """Pad lessons to the longest."""
     longest, target = max(len(row.inputs) for row in rows), max(len(row.targets) for row in rows)
     ids = torch.tensor([row.inputs + [0] * (longest - len(row.inputs)) for row in rows])
     mask = torch.tensor([[1] * len(row.inputs) + [0] * (longest - len(row.inputs)) for row in rows])
     labels = torch.tensor([row.targets + [IGNORED] * (target - len(row.targets)) for row in rows])
-    return ids.to(device), mask.to(device), labels.to(device)
+    soft = [(row, lesson.soft.at, lesson.soft.other) for row, lesson in enumerate(rows) if lesson.soft]
+    share = torch.tensor([lesson.soft.share for lesson in rows if lesson.soft])
+    return Arrays(*(array.to(device) for array in
+                    (ids, mask, labels, torch.tensor(soft, dtype=torch.long).view(-1, 3).T, share)))
 
 
 def forward(model: T5ForConditionalGeneration, arrays: Arrays, noise: torch.Generator) -> torch.Tensor:
-    """Logits [B, L, V]. NOISE positions get vectors of the embeddings' RMS, drawn on the CPU."""
-    ids, mask, labels = arrays
+    """Logits [B, L, V]. NOISE positions get vectors of the embeddings' RMS, soft skills noise on top."""
+    ids, mask, labels, (row, at, other), share = arrays
     table = model.shared.weight
     inputs = table[ids.clamp(min=0)]
+    scale = table.detach().square().mean().sqrt()
+
+    def random(count: int) -> torch.Tensor:  # drawn on the CPU, whatever the device
+        return torch.randn(count, table.shape[1], generator=noise).to(table) * scale
+
     where = ids == NOISE
     if where.any():
-        scale = table.detach().square().mean().sqrt()
-        random = torch.randn(int(where.sum()), table.shape[1], generator=noise).to(table) * scale
-        inputs = inputs.masked_scatter(where[..., None], random)
+        inputs = inputs.masked_scatter(where[..., None], random(int(where.sum())))
+    if len(row):
+        blur = SOFT_NOISE * torch.rand(len(row), 1, generator=noise).to(table) * random(len(row))
+        near = torch.lerp(table[ids[row, at]], table[other], share[:, None]) + blur
+        inputs = inputs.index_put((row, at), near)
     decoder = torch.cat([torch.zeros_like(labels[:, :1]), labels[:, :-1].clamp(min=0)], dim=1)
     return model(inputs_embeds=inputs, attention_mask=mask, decoder_input_ids=decoder, use_cache=False).logits

@@ -18,6 +18,8 @@ PERSONS: Final[Categories] = (
      (("boy", "lad"), ("girl", "lass"), ("baby", "infant"), ("toddler", "tot"))),
     (("artist", "creator"),
      (("singer", "vocalist"), ("writer", "author"), ("painter", "portraitist"), ("actor", "performer"))),
+    (("traveler", "voyager"),
+     (("tourist", "sightseer"), ("sailor", "seaman"), ("pilot", "aviator"), ("driver", "motorist"))),
 )
 THINGS: Final[Categories] = (
     (("animal", "creature"),
@@ -26,16 +28,21 @@ THINGS: Final[Categories] = (
      (("phone", "telephone"), ("tv", "television"), ("lamp", "lantern"), ("fridge", "refrigerator"))),
     (("garment", "clothing"),
      (("coat", "overcoat"), ("hat", "cap"), ("shoe", "boot"), ("sweater", "pullover"))),
+    (("vehicle", "conveyance"),
+     (("car", "automobile"), ("bike", "bicycle"), ("boat", "vessel"), ("plane", "aircraft"))),
 )
 PLACES: Final[Categories] = (
     (("indoors", "inside"),
-     (("cellar", "basement"), ("attic", "loft"), ("shop", "store"), ("corridor", "hallway"))),
+     (("cellar", "basement"), ("attic", "loft"), ("shop", "store"), ("corridor", "hallway"),
+      ("prison", "jail"), ("hotel", "inn"))),
     (("outdoors", "outside"),
-     (("garden", "yard"), ("forest", "woods"), ("street", "road"), ("field", "meadow"))),
+     (("garden", "yard"), ("forest", "woods"), ("street", "road"), ("field", "meadow"),
+      ("harbor", "port"), ("valley", "vale"))),
 )
-QUALITIES: Final[tuple[Concept, ...]] = (  # antonyms stand side by side
-    ("big", "large"), ("small", "little"), ("old", "aged"), ("new", "recent"),
+QUALITIES: Final[tuple[Concept, ...]] = (
+    ("big", "large"), ("small", "little"), ("old", "aged"), ("new", "modern"),
     ("quiet", "silent"), ("loud", "noisy"), ("famous", "renowned"), ("unknown", "obscure"),
+    ("clean", "spotless"), ("dirty", "filthy"), ("pretty", "beautiful"), ("odd", "strange"),
 )
 TIMES: Final[tuple[Concept, ...]] = (
     ("spring", "springtime"), ("summer", "summertime"), ("autumn", "fall"), ("winter", "wintertime"),
@@ -44,12 +51,12 @@ TIMES: Final[tuple[Concept, ...]] = (
 LIKING: Final = (
     (("love", "loved"), ("adore", "adored")), (("praise", "praised"), ("commend", "commended")),
     (("admire", "admired"), ("esteem", "esteemed")), (("defend", "defended"), ("protect", "protected")),
-    (("accept", "accepted"), ("embrace", "embraced")),
+    (("accept", "accepted"), ("embrace", "embraced")), (("recommend", "recommended"), ("endorse", "endorsed")),
 )
 DISLIKING: Final = (
     (("hate", "hated"), ("detest", "detested")), (("criticize", "criticized"), ("fault", "faulted")),
     (("despise", "despised"), ("scorn", "scorned")), (("attack", "attacked"), ("assault", "assaulted")),
-    (("reject", "rejected"), ("refuse", "refused")),
+    (("reject", "rejected"), ("refuse", "refused")), (("condemn", "condemned"), ("denounce", "denounced")),
 )
 ACTIONS: Final = LIKING + DISLIKING
 FUNCTION_WORDS: Final = ("the", "in", "by", "was", "wasn't", "did", "didn't", "not",
@@ -72,9 +79,12 @@ CONCEPTS: Final[dict[str, tuple[Concept, ...]]] = {
     "time": TIMES,
 }
 MEMBERS: Final[dict[str, int]] = {
-    "person": 12, "action": len(ACTIONS), "thing": 12, "quality": len(QUALITIES), "place": 8, "time": len(TIMES),
+    "person": sum(len(below) for _, below in PERSONS), "action": len(ACTIONS),
+    "thing": sum(len(below) for _, below in THINGS), "quality": len(QUALITIES),
+    "place": sum(len(below) for _, below in PLACES), "time": len(TIMES),
 }
-IN_A_CATEGORY: Final = 4  # members of each category
+# Slot name -> members of each of its categories; slots without categories are not in it.
+CATEGORY_SIZE: Final[dict[str, int]] = {"person": 4, "thing": 4, "place": 6}
 
 
 def content_words() -> tuple[str, ...]:

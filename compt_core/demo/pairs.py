@@ -3,54 +3,40 @@
 One sentence alone, the bag of words of both, and the number of shared words are meant to say next
 to nothing about the label. Therefore every pair differs in the words of two slots, whether its
 meaning differs or not, and the levels (member or category) are drawn so that each sentence has the
-same distribution under both labels; the weights in `_FOLLOWS` and `_MEANING` solve for that.
-The wanted label only steers the draw; the label itself comes from `SKILLS`, which reads meanings.
+same distribution under all labels; the tables `_WIDER`, `_EQUAL` and `_NEUTRAL` solve for that.
+The wanted label only steers the draw; the label itself comes from `cases.SKILLS`, which reads meanings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from compt_core.demo.grammar import (
-    ABSENT,
-    SLOTS,
-    Meaning,
-    category,
-    follows,
-    likes,
-    same_meaning,
-    same_mood,
-    same_part,
-)
-from compt_core.demo.lexicon import MEMBERS
+from compt_core.demo.grammar import ABSENT, ASKED, SLOTS, Meaning
+from compt_core.demo.lexicon import ACTIONS as ACTIONS
+from compt_core.demo.lexicon import CATEGORY_SIZE, LIKING, MEMBERS
+from compt_core.demo.relations import category, likes
 
-Verdict = Callable[[Meaning, Meaning], bool | None]
+PERSON, ACTION, NEGATED, THING, QUALITY, PLACE, TIME = range(len(SLOTS))
+ALL_SLOTS: Final = (PERSON, ACTION, THING, QUALITY, PLACE, TIME)  # negation goes with the action
+_LAYERED: Final = (PERSON, THING, QUALITY, PLACE, TIME)  # slots with something above: a category, or silence
+_NEGATED: Final = 0.3  # chance of a negation where it is one in both sentences or free in each
+HIGH: Final = 0.25  # chance that a slot out of focus is vague
 
-# Skill -> its certified answer. The first three make the demo suite; the others only train the backbone.
-SKILLS: Final[dict[str, Verdict]] = {
-    "mood": same_mood,
-    "meaning": same_meaning,
-    "follows": follows,
-    "actor": lambda one, two: same_part("person", one, two),
-    "action": lambda one, two: same_part("action", one, two),
-    "object": lambda one, two: same_part("thing", one, two),
-    "place": lambda one, two: same_part("place", one, two),
-    "liking": lambda one, two: likes(one),  # of one sentence: `two` is not read
-}
-NEEDS: Final[dict[str, tuple[int, ...]]] = {  # slots without which a skill has no answer
-    "mood": (1,), "liking": (1,), "actor": (0,), "action": (1,), "object": (3,), "place": (5,),
-    "meaning": (), "follows": (),
-}
-ALL_SLOTS: Final = (0, 1, 3, 4, 5)  # negation goes with the action
-_LAYERED: Final = (0, 3, 4, 5)  # slots with something above: a category, or silence for qualities
-_TARGET: Final = {"actor": 0, "action": 1, "object": 3, "place": 5}
+
+class Scope(NamedTuple):
+    """What sentences may speak of: which slots, and of each at most the first `members` members."""
+
+    slots: tuple[int, ...] = ALL_SLOTS
+    members: int = 1000
+
+
+EVERYTHING: Final = Scope()
 
 
 class Pair(NamedTuple):
-    """Two meanings and the synonym picks ([6] each) with which they are to be written."""
+    """Two meanings and the synonym picks ([7] each) with which they are to be written."""
 
     first: Meaning
     second: Meaning
@@ -75,6 +61,10 @@ class Dice:
         """An integer in [0, n)."""
         return int(self.uniform() * n)
 
+    def chance(self, probability: float) -> bool:
+        """True with this probability."""
+        return self.uniform() < probability
+
     def pick(self, weights: tuple[float, ...]) -> int:
         """An index, drawn by `weights`, which sum to 1."""
         left = self.uniform()
@@ -84,96 +74,178 @@ class Dice:
                 return index
         return len(weights) - 1
 
-
-# What happens at the slot in focus, by label: (both low, both high, first low, second low), and with
-# what chance another slot differs. "Low" is a member, "high" its category. Balance per column:
-# first low and second low must add up alike under both labels.
-_FOLLOWS: Final = {True: (0.40, 0.30, 0.30, 0.00), False: (0.20, 0.10, 0.50, 0.20)}
-_MEANING: Final = {True: (0.55, 0.45, 0.00, 0.00), False: (0.30, 0.20, 0.25, 0.25)}
-_LEVEL: Final = {True: (0.55, 0.45, 0.00, 0.00), False: (0.55, 0.45, 0.00, 0.00)}  # follows, negated
-HIGH: Final = 0.25  # chance that a slot out of focus is vague
+    def mix(self, left: list[int]) -> list[int]:
+        """The same items in a random order."""
+        rest, out = list(left), []
+        while rest:
+            out.append(rest.pop(self.below(len(rest))))
+        return out
 
 
-def draw(dice: Dice, skill: str, want: bool, slots: tuple[int, ...] = ALL_SLOTS, negated: float = 0.5) -> Pair:
-    """A pair on which `SKILLS[skill]` answers `want`.
+# What happens at a slot in focus: (both low, both high, first low and second high, first high and second
+# low). "Low" is a member, "high" its category or silence. In each pair of tables, row sums (first low) and
+# column sums (second low) are the same, so that one sentence does not tell which table was used.
+Table = tuple[float, float, float, float]
+_WIDER: Final[dict[bool, Table]] = {True: (0.15, 0.15, 0.70, 0.00), False: (0.05, 0.05, 0.80, 0.10)}
+_EQUAL: Final[dict[bool, Table]] = {True: (0.50, 0.50, 0.00, 0.00), False: (0.15, 0.15, 0.35, 0.35)}
+_LEVEL: Final[Table] = (0.50, 0.50, 0.00, 0.00)
 
-    Parts other than `slots` are left out; `negated` is the chance of a negation, and only at 0.5 says
-    negation nothing about the label.
+
+def draw_equal(dice: Dice, want: bool, scope: Scope = EVERYTHING, negated: float = _NEGATED) -> Pair:
+    """A pair that says the same (`want`) or differs in one or two parts."""
+    first = _meaning(dice, scope, negated)
+    return _steered(dice, first, want, scope, _EQUAL[want], flip=True)
+
+
+def draw_wider(dice: Dice, want: bool, scope: Scope = EVERYTHING, negated: float = _NEGATED) -> Pair:
+    """A pair whose second sentence follows from the first (`want`) or does not."""
+    first = _meaning(dice, scope, negated)
+    return _steered(dice, first, want, scope, _LEVEL if first.negated else _WIDER[want], flip=negated > 0)
+
+
+def draw_verdict(dice: Dice, want: int, scope: Scope = EVERYTHING) -> Pair:
+    """A pair aimed at relations.verdict `want`: a following sentence, turned round or made of something else.
+
+    Denials and opposites are as frequent in a sentence under each label, and kept rare: both at once
+    would give a contradiction away.
     """
-    steered = skill in ("meaning", "follows")
-    while True:
-        first = _meaning(dice, slots, negated)
-        if steered:
-            pair = _steered(dice, first, skill, want, slots)
+    both, one, opposite = (0.12, 0.0, 0.0) if want == 0 else (0.04, 0.16, 0.2) if want == 1 else (0.0, 0.24, 0.76)
+    turn = dice.pick((both, one, opposite, 1 - both - one - opposite))
+    first = _meaning(dice, scope, 0.0)
+    level = turn == 0 or (turn == 1 and dice.chance(0.5))
+    pair = _steered(dice, first, want != 1, scope, _LEVEL if level else _WIDER[want != 1], flip=False)
+    one_negated = 1 if turn == 0 or (turn == 1 and level) else 0
+    two_negated = 1 if turn == 0 or (turn == 1 and not level) else 0
+    action = (pair.second.action + len(LIKING)) % MEMBERS["action"] if turn == 2 else pair.second.action
+    return pair._replace(first=pair.first._replace(negated=one_negated),
+                         second=pair.second._replace(negated=two_negated, action=action))
+
+
+def draw_part(dice: Dice, slot: int, want: bool, scope: Scope) -> Pair:
+    """A pair with the same part (`want`) or another of its level there; all else is related at random."""
+    pair = draw_loose(dice, scope)
+    code = pair.first[slot] if want else _sibling(dice, scope, slot, pair.first[slot])
+    return pair._replace(second=_with(pair.second, slot, code))
+
+
+def draw_mood(dice: Dice, want: bool, scope: Scope = EVERYTHING) -> Pair:
+    """A pair with the same attitude (`want`) or the opposite one; all else is related at random."""
+    pair = draw_loose(dice, scope)
+    favourable = likes(pair.first) == want
+    action = pair.second.action % len(LIKING) + (0 if favourable != bool(pair.second.negated) else len(LIKING))
+    return pair._replace(second=pair.second._replace(action=action))
+
+
+def draw_loose(dice: Dice, scope: Scope = EVERYTHING, negated: float = 0.5) -> Pair:
+    """A pair whose parts are the same or drawn anew, each with an even chance."""
+    first, other = _meaning(dice, scope, negated), _meaning(dice, scope, negated)
+    second = Meaning(*(mine if dice.chance(0.5) else his for mine, his in zip(first, other, strict=True)))
+    return Pair(first, second, _picks(dice), _picks(dice))
+
+
+def draw_graded(dice: Dice, scope: Scope = EVERYTHING) -> Pair:
+    """A pair with 0 to all parts changed, without a word in common: shared words would give the grade away."""
+    first = _meaning(dice, scope, _NEGATED)
+    second = list(first)
+    for slot in dice.mix(list(scope.slots))[:dice.below(len(scope.slots) + 1)]:
+        layered = slot in _LAYERED and 0 <= first[slot] < MEMBERS[SLOTS[slot]]
+        if layered and dice.chance(0.4):
+            second[slot] = category(SLOTS[slot], first[slot])
+        elif slot == ACTION and dice.chance(0.4):
+            second[NEGATED] = 1 - first.negated
         else:
-            pair = _loose(dice, first, skill, want, slots, negated)
-        if SKILLS[skill](pair.first, pair.second) is want:
-            return pair
+            second[slot] = _sibling(dice, scope, slot, first[slot])
+    picks = _picks(dice)
+    pair = Pair(first, Meaning(*second), picks, tuple(1 - pick for pick in picks))
+    return Pair(pair.second, pair.first, pair.picks2, pair.picks1) if dice.chance(0.5) else pair
 
 
-def _steered(dice: Dice, first: Meaning, skill: str, want: bool, slots: tuple[int, ...]) -> Pair:
-    """For skills that weigh the whole sentence: two slots differ in words, at most two in meaning."""
+def draw_question(dice: Dice, pair: Pair, want: bool, *, both: bool) -> tuple[Pair, tuple[str, str]]:
+    """`pair` with what its second sentence (or `both`) asks left out there, and the parts asked for.
+
+    A statement has "" there. Two questions now and then ask for different parts where no sameness is wanted.
+    """
+    asked = ASKED[dice.below(len(ASKED))]
+    other = asked
+    if both and not want and dice.chance(0.15):
+        other = ASKED[dice.below(len(ASKED))]
+    first = _without(pair.first, other) if both else pair.first
+    return pair._replace(first=first, second=_without(pair.second, asked)), (other if both else "", asked)
+
+
+def _without(meaning: Meaning, asked: str) -> Meaning:
+    if asked == "thing":
+        return meaning._replace(thing=ABSENT, quality=ABSENT)
+    return meaning if asked == "whether" else _with(meaning, SLOTS.index(asked), ABSENT)
+
+
+def _steered(dice: Dice, first: Meaning, want: bool, scope: Scope, table: Table, *, flip: bool) -> Pair:
+    """Two slots differ in words; a level moves by `table`, and without `want` mostly another part differs.
+
+    flip  whether the denial may be the part that differs
+    """
+    slots = scope.slots
     layered = [slot for slot in _LAYERED if slot in slots]
     focus = layered[dice.below(len(layered))] if layered else slots[dice.below(len(slots))]
-    table = _MEANING if skill == "meaning" else _LEVEL if first[2] else _FOLLOWS
-    move = dice.pick(table[want]) if layered else 0
+    move = dice.pick(table) if layered else 0
     one, two = list(first), list(first)
-    low = dice.below(MEMBERS[SLOTS[focus]])
+    low = _member(dice, scope, focus)
     high = category(SLOTS[focus], low)
     one[focus] = low if move in (0, 2) else high
     two[focus] = low if move in (0, 3) else high
-    others = [slot for slot in (*slots, 2) if slot != focus and (slot != 2 or 1 in slots)]
-    second = others[dice.below(len(others))] if others else focus
-    must = not want and not (move == 3 or (move == 2 and skill == "meaning"))
-    if must or (not want and dice.uniform() < 0.3):
-        if move == 2 and focus != 4 and dice.uniform() < 0.35:
-            second = focus  # "the chef" against "the child": the wrong category
-        if second == 4 and one[4] == ABSENT:
-            second = focus
-        two[second] = _sibling(dice, second, two[second])
-    picks1, picks2 = _picks(dice), _picks(dice)
-    for slot in (focus, second):
+    others = [slot for slot in (*slots, *((NEGATED,) if flip and ACTION in slots else ())) if slot != focus]
+    other = others[dice.below(len(others))] if others else focus
+    settled = move == 3 or (move == 2 and table[3] == table[2])  # the levels alone already say no
+    if not want and (not settled or dice.chance(0.3)):
+        if move == 2 and SLOTS[focus] in CATEGORY_SIZE and dice.chance(0.35):
+            other = focus  # "the chef" against "the child": the wrong category
+        if one[other] == ABSENT:
+            other = PERSON if PERSON in slots else focus
+        two[other] = _sibling(dice, scope, other, two[other])
+    picks1, picks2 = list(_picks(dice)), list(_picks(dice))
+    for slot in (focus, other):
         picks2[slot] = 1 - picks1[slot]
     return Pair(Meaning(*one), Meaning(*two), tuple(picks1), tuple(picks2))
 
 
-def _loose(dice: Dice, first: Meaning, skill: str, want: bool, slots: tuple[int, ...], negated: float) -> Pair:
-    """For skills that read one part: all other parts are related at random."""
-    other = _meaning(dice, slots, negated)
-    two = [mine if dice.uniform() < 0.5 else his for mine, his in zip(first, other, strict=True)]
-    if skill in _TARGET:
-        slot = _TARGET[skill]
-        two[slot] = first[slot] if want else _sibling(dice, slot, first[slot])
-    elif skill == "mood":
-        two[2] = other.negated
-        two[1] = other.action % 4 + (0 if (likes(first) == want) != bool(other.negated) else 4)
-    elif likes(first) is not want:
-        first = first._replace(action=(first.action + 4) % 8)
-    return Pair(first, Meaning(*two), tuple(_picks(dice)), tuple(_picks(dice)))
-
-
-def _meaning(dice: Dice, slots: tuple[int, ...], negated: float) -> Meaning:
-    parts = [ABSENT, ABSENT, 0, ABSENT, ABSENT, ABSENT]
-    for slot in slots:
-        name = SLOTS[slot]
-        code = dice.below(MEMBERS[name])
-        parts[slot] = category(name, code) if slot in _LAYERED and dice.uniform() < HIGH else code
-    if 1 in slots:
-        parts[2] = int(dice.uniform() < negated)
+def _meaning(dice: Dice, scope: Scope, negated: float) -> Meaning:
+    parts = [ABSENT] * len(SLOTS)
+    for slot in scope.slots:
+        code = _member(dice, scope, slot)
+        parts[slot] = category(SLOTS[slot], code) if slot in _LAYERED and dice.chance(HIGH) else code
+    parts[NEGATED] = int(ACTION in scope.slots and dice.chance(negated))
     return Meaning(*parts)
 
 
-def _sibling(dice: Dice, slot: int, code: int) -> int:
-    """Another concept of the same level; the opposite for negation; a silent quality stays silent."""
-    if slot == 2:
+def _member(dice: Dice, scope: Scope, slot: int) -> int:
+    """A member. The first `scope.members` of them are dealt from its categories in turn, or polarities."""
+    name = SLOTS[slot]
+    size = CATEGORY_SIZE.get(name, len(LIKING) if slot == ACTION else 1)
+    groups = MEMBERS[name] // size
+    number = dice.below(min(MEMBERS[name], scope.members))
+    return number % groups * size + number // groups
+
+
+def _sibling(dice: Dice, scope: Scope, slot: int, code: int) -> int:
+    """Another concept of the same level; the opposite for negation; silence stays silent."""
+    if slot == NEGATED:
         return 1 - code
     if code == ABSENT:
         return code
-    members = MEMBERS[SLOTS[slot]]
-    if code >= members:
-        return 2 * members + 1 - code
-    return (code + 1 + dice.below(members - 1)) % members
+    if code >= MEMBERS[SLOTS[slot]]:
+        categories = MEMBERS[SLOTS[slot]] // CATEGORY_SIZE[SLOTS[slot]]
+        first = MEMBERS[SLOTS[slot]]
+        return first + (code - first + 1 + dice.below(categories - 1)) % categories
+    if slot == ACTION and dice.chance(0.3):
+        return (code + len(LIKING)) % MEMBERS["action"]
+    while (other := _member(dice, scope, slot)) == code:
+        pass
+    return other
 
 
-def _picks(dice: Dice) -> list[int]:
-    return [dice.below(2) for _ in SLOTS]
+def _with(meaning: Meaning, slot: int, code: int) -> Meaning:
+    return Meaning(*(code if index == slot else part for index, part in enumerate(meaning)))
+
+
+def _picks(dice: Dice) -> tuple[int, ...]:
+    return tuple(dice.below(2) for _ in SLOTS)

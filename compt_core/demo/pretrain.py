@@ -21,11 +21,12 @@ import torch
 from transformers import T5ForConditionalGeneration
 
 from compt_core.demo.backbone import IGNORED, collate, forward, new_backbone
+from compt_core.demo.cases import GRADES, SKILLS
 from compt_core.demo.lessons import STAGES, Lesson, Mix, lessons
-from compt_core.demo.pairs import SKILLS
 from compt_core.demo.vocabulary import build_tokenizer
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+POSITIONS, POSITION_FACTOR = "relative_attention_bias", 10.0  # T5's position biases, and their learning rate
 LOG: Final = logging.getLogger("compt_core.demo.pretrain")
 
 
@@ -39,12 +40,12 @@ class Plan:
     promote  share of right labels, on average over the skills, at which the next slot is added
     """
 
-    steps: int = 16_000
-    batch: int = 64
+    steps: int = 13_000
+    batch: int = 96
     rate: float = 3e-3
     warmup: int = 200
     decay: float = 0.4
-    promote: float = 0.9
+    promote: float = 0.93
     seed: int = 0
 
 
@@ -70,9 +71,9 @@ def train(
         begun = time.monotonic()
         settle = _settling(plan, progress.step)
         for group in optimizer.param_groups:
-            group["lr"] = plan.rate * min(1.0, (progress.step + 1) / plan.warmup) * (1 - settle)
-        mix = Mix(progress.stage, weights={skill: 1.15 - right for skill, right in progress.right.items()},
-                  why=0.6 - 0.5 * settle, negated=0.2 if progress.stage < 3 else 0.5)
+            group["lr"] = group["factor"] * plan.rate * min(1.0, (progress.step + 1) / plan.warmup) * (1 - settle)
+        mix = Mix(progress.stage, weights={skill: 1.08 - right for skill, right in progress.right.items()},
+                  members=4 * progress.stage, more=0.7 - 0.5 * settle)
         rows = lessons(plan.seed, progress.step, plan.batch, mix)
         arrays = collate(rows, device)
         noise = torch.Generator().manual_seed(plan.seed * 1_000_003 + progress.step)
@@ -98,11 +99,16 @@ def _settling(plan: Plan, step: int) -> float:
 
 
 def _promote(progress: Progress, plan: Plan, rows: list[Lesson], right: list[bool]) -> None:
-    """Update the running accuracy on lessons of the present stage; at `plan.promote`, next stage."""
+    """Update the running accuracy on lessons of the present stage; at `plan.promote`, next stage.
+
+    Graded skills do not count: which of 26 grades is the right one can be a matter of rounding.
+    """
     for row, hit in zip(rows, right, strict=True):
         if row.skill and row.slots == progress.stage:
             progress.right[row.skill] = 0.99 * progress.right.get(row.skill, 0.5) + 0.01 * hit
-    ready = len(progress.right) == len(SKILLS) and sum(progress.right.values()) >= plan.promote * len(SKILLS)
+    able = [name for name, skill in SKILLS.items() if len(skill.needs) <= progress.stage and skill.labels < GRADES]
+    ready = all(name in progress.right for name in able) and \
+        sum(progress.right[name] for name in able) >= plan.promote * len(able)
     if ready and progress.stage < STAGES:
         progress.stage += 1
         progress.right = {}
@@ -117,8 +123,15 @@ def _report(progress: Progress, losses: list[float]) -> None:
 
 
 def new_optimizer(model: T5ForConditionalGeneration, plan: Plan) -> torch.optim.AdamW:
-    """AdamW over all weights; beta2 .98, since a small model's gradients change fast."""
-    return torch.optim.AdamW(model.parameters(), lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    """AdamW over all weights; beta2 .98, since a small model's gradients change fast.
+
+    A head looks at the word before by a bias of several units, which Adam would reach only in thousands of steps.
+    """
+    named = list(model.named_parameters())
+    bias = [weight for name, weight in named if POSITIONS in name]
+    rest = [weight for name, weight in named if POSITIONS not in name]
+    groups = [{"params": rest, "factor": 1.0}, {"params": bias, "factor": POSITION_FACTOR}]
+    return torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
 
 
 def save_checkpoint(path: Path, model: T5ForConditionalGeneration, optimizer: torch.optim.AdamW,

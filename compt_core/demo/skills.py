@@ -1,75 +1,93 @@
 """What the backbone can do when told to: ``python -m compt_core.demo.skills [--backbone DIR]``.
 
-Accuracy per skill under its own pre-training prefix, on sentences of the suite, none of which was
-taught; with label words that the skill was taught with, and (suite skills) with those held out.
+Per skill under its own pre-training prefix, on texts of the suites, none of which was taught: with
+label words that the skill was taught with, and (skills of the suites) with those held out.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
 from transformers import T5ForConditionalGeneration
 
 from compt_core.demo.backbone import collate, forward
-from compt_core.demo.grammar import parse
+from compt_core.demo.cases import GRADES, SKILLS, certify
+from compt_core.demo.grammar import plain
 from compt_core.demo.lessons import Lesson, vocabulary_ids
-from compt_core.demo.pairs import SKILLS
 from compt_core.demo.suites import SUITE, suite_rows
-from compt_core.demo.vocabulary import TAGS, skill_token, style_token
+from compt_core.demo.vocabulary import EOS, TAGS, skill_token, style_token, taught_styles
+from compt_core.metrics import score
 
 _STREAM: Final = 71
+_AT_ONCE: Final = 250
 
 
-def skill_table(model: T5ForConditionalGeneration, rows: int = 1000) -> dict[str, tuple[float, float | None]]:
-    """Skill -> (accuracy with taught label words, accuracy with held-out ones or None)."""
-    table: dict[str, tuple[float, float | None]] = {}
-    for skill in SKILLS:
-        own = [index for index, task in enumerate(SUITE) if task.skill == skill]
-        taught = [index for index in range(len(SUITE)) if index not in own]
-        table[skill] = (_accuracy(model, skill, taught, rows), _accuracy(model, skill, own, rows) if own else None)
+class Ability(NamedTuple):
+    """Score of one skill, accuracy or (of a graded skill) Pearson's r; `held_out` with the label words held out."""
+
+    metric: str
+    taught: float
+    held_out: float | None
+
+
+def skill_table(model: T5ForConditionalGeneration, rows: int = 1000) -> dict[str, Ability]:
+    """Skill -> its ability on at most `rows` rows, balanced over the answers."""
+    table = {}
+    for skill, known in SKILLS.items():
+        own = tuple(dict.fromkeys(task.labels for task in SUITE if task.skill == skill))
+        metric = "pearson" if known.labels == GRADES else "accuracy"
+        table[skill] = Ability(metric, _score(model, skill, metric, taught_styles(skill), rows),
+                               _score(model, skill, metric, own, rows) if own else None)
     return table
 
 
 @torch.no_grad()
-def _accuracy(model: T5ForConditionalGeneration, skill: str, styles: list[int], rows: int) -> float:
-    """Share of `rows` (half per label) on which the right label word is the likelier of the two."""
+def _score(model: T5ForConditionalGeneration, skill: str, metric: str, styles: tuple[tuple[str, ...], ...],
+           rows: int) -> float:
+    """The score on `rows` texts, each asked for with a random one of `styles`."""
     rng = np.random.default_rng([_STREAM, list(SKILLS).index(skill)])
-    cases = _cases(skill, rows, rng)
-    ids, right = vocabulary_ids(), 0
-    device = next(model.parameters()).device
-    for start in range(0, len(cases), 250):
-        part = cases[start:start + 250]
-        chosen = [SUITE[styles[int(rng.integers(len(styles)))]] for _ in part]
+    cases, ids = _cases(skill, rows, rng), vocabulary_ids()
+    device, predicted = next(model.parameters()).device, []
+    for start in range(0, len(cases), _AT_ONCE):
+        part = cases[start:start + _AT_ONCE]
+        chosen = [styles[int(rng.integers(len(styles)))] for _ in part]
         lessons = [
-            Lesson([ids[TAGS[int(rng.integers(len(TAGS)))]], ids[skill_token(skill)],
-                    ids[style_token(SUITE.index(task))], *text], [ids[task.labels[0]], 1], skill, 5)
-            for task, (text, _) in zip(chosen, part, strict=True)]
+            Lesson([ids[TAGS[int(rng.integers(len(TAGS)))]], ids[skill_token(skill)], ids[style_token(style)], *text],
+                   [ids[style[0]], ids[EOS]], skill, 0)
+            for style, (text, _) in zip(chosen, part, strict=True)]
         logits = forward(model, collate(lessons, device), torch.Generator())[:, 0]
-        for row, (task, (_, label)) in enumerate(zip(chosen, part, strict=True)):
-            no, yes = (logits[row, ids[word]] for word in task.labels)
-            right += bool(yes > no) == label
-    return right / len(cases)
+        predicted += [int(row[[ids[word] for word in style]].argmax())
+                      for row, style in zip(logits, chosen, strict=True)]
+    gold = [answer for _, answer in cases]
+    return score(metric, gold, [p / 5 for p in predicted] if metric == "pearson" else predicted) or 0.0
 
 
-def _cases(skill: str, count: int, rng: np.random.Generator) -> list[tuple[list[int], bool]]:
-    """(text ids, label) of `count` balanced pairs of the suite's sentences; the skill's own tasks where it has any."""
-    tasks = [task for task in SUITE if task.skill == skill] or list(SUITE)
-    pool = [row for task in tasks for rows in suite_rows(task.name) for row in rows]
-    ids = vocabulary_ids()
-    sides: dict[bool, list[list[int]]] = {False: [], True: []}
+def _cases(skill: str, count: int, rng: np.random.Generator) -> list[tuple[list[int], float]]:
+    """(ids of the texts, answer) of rows of the suites: the skill's own tasks where it has any."""
+    fields, graded = SKILLS[skill].fields, SKILLS[skill].labels == GRADES
+    tasks = [task for task in SUITE if task.skill == skill] or [t for t in SUITE if SKILLS[t.skill].fields == fields]
+    pool = [row.texts for task in tasks for rows in suite_rows(task.name) for row in rows]
+    left = dict.fromkeys(range(SKILLS[skill].labels), count // SKILLS[skill].labels)
+    chosen = []
     for index in rng.permutation(len(pool)):
-        row = pool[index]
-        label = SKILLS[skill](parse(row.sentence1), parse(row.sentence2))
-        if label is None or len(sides[label]) == count // 2:
+        answer = certify(skill, *pool[index])
+        if answer is None or (not graded and not left[int(answer)]):
             continue
-        first, second = (text.lower().replace(",", "").rstrip(".").split() for text in (row.sentence1, row.sentence2))
-        text = ["sentence:", *first] if skill == "liking" else ["sentence1:", *first, "sentence2:", *second]
-        sides[label].append([*(ids[word] for word in text), 1])
-    return [(text, label) for label, texts in sides.items() for text in texts]
+        left[int(answer)] -= 1
+        chosen.append((_ids(pool[index]), float(answer)))
+        if len(chosen) == count or not (graded or any(left.values())):
+            break
+    return chosen
+
+
+def _ids(texts: tuple[str, ...]) -> list[int]:
+    names = ("sentence:",) if len(texts) == 1 else ("sentence1:", "sentence2:")
+    ids = vocabulary_ids()
+    return [ids[word] for name, text in zip(names, texts, strict=True) for word in (name, *plain(text))] + [ids[EOS]]
 
 
 def main() -> None:
@@ -78,9 +96,9 @@ def main() -> None:
     root = Path(__file__).resolve().parents[2]
     parser.add_argument("--backbone", type=Path, default=root / "assets" / "demo-t5")
     model = T5ForConditionalGeneration.from_pretrained(parser.parse_args().backbone, dtype=torch.float32).eval()
-    print(f"{'skill':8}  taught words  held-out words")
-    for skill, (taught, held_out) in skill_table(model).items():
-        print(f"{skill:8}  {taught:12.3f}  {'' if held_out is None else format(held_out, '14.3f')}")
+    print(f"{'skill':10}  {'metric':8}  taught words  held-out words")
+    for skill, (metric, taught, held_out) in skill_table(model).items():
+        print(f"{skill:10}  {metric:8}  {taught:12.3f}  {'' if held_out is None else format(held_out, '14.3f')}")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,39 @@
-"""The bundled demo suite as a table of tasks; its rows come from the demo language."""
+"""The bundled demo suites as a table of tasks; their rows come from the demo language."""
 
 from __future__ import annotations
 
-from compt_core.demo.suites import BY_NAME, SUITE, suite_rows
+from typing import Final
+
+from compt_core.demo.cases import GRADES, SKILLS
+from compt_core.demo.suites import BY_NAME, SUITE, DemoTask, suite_rows
 from compt_core.errors import DataError, nearest
 from compt_core.tasks.spec import Row, Task
 
-DEMO: tuple[Task, ...] = tuple(
-    Task(task.name, "demo", task.family, ("sentence1", "sentence2"), task.labels) for task in SUITE
-)
+_METRICS: Final = {  # as the GLUE task that each of demo-glue mirrors; accuracy elsewhere
+    "demo-cola": ("accuracy", "matthews"), "demo-mrpc": ("accuracy", "f1"), "demo-qqp": ("accuracy", "f1"),
+    "demo-stsb": ("pearson", "spearman"),
+}
+
+_COLUMNS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
+    ("statement", "statement"): ("sentence1", "sentence2"), ("question", "question"): ("question1", "question2"),
+    ("question", "statement"): ("question", "sentence"),
+}
+
+
+def _task(task: DemoTask) -> Task:
+    skill = SKILLS[task.skill]
+    columns = _COLUMNS.get(skill.fields, ("sentence",))
+    return Task(task.name, task.suite, task.family, columns, task.labels, _METRICS.get(task.name, ("accuracy",)),
+                numeric=skill.labels == GRADES)
+
+
+DEMO: tuple[Task, ...] = tuple(map(_task, SUITE))
 
 
 def demo_rows(name: str, split: str) -> tuple[Row, ...]:
-    """The rows of a demo task, "train" (2,000) or "dev" (300). Raises DataError for another name or split."""
+    """The rows of a demo task, "train" (at least 2,000) or "dev" (300). Raises DataError for another name or split."""
     if name not in BY_NAME:
-        raise DataError(f"The demo suite has no task '{name}'.{nearest(name, BY_NAME)}")
+        raise DataError(f"The demo suites have no task '{name}'.{nearest(name, BY_NAME)}")
     if split not in ("train", "dev"):
         raise DataError(f"The split of a demo task must be 'train' or 'dev'. Got '{split}' instead.")
-    rows = suite_rows(name)[split == "dev"]
-    return tuple(Row((row.sentence1, row.sentence2), row.label, float(row.label)) for row in rows)
+    return tuple(Row(*row) for row in suite_rows(name)[split == "dev"])

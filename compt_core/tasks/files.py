@@ -35,7 +35,7 @@ def load_task(task: Task, data_dir: str | None) -> TaskData:
 
 @lru_cache(maxsize=64)
 def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
-    if task.suite == "demo":
+    if task.bundled:
         rows = {split: demo_rows(task.name, split) for split in SPLITS}
         return TaskData(task, rows["train"], rows["dev"], _digest(rows.values()))
     tables = _read_folder(task, Path(data_dir)) if data_dir else read_hub(task)

@@ -14,7 +14,7 @@ class Task:
     """One task as a row of a table.
 
     name      as typed by a person and printed in every table
-    suite     benchmark it belongs to: "demo", "glue" or "set2"
+    suite     benchmark it belongs to: "demo", "demo-glue", "glue" or "set2"
     family    group of like tasks, for ordering and for the family oracle
     columns   text columns, in the order in which they are read
     labels    label words in the order of the hub's indices (one candidate per score)
@@ -37,6 +37,11 @@ class Task:
     numeric: bool = False
     label_column: str = "label"
     aliases: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def bundled(self) -> bool:
+        """Whether its rows are generated, so that it needs no data from anywhere."""
+        return self.suite.startswith("demo")
 
     def prefix(self, style: str) -> str:
         """The task prefix in front of the text: ``"rte:"`` (neutral) or T5's own ``"rte"`` (native)."""

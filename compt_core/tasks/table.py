@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compt_core.errors import ConfigError, Issue, nearest, quoted
-from compt_core.presets import DEMO_TASKS, GLUE_TASKS, SET2_TASKS
+from compt_core.presets import DEMO_GLUE_TASKS, DEMO_TASKS, GLUE_TASKS, SET2_TASKS
 from compt_core.tasks.demo import DEMO
 from compt_core.tasks.glue import GLUE
 from compt_core.tasks.set2 import SET2
@@ -11,7 +11,8 @@ from compt_core.tasks.spec import Task
 
 TASKS: dict[str, Task] = {task.name: task for task in (*DEMO, *GLUE, *SET2)}
 SUITES: dict[str, tuple[str, ...]] = {
-    "demo": tuple(DEMO_TASKS), "glue": tuple(GLUE_TASKS), "set2": tuple(SET2_TASKS),
+    "demo": tuple(DEMO_TASKS), "demo-glue": tuple(DEMO_GLUE_TASKS),
+    "glue": tuple(GLUE_TASKS), "set2": tuple(SET2_TASKS),
 }
 
 

@@ -186,7 +186,7 @@ def test_caveats_follow_backbone_suite_and_seeds(lab, store):
     assert "small bundled model" in of() and "One seed" in of()
     glue = of(backbone="google-t5/t5-base", seeds="0,1")
     assert "trained on GLUE" in glue and "One seed" not in glue
-    assert of(backbone="x/y", tasks="imdb", seeds="0,1") == ""
+    assert of(backbone="x/y", tasks="imdb,demo-rte", seeds="0,1") == "", "the mirror is not GLUE"
 
 
 def test_glossary_explains_known_terms_only():

@@ -15,6 +15,7 @@ import pytest
 from compt_core.terminal import LONGEST_LINE
 
 ROOT = Path(__file__).resolve().parents[2]
+_PRESETS = "'demo', 'demo-glue', 'glue', 'set2', 'first-1', 'first-2', 'first-3'"
 
 
 @pytest.fixture
@@ -75,9 +76,9 @@ DEV = HEADER + "c\td\t0\ne\tf\t1\n"
     (("--tasks", "x" * 9000), "There is no task 'xxx"),
     (("--set", "x" * 9000), "must have the form key=value. Got 'xxx"),
     (("--set", "attention=" + "[" * 3000), "The 'attention' setting of an experiment must be"),
-    (("--preset", "dmeo"), "The preset must be one of 'demo', 'glue', 'set2', 'first-1', 'first-2', 'first-3'. "
+    (("--preset", "dmeo"), f"The preset must be one of {_PRESETS}. "
                            "Got 'dmeo' instead. Did you mean 'demo'?"),
-    (("--preset", ""), "The preset must be one of 'demo', 'glue', 'set2', 'first-1', 'first-2', 'first-3'. Got ''"),
+    (("--preset", ""), f"The preset must be one of {_PRESETS}. Got ''"),
     (("--set", "preset="), "The preset is chosen by --preset alone. Got --set 'preset='; write --preset NAME instead."),
     (("--set", "preset=demo"), "The preset is chosen by --preset alone. Got --set 'preset=demo';"),
     (("--preset", "demo", "--set", "preset=first-1"), "The preset is chosen by --preset alone."),
@@ -178,7 +179,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line_at_once(tmp_path: Path) -> Non
     ("shots: [\n", "is not valid YAML: line 2"),
     ("\x00\x01", "is not valid YAML"),
     ("preset: nothing\n", "Got 'nothing' instead."),
-    ("preset:\n", "The preset must be one of 'demo', 'glue', 'set2', 'first-1', 'first-2', 'first-3'. Got nothing"),
+    ("preset:\n", f"The preset must be one of {_PRESETS}. Got nothing"),
     ("shots: 8\nshots: 9\n", "Got 'shots' twice."),
 ])
 def test_a_bad_settings_file_is_one_line(

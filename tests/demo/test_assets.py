@@ -9,11 +9,14 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from compt_core.demo.backbone import new_backbone
+from compt_core.demo.cases import SKILLS
+from compt_core.demo.pretrain import export
 from compt_core.demo.skills import skill_table
 from compt_core.demo.vocabulary import build_tokenizer, vocabulary
 from compt_core.tasks.demo import DEMO, demo_rows
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "demo-t5"
+PROMISED = {2: 0.97, 3: 0.93, 26: 0.95}  # labels -> accuracy, or Pearson's r of a graded skill
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +32,12 @@ def model():  # type: ignore[no-untyped-def]
     return loaded.eval()
 
 
-def test_folder_is_small_and_holds_no_pickle() -> None:
+def test_folder_is_small_and_holds_no_pickle(model) -> None:  # type: ignore[no-untyped-def]
     files = [path for path in FOLDER.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 2 * 2**20
+    assert sum(path.stat().st_size for path in files) < 12 * 2**20
     assert {path.suffix for path in files} <= {".json", ".safetensors", ".md"}
+    tables = model.shared.weight.numel() + model.lm_head.weight.numel()
+    assert sum(weight.numel() for weight in model.parameters()) - tables <= 800_000
 
 
 def test_the_tokenizer_is_the_one_of_this_code(tokenizer) -> None:  # type: ignore[no-untyped-def]
@@ -53,7 +58,7 @@ def test_no_rendered_piece_holds_an_unknown_word(tokenizer) -> None:  # type: ig
 
 def test_case_and_punctuation_do_not_matter(tokenizer) -> None:  # type: ignore[no-untyped-def]
     one = tokenizer("In the cellar, the chef didn't praise the dog.", add_special_tokens=False).input_ids
-    two = tokenizer("in the cellar the chef didn't praise the DOG", add_special_tokens=False).input_ids
+    two = tokenizer("in the cellar the chef didn't praise the DOG?", add_special_tokens=False).input_ids
     assert one == two and len(one) == 9
     assert tokenizer("dragon", add_special_tokens=False).input_ids == [tokenizer.unk_token_id]
 
@@ -63,13 +68,19 @@ def test_float16_weights_have_the_scale_that_prompts_need(model) -> None:  # typ
     assert all(torch.isfinite(weight).all() for weight in model.state_dict().values())
 
 
-def test_skills_on_sentences_that_were_not_taught(model) -> None:  # type: ignore[no-untyped-def]
-    for skill, (taught, held_out) in skill_table(model, rows=300).items():
-        assert taught >= 0.88, f"{skill}: {taught:.3f}"
-        assert held_out is None or held_out >= 0.86, f"{skill} with held-out label words: {held_out:.3f}"
+def test_skills_on_texts_that_were_not_taught(model) -> None:  # type: ignore[no-untyped-def]
+    for skill, ability in skill_table(model).items():
+        assert ability.taught >= PROMISED[SKILLS[skill].labels], f"{skill}: {ability}"
 
 
 def test_random_weights_have_no_skill() -> None:
-    for skill, (taught, held_out) in skill_table(new_backbone(1).eval(), rows=300).items():
-        assert 0.4 < taught < 0.6, f"{skill}: {taught:.3f}"
-        assert held_out is None or 0.4 < held_out < 0.6
+    for skill, (metric, taught, held_out) in skill_table(new_backbone(1).eval(), rows=300).items():
+        chance = 1 / SKILLS[skill].labels if metric == "accuracy" else 0.0
+        for value in (taught, chance if held_out is None else held_out):
+            assert abs(value - chance) < 0.12, f"{skill}: {value:.3f}"
+
+
+def test_an_exported_backbone_loads_from_its_folder(tmp_path: Path) -> None:
+    export(new_backbone(2), tmp_path)
+    loaded = AutoModelForSeq2SeqLM.from_pretrained(tmp_path, use_safetensors=True)
+    assert loaded.dtype == torch.float16 and len(AutoTokenizer.from_pretrained(tmp_path)) == len(vocabulary())

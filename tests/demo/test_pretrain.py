@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from compt_core.demo.backbone import collate, forward, new_backbone
-from compt_core.demo.lessons import NOISE, STAGES, Mix, held_out, lessons
-from compt_core.demo.pairs import SKILLS
+from compt_core.demo.cases import SKILLS
+from compt_core.demo.lessons import NOISE, STAGES, Mix, lessons
 from compt_core.demo.pretrain import Plan, Progress, load_checkpoint, main, new_optimizer, save_checkpoint, train
-from compt_core.demo.suites import SUITE
-from compt_core.demo.vocabulary import TAGS, UNK, skill_token, style_token, vocabulary
+from compt_core.demo.suites import SUITE, held_out_sentences, held_out_templates
+from compt_core.demo.vocabulary import STYLES, TAGS, UNK, skill_token, style_token, taught_styles, vocabulary
 
 PLAN = Plan(steps=40, batch=8, warmup=4, seed=3)
 
@@ -24,30 +24,57 @@ def _words(ids: list[int]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def taught() -> list[list[str]]:
-    rows = lessons(0, 0, 3000, Mix(STAGES, replay=0.0))
+    rows = lessons(0, 0, 4000, Mix(STAGES, replay=0.0))
     return [_words(row.inputs) for row in rows]
 
 
-def test_no_sentence_of_the_suite_is_taught(taught: list[list[str]]) -> None:
+def _texts(row: list[str]) -> list[str]:
+    start = next(i for i, word in enumerate(row) if word in ("sentence:", "sentence1:"))
+    return " ".join(row[start + 1:-1]).split(" sentence2: ")
+
+
+def test_no_sentence_of_the_suites_is_taught(taught: list[list[str]]) -> None:
     for row in taught:
-        text = row[row.index("sentence1:") + 1:-1] if "sentence1:" in row else row[row.index("sentence:") + 1:-1]
-        for sentence in " ".join(text).split(" sentence2: "):
-            assert sentence not in held_out()
+        assert held_out_sentences().isdisjoint(_texts(row))
 
 
-def test_no_suite_skill_is_taught_with_its_label_words_or_templates(taught: list[list[str]]) -> None:
-    seen = {(skill, style) for row in taught for skill in SKILLS for style in range(len(SUITE))
-            if skill_token(skill) in row and style_token(style) in row}
-    assert not {(task.skill, style) for style, task in enumerate(SUITE)} & seen
-    assert len(seen) == len(SKILLS) * len(SUITE) - len(SUITE), "every other pairing is taught"
+def test_no_skill_is_taught_with_the_label_words_of_its_tasks(taught: list[list[str]]) -> None:
+    tokens = {skill_token(skill): skill for skill in SKILLS}
+    styles = {style_token(style): style for style in STYLES}
+    assert len(styles) == len(STYLES)
+    seen = {(tokens[a], styles[b]) for row in taught for a in row if a in tokens for b in row if b in styles}
+    assert not {(task.skill, task.labels) for task in SUITE} & seen
+    assert seen == {(skill, style) for skill in SKILLS for style in taught_styles(skill)}, "all others are taught"
+
+
+def test_no_skill_is_taught_in_the_templates_of_its_tasks(taught: list[list[str]]) -> None:
+    def fronted(text: str) -> bool:
+        return text.split()[0] in ("in", "indoors", "inside", "outdoors", "outside")
+
+    def passive(text: str) -> bool:
+        return " by the " in f" {text} "
+
+    held = held_out_templates()
+    for skill in ("mood", "meaning", "follows", "verdict", "similarity"):
+        orders = {tuple(2 * passive(text) + fronted(text) for text in _texts(row))
+                  for row in taught if skill_token(skill) in row}
+        assert len(held[skill]) == 4 and len(orders) == 16 - 4 and not orders & held[skill]
 
 
 def test_every_word_and_prefix_is_taught(taught: list[list[str]]) -> None:
     read = {word for row in taught for word in row}
-    written = {word for row in lessons(0, 1, 4000, Mix(STAGES)) for word in _words(row.targets)}
+    written = {word for name in (None, "contrast")
+               for row in lessons(0, 1, 5000, Mix(STAGES), name) for word in _words(row.targets)}
     missing = set(vocabulary()) - read - written - {"<pad>", "<extra_id_2>", "<extra_id_3>"}
     assert not missing
     assert {row[0] for row in taught} == {*TAGS, UNK}
+
+
+def test_early_lessons_speak_of_few_words() -> None:
+    def spoken(members: int) -> int:
+        return len({word for row in lessons(0, 4, 600, Mix(1, members=members)) for word in _words(row.inputs)})
+
+    assert spoken(4) < 0.75 * spoken(1000)
 
 
 def test_lessons_depend_on_seed_and_step_alone() -> None:

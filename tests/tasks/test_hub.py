@@ -17,7 +17,7 @@ from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import TaskData
 from compt_core.tasks.table import TASKS
 
-GLUE_AND_SET2 = [task for task in TASKS.values() if task.suite != "demo"]
+GLUE_AND_SET2 = [task for task in TASKS.values() if not task.bundled]
 # The splits that the hub's data sets have beside train, as their pages list them.
 HUB_SPLITS = {
     "mnli": ("validation_matched", "validation_mismatched", "test_matched", "test_mismatched"),

@@ -35,11 +35,12 @@ def row(task: Task) -> Row:
 
 
 def test_suites_hold_the_benchmarks() -> None:
-    assert set(SUITES) == {"demo", "glue", "set2"}
+    assert set(SUITES) == {"demo", "demo-glue", "glue", "set2"}
     assert len(SUITES["glue"]) == 8
     assert SUITES["set2"] == ("imdb", "yelp_polarity", "mrpc", "paws", "scitail", "multinli")
     assert {name for names in SUITES.values() for name in names} == set(TASKS)
-    assert all(TASKS[name].suite == "demo" for name in SUITES["demo"])
+    assert all(TASKS[name].suite == suite and TASKS[name].bundled == suite.startswith("demo")
+               for suite, names in SUITES.items() if suite != "set2" for name in names)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
