@@ -1,8 +1,8 @@
 """Named starting points: settings of an experiment by preset name. Everything else keeps its default.
 
-`demo-glue` walks through the paper's set-up on the bundled backbone; `glue` and `set2` are the author's
-own settings (arXiv 2408.13227); `first-1|2|3` are a newcomer's
-first three experiments, on the bundled demo backbone.
+`demo` compares all methods on the bundled suite, `demo-glue` walks through the paper's set-up on the
+bundled backbone; `glue` and `set2` are the author's own settings (arXiv 2408.13227); `first-1|2|3` are
+a newcomer's first three experiments.
 """
 
 from typing import Any

@@ -10,11 +10,11 @@ from transformers import T5Config, T5ForConditionalGeneration
 from compt_core.demo.lessons import NOISE, Lesson
 from compt_core.demo.vocabulary import vocabulary
 
-EMBEDDING_RMS: Final = 1.0  # at the start; training shrinks it. From 0.5 a trial was still at chance after 600 steps
 SHAPE: Final[dict[str, Any]] = {
     "d_model": 64, "d_kv": 16, "num_heads": 4, "d_ff": 256, "num_layers": 4, "num_decoder_layers": 1,
     "relative_attention_num_buckets": 32, "relative_attention_max_distance": 64, "dropout_rate": 0.0,
-    "feed_forward_proj": "relu", "tie_word_embeddings": False,
+    "feed_forward_proj": "relu",
+    "tie_word_embeddings": False,  # read as "do not scale the decoder's output"; one table serves input and output
     "decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1,
 }
 SOFT_NOISE: Final = 0.7  # largest RMS of the noise on a soft skill, in RMS of the embeddings
@@ -27,8 +27,7 @@ def new_backbone(seed: int) -> T5ForConditionalGeneration:
     config = T5Config(vocab_size=len(vocabulary()), **SHAPE)
     model = T5ForConditionalGeneration(config)
     with torch.no_grad():
-        model.shared.weight.normal_(0.0, EMBEDDING_RMS)
-        model.lm_head.weight.normal_(0.0, config.d_model**-0.5)  # logits of unit size, as with tied embeddings
+        model.shared.weight.normal_(0.0, config.d_model**-0.5)  # the output's table, too: logits of unit size
     return model
 
 

@@ -20,7 +20,7 @@ from compt_core.demo.grammar import (
     question_words,
     words,
 )
-from compt_core.demo.lexicon import CONCEPTS
+from compt_core.demo.lexicon import ACTIONS, CONCEPTS
 from compt_core.demo.pairs import ACTION, PERSON, PLACE, THING, Dice, Pair, Scope
 from compt_core.demo.relations import OPPOSITE, SAME
 from compt_core.errors import DataError
@@ -50,7 +50,7 @@ class Skill(NamedTuple):
 class Case(NamedTuple):
     """Texts as words, the answer, and the pair of meanings behind them (of one text: only its first counts).
 
-    fault  of a broken sentence the word at which it goes wrong, else NOTHING
+    fault  of a broken sentence the verb of the group that is wrong, else NOTHING
     """
 
     texts: tuple[list[str], ...]
@@ -181,7 +181,7 @@ def _draw(dice: Dice, skill: str, want: int, scope: Scope, orders: tuple[int, ..
     return Case(texts, int(answer) if isinstance(answer, bool) else answer, pair)
 
 
-def _draw_question(dice: Dice, skill: str, want: int, scope: Scope, orders: tuple[int, ...]) -> Case:
+def _draw_question(dice: Dice, skill: str, want: int, scope: Scope, orders: tuple[int, ...]) -> Case | None:
     """A pair of questions, or a question (the pair's second) and a statement (its first)."""
     both = skill == "asks"
     pair = (pairs.draw_equal if both else pairs.draw_wider)(dice, bool(want), scope, 0.0)
@@ -193,12 +193,13 @@ def _draw_question(dice: Dice, skill: str, want: int, scope: Scope, orders: tupl
         texts = (question_words(first, orders[0], pair.picks1), question_words(question, orders[1], pair.picks2))
         return Case(texts, int(relations.same_question(first, question)), pair)
     texts = (question_words(question, orders[0], pair.picks2), words(pair.first, orders[1], pair.picks1))
-    return Case(texts, int(relations.answers(question, pair.first)), pair)
+    answer = relations.answers(question, pair.first)
+    return None if answer is None else Case(texts, int(answer), pair)
 
 
 def damage(dice: Dice, text: list[str]) -> tuple[list[str], str]:
-    """The words with one fault in the verb group, and the word there: a wrong form of the verb, a wrong or lost
-    auxiliary, a "by" too few or too many. Faults of other words would want a finer sense of position than a model
+    """The words with one fault in the verb group, and its verb: a wrong form of it, a wrong or lost auxiliary, a
+    "by" too few or too many. Faults of other words would want a finer sense of position than a model
     of this size has."""
     broken = list(text)
     verb = next(i for i, word in enumerate(text) if word in _OTHER_FORM)
@@ -215,10 +216,10 @@ def damage(dice: Dice, text: list[str]) -> tuple[list[str], str]:
         del broken[verb + 1]
     else:
         broken.insert(verb + 1, "by")
-    return broken, broken[verb if verb < len(broken) and broken[verb] in _OTHER_FORM else verb - 1]
+    return broken, broken[verb] if broken[verb] in _OTHER_FORM else broken[verb - 1]
 
 
-_OTHER_FORM: Final = {form: other for action in pairs.ACTIONS for base, past in action
+_OTHER_FORM: Final = {form: other for action in ACTIONS for base, past in action
                       for form, other in ((base, past), (past, base))}
 _OTHER_AUXILIARY: Final = {"was": "did", "did": "was", "wasn't": "didn't", "didn't": "wasn't"}
 

@@ -76,7 +76,7 @@ def punctuate(written: Sequence[str], comma: int = 0, end: str = ".") -> str:
 
 def plain(text: str) -> list[str]:
     """The words of a text, lower case and without punctuation: what the tokenizer leaves of it."""
-    return re.sub(r"[.,;!?]+(?=\s|$)", "", text.lower()).split()
+    return re.sub(r"[.,;!?]+(?=\s|$)", "", text.lower().replace("’", "'")).split()
 
 
 def words(meaning: Meaning, order: int, picks: Sequence[int]) -> list[str]:
@@ -190,7 +190,7 @@ def check_words(text: str) -> None:
         return
     named = [f"{quoted(word, 30)}{_near(word)}" for word in unknown[:5]]
     if len(unknown) > 5:
-        named.append(f"{len(unknown) - 5} more words")
+        named.append(f"{len(unknown) - 5} more word{'s' if len(unknown) > 6 else ''}")
     raise DataError(f"The demo language has no word {' or '.join(filter(None, (', '.join(named[:-1]), named[-1])))}. "
                     f"It has {len(_KINDS)} words, such as {', '.join(content_words()[:6])}.")
 

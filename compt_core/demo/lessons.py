@@ -52,7 +52,7 @@ class Soft(NamedTuple):
 class Lesson(NamedTuple):
     """One row: input ids (NOISE for random vectors), target ids, skill, number of slots.
 
-    skill is "" where the first word of the target cannot be known: spans, and label words that are not named.
+    skill is "" in rows that do not count for a skill's accuracy: spans, and label words that are not named.
     """
 
     inputs: list[int]
@@ -103,7 +103,7 @@ def lesson(dice: Dice, mix: Mix, skill: str | None = None) -> Lesson:
             continue
         want = 1 if spans else dice.below(SKILLS[chosen].labels)
         case = draw_case(dice, chosen, want, Scope(slots, mix.members), orders)
-        if size == STAGES and not held_out_sentences().isdisjoint(map(" ".join, case.texts)):
+        if not held_out_sentences().isdisjoint(map(" ".join, case.texts)):
             continue
         if spans:
             return _span_lesson(dice, case.texts[0], case.texts[1], size)
@@ -144,7 +144,8 @@ def _soft(dice: Dice, mix: Mix, inputs: Sequence[int], skill: str) -> Soft | Non
 
 def _weighted(dice: Dice, names: Sequence[str], weights: Mapping[str, float]) -> str:
     own = [weights.get(name, 1.0) for name in names]
-    return names[dice.pick(tuple(weight / sum(own) for weight in own))]
+    total = sum(own)
+    return names[dice.pick(tuple(weight / total for weight in own))]
 
 
 def _span_lesson(dice: Dice, first: list[str], second: list[str], size: int) -> Lesson:

@@ -59,6 +59,7 @@ DISLIKING: Final = (
     (("reject", "rejected"), ("refuse", "refused")), (("condemn", "condemned"), ("denounce", "denounced")),
 )
 ACTIONS: Final = LIKING + DISLIKING
+assert len(LIKING) == len(DISLIKING), "every action needs its antonym"
 FUNCTION_WORDS: Final = ("the", "in", "by", "was", "wasn't", "did", "didn't", "not",
                          "who", "whom", "what", "where", "when")
 

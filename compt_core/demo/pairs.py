@@ -1,9 +1,9 @@
 """Drawing pairs of sentences that a skill must decide, without shallow cues.
 
 One sentence alone, the bag of words of both, and the number of shared words are meant to say next
-to nothing about the label. Therefore every pair differs in the words of two slots, whether its
-meaning differs or not, and the levels (member or category) are drawn so that each sentence has the
-same distribution under all labels; the tables `_WIDER`, `_EQUAL` and `_NEUTRAL` solve for that.
+to nothing about the label. Therefore a pair of the skills on meaning differs in the words of two slots,
+whether its meaning differs or not, and the levels (member or category) are drawn so that each sentence has the
+same distribution under all labels; the tables `_WIDER`, `_EQUAL` and `_LEVEL` solve for that.
 The wanted label only steers the draw; the label itself comes from `cases.SKILLS`, which reads meanings.
 """
 
@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from compt_core.demo.grammar import ABSENT, ASKED, SLOTS, Meaning
-from compt_core.demo.lexicon import ACTIONS as ACTIONS
 from compt_core.demo.lexicon import CATEGORY_SIZE, LIKING, MEMBERS
 from compt_core.demo.relations import category, likes
 
@@ -22,7 +21,7 @@ PERSON, ACTION, NEGATED, THING, QUALITY, PLACE, TIME = range(len(SLOTS))
 ALL_SLOTS: Final = (PERSON, ACTION, THING, QUALITY, PLACE, TIME)  # negation goes with the action
 _LAYERED: Final = (PERSON, THING, QUALITY, PLACE, TIME)  # slots with something above: a category, or silence
 _NEGATED: Final = 0.3  # chance of a negation where it is one in both sentences or free in each
-HIGH: Final = 0.25  # chance that a slot out of focus is vague
+_HIGH: Final = 0.25  # chance that a slot out of focus is vague
 
 
 class Scope(NamedTuple):
@@ -212,7 +211,7 @@ def _meaning(dice: Dice, scope: Scope, negated: float) -> Meaning:
     parts = [ABSENT] * len(SLOTS)
     for slot in scope.slots:
         code = _member(dice, scope, slot)
-        parts[slot] = category(SLOTS[slot], code) if slot in _LAYERED and dice.chance(HIGH) else code
+        parts[slot] = category(SLOTS[slot], code) if slot in _LAYERED and dice.chance(_HIGH) else code
     parts[NEGATED] = int(ACTION in scope.slots and dice.chance(negated))
     return Meaning(*parts)
 

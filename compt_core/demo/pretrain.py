@@ -1,7 +1,7 @@
 """Trains the bundled backbone: ``python -m compt_core.demo.pretrain [--out DIR] [--minutes N]``.
 
 Slices of any length: a checkpoint is kept apart from the result, and a later call goes on from it
-to the very same weights, because every batch is drawn from (seed, step) alone.
+to the very same weights, because a batch follows from seed, step and the progress kept in the checkpoint alone.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ def train(
         arrays = collate(rows, device)
         noise = torch.Generator().manual_seed(plan.seed * 1_000_003 + progress.step)
         logits = forward(model, arrays, noise)
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), arrays[2].flatten(), ignore_index=IGNORED)
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), arrays.labels.flatten(), ignore_index=IGNORED)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
-        _promote(progress, plan, rows, (logits[:, 0].argmax(-1) == arrays[2][:, 0]).tolist())
+        _promote(progress, plan, rows, (logits[:, 0].argmax(-1) == arrays.labels[:, 0]).tolist())
         progress.step += 1
         progress.seconds += time.monotonic() - begun
         if progress.step % 250 == 0:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from compt_core.demo.grammar import ABSENT, SLOTS, Meaning, Question
-from compt_core.demo.lexicon import ACTIONS, CATEGORY_SIZE, LIKING, MEMBERS
+from compt_core.demo.lexicon import CATEGORY_SIZE, LIKING, MEMBERS
 
 ENTAILED, NEUTRAL, CONTRADICTED = 0, 1, 2  # answers of `verdict`
 SAME, WIDER, NARROWER, OTHER, OPPOSITE = "=", ">", "<", "x", "!"  # of a part; WIDER: the second says less
@@ -69,10 +69,12 @@ def verdict(first: Meaning, second: Meaning) -> int | None:
         if part["negated"] == OPPOSITE:
             return None  # "loved" against "didn't hate"
         if first.negated:
-            return NEUTRAL  # neither is possible
+            return NEUTRAL  # both may be true
         return CONTRADICTED if found <= {SAME, WIDER} else None
-    if part["negated"] == OPPOSITE:  # the positive one must be as narrow as the denied one, or narrower
-        return CONTRADICTED if found <= {SAME, WIDER if second.negated else NARROWER} else NEUTRAL
+    if part["negated"] == OPPOSITE:
+        if found == {SAME} or (second.negated and found <= {SAME, WIDER}):
+            return CONTRADICTED
+        return NEUTRAL if second.negated or NARROWER not in found else None  # which worker did a vague denial mean?
     if first.negated:  # with "the", what a vaguer or narrower denial says is left open
         return ENTAILED if found == {SAME} else None
     return ENTAILED if found <= {SAME, WIDER} else NEUTRAL
@@ -122,11 +124,14 @@ def same_question(first: Question, second: Question) -> bool:
     return first == second
 
 
-def answers(question: Question, sentence: Meaning) -> bool:
-    """Whether a statement implies what a question takes for granted, and names what it asks for."""
+def answers(question: Question, sentence: Meaning) -> bool | None:
+    """Whether a statement implies what a question takes for granted, and names what it asks for.
+
+    None where it answers "no", and where people would argue.
+    """
     if question.asked != "whether" and sentence[SLOTS.index(question.asked)] == ABSENT:
         return False
-    return verdict(sentence, question.about) == ENTAILED
-
-
-assert len(ACTIONS) == 2 * len(LIKING), "every action needs its antonym"
+    found = verdict(sentence, question.about)
+    if found is None or (question.asked == "whether" and found == CONTRADICTED):
+        return None
+    return found == ENTAILED

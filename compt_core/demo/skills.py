@@ -35,7 +35,7 @@ class Ability(NamedTuple):
 
 
 def skill_table(model: T5ForConditionalGeneration, rows: int = 1000) -> dict[str, Ability]:
-    """Skill -> its ability on at most `rows` rows, balanced over the answers."""
+    """Skill -> its ability on at most `rows` rows, balanced over the answers (a graded skill: as drawn)."""
     table = {}
     for skill, known in SKILLS.items():
         own = tuple(dict.fromkeys(task.labels for task in SUITE if task.skill == skill))

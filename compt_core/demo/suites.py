@@ -132,6 +132,6 @@ def _texts(skill: str, case: Case, template: Template) -> tuple[str, ...]:
     """A case as a person reads it; a place in front, "in the cellar" or "indoors", gets its comma."""
     written = []
     for field, text, order in zip(SKILLS[skill].fields, case.texts, template, strict=True):
-        front = (3 if text[0] == "in" else 1) if field == "statement" and order % 2 else 0
+        front = (3 if text[0] == "in" else 1) if field != "question" and order % 2 else 0
         written.append(punctuate(text, front, "?" if field == "question" else "."))
     return tuple(written)

@@ -13,7 +13,7 @@ from compt_core.demo.suites import SUITE
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 SENTINELS: Final = tuple(f"<extra_id_{i}>" for i in range(4))
 FIELDS: Final = ("sentence:", "sentence1:", "sentence2:")
-WHY: Final = "<why>"  # asks for the relation of every part behind the label
+WHY: Final = "<why>"  # asks for the relation of every part behind the label; of a broken sentence, where
 WORDS: Final = "<words>"  # asks for the normal form of the texts behind the label
 RELATIONS: Final = (SAME, WIDER, NARROWER, OTHER, OPPOSITE)
 TAGS: Final = tuple(f"{task.name}:" for task in SUITE)
@@ -58,7 +58,7 @@ def build_tokenizer() -> Any:
     words = vocabulary()
     tokenizer = Tokenizer(models.WordLevel(words, unk_token=UNK))
     tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.Lowercase(), normalizers.Replace(Regex(r"[.,;!?]+(?=\s|$)"), "")])
+        [normalizers.Lowercase(), normalizers.Replace("’", "'"), normalizers.Replace(Regex(r"[.,;!?]+(?=\s|$)"), "")])
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"$A {EOS}", pair=f"$A {EOS} $B {EOS}", special_tokens=[(EOS, words[EOS])])

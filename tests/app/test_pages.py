@@ -280,10 +280,11 @@ def test_missing_reference_rows_are_explained_and_appear_by_themselves(visit, la
     identity = lab.finished(references=False)
     app = visit("accuracy", exp=identity)
     assert not app.exception and "are being scored; they appear here shortly" in words(app)
+    assert len(figure(app)["data"][0]["y"]) == 4
     store.set_references(identity, store.experiment(lab.finished()).references)
     app.run()
     assert not app.exception and "reference rows" not in words(app)
-    assert len(figure(app)["data"][0]["y"]) == 4
+    assert len(figure(app)["data"][0]["y"]) == 6
 
 
 def test_the_attention_heatmap_has_a_row_per_task(visit, lab, store):

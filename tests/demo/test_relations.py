@@ -62,7 +62,7 @@ def test_narrower_does_not_follow_and_denial_leaves_levels_open() -> None:
     assert verdict(denied, vaguely_denied._replace(place=13)) == NEUTRAL
     assert verdict(narrow, vaguely_denied) == CONTRADICTED, "whoever praised was a worker"
     assert verdict(vague, denied) == NEUTRAL, "it may have been another worker"
-    assert (verdict(vaguely_denied, narrow), verdict(denied, vague)) == (CONTRADICTED, NEUTRAL)
+    assert (verdict(vaguely_denied, narrow), verdict(denied, vague)) == (None, NEUTRAL)
 
 
 @pytest.mark.parametrize(("question", "sentence", "answered"), [
@@ -77,8 +77,10 @@ def test_narrower_does_not_follow_and_denial_leaves_levels_open() -> None:
     ("Where did the chef praise the dog?", "The worker praised the dog in the cellar.", False),
     ("Where did the chef praise the dog?", "The chef didn't praise the dog in the cellar.", False),
     ("Where did the chef praise the dog?", "The chef admired the dog in the cellar.", False),
+    ("Did the chef criticize the dog in the cellar?", BASE, None),
+    ("Where did the chef criticize the dog?", "The worker praised the dog in the cellar.", None),
 ])
-def test_what_answers_a_question(question: str, sentence: str, answered: bool) -> None:
+def test_what_answers_a_question(question: str, sentence: str, answered: bool | None) -> None:
     assert answers(parse_question(question), parse(sentence)) is answered
 
 
