@@ -18,6 +18,9 @@ from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Task, TaskData
 from compt_core.tasks.table import TASKS, get_tasks
 
+ROWS_READ = 20  # dev rows of each task whose words are looked up
+MOST_UNKNOWN = 0.5  # share of their words without pieces at which a backbone is refused
+
 
 @dataclass(frozen=True)
 class LaunchCheck:
@@ -56,6 +59,7 @@ def check(experiment: Experiment) -> LaunchCheck:
     try:
         files = find_backbone(experiment.backbone)
         problems += _problems_of_words(files, tasks, runs)
+        problems += _problems_of_texts(files, data)
     except BackboneError as error:
         problems.append(Issue("backbone", str(error)))
     if problems or files is None:
@@ -125,6 +129,22 @@ def _problems_of_words(files: BackboneFiles, tasks: Sequence[Task], runs: Sequen
                 room_for_text(task, pieces, max_tokens)
             except ConfigError as error:
                 problems += error.issues
+    return problems
+
+
+def _problems_of_texts(files: BackboneFiles, data: Sequence[TaskData]) -> list[Issue]:
+    """Tasks whose texts the backbone cannot read, as the bundled one cannot read real English."""
+    problems = []
+    for task_data in data:
+        if task_data.task.bundled and files.ref == "demo":
+            continue
+        words = {word for row in task_data.dev[:ROWS_READ] for text in row.texts for word in text.split()}
+        lost = sorted(unknown_words(files, words))
+        if len(lost) > MOST_UNKNOWN * len(words):
+            problems.append(Issue(
+                "backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for {len(lost)} of the "
+                f"{len(words)} words that the first dev rows of task '{task_data.task.name}' hold (such as "
+                f"{quoted(lost[0], 30)}). Choose a T5 checkpoint as --backbone, or other tasks."))
     return problems
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from compt_core.config import build_experiment
 from compt_core.errors import ConfigError, HubError
 from compt_core.launch import LaunchCheck, check, trainable_parameters
 from compt_core.tasks.fewshot import sample_shots
+from compt_core.tasks.table import TASKS
 
 
 def launch(glue_dir: Path, tiny_t5: Path, **settings: Any) -> LaunchCheck:
@@ -105,12 +108,20 @@ def test_shots_are_compared_with_every_task_and_every_way_of_counting(problems: 
         "'rte' (48). Got 1000 instead", "'cola' (48). Got 1000 instead"]
 
 
-def test_a_backbone_that_cannot_write_the_labels_is_refused(problems: Any) -> None:
-    (field, message), = problems(tasks="rte,demo-mood,sst2", backbone="demo")
+def test_a_backbone_that_cannot_write_the_labels_is_refused(problems: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = dataclasses.replace(TASKS["sst2"], labels=("grim", "sunny"))
+    monkeypatch.setitem(TASKS, "sst2", odd)
+    messages = [message for field, message in problems(tasks="demo-mood,sst2", backbone="demo") if field == "backbone"]
+    assert messages[0] == ("The tokenizer of backbone 'demo' has no pieces for label words of 'sst2' (grim, sunny). "
+                           "Choose a T5 checkpoint as --backbone, or other tasks.")
+
+
+def test_a_backbone_that_cannot_read_the_texts_is_refused(problems: Any) -> None:
+    (field, message), = problems(tasks="rte,demo-mood", backbone="demo")
     assert field == "backbone"
-    assert message == (
-        "The tokenizer of backbone 'demo' has no pieces for label words of 'rte' (entailment, not_entailment), 'sst2' "
-        "(negative, positive). Choose a T5 checkpoint as --backbone, or other tasks.")
+    assert re.fullmatch(r"The tokenizer of backbone 'demo' has no pieces for \d+ of the \d+ words that the first dev "
+                        r"rows of task 'rte' hold \(such as '\S+'\)\. Choose a T5 checkpoint as --backbone, or other "
+                        r"tasks\.", message)
 
 
 def test_inputs_that_leave_no_room_for_text_are_refused(problems: Any) -> None:

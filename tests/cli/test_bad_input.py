@@ -154,8 +154,8 @@ def test_bad_backbones_are_one_line(refused: Callable[..., str], tmp_path: Path,
     assert "has no readable config.json" in refused("--backbone", tmp_path / "nothing")
     assert "Got only pickled weights (pytorch_model.bin)" in refused("--backbone", tmp_path / "pickled")
     assert "must be of the T5 family (t5, mt5). Got model type 'bert'" in refused("--backbone", tmp_path / "bert")
-    assert "has no pieces for label words of 'rte'" in refused("--tasks", "rte", "--backbone", "demo", "--data-dir",
-                                                               write(tmp_path / "data", train=ROWS, dev=DEV))
+    data = write(tmp_path / "data", train=ROWS, dev=HEADER + "Cairo burns\tRome\t0\nCairo\tRome burns\t1\n")
+    assert "has no pieces for" in refused("--tasks", "rte", "--backbone", "demo", "--data-dir", data)
 
 
 def test_a_hub_that_cannot_be_reached_is_one_line_at_once(tmp_path: Path) -> None:
