@@ -47,7 +47,7 @@ def draft() -> dict[str, Any]:
 
 def preset_picker() -> None:
     """The named starting points; choosing one fills every field."""
-    st.pills("Start from", list(PRESETS), key=key("preset"), on_change=_fill_chosen, help=PRESET_HELP,
+    st.pills("Start from", list(PRESETS), wrap=True, key=key("preset"), on_change=_fill_chosen, help=PRESET_HELP,
              persist_state=_KEEP)
     preset = st.session_state[key("preset")]
     if preset and (changed := drafts.changed(draft(), preset)):
@@ -73,7 +73,7 @@ def basics(issues: Sequence[Issue]) -> None:
                    help=_help("tasks") + " demo-… are bundled, the others need data.")
     st.caption(captions.families(st.session_state[key("tasks")]))
     _problems("tasks", issues)
-    st.pills(drafts.label("methods"), list(METHODS), selection_mode="multi", key=key("methods"),
+    st.pills(drafts.label("methods"), list(METHODS), wrap=True, selection_mode="multi", key=key("methods"),
              format_func=styles.label, help=_help("methods"), persist_state=_KEEP)
     _problems("methods", issues)
     left, right = st.columns(2)
