@@ -50,19 +50,13 @@ ASKED: Final = ("whether", "person", "thing", "place", "time")
 _ASKING: Final = {"thing": "what", "place": "where", "time": "when"}
 
 
-def render(meaning: Meaning, order: int, picks: Sequence[int]) -> str:
-    """The statement that says `meaning`. `order` indexes ORDERS; `picks` [7] chooses each slot's synonym.
+def as_text(written: Sequence[str], order: int, *, question: bool = False) -> str:
+    """Words as a person reads them; a place in front, "in the cellar" or "indoors", gets its comma.
 
-    The pick of `negated` chooses between "did not" and "didn't". Absent parts are left out.
+    `order` is the one they were written with: an index of ORDERS, or of VOICES for a question.
     """
-    written = words(meaning, order, picks)
-    comma = len(_place(meaning, picks)) if order % 2 else 0
-    return punctuate(written, comma if comma < len(written) else 0)
-
-
-def render_question(question: Question, voice: int, picks: Sequence[int]) -> str:
-    """The question as text; `voice` indexes VOICES, `picks` as in :func:`render`."""
-    return punctuate(question_words(question, voice, picks), end="?")
+    front = 0 if question or order % 2 == 0 else 3 if written[0] == "in" else 1
+    return punctuate(written, front, "?" if question else ".")
 
 
 def punctuate(written: Sequence[str], comma: int = 0, end: str = ".") -> str:

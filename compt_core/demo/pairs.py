@@ -90,19 +90,19 @@ _EQUAL: Final[dict[bool, Table]] = {True: (0.50, 0.50, 0.00, 0.00), False: (0.15
 _LEVEL: Final[Table] = (0.50, 0.50, 0.00, 0.00)
 
 
-def draw_equal(dice: Dice, want: bool, scope: Scope = EVERYTHING, negated: float = _NEGATED) -> Pair:
+def draw_equal(dice: Dice, want: bool, scope: Scope, negated: float = _NEGATED) -> Pair:
     """A pair that says the same (`want`) or differs in one or two parts."""
     first = _meaning(dice, scope, negated)
     return _steered(dice, first, want, scope, _EQUAL[want], flip=True)
 
 
-def draw_wider(dice: Dice, want: bool, scope: Scope = EVERYTHING, negated: float = _NEGATED) -> Pair:
+def draw_wider(dice: Dice, want: bool, scope: Scope, negated: float = _NEGATED) -> Pair:
     """A pair whose second sentence follows from the first (`want`) or does not."""
     first = _meaning(dice, scope, negated)
     return _steered(dice, first, want, scope, _LEVEL if first.negated else _WIDER[want], flip=negated > 0)
 
 
-def draw_verdict(dice: Dice, want: int, scope: Scope = EVERYTHING) -> Pair:
+def draw_verdict(dice: Dice, want: int, scope: Scope) -> Pair:
     """A pair aimed at relations.verdict `want`: a following sentence, turned round or made of something else.
 
     Denials and opposites are as frequent in a sentence under each label, and kept rare: both at once
@@ -127,7 +127,7 @@ def draw_part(dice: Dice, slot: int, want: bool, scope: Scope) -> Pair:
     return pair._replace(second=_with(pair.second, slot, code))
 
 
-def draw_mood(dice: Dice, want: bool, scope: Scope = EVERYTHING) -> Pair:
+def draw_mood(dice: Dice, want: bool, scope: Scope) -> Pair:
     """A pair with the same attitude (`want`) or the opposite one; all else is related at random."""
     pair = draw_loose(dice, scope)
     favourable = likes(pair.first) == want
@@ -135,14 +135,14 @@ def draw_mood(dice: Dice, want: bool, scope: Scope = EVERYTHING) -> Pair:
     return pair._replace(second=pair.second._replace(action=action))
 
 
-def draw_loose(dice: Dice, scope: Scope = EVERYTHING, negated: float = 0.5) -> Pair:
+def draw_loose(dice: Dice, scope: Scope, negated: float = 0.5) -> Pair:
     """A pair whose parts are the same or drawn anew, each with an even chance."""
     first, other = _meaning(dice, scope, negated), _meaning(dice, scope, negated)
     second = Meaning(*(mine if dice.chance(0.5) else his for mine, his in zip(first, other, strict=True)))
     return Pair(first, second, _picks(dice), _picks(dice))
 
 
-def draw_graded(dice: Dice, scope: Scope = EVERYTHING) -> Pair:
+def draw_graded(dice: Dice, scope: Scope) -> Pair:
     """A pair with 0 to all parts changed, without a word in common: shared words would give the grade away."""
     first = _meaning(dice, scope, _NEGATED)
     second = list(first)

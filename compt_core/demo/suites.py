@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from compt_core.demo.cases import GRADES, SKILLS, Case, certify, draw_case
-from compt_core.demo.grammar import plain, punctuate
+from compt_core.demo.cases import GRADES, SKILLS, certify, draw_case
+from compt_core.demo.grammar import as_text, plain
 from compt_core.demo.pairs import EVERYTHING, Dice
 
 TRAIN_ROWS: Final = 2000
@@ -120,18 +120,11 @@ def suite_rows(name: str) -> tuple[tuple[DemoRow, ...], tuple[DemoRow, ...]]:
 
 def _row(task: DemoTask, dice: Dice, want: int) -> DemoRow:
     template = task.templates[dice.below(len(task.templates))]
-    texts = _texts(task.skill, draw_case(dice, task.skill, want, EVERYTHING, template), template)
+    case = draw_case(dice, task.skill, want, EVERYTHING, template)
+    texts = tuple(as_text(text, order, question=field == "question") for field, text, order
+                  in zip(SKILLS[task.skill].fields, case.texts, template, strict=True))
     answer = certify(task.skill, *texts)
     assert answer is not None, "what people would argue about is not drawn"
     if SKILLS[task.skill].labels == GRADES:
         return DemoRow(texts, round(answer * 5), answer)
     return DemoRow(texts, int(answer), float(answer))
-
-
-def _texts(skill: str, case: Case, template: Template) -> tuple[str, ...]:
-    """A case as a person reads it; a place in front, "in the cellar" or "indoors", gets its comma."""
-    written = []
-    for field, text, order in zip(SKILLS[skill].fields, case.texts, template, strict=True):
-        front = (3 if text[0] == "in" else 1) if field != "question" and order % 2 else 0
-        written.append(punctuate(text, front, "?" if field == "question" else "."))
-    return tuple(written)

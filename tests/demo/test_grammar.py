@@ -14,13 +14,12 @@ from compt_core.demo.grammar import (
     VOICES,
     Meaning,
     Question,
+    as_text,
     check_words,
     parse,
     parse_question,
     plain,
     question_words,
-    render,
-    render_question,
     words,
 )
 from compt_core.demo.lexicon import ACTIONS, CONCEPTS, FUNCTION_WORDS, content_words
@@ -38,7 +37,7 @@ PICKS = st.lists(st.integers(0, 1), min_size=len(SLOTS), max_size=len(SLOTS))
 @settings(max_examples=300, deadline=None)
 @given(MEANINGS, st.integers(0, len(ORDERS) - 1), PICKS)
 def test_a_statement_reads_back_as_its_meaning(meaning: Meaning, order: int, picks: list[int]) -> None:
-    text = render(meaning, order, picks)
+    text = as_text(words(meaning, order, picks), order)
     assert parse(text) == meaning
     assert text[0].isupper() and text.endswith(".") and ("," in text) == bool(order % 2)
     assert plain(text) == words(meaning, order, picks)
@@ -51,7 +50,7 @@ def test_a_statement_reads_back_as_its_meaning(meaning: Meaning, order: int, pic
 def test_a_question_reads_back_as_its_meaning(meaning: Meaning, asked: str, voice: int, picks: list[int]) -> None:
     silent = {"whether": (), "thing": ("thing", "quality")}.get(asked, (asked,))
     question = Question(asked, meaning._replace(negated=0, **dict.fromkeys(silent, ABSENT)))
-    text = render_question(question, voice, picks)
+    text = as_text(question_words(question, voice, picks), voice, question=True)
     assert parse_question(text) == question
     assert text[0].isupper() and text.endswith("?")
     assert plain(text) == question_words(question, voice, picks)
