@@ -20,6 +20,9 @@ from compt_core.errors import BackboneError, nearest, quoted
 if TYPE_CHECKING:
     import torch
 
+    from compt_core.room import Room
+    from compt_core.score_cache import ScoreCache
+
 DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo-t5"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")  # of at most 96 characters
 HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
@@ -31,13 +34,17 @@ _FILES = ["config.json", "generation_config.json", "*.safetensors", "*.safetenso
 class Backbone:
     """A loaded backbone in eval mode, no weight of which ever gets a gradient.
 
-    lock  held for each forward and backward pass, so that a page's what-if and training can share it
+    rooms  by kind of pass, "train" or "score": how much of it the device takes at once
+    cache  label scores that are known already
+    lock   held for each forward and backward pass, so that a page's what-if and training can share it
     """
 
     files: BackboneFiles
     model: Any
     tokenizer: Any
     device: torch.device
+    rooms: dict[str, Room]
+    cache: ScoreCache
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -101,6 +108,9 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
     from transformers.utils import logging
 
+    from compt_core.room import new_room
+    from compt_core.score_cache import ScoreCache
+
     place = torch.device(device or best_device())
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -120,7 +130,8 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
     if tokenizer.eos_token_id is None:
         raise BackboneError(f"The tokenizer of backbone '{files.ref}' must name an end token. Got none; save it anew "
                             "with eos_token.")
-    return Backbone(files, model.requires_grad_(False).eval().to(place), tokenizer, place)
+    rooms = {kind: new_room(place) for kind in ("train", "score")}
+    return Backbone(files, model.requires_grad_(False).eval().to(place), tokenizer, place, rooms, ScoreCache())
 
 
 def best_device() -> str:

@@ -1,17 +1,25 @@
 """The frozen T5 with prompts in its input embeddings: rows in, log-probabilities of target tokens out.
 
-B batch rows · T input tokens · M prompt vectors of all rows · U target tokens · H hidden size · V vocabulary.
-The composition stays outside the backbone: prompts enter through ``inputs_embeds``.
+B batch rows · N tokens of all rows · T tokens of a row · M prompt vectors of all rows · U target tokens ·
+H hidden size · V vocabulary.
+
+The composition stays outside the backbone: prompts enter as input embeddings. The rows' tokens lie in
+one list without padding, which norms, projections and feed-forward layers take as it is; attention
+alone goes by groups of rows of one width. Every layer is transformers' own module with its weights; a
+test holds the whole equal to transformers' T5, which pads every row to the longest and gives each
+attention a mask of B x heads x T x T.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding, scaled_dot_product_attention
 
 from compt_core.backbones import Backbone
 from compt_core.tasks.batches import Batch
@@ -19,39 +27,104 @@ from compt_core.tasks.batches import Batch
 LOGITS_AT_ONCE = 32_000_000  # vocabulary logits of one pass, in numbers (128 MB as float32; training keeps them twice)
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Encoder states [N, H] of a batch; masks: of each group of rows [rows, width] bool, None without padding."""
+
+    states: Tensor
+    batch: Batch
+    masks: tuple[Tensor | None, ...]
+
+    def padded(self) -> tuple[Tensor, Tensor]:
+        """(states [B, T, H], mask [B, T]) with every row padded to the widest, as transformers wants them."""
+        groups, widest = self.batch.groups, max(group.width for group in self.batch.groups)
+        states = self.states.new_zeros(self.batch.rows, widest, self.states.shape[-1])
+        mask = torch.zeros(self.batch.rows, widest, dtype=torch.long, device=self.states.device)
+        row = 0
+        for group, part, inside in zip(groups, self.states.split(self.batch.sizes), self.masks, strict=True):
+            here = slice(row, row + group.rows)
+            states[here, : group.width] = part.view(group.rows, group.width, -1)
+            mask[here, : group.width] = 1 if inside is None else inside.long()
+            row += group.rows
+        return states, mask
+
+
 def embed(backbone: Backbone, batch: Batch, vectors: Tensor) -> Tensor:
-    """Input embeddings [B, T, H] of a batch with the prompt vectors [M, H] of its rows in their places."""
+    """Input embeddings [N, H] of a batch with the prompt vectors [M, H] of its rows in their places."""
     ids = torch.from_numpy(batch.ids).to(backbone.device)
-    embedded = torch.nn.functional.embedding(ids, backbone.model.get_input_embeddings().weight)
+    embedded = embedding(ids, backbone.model.get_input_embeddings().weight)
     if len(batch.places) == 0:
         return embedded
-    places = torch.from_numpy(batch.places).to(backbone.device)
-    flat = embedded.flatten(0, 1).index_copy(0, places, vectors.to(embedded.dtype))  # [B * T, H]
-    return flat.view_as(embedded)
+    return embedded.index_copy(0, torch.from_numpy(batch.places).to(backbone.device), vectors.to(embedded.dtype))
 
 
-def encode(backbone: Backbone, batch: Batch, vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """(encoder states [B, T, H], mask [B, T]) of a batch with its prompt vectors [M, H]."""
-    mask = torch.from_numpy(batch.mask).to(backbone.device)
-    states = backbone.model.encoder(inputs_embeds=embed(backbone, batch, vectors), attention_mask=mask)
-    return states.last_hidden_state, mask
+def encode(backbone: Backbone, batch: Batch, vectors: Tensor) -> Memory:
+    """Encoder states of a batch with its prompt vectors [M, H]."""
+    encoder = backbone.model.encoder
+    masks = tuple(None if group.mask is None else torch.from_numpy(group.mask).to(backbone.device)
+                  for group in batch.groups)
+    states = encoder.dropout(embed(backbone, batch, vectors))
+    widest = max(group.width for group in batch.groups)
+    # One bias [1, heads, T, T] for all layers; it follows from distance alone, so its corner serves shorter rows.
+    bias = encoder.block[0].layer[0].SelfAttention.compute_bias(widest, widest)
+    added = [_hide(bias[..., : group.width, : group.width], mask)
+             for group, mask in zip(batch.groups, masks, strict=True)]
+    for block in encoder.block:
+        layer, feed_forward = block.layer
+        own = layer.SelfAttention
+        normed = layer.layer_norm(states)
+        parts = (projection(normed).split(batch.sizes) for projection in (own.q, own.k, own.v))
+        heads = [_attend(own, group.rows, q, k, v, mask)
+                 for group, mask, q, k, v in zip(batch.groups, added, *parts, strict=True)]
+        states = states + layer.dropout(own.o(torch.cat(heads)))
+        states = feed_forward(states)
+    return Memory(encoder.dropout(encoder.final_layer_norm(states)), batch, masks)
 
 
-def decode(backbone: Backbone, memory: Tensor, mask: Tensor, inputs: Tensor, inside: Tensor | None = None) -> Tensor:
+def decode(backbone: Backbone, memory: Memory, inputs: Tensor, inside: Tensor | None = None) -> Tensor:
     """Decoder states [B, U, H], teacher forced.
 
-    memory [B, T, H], mask [B, T] from :func:`encode`; inputs [B, U] token ids; inside [U, U] bool:
-    which decoder positions see which (default: all earlier ones).
+    inputs [B, U] token ids; inside [U, U] bool: which decoder positions see which (default: all earlier ones).
     """
-    seen: Tensor | None = None
-    if inside is not None:
-        seen = torch.zeros(inside.shape, dtype=memory.dtype, device=memory.device)
-        seen = seen.masked_fill(~inside, torch.finfo(memory.dtype).min).expand(len(inputs), 1, -1, -1)
-    states: Tensor = backbone.model.decoder(
-        input_ids=inputs, attention_mask=seen,
-        encoder_hidden_states=memory, encoder_attention_mask=mask, use_cache=False,
-    ).last_hidden_state
-    return states
+    decoder, groups = backbone.model.decoder, memory.batch.groups
+    states = decoder.dropout(embedding(inputs, decoder.embed_tokens.weight))
+    length = inputs.shape[1]
+    if inside is None:
+        inside = torch.ones(length, length, dtype=torch.bool, device=inputs.device).tril()
+    bias = _hide(decoder.block[0].layer[0].SelfAttention.compute_bias(length, length), inside[None])
+    padding = [None if mask is None else _hide(states.new_zeros(1, 1, 1, 1), mask) for mask in memory.masks]
+    for block in decoder.block:
+        first, second, feed_forward = block.layer
+        own, cross = first.SelfAttention, second.EncDecAttention
+        normed = first.layer_norm(states)
+        heads = _attend(own, len(inputs), own.q(normed), own.k(normed), own.v(normed), bias)
+        states = states + first.dropout(own.o(heads.view(*inputs.shape, -1)))
+        queries = cross.q(second.layer_norm(states)).split([group.rows for group in groups])
+        keys, values = (projection(memory.states).split(memory.batch.sizes) for projection in (cross.k, cross.v))
+        read = [_attend(cross, group.rows, q, k, v, mask)
+                for group, mask, q, k, v in zip(groups, padding, queries, keys, values, strict=True)]
+        states = states + second.dropout(cross.o(torch.cat(read).view(*inputs.shape, -1)))
+        states = feed_forward(states)
+    final: Tensor = decoder.dropout(decoder.final_layer_norm(states))
+    return final
+
+
+def _hide(bias: Tensor, inside: Tensor | None) -> Tensor:
+    """bias [1, heads, Q, T], and where not inside [rows or 1, Q or none, T] the least number: no weight at all."""
+    if inside is None:
+        return bias
+    wide = inside.view(inside.shape[0], 1, -1, inside.shape[-1])
+    return bias.masked_fill(~wide, torch.finfo(bias.dtype).min)
+
+
+def _attend(attention: Any, rows: int, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
+    """What the queries read from keys and values, each [rows · tokens, inner] or [rows, tokens, inner]:
+    [rows · queries, inner]. T5 scales no product."""
+    def split(states: Tensor) -> Tensor:  # [rows, heads, tokens, d_kv]
+        return states.view(rows, -1, attention.n_heads, attention.key_value_proj_dim).transpose(1, 2)
+
+    heads = scaled_dot_product_attention(split(queries), split(keys), split(values), attn_mask=bias, scale=1.0)
+    return heads.transpose(1, 2).reshape(-1, attention.inner_dim)
 
 
 def vocabulary_logits(model: Any, states: Tensor) -> Tensor:
@@ -103,16 +176,17 @@ class PackedLabels:
         self.inside = torch.tril(self.owner[:, None] == self.owner[None, :])  # [U, U]
         self.lengths = put([len(word) for word in ids])
 
-    def scores(self, backbone: Backbone, memory: Tensor, mask: Tensor, *, mean: bool = False) -> Tensor:
+    def scores(self, backbone: Backbone, memory: Memory, *, mean: bool = False) -> Tensor:
         """Log-likelihood of every label [B, C]: summed over its pieces and </s>, or their `mean`."""
-        states = decode(backbone, memory, mask, self.inputs.expand(len(memory), -1), self.inside)[:, self.first]
+        rows = memory.batch.rows
+        states = decode(backbone, memory, self.inputs.expand(rows, -1), self.inside)[:, self.first]
         step = max(1, LOGITS_AT_ONCE // (backbone.model.config.vocab_size * len(self.first)))
         parts = []
         for i in range(0, len(states), step):
             logits = vocabulary_logits(backbone.model, states[i : i + step])  # [b, Q, V]
             parts.append(logits[:, self.prefix, self.targets] - logits.logsumexp(-1)[:, self.prefix])
         log_probs = torch.cat(parts)  # [B, U]
-        summed = log_probs.new_zeros(len(memory), len(self.lengths)).index_add_(1, self.owner, log_probs)
+        summed = log_probs.new_zeros(rows, len(self.lengths)).index_add_(1, self.owner, log_probs)
         return summed / self.lengths if mean else summed
 
 

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from compt_core.backbones import Backbone
-from compt_core.forward import PackedLabels, encode
+from compt_core.forward import Memory, PackedLabels, encode
 from compt_core.metrics import score
-from compt_core.tasks.batches import EncodedRow, chunks, collate, label_ids
+from compt_core.score_cache import rows_key, score_key
+from compt_core.tasks.batches import EncodedRow, bucket_on, collate, label_ids
 from compt_core.tasks.spec import Row, Task
 
-TOKENS_AT_ONCE = 16_384
 UNREADABLE = -1  # prediction where generated text is no label word: counts as wrong
 
 
@@ -43,52 +43,69 @@ class TaskScores:
 
 def score_task(
     backbone: Backbone, task: Task, rows: Sequence[Row], encoded: Sequence[EncodedRow], prompts: Mapping[str, Tensor],
-    *, scoring: str = "sum", similarity: str = "argmax", tokens_at_once: int = TOKENS_AT_ONCE,
+    *, scoring: str = "sum", similarity: str = "argmax",
     going: Callable[[str], bool] = lambda name: True,
 ) -> dict[str, TaskScores]:
     """Score `rows` (encoded as `encoded`) of `task` under each prompt [L, H] of `prompts`, by name.
 
     scoring: "sum" or "mean" of label log-probabilities, or greedy "generate"; similarity: how a
-    numeric task reads its candidates. Rows of all prompts share their batches. going(name) is asked
-    before each batch; a prompt that is no longer wanted is left out of the rest and of the result.
+    numeric task reads its candidates. Rows of all prompts share their passes; what was scored before
+    comes from the backbone's cache. going(name) is asked before each pass; a prompt that is no longer
+    wanted is left out of the rest and of the result.
     """
-    label_scores = _generated if scoring == "generate" else _likelihoods
     words = label_ids(backbone.tokenizer, task.labels)
-    names = list(prompts)
-    packed = PackedLabels(words, backbone.model.config.decoder_start_token_id, backbone.device)
-    jobs = [(name, i) for name in names for i in range(len(rows))]
-    lengths = [encoded[i].length(len(prompts[name])) for name, i in jobs]
-    result = {name: np.zeros((len(rows), len(task.labels)), dtype=np.float32) for name in names}
-    for part in chunks(lengths, tokens_at_once):
-        names = [name for name in names if going(name)]
-        chosen = [jobs[j] for j in part if jobs[j][0] in names]
-        if not chosen:
-            continue
-        batch = collate([encoded[i] for _, i in chosen], [len(prompts[name]) for name, _ in chosen])
-        vectors = torch.cat([prompts[name] for name, _ in chosen])
-        with torch.inference_mode(), backbone.lock:
-            memory, mask = encode(backbone, batch, vectors)
-            values = label_scores(backbone, task, packed, memory, mask, scoring == "mean")
-        for (name, i), value in zip(chosen, values, strict=True):
-            result[name][i] = value
+    common = rows_key(encoded, words, scoring)
+    keys = {name: score_key(common, prompt) for name, prompt in prompts.items() if going(name)}
+    result = {name: scores for name, key in keys.items() if (scores := backbone.cache.get(key)) is not None}
+    fresh = _score_rows(backbone, task, encoded, {name: prompts[name] for name in keys if name not in result}, words,
+                        scoring, going)
+    for name, scores in fresh.items():
+        backbone.cache.put(keys[name], scores)
+    result |= fresh
     cut, generated = sum(row.cut > 0 for row in encoded), scoring == "generate"
-    judged = {name: judge(task, rows, result[name], similarity=similarity, generated=generated) for name in names}
+    judged = {name: judge(task, rows, result[name], similarity=similarity, generated=generated)
+              for name in prompts if name in result}
     return {name: replace(scores, cut=cut) for name, scores in judged.items()}
 
 
-def _likelihoods(
-    backbone: Backbone, task: Task, packed: PackedLabels, memory: Tensor, mask: Tensor, mean: bool
-) -> Any:
-    return packed.scores(backbone, memory, mask, mean=mean).float().cpu().numpy()
+def _score_rows(
+    backbone: Backbone, task: Task, encoded: Sequence[EncodedRow], prompts: Mapping[str, Tensor],
+    words: Sequence[tuple[int, ...]], scoring: str, going: Callable[[str], bool],
+) -> dict[str, np.ndarray]:
+    """Label scores [n, C] under each prompt that is wanted to the end."""
+    label_scores = _generated if scoring == "generate" else _likelihoods
+    packed = PackedLabels(words, backbone.model.config.decoder_start_token_id, backbone.device)
+    jobs = [(name, i) for name in prompts for i in range(len(encoded))]
+    result = {name: np.zeros((len(encoded), len(words)), dtype=np.float32) for name in prompts}
+    bucket = bucket_on(backbone.device.type)
+
+    def work(part: np.ndarray) -> None:
+        for name in [name for name in result if not going(name)]:
+            del result[name]
+        chosen = [jobs[j] for j in part if jobs[j][0] in result]
+        if not chosen:
+            return
+        batch = collate([encoded[i] for _, i in chosen], [len(prompts[name]) for name, _ in chosen], bucket)
+        vectors = torch.cat([prompts[name] for name, _ in chosen])
+        with torch.inference_mode(), backbone.lock:
+            values = label_scores(backbone, task, packed, encode(backbone, batch, vectors), scoring == "mean")
+        for (name, i), value in zip(chosen, values, strict=True):
+            result[name][i] = value
+
+    backbone.rooms["score"].each([encoded[i].length(len(prompts[name])) for name, i in jobs], work, bucket=bucket)
+    return result
 
 
-def _generated(
-    backbone: Backbone, task: Task, packed: PackedLabels, memory: Tensor, mask: Tensor, mean: bool
-) -> Any:
+def _likelihoods(backbone: Backbone, task: Task, packed: PackedLabels, memory: Memory, mean: bool) -> Any:
+    return packed.scores(backbone, memory, mean=mean).float().cpu().numpy()
+
+
+def _generated(backbone: Backbone, task: Task, packed: PackedLabels, memory: Memory, mean: bool) -> Any:
     from transformers.modeling_outputs import BaseModelOutput
 
+    states, mask = memory.padded()
     out = backbone.model.generate(
-        encoder_outputs=BaseModelOutput(last_hidden_state=memory), attention_mask=mask,
+        encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask,
         do_sample=False, num_beams=1, max_new_tokens=int(packed.lengths.max()))
     texts = [text.strip() for text in backbone.tokenizer.batch_decode(out, skip_special_tokens=True)]
     return np.array([[float(text == label) for label in task.labels] for text in texts], dtype=np.float32)

@@ -1,5 +1,7 @@
 """The frozen T5 with our prompts against other people's code on the same weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -39,19 +41,48 @@ def test_a_prompt_before_everything_equals_peft_prompt_tuning(backbone, prompt, 
     with torch.no_grad():
         peer.prompt_encoder["default"].embedding.weight.copy_(prompt)
     rows = encoded(backbone)
-    bare = collate(rows, [0] * len(rows))
+    bare = [list(row.before + row.after) for row in rows]
+    ids, mask = (torch.tensor([[*(row if kind == "ids" else [1] * len(row)), *[0] * (max(map(len, bare)) - len(row))]
+                               for row in bare]) for kind in ("ids", "mask"))
     targets = label_ids(backbone.tokenizer, ["positive", "negative", "positive"])
     inputs, wanted, inside = pad_targets(targets, start(backbone), backbone.device)
     with torch.no_grad():
-        theirs = peer(input_ids=torch.from_numpy(bare.ids), attention_mask=torch.from_numpy(bare.mask),
-                      decoder_input_ids=inputs).logits
-        memory, mask = encode(backbone, collate(rows, [P] * len(rows)), prompt.repeat(len(rows), 1))
-        ours = backbone.model.lm_head(decode(backbone, memory, mask, inputs) * backbone.hidden**-0.5)
+        theirs = peer(input_ids=ids, attention_mask=mask, decoder_input_ids=inputs).logits
+        memory = encode(backbone, collate(rows, [P] * len(rows)), prompt.repeat(len(rows), 1))
+        ours = backbone.model.lm_head(decode(backbone, memory, inputs) * backbone.hidden**-0.5)
     assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().max()
     picked = theirs.log_softmax(-1).gather(-1, wanted[..., None]).squeeze(-1)
-    states = decode(backbone, memory, mask, inputs)
+    states = decode(backbone, memory, inputs)
     ours = target_log_probs(backbone, states, wanted)
     torch.testing.assert_close(ours * inside, picked * inside, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("variant", [{}, {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}])
+@pytest.mark.parametrize("bucket", [1, 16])
+def test_packed_rows_equal_transformers_own_padded_pass(backbone64, variant, bucket):
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    config = T5Config(**(backbone64.model.config.to_diff_dict() | {"num_decoder_layers": 2} | variant))
+    model = T5ForConditionalGeneration(config).double().eval().requires_grad_(False)
+    ours = replace(backbone64, model=model)
+    rows = sorted(encoded(ours), key=lambda row: row.length(P))
+    prompts = torch.randn(len(rows), P, ours.hidden, dtype=torch.float64, requires_grad=True)
+    inputs, _, _ = pad_targets([(5, 7, 1), (9, 1), (4, 1)], 0, ours.device)
+    memory = encode(ours, collate(rows, [P] * len(rows), bucket), prompts.flatten(0, 1))
+    states, mask = memory.padded()
+    got = decode(ours, memory, inputs)
+    found, = torch.autograd.grad(got.square().sum(), prompts)
+
+    table, width = model.get_input_embeddings().weight, states.shape[1]
+    each = [torch.cat([table[list(row.before)], prompt, table[list(row.after)]])
+            for row, prompt in zip(rows, prompts, strict=True)]
+    wide = torch.stack([torch.nn.functional.pad(row, (0, 0, 0, width - len(row))) for row in each])
+    theirs = model.encoder(inputs_embeds=wide, attention_mask=mask).last_hidden_state
+    want = model.decoder(input_ids=inputs, encoder_hidden_states=theirs, encoder_attention_mask=mask).last_hidden_state
+    gradient, = torch.autograd.grad(want.square().sum(), prompts)
+    torch.testing.assert_close(states * mask[..., None], theirs * mask[..., None])
+    torch.testing.assert_close(got, want)
+    torch.testing.assert_close(found, gradient)
 
 
 @pytest.mark.parametrize("task", ["sst2", "mnli", "stsb", "qqp"])
@@ -61,12 +92,13 @@ def test_label_scores_equal_those_of_transformers_own_loss(backbone, prompt, tas
     batch = collate(encoded(backbone, "after_prefix", task, rows), [P] * len(rows))
     words = label_ids(backbone.tokenizer, spec.labels)
     with torch.no_grad():
-        memory, mask = encode(backbone, batch, prompt.repeat(len(rows), 1))
-        summed = PackedLabels(words, start(backbone), backbone.device).scores(backbone, memory, mask)
-        means = PackedLabels(words, start(backbone), backbone.device).scores(backbone, memory, mask, mean=True)
+        memory = encode(backbone, batch, prompt.repeat(len(rows), 1))
+        states, mask = memory.padded()
+        summed = PackedLabels(words, start(backbone), backbone.device).scores(backbone, memory)
+        means = PackedLabels(words, start(backbone), backbone.device).scores(backbone, memory, mean=True)
         for c, word in enumerate(words):
             for b in range(len(rows)):
-                loss = backbone.model(encoder_outputs=(memory[b : b + 1],), attention_mask=mask[b : b + 1],
+                loss = backbone.model(encoder_outputs=(states[b : b + 1],), attention_mask=mask[b : b + 1],
                                       labels=torch.tensor([word])).loss  # mean over the word's tokens and </s>
                 assert summed[b, c].item() == pytest.approx(-loss.item() * len(word), rel=1e-5, abs=1e-5)
                 assert means[b, c].item() == pytest.approx(-loss.item(), rel=1e-5, abs=1e-5)
@@ -79,9 +111,9 @@ def test_padding_outside_and_batch_mates_change_nothing(backbone64, position):
     packed = PackedLabels(label_ids(backbone64.tokenizer, ["positive", "not_entailment"]), 0, backbone64.device)
 
     def scores(chosen, extra):
-        batch = collate([rows[i] for i in chosen], [P] * len(chosen), extra)
+        batch = collate([rows[i] for i in chosen], [P] * len(chosen), extra=extra)
         with torch.no_grad():
-            return packed.scores(backbone64, *encode(backbone64, batch, prompts[chosen].flatten(0, 1)))
+            return packed.scores(backbone64, encode(backbone64, batch, prompts[chosen].flatten(0, 1)))
 
     together = scores([0, 1, 2], 0)
     torch.testing.assert_close(scores([2, 0, 1], 24)[[1, 2, 0]], together, atol=1e-6, rtol=1e-6)
@@ -97,17 +129,17 @@ def test_the_prompt_stands_where_position_says(backbone):
     assert before.before + before.after == middle.before + middle.after == after.before + after.after
     batch = collate([middle], [P])
     assert batch.places.tolist() == list(range(head, head + P))
-    assert batch.mask.sum() == middle.length(P)
-    assert (batch.ids[0, head : head + P] == 0).all()
-    assert np.array_equal(batch.ids[0, head + P : middle.length(P)], middle.after)
+    assert len(batch.ids) == middle.length(P)
+    assert (batch.ids[head : head + P] == 0).all()
+    assert np.array_equal(batch.ids[head + P :], middle.after)
 
 
 def test_gradients_reach_the_prompt_and_no_weight_of_the_backbone(backbone, prompt):
     rows = encoded(backbone)
     leaf = prompt.clone().requires_grad_()
-    memory, mask = encode(backbone, collate(rows, [P] * len(rows)), leaf.repeat(len(rows), 1))
+    memory = encode(backbone, collate(rows, [P] * len(rows)), leaf.repeat(len(rows), 1))
     inputs, targets, inside = pad_targets(label_ids(backbone.tokenizer, ["positive"] * 3), 0, backbone.device)
-    (target_log_probs(backbone, decode(backbone, memory, mask, inputs), targets) * inside).sum().backward()
+    (target_log_probs(backbone, decode(backbone, memory, inputs), targets) * inside).sum().backward()
     assert leaf.grad is not None and leaf.grad.abs().min() > 0
     assert not backbone.model.training
     assert all(not p.requires_grad and p.grad is None for p in backbone.model.parameters())

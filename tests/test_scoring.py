@@ -1,9 +1,13 @@
 """Scores to predictions and metrics: batching changes nothing, constants are recognised, options mean what they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from compt_core.room import Room
+from compt_core.score_cache import ScoreCache
 from compt_core.scoring import UNREADABLE, judge, majority, score_task
 from compt_core.tasks.batches import encode_rows
 from compt_core.tasks.files import load_task
@@ -21,13 +25,18 @@ def encode(backbone, task, rows):
     return encode_rows(backbone.tokenizer, task, rows, prefix="neutral", position="after_prefix", max_tokens=64)
 
 
+def row_by_row(backbone):
+    """The same backbone in passes of one row, and without a memory of earlier scores."""
+    return replace(backbone, rooms={"score": Room(backbone.device, 1, open=False)}, cache=ScoreCache())
+
+
 @pytest.mark.parametrize("name", ["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte"])
 def test_batch_size_order_and_other_prompts_change_nothing(backbone, glue_dir, name):
     task, rows = TASKS[name], rows_of(TASKS[name], glue_dir)
     encoded = encode(backbone, task, rows)
     prompts = {name: torch.randn(length, backbone.hidden) for name, length in (("a", 4), ("b", 2), ("none", 0))}
     together = score_task(backbone, task, rows, encoded, prompts)
-    flipped = score_task(backbone, task, rows[::-1], encoded[::-1], {"a": prompts["a"]}, tokens_at_once=1)["a"]
+    flipped = score_task(row_by_row(backbone), task, rows[::-1], encoded[::-1], {"a": prompts["a"]})["a"]
     np.testing.assert_allclose(flipped.scores[::-1], together["a"].scores, rtol=1e-5, atol=1e-5)
     assert set(together["b"].metrics) == set(task.metrics)
     assert together["none"].scores.shape == (len(rows), len(task.labels))
@@ -92,16 +101,17 @@ def test_the_backbone_is_locked_while_it_scores_and_a_prompt_may_leave(backbone,
     rows = rows_of(SST2, glue_dir)
     prompts = {name: torch.randn(3, backbone.hidden) for name in "ab"}
     free, asked = [], []
-    handle = backbone.model.encoder.register_forward_hook(lambda *_: free.append(not backbone.lock.locked()))
+    layer = backbone.model.encoder.final_layer_norm
+    handle = layer.register_forward_hook(lambda *_: free.append(not backbone.lock.locked()))
     try:
-        scored = score_task(backbone, SST2, rows, encode(backbone, SST2, rows), prompts, tokens_at_once=1,
+        scored = score_task(row_by_row(backbone), SST2, rows, encode(backbone, SST2, rows), prompts,
                             going=lambda name: asked.append(name) or name == "a" or len(asked) < 9)
     finally:
         handle.remove()
     assert len(free) > 5
     assert not any(free)
     assert set(scored) == {"a"}
-    alone = score_task(backbone, SST2, rows, encode(backbone, SST2, rows), {"a": prompts["a"]})["a"]
+    alone = score_task(row_by_row(backbone), SST2, rows, encode(backbone, SST2, rows), {"a": prompts["a"]})["a"]
     np.testing.assert_allclose(scored["a"].scores, alone.scores, rtol=1e-5, atol=1e-5)
 
 
@@ -110,3 +120,37 @@ def test_unreadable_answers_of_a_numeric_task_are_its_lowest_and_no_constant():
     scored = judge(STSB, rows, np.zeros((2, 26)), generated=True)
     assert scored.predicted.tolist() == [0.0, 0.0]
     assert not scored.constant
+
+
+def test_what_was_scored_before_is_not_scored_again(backbone, glue_dir):
+    rows, calls = rows_of(SST2, glue_dir), []
+    ours, encoded = row_by_row(backbone), encode(backbone, SST2, rows)
+    prompts = {name: torch.randn(3, backbone.hidden) for name in "ab"}
+    handle = backbone.model.encoder.final_layer_norm.register_forward_hook(lambda *_: calls.append(1))
+    try:
+        first = score_task(ours, SST2, rows, encoded, {"a": prompts["a"]})["a"]
+        assert len(calls) == len(rows)
+        both = score_task(ours, SST2, rows, encoded, {"x": prompts["b"], "y": prompts["a"].clone()})
+        assert len(calls) == 2 * len(rows)
+        assert list(both) == ["x", "y"]
+        np.testing.assert_array_equal(both["y"].scores, first.scores)
+        for changed in (
+            lambda: score_task(ours, SST2, rows, encoded, {"a": prompts["a"] * 1.001}),
+            lambda: score_task(ours, SST2, rows, encoded, {"a": prompts["a"]}, scoring="mean"),
+            lambda: score_task(ours, SST2, rows, encoded[::-1], {"a": prompts["a"]}),
+        ):
+            before = len(calls)
+            changed()
+            assert len(calls) == before + len(rows)
+    finally:
+        handle.remove()
+
+
+def test_the_cache_forgets_what_was_used_longest_ago():
+    cache, scores = ScoreCache(limit=3 * 80), np.ones((10, 2), dtype=np.float32)
+    for key in "abc":
+        cache.put(key, scores)
+    cache.get("a")[:] = 7
+    cache.put("d", scores)
+    assert [cache.get(key) is not None for key in "abcd"] == [True, False, True, True]
+    assert (cache.get("a") == 1).all()

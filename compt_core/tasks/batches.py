@@ -1,12 +1,13 @@
-"""Rows as token ids with a gap for the prompt, and their assembly into padded batches.
+"""Rows as token ids with a gap for the prompt, and their assembly into batches.
 
-B batch rows · T input tokens · P prompt length. Prompt and text are contiguous: padding between them
-would change T5's relative positions and so the logits. It stands only outside, on the right, up to a
-fixed bucket that depends on the row alone, so that no row beside it changes a result.
+B batch rows · N tokens of all rows · P prompt length. Prompt and text are contiguous: padding between
+them would change T5's relative positions and so the logits. Where there is any, it stands outside, on
+the right, up to a bucket that depends on the row alone, so that no row beside it changes a result.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from compt_core.errors import ConfigError, Issue
 from compt_core.tasks.spec import Row, Task
 
-BUCKET = 8  # row lengths are padded up to a multiple of this
+CPU_BUCKET, GPU_BUCKET = 1, 16
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,33 @@ class EncodedRow:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Padded inputs: ids [B, T] (0 where a prompt goes), mask [B, T], and the places of the prompts.
+class Group:
+    """Neighbouring rows of one width, padding included; mask [rows, width] bool: no padding; None where all is."""
 
-    places [M]: positions in the flattened [B * T] of all prompt vectors, row after row.
+    rows: int
+    width: int
+    mask: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The tokens of B rows one after another: ids [N] (0 where a prompt goes or padding stands), in groups.
+
+    places [M]: positions in [N] of all prompt vectors, row after row.
     """
 
     ids: np.ndarray
-    mask: np.ndarray
     places: np.ndarray
+    groups: tuple[Group, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(group.rows for group in self.groups)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Tokens of each group."""
+        return [group.rows * group.width for group in self.groups]
 
 
 def encode_rows(
@@ -100,39 +119,64 @@ def _keep(lengths: list[int], room: int) -> list[int]:
     return kept
 
 
-def collate(rows: Sequence[EncodedRow], prompts: Sequence[int], extra: int = 0) -> Batch:
-    """Rows as one padded batch; row b leaves room for ``prompts[b]`` vectors.
+def collate(rows: Sequence[EncodedRow], prompts: Sequence[int], bucket: int = 1, extra: int = 0) -> Batch:
+    """Rows as one batch, in their order; row b leaves room for ``prompts[b]`` vectors.
 
-    T is the longest row's bucket, plus `extra` padding, which changes no result beyond rounding.
+    Each is padded to a multiple of `bucket` and by `extra`, which change no result beyond rounding.
+    Fewest groups, and so quickest, in order of length.
     """
-    width = max(bucket(row.length(p)) for row, p in zip(rows, prompts, strict=True)) + extra
-    ids = np.zeros((len(rows), width), dtype=np.int64)  # [B, T]
-    mask = np.zeros((len(rows), width), dtype=np.int64)
+    lengths = np.array([row.length(p) for row, p in zip(rows, prompts, strict=True)])
+    widths = padded(lengths, bucket) + extra
+    starts = np.cumsum(widths) - widths
+    ids = np.zeros(widths.sum(), dtype=np.int64)
     places = []
-    for i, (row, p) in enumerate(zip(rows, prompts, strict=True)):
-        first, resume = len(row.before), len(row.before) + p
-        ids[i, :first] = row.before
-        ids[i, resume : resume + len(row.after)] = row.after
-        mask[i, : resume + len(row.after)] = 1
-        places.append(np.arange(i * width + first, i * width + resume))
-    return Batch(ids, mask, np.concatenate(places))
+    for row, p, start in zip(rows, prompts, starts.tolist(), strict=True):
+        first, resume = start + len(row.before), start + len(row.before) + p
+        ids[start:first] = row.before
+        ids[resume : resume + len(row.after)] = row.after
+        places.append(np.arange(first, resume))
+    cuts = [0, *(np.flatnonzero(np.diff(widths)) + 1).tolist(), len(rows)]
+    groups = tuple(_group(lengths[start:stop], int(widths[start])) for start, stop in itertools.pairwise(cuts))
+    return Batch(ids, np.concatenate(places), groups)
 
 
-def bucket(length: int) -> int:
-    """The padded length of a row of `length` tokens."""
-    return -(-length // BUCKET) * BUCKET
+def _group(lengths: np.ndarray, width: int) -> Group:
+    mask = None if (lengths == width).all() else np.arange(width) < lengths[:, None]
+    return Group(len(lengths), width, mask)
 
 
-def chunks(lengths: Sequence[int], max_tokens: int, max_rows: int | None = None) -> Iterator[np.ndarray]:
-    """Index groups of rows that share a bucket, each of at most `max_tokens` padded tokens and `max_rows` rows.
+def bucket_on(device: str) -> int:
+    """The multiple to which rows are padded on a type of device: 1 on "cpu", where a group of one row costs little.
 
-    lengths [B]: tokens of each row with its prompt. Rows keep their order inside a group.
+    On a GPU each group costs the launches of its attention in every layer.
     """
-    padded = np.array([bucket(n) for n in lengths])
-    for width in np.unique(padded):
-        members = np.flatnonzero(padded == width)
-        step = max(1, min(max_tokens // int(width), max_rows or len(padded)))
-        yield from (members[i : i + step] for i in range(0, len(members), step))
+    return CPU_BUCKET if device == "cpu" else GPU_BUCKET
+
+
+def padded(lengths: np.ndarray, bucket: int) -> np.ndarray:
+    """Lengths rounded up to a multiple of `bucket`."""
+    return -(-lengths // bucket) * bucket
+
+
+def chunks(
+    lengths: Sequence[int], max_tokens: int, max_rows: int | None = None, bucket: int = 1
+) -> Iterator[np.ndarray]:
+    """Row indices in order of their width, cut into parts of at most `max_tokens` tokens and `max_rows` rows.
+
+    lengths [B]: tokens of each row with its prompt. A row of more than `max_tokens` is a part of its own.
+    """
+    widths = padded(np.asarray(lengths), bucket)
+    part: list[int] = []
+    tokens = 0
+    for i in np.argsort(widths, kind="stable").tolist():
+        width = int(widths[i])
+        if part and (tokens + width > max_tokens or len(part) == max_rows):
+            yield np.array(part)
+            part, tokens = [], 0
+        part.append(i)
+        tokens += width
+    if part:
+        yield np.array(part)
 
 
 def label_ids(tokenizer: Any, words: Iterable[str]) -> list[tuple[int, ...]]:

@@ -18,26 +18,31 @@ from torch import Tensor
 
 from compt_core.backbones import Backbone
 from compt_core.streams import stream
+from compt_core.tasks.batches import Batch
+
+RowNoise = tuple[float, tuple[Any, ...]]  # rate, and the names of its stream
 
 
 @contextlib.contextmanager
-def dropout(backbone: Backbone, rows: Sequence[tuple[float, tuple[Any, ...]]]) -> Iterator[None]:
-    """Within the block, row b of every forward pass is dropped at rate ``rows[b][0]`` by stream ``rows[b][1]``.
+def dropout(backbone: Backbone, rows: Sequence[RowNoise], batch: Batch) -> Iterator[None]:
+    """Within the block, row b of every pass of `batch` is dropped at rate ``rows[b][0]`` by stream ``rows[b][1]``.
 
     A stream is (seed, names…) as in :func:`compt_core.streams.stream`. Hold ``backbone.lock``.
     """
     if not any(rate for rate, _ in rows):
         yield
         return
-    keep = np.array([1 - rate for rate, _ in rows])
+    widths = [group.width for group in batch.groups for _ in range(group.rows)]
     calls = itertools.count()
 
     def hook(_module: Any, _inputs: Any, output: Tensor) -> Tensor:
-        call = next(calls)  # a stream per layer: padding of the layer before must not shift the draws of this one
-        draws = [stream(*names, call).random(output.shape[1:], dtype=np.float32) for _, names in rows]
-        mask = np.stack(draws) < keep.reshape(-1, *[1] * (output.dim() - 1))
-        scale = (1 / keep).reshape(-1, *[1] * (output.dim() - 1))
-        return output * torch.from_numpy(mask * scale).to(output.device, output.dtype)
+        """output: the encoder's [N, …], the tokens of all rows, or the decoder's [B, U, …]."""
+        call = next(calls)  # a stream per layer: the length of the layer before must not shift the draws of this one
+        shapes = [(width, *output.shape[1:]) if output.dim() == 2 else output.shape[1:] for width in widths]
+        scales = [(stream(*names, call).random(shape, dtype=np.float32) < 1 - rate) / (1 - rate)
+                  for (rate, names), shape in zip(rows, shapes, strict=True)]
+        scale = np.concatenate(scales) if output.dim() == 2 else np.stack(scales)
+        return output * torch.from_numpy(scale).to(output.device, output.dtype)
 
     layers = [m for m in backbone.model.modules() if isinstance(m, torch.nn.Dropout)]
     handles = [layer.register_forward_hook(hook) for layer in layers]

@@ -7,9 +7,8 @@ follows the chunk and not the fleet.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +17,10 @@ from torch import Tensor
 from compt_core.backbones import Backbone
 from compt_core.fleet import Fleet
 from compt_core.forward import LOGITS_AT_ONCE, decode, encode, pad_targets, target_log_probs
-from compt_core.tasks.batches import chunks, collate
-from compt_core.training.dropout import dropout
+from compt_core.room import Work
+from compt_core.tasks.batches import bucket_on, collate
+from compt_core.training.dropout import RowNoise, dropout
 from compt_core.training.plan import Example, RunPlan
-
-TOKENS_AT_ONCE = 16_384  # padded tokens in one forward pass; bounds the activations kept for backward
 
 Item = tuple[str, Example]
 
@@ -47,27 +45,32 @@ def forward_backward(fleet: Fleet, items: Sequence[Item], step: int, plans: Mapp
 
     A task's loss is its mean over target tokens; a run's is the mean over its K tasks, so that long
     label words weigh no more than short ones. PT's is the sum: K independent runs, clipped apart.
-    The prompts' graph is built once and the backbone's in chunks.
+    The prompts' graph is built once and the backbone's in parts.
     """
-    tokens = _count_tokens(items)
+    losses = Losses({}, _count_tokens(items))
     tasks = {run: 1 if plan.config.method == "pt" else len(plan.train) for run, plan in plans.items()}
-    weight = [1 / (tokens[run, e.task] * tasks[run]) for run, e in items]
+    weight = [1 / (losses.tokens[run, e.task] * tasks[run]) for run, e in items]
+    noise = _noise(items, step, plans)
     composed = fleet.vectors()
     leaf = composed.detach().requires_grad_()
-    nll: dict[tuple[str, int], float] = {}
-    for part, row_nll in _row_losses(fleet, items, leaf, step, plans):
+
+    def work(part: np.ndarray) -> None:
+        row_nll = _row_losses(fleet, [items[i] for i in part], leaf, [noise[i] for i in part])
         (row_nll * row_nll.new_tensor([weight[i] for i in part])).sum().backward()
-        _add(nll, items, part, row_nll)
+        _add(losses.nll, items, part, row_nll)
+
+    _each(fleet, items, work)
     composed.backward(leaf.grad)
-    return Losses(nll, tokens)
+    return losses
 
 
 def task_losses(fleet: Fleet, items: Sequence[Item]) -> Losses:
     """Losses of `items` as the fleet stands, without gradients or dropout."""
     losses = Losses({}, _count_tokens(items))
     with torch.no_grad():
-        for part, row_nll in _row_losses(fleet, items, fleet.vectors(), None, {}):
-            _add(losses.nll, items, part, row_nll)
+        vectors = fleet.vectors()
+        _each(fleet, items, lambda part: _add(
+            losses.nll, items, part, _row_losses(fleet, [items[i] for i in part], vectors, [])))
     return losses
 
 
@@ -90,36 +93,32 @@ def _add(nll: dict[tuple[str, int], float], items: Sequence[Item], part: np.ndar
         nll[key] = nll.get(key, 0.0) + value
 
 
-def _row_losses(
-    fleet: Fleet, items: Sequence[Item], vectors: Tensor, step: int | None, plans: Mapping[str, RunPlan]
-) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Yield (row indices, summed negative log-likelihood of each row's label [B]) chunk by chunk.
-
-    vectors [N, H]: all prompt vectors. With a `step`, dropout of the runs that ask for it is on.
-    """
-    backbone: Backbone = fleet.backbone
-    _, prompt_lengths = fleet.places([(run, e.task) for run, e in items])
-    lengths = [e.row.length(p) for (_, e), p in zip(items, prompt_lengths, strict=True)]
+def _each(fleet: Fleet, items: Sequence[Item], work: Work) -> None:
+    """Call `work` on parts of the items that fit the memory."""
+    backbone = fleet.backbone
+    lengths = [e.row.length(fleet.address[run, e.task][1]) for run, e in items]
     words = max(len(e.target) for _, e in items)
     max_rows = max(1, LOGITS_AT_ONCE // (backbone.model.config.vocab_size * words))  # autograd keeps them all
-    for part in chunks(lengths, TOKENS_AT_ONCE, max_rows):
-        chosen = [items[i] for i in part]
-        index, sizes = fleet.places([(run, e.task) for run, e in chosen])
-        batch = collate([e.row for _, e in chosen], sizes)
-        inputs, targets, inside = pad_targets(
-            [e.target for _, e in chosen], backbone.model.config.decoder_start_token_id, backbone.device)
-        with dropout(backbone, [] if step is None else _noise(part, items, step, plans)):
-            memory, mask = encode(backbone, batch, vectors[torch.from_numpy(index).to(vectors.device)])
-            log_probs = target_log_probs(backbone, decode(backbone, memory, mask, inputs), targets)
-        yield part, -(log_probs * inside).sum(-1)
+    backbone.rooms["train"].each(lengths, work, max_rows=max_rows, bucket=bucket_on(backbone.device.type))
 
 
-def _noise(
-    part: np.ndarray, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]
-) -> list[tuple[float, tuple[Any, ...]]]:
+def _row_losses(fleet: Fleet, items: Sequence[Item], vectors: Tensor, noise: Sequence[RowNoise]) -> Tensor:
+    """The summed negative log-likelihood of each row's label [B]; vectors [N, H]: all prompt vectors."""
+    backbone: Backbone = fleet.backbone
+    index, sizes = fleet.places([(run, e.task) for run, e in items])
+    batch = collate([e.row for _, e in items], sizes, bucket_on(backbone.device.type))
+    inputs, targets, inside = pad_targets(
+        [e.target for _, e in items], backbone.model.config.decoder_start_token_id, backbone.device)
+    with dropout(backbone, noise, batch):
+        memory = encode(backbone, batch, vectors[torch.from_numpy(index).to(vectors.device)])
+        log_probs = target_log_probs(backbone, decode(backbone, memory, inputs), targets)
+    return -(log_probs * inside).sum(-1)
+
+
+def _noise(items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]) -> list[RowNoise]:
     """For each row (dropout rate, stream names): a row's noise depends on its run, step and place in the batch."""
     first: dict[str, int] = {}
     for i, (run, _) in enumerate(items):
         first.setdefault(run, i)
-    configs = [(plans[items[i][0]].config, int(i) - first[items[i][0]]) for i in part]
+    configs = [(plans[run].config, i - first[run]) for i, (run, _) in enumerate(items)]
     return [(config.dropout, (config.seed, "dropout", step, place)) for config, place in configs]

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 
 from compt_core.errors import ConfigError
 from compt_core.tasks.batches import (
-    BUCKET,
     EncodedRow,
     _keep,
-    bucket,
     chunks,
     collate,
     encode_rows,
     frame,
     label_ids,
+    padded,
     room_for_text,
 )
 from compt_core.tasks.spec import Row
@@ -126,42 +125,54 @@ def some_rows() -> tuple[list[EncodedRow], list[int]]:
     return rows, [4, 0, 2]
 
 
-def test_a_batch_holds_every_row_with_a_gap_for_its_prompt() -> None:
+def test_a_batch_holds_the_tokens_of_every_row_with_a_gap_for_its_prompt() -> None:
     rows, prompts = some_rows()
     batch = collate(rows, prompts)
-    assert batch.ids.shape == batch.mask.shape == (3, 16)
-    assert batch.ids[0].tolist() == [1, 2, 0, 0, 0, 0, 3, 4, 5, *[0] * 7]
-    assert batch.mask[0].tolist() == [1] * 9 + [0] * 7
-    assert batch.ids[1].tolist() == [6, 7, *[0] * 14]
-    assert batch.mask.sum(axis=1).tolist() == [9, 2, 12]
-    assert batch.places.tolist() == [2, 3, 4, 5, 32 + 9, 32 + 10]
+    assert batch.ids.tolist() == [1, 2, 0, 0, 0, 0, 3, 4, 5, 6, 7, *[8] * 9, 0, 0, 9]
+    assert batch.places.tolist() == [2, 3, 4, 5, 20, 21]
+    assert [(group.rows, group.width, group.mask) for group in batch.groups] == [(1, 9, None), (1, 2, None),
+                                                                                 (1, 12, None)]
+    assert (batch.rows, batch.sizes) == (3, [9, 2, 12])
 
 
-def test_extra_padding_is_outside_and_shifts_no_place() -> None:
+def test_neighbours_of_one_width_are_a_group() -> None:
+    row = EncodedRow((1,), (2, 3), 0)
+    batch = collate([row, row, EncodedRow((4,), (), 0), row], [0, 0, 2, 1])
+    assert [(group.rows, group.width) for group in batch.groups] == [(3, 3), (1, 4)]
+    assert batch.ids.tolist() == [1, 2, 3, 1, 2, 3, 4, 0, 0, 1, 0, 2, 3]
+
+
+@pytest.mark.parametrize(("bucket", "extra", "width"), [(8, 0, 16), (1, 5, None), (8, 3, 19)])
+def test_padding_stands_outside_and_shifts_no_place(bucket: int, extra: int, width: int | None) -> None:
     rows, prompts = some_rows()
-    plain, padded = collate(rows, prompts), collate(rows, prompts, extra=5)
-    assert padded.ids.shape == (3, 21)
-    assert (padded.ids[:, :16] == plain.ids).all()
-    assert not padded.mask[:, 16:].any()
-    rows_of, columns_of = np.divmod(padded.places, 21)
-    assert (rows_of * 16 + columns_of == plain.places).all()
+    plain, wide = collate(rows, prompts), collate(rows, prompts, bucket, extra)
+    assert wide.groups[0].width == width or width is None
+    tokens = np.concatenate([np.ones(group.width * group.rows, bool) if group.mask is None else group.mask.ravel()
+                             for group in wide.groups])
+    assert (wide.ids[tokens] == plain.ids).all()
+    assert not wide.ids[~tokens].any()
+    assert (np.cumsum(tokens)[wide.places] - 1 == plain.places).all()
 
 
-@given(st.lists(st.integers(1, 70), min_size=1, max_size=60), st.integers(1, 200))
-def test_chunks_cover_every_row_once_each_in_its_own_bucket(lengths: list[int], limit: int) -> None:
-    groups = list(chunks(lengths, limit))
-    assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
-    for group in groups:
-        widths = {bucket(lengths[i]) for i in group}
-        assert len(widths) == 1
-        assert len(group) == 1 or len(group) * widths.pop() <= limit
-        assert list(group) == sorted(group)
+@given(st.lists(st.integers(1, 70), min_size=1, max_size=60), st.integers(1, 200), st.none() | st.integers(1, 9),
+       st.sampled_from([1, 8]))
+def test_chunks_cover_every_row_once_in_order_of_width(
+    lengths: list[int], limit: int, most: int | None, bucket: int
+) -> None:
+    parts = list(chunks(lengths, limit, most, bucket))
+    widths = padded(np.array(lengths), bucket)
+    assert sorted(i for part in parts for i in part) == list(range(len(lengths)))
+    order = [widths[i] for part in parts for i in part]
+    assert order == sorted(order)
+    for part in parts:
+        assert len(part) == 1 or (widths[part].sum() <= limit and (most is None or len(part) <= most))
 
 
-@given(st.integers(1, 10_000))
-def test_a_bucket_depends_on_the_length_alone(length: int) -> None:
-    assert length <= bucket(length) < length + BUCKET
-    assert bucket(length) % BUCKET == 0
+@given(st.integers(1, 10_000), st.integers(1, 64))
+def test_a_width_depends_on_the_length_alone(length: int, bucket: int) -> None:
+    width = int(padded(np.array([length]), bucket)[0])
+    assert length <= width < length + bucket
+    assert width % bucket == 0
 
 
 def test_label_ids_end_in_the_end(backbone) -> None:

@@ -202,7 +202,8 @@ def test_select_best_looks_ten_times_and_puts_the_best_back(backbone, setting, m
 
 def test_the_backbone_is_locked_while_it_steps(backbone, setting):
     free = []
-    handle = backbone.model.encoder.register_forward_hook(lambda *_: free.append(not backbone.lock.locked()))
+    layer = backbone.model.encoder.final_layer_norm
+    handle = layer.register_forward_hook(lambda *_: free.append(not backbone.lock.locked()))
     try:
         run_fleet(backbone, {"a": setting(select="best")})
     finally:
@@ -255,6 +256,6 @@ def test_gradients_do_not_depend_on_how_rows_are_chunked(backbone64, setting, mo
         return [p.grad for b in fleet.blocks for p in b.parameters.values()]
 
     whole = gradients()
-    monkeypatch.setattr("compt_core.training.passes.TOKENS_AT_ONCE", 40)
+    monkeypatch.setattr(backbone64.rooms["train"], "tokens", 40)
     for a, b in zip(gradients(), whole, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9)
