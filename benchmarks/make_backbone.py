@@ -1,6 +1,6 @@
 """A randomly initialised T5 around any tokenizer: a backbone for checks of shape, speed and memory.
 
-    python benchmarks/make_backbone.py TOKENIZER_DIR OUT_DIR [--size small|tiny] [--seed 0] [--d-model 512 …]
+    python benchmarks/make_backbone.py TOKENIZER_DIR OUT_DIR [--size small|base|tiny] [--seed 0] [--d-model 512 …]
 
 TOKENIZER_DIR holds a tokenizer as save_pretrained writes it (tokenizer.json, tokenizer_config.json).
 OUT_DIR is what --backbone takes: config.json, model.safetensors and the tokenizer. Such a T5 knows
@@ -24,15 +24,17 @@ from compt_core.errors import BackboneError, quoted
 # Sizes by name; "small" are those of T5Config().
 SIZES: dict[str, dict[str, int]] = {
     "small": {"d_model": 512, "d_kv": 64, "d_ff": 2048, "num_layers": 6, "num_decoder_layers": 6, "num_heads": 8},
+    "base": {"d_model": 768, "d_kv": 64, "d_ff": 3072, "num_layers": 12, "num_decoder_layers": 12, "num_heads": 12},
     "tiny": {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_decoder_layers": 1, "num_heads": 4},
 }
 MULTIPLE = 128  # the vocabulary is rounded up to it, as T5's is: 32,100 pieces, 32,128 rows
 
 
-def make_backbone(tokenizer_dir: Path, out: Path, *, seed: int = 0, **sizes: int) -> BackboneFiles:
+def make_backbone(tokenizer_dir: Path, out: Path, *, seed: int = 0, vocabulary: int = 0, **sizes: int) -> BackboneFiles:
     """Write a T5 with the given `sizes` (T5Config's names) and the tokenizer to the new folder `out`.
 
-    Equal seeds give equal weights. Raises BackboneError: no usable tokenizer, or `out` not empty.
+    `vocabulary`: the least number of rows of its word table, which else follows from the tokenizer. Equal seeds
+    give equal weights. Raises BackboneError: no usable tokenizer, or `out` not empty.
     """
     import torch
     from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
@@ -44,7 +46,8 @@ def make_backbone(tokenizer_dir: Path, out: Path, *, seed: int = 0, **sizes: int
         raise BackboneError(f"The folder {quoted(str(out), 200)} is there already. Give a new one, or remove it.")
     tokenizer = _load(AutoTokenizer, tokenizer_dir)
     settings: dict[str, Any] = {
-        "vocab_size": -(-len(tokenizer) // MULTIPLE) * MULTIPLE, "dropout_rate": 0.0, "decoder_start_token_id": 0,
+        "vocab_size": -(-max(len(tokenizer), vocabulary) // MULTIPLE) * MULTIPLE,
+        "dropout_rate": 0.0, "decoder_start_token_id": 0,
         "pad_token_id": tokenizer.pad_token_id or 0, "eos_token_id": tokenizer.eos_token_id, **sizes}
     torch.manual_seed(seed)
     partial = out.with_name(out.name + ".part")

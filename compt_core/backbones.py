@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +34,8 @@ _FILES = ["config.json", "generation_config.json", "*.safetensors", "*.safetenso
 class Backbone:
     """A loaded backbone in eval mode, no weight of which ever gets a gradient.
 
-    rooms  by kind of pass, "train" or "score": how much of it the device takes at once
+    rooms  how passes fit the device, by their kind: "train" or "score"
     cache  label scores that are known already
-    lock   held for each forward and backward pass, so that a page's what-if and training can share it
     """
 
     files: BackboneFiles
@@ -45,7 +44,6 @@ class Backbone:
     device: torch.device
     rooms: dict[str, Room]
     cache: ScoreCache
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def hidden(self) -> int:
@@ -130,7 +128,8 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
     if tokenizer.eos_token_id is None:
         raise BackboneError(f"The tokenizer of backbone '{files.ref}' must name an end token. Got none; save it anew "
                             "with eos_token.")
-    rooms = {kind: new_room(place) for kind in ("train", "score")}
+    lock = threading.Lock()  # one for both kinds
+    rooms = {kind: new_room(place, files.hidden, lock) for kind in ("train", "score")}
     return Backbone(files, model.requires_grad_(False).eval().to(place), tokenizer, place, rooms, ScoreCache())
 
 

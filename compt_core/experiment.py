@@ -195,8 +195,7 @@ def _score_data(
 def _on_fixed_batch(fleet: Fleet, items: Sequence[tuple[str, Any]]) -> dict[str, float]:
     if not items:  # every run was cancelled
         return {}
-    with fleet.backbone.lock:
-        return mean_losses(fleet, items)
+    return mean_losses(fleet, items)
 
 
 def load_data(tasks: Sequence[str], data_dir: str | None) -> tuple[TaskData, ...]:

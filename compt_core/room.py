@@ -1,27 +1,35 @@
-"""How many tokens one pass through the backbone takes at once: by measured memory, halved where that was too much.
+"""Passes through the frozen backbone in parts that fit the machine, worked on side by side where it has cores.
 
-On a CPU small parts are quicker than large ones, for their activations stay in the processor's cache.
-On a GPU a part is as large as the free memory allows, by what the first pass took per token.
+On a CPU a part is small, so that its activations stay in the processor's cache, and each thread works
+on parts of its own: torch's way, all threads inside every operator, leaves a small T5's cores waiting
+for each other. On a GPU one part follows another, each as large as the free memory allows by what the
+first took per token. Where memory runs out all the same, parts come again in halves.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from compt_core.errors import ComptError
-from compt_core.tasks.batches import chunks
+from compt_core.tasks.batches import bucket_on, chunks
 
-CPU_TOKENS = 4_096  # measured: benchmarks/RESULTS.md
-FIRST_TOKENS = 16_384  # elsewhere, until a pass has been measured
+CPU_NUMBERS = 131_072  # tokens x hidden size of a part; measured, see benchmarks/RESULTS.md
+CPU_LEAST = 256  # tokens of a part of a large model, whose matrix products want some rows
+FIRST_TOKENS = 16_384  # of a part on a GPU, until one has been measured
 MOST_TOKENS = 262_144
 SHARE = 0.7  # of the free memory, to be filled
 
-Work = Callable[[np.ndarray], None]
+T = TypeVar("T")
 
 
 class OutOfMemory(ComptError):
@@ -30,59 +38,97 @@ class OutOfMemory(ComptError):
 
 @dataclass
 class Room:
-    """Tokens per part for one kind of pass; `open`: not yet fitted to the memory of `device`."""
+    """How one kind of pass fits a device: `tokens` per part; `open`: not yet fitted to the GPU's memory.
+
+    lock  held while parts are worked on, so that a page's what-if and training take turns
+    """
 
     device: torch.device
     tokens: int
     open: bool
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def each(self, lengths: Sequence[int], work: Work, *, max_rows: int | None = None, bucket: int = 1) -> None:
-        """Call work(row indices) on one part of the rows after another, in order of width, until all are done.
+    def map(self, lengths: Sequence[int], work: Callable[[np.ndarray], T], *, max_rows: int | None = None,
+            alone: bool = False) -> list[T]:
+        """work(row indices) for parts of the rows that together are all of them; results in the parts' order.
 
-        lengths [B]: tokens of each row. A part that runs out of memory comes again in halves, so `work`
-        must leave nothing behind when it fails. Raises OutOfMemory where one row alone is too much.
+        lengths [B]: tokens of each row. Parts follow from the lengths, the device and torch's number of
+        threads alone. On a CPU as many are worked on at once as torch may use threads; with `alone`
+        one, because `work` changes the model meanwhile. `work` must leave nothing behind where it
+        runs out of memory, for its rows come again. Raises OutOfMemory where one row alone is too much.
         """
-        waiting = list(chunks(lengths, self.tokens, max_rows, bucket))
+        ways = torch.get_num_threads() if self.device.type == "cpu" and not alone else 1
+        bucket = bucket_on(self.device.type)
+        waiting = list(chunks(lengths, self.tokens, max_rows, bucket, ways))
+        done: list[T] = []
         while waiting:
-            part = waiting.pop(0)
-            tokens = sum(lengths[i] for i in part)
-            if self._fits(tokens, part, work):
+            wave = waiting[:ways]
+            results = self._wave(wave, lengths, work)
+            if results is not None:
+                done += results
+                del waiting[:ways]
                 continue
-            if len(part) == 1:
+            tokens = max(sum(lengths[i] for i in part) for part in wave)
+            if all(len(part) == 1 for part in wave):
                 raise OutOfMemory(f"One row of {tokens} tokens does not fit the memory of '{self.device}'. "
                                   "Free some of it, lower 'max_tokens', or take a smaller backbone.")
             self.tokens, self.open = max(1, tokens // 2), False
-            rows = np.concatenate([part, *waiting])
+            rows = np.concatenate(waiting)
             waiting = [rows[i] for i in chunks([lengths[i] for i in rows], self.tokens, max_rows, bucket)]
+            ways = 1
+        return done
 
-    def _fits(self, tokens: int, part: np.ndarray, work: Work) -> bool:
-        """Whether `work` got through; the first time on a GPU, what it took sets the size of later parts."""
-        learn = self.open and self.device.type == "cuda"
-        before = 0
-        if learn:
-            torch.cuda.reset_peak_memory_stats(self.device)
-            before = torch.cuda.memory_allocated(self.device)
+    def _wave(self, parts: Sequence[np.ndarray], lengths: Sequence[int], work: Callable[[np.ndarray], T]
+              ) -> list[T] | None:
+        """The results of parts worked on at once; None where memory ran out."""
         try:
-            work(part)
+            with self.lock:
+                if len(parts) > 1:
+                    with _one_thread_each() as pool:
+                        return list(pool.map(work, parts))
+                if not self.open or self.device.type != "cuda":
+                    return [work(part) for part in parts]
+                return [self._measured(sum(lengths[i] for i in part), part, work) for part in parts]
         except (RuntimeError, MemoryError) as error:
             if not ran_out(error):
                 raise
-        else:
-            if learn:
-                taken = torch.cuda.max_memory_allocated(self.device) - before
-                torch.cuda.empty_cache()
-                self.tokens, self.open = fitting(tokens, taken, torch.cuda.mem_get_info(self.device)[0]), False
-            return True
         gc.collect()  # out here, for the error held the tensors of its pass
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        return False
+        return None
+
+    def _measured(self, tokens: int, part: np.ndarray, work: Callable[[np.ndarray], T]) -> T:
+        """The first pass on a GPU: what it takes sets the size of later parts."""
+        torch.cuda.reset_peak_memory_stats(self.device)
+        before = torch.cuda.memory_allocated(self.device)
+        result = work(part)
+        taken = torch.cuda.max_memory_allocated(self.device) - before
+        torch.cuda.empty_cache()
+        self.tokens, self.open = fitting(tokens, taken, torch.cuda.mem_get_info(self.device)[0]), False
+        return result
 
 
-def new_room(device: torch.device) -> Room:
-    """The room to begin with on a device."""
-    on_cpu = device.type == "cpu"
-    return Room(device, CPU_TOKENS if on_cpu else FIRST_TOKENS, open=not on_cpu)
+@contextmanager
+def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
+    """A pool of as many threads as torch may use, in each of which torch uses one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield _pool(threads)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="compt-pass")
+
+
+def new_room(device: torch.device, hidden: int, lock: threading.Lock) -> Room:
+    """The room to begin with for a backbone of hidden size `hidden`."""
+    if device.type == "cpu":
+        return Room(device, max(CPU_LEAST, CPU_NUMBERS // hidden), open=False, lock=lock)
+    return Room(device, FIRST_TOKENS, open=True, lock=lock)
 
 
 def fitting(tokens: int, taken: int, free: int) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -77,23 +78,23 @@ def _score_rows(
     packed = PackedLabels(words, backbone.model.config.decoder_start_token_id, backbone.device)
     jobs = [(name, i) for name in prompts for i in range(len(encoded))]
     result = {name: np.zeros((len(encoded), len(words)), dtype=np.float32) for name in prompts}
-    bucket = bucket_on(backbone.device.type)
+    bucket, left, asking = bucket_on(backbone.device.type), set[str](), Lock()
 
     def work(part: np.ndarray) -> None:
-        for name in [name for name in result if not going(name)]:
-            del result[name]
-        chosen = [jobs[j] for j in part if jobs[j][0] in result]
+        with asking:  # one thread at a time
+            left.update(name for name in result if name not in left and not going(name))
+        chosen = [jobs[j] for j in part if jobs[j][0] not in left]
         if not chosen:
             return
         batch = collate([encoded[i] for _, i in chosen], [len(prompts[name]) for name, _ in chosen], bucket)
         vectors = torch.cat([prompts[name] for name, _ in chosen])
-        with torch.inference_mode(), backbone.lock:
+        with torch.inference_mode():
             values = label_scores(backbone, task, packed, encode(backbone, batch, vectors), scoring == "mean")
         for (name, i), value in zip(chosen, values, strict=True):
             result[name][i] = value
 
-    backbone.rooms["score"].each([encoded[i].length(len(prompts[name])) for name, i in jobs], work, bucket=bucket)
-    return result
+    backbone.rooms["score"].map([encoded[i].length(len(prompts[name])) for name, i in jobs], work)
+    return {name: scores for name, scores in result.items() if name not in left}
 
 
 def _likelihoods(backbone: Backbone, task: Task, packed: PackedLabels, memory: Memory, mean: bool) -> Any:

@@ -1,5 +1,7 @@
 """Passes that fit the memory: every row once, in halves where memory runs out."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -11,21 +13,48 @@ from compt_core.room import MOST_TOKENS, OutOfMemory, Room, fitting, new_room, r
 CPU = torch.device("cpu")
 
 
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(50, 400), st.integers(50, 400))
-def test_every_row_is_worked_on_once_however_little_fits(lengths, tokens, limit):
-    room, seen, failed = Room(CPU, tokens, open=False), [], []
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(50, 400), st.integers(100, 400),
+       st.integers(1, 3))
+def test_every_row_is_worked_on_once_however_little_fits(lengths, tokens, limit, threads):
+    room, failed = Room(CPU, tokens, open=False), []
 
     def work(part):
         if sum(lengths[i] for i in part) > limit:
             failed.append(part)
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        seen.extend(part.tolist())
+        return part.tolist(), torch.get_num_threads(), threading.current_thread()
 
-    room.each(lengths, work)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        results = room.map(lengths, work)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    seen = [i for part, *_ in results for i in part]
     assert sorted(seen) == list(range(len(lengths)))
     assert [lengths[i] for i in seen] == sorted(lengths)
-    assert len(failed) <= 4  # it learns: 400 tokens are halved thrice at most, once more for a part that was not full
-    assert (room.tokens == tokens) == (not failed)
+    if not failed:
+        assert room.tokens == tokens
+        here = threading.current_thread()
+        elsewhere = [used for _, used, thread in results if thread is not here]
+        assert set(elsewhere) == ({1} if threads > 1 and len(results) > 1 else set())
+
+
+def test_rows_are_worked_on_one_part_after_another_where_asked():
+    room, inside = Room(CPU, 10, open=False), threading.Lock()
+
+    def work(part):
+        assert room.lock.locked()
+        with inside:
+            return threading.current_thread()
+
+    torch.set_num_threads(3)
+    try:
+        assert {*room.map([5] * 12, work, alone=True)} == {threading.current_thread()}
+        assert threading.current_thread() not in room.map([5] * 12, work)
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_a_row_that_does_not_fit_alone_is_named():
@@ -33,7 +62,7 @@ def test_a_row_that_does_not_fit_alone_is_named():
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: 1 bytes")
 
     with pytest.raises(OutOfMemory, match=r"One row of 7 tokens does not fit the memory of 'cpu'\. Free some"):
-        Room(CPU, 10, open=False).each([9, 7], work)
+        Room(CPU, 10, open=False).map([9, 7], work)
 
 
 def test_other_errors_pass():
@@ -41,7 +70,7 @@ def test_other_errors_pass():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        new_room(CPU).each([9, 7], work)
+        new_room(CPU, 64, threading.Lock()).map([9, 7], work)
     assert not ran_out(ValueError("no"))
     assert ran_out(MemoryError())
 
@@ -50,8 +79,8 @@ def test_a_part_fills_the_free_memory_by_what_a_token_took():
     assert fitting(tokens=100, taken=1_000, free=10_000) == 700
     assert fitting(tokens=100, taken=0, free=10**12) == MOST_TOKENS
     assert fitting(tokens=1, taken=10**9, free=1) == 1
-    assert new_room(torch.device("cuda")).open
-    assert not new_room(CPU).open
+    assert new_room(torch.device("cuda"), 64, threading.Lock()).open
+    assert [new_room(CPU, hidden, threading.Lock()).tokens for hidden in (64, 512, 768)] == [2048, 256, 256]
 
 
 def test_training_goes_on_in_halves_with_the_same_gradients(backbone64, glue_dir, monkeypatch):

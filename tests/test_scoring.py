@@ -101,10 +101,10 @@ def test_the_backbone_is_locked_while_it_scores_and_a_prompt_may_leave(backbone,
     rows = rows_of(SST2, glue_dir)
     prompts = {name: torch.randn(3, backbone.hidden) for name in "ab"}
     free, asked = [], []
-    layer = backbone.model.encoder.final_layer_norm
-    handle = layer.register_forward_hook(lambda *_: free.append(not backbone.lock.locked()))
+    ours, layer = row_by_row(backbone), backbone.model.encoder.final_layer_norm
+    handle = layer.register_forward_hook(lambda *_: free.append(not ours.rooms["score"].lock.locked()))
     try:
-        scored = score_task(row_by_row(backbone), SST2, rows, encode(backbone, SST2, rows), prompts,
+        scored = score_task(ours, SST2, rows, encode(backbone, SST2, rows), prompts,
                             going=lambda name: asked.append(name) or name == "a" or len(asked) < 9)
     finally:
         handle.remove()

@@ -159,24 +159,20 @@ def padded(lengths: np.ndarray, bucket: int) -> np.ndarray:
 
 
 def chunks(
-    lengths: Sequence[int], max_tokens: int, max_rows: int | None = None, bucket: int = 1
+    lengths: Sequence[int], max_tokens: int, max_rows: int | None = None, bucket: int = 1, ways: int = 1
 ) -> Iterator[np.ndarray]:
-    """Row indices in order of their width, cut into parts of at most `max_tokens` tokens and `max_rows` rows.
+    """Row indices in order of their width, cut into parts of nearly equal cost, a multiple of `ways` of them.
 
-    lengths [B]: tokens of each row with its prompt. A row of more than `max_tokens` is a part of its own.
+    lengths [B]: tokens of each row with its prompt. A part has about `max_tokens` tokens and `max_rows`
+    rows at most: its last row may reach beyond. A row of more tokens is alone.
     """
     widths = padded(np.asarray(lengths), bucket)
-    part: list[int] = []
-    tokens = 0
-    for i in np.argsort(widths, kind="stable").tolist():
-        width = int(widths[i])
-        if part and (tokens + width > max_tokens or len(part) == max_rows):
-            yield np.array(part)
-            part, tokens = [], 0
-        part.append(i)
-        tokens += width
-    if part:
-        yield np.array(part)
+    order = np.argsort(widths, kind="stable")
+    cost = np.clip(widths[order], max_tokens / (max_rows or max_tokens), max_tokens)
+    needed = -(-cost.sum() // max_tokens)
+    parts = min(len(order), int(-(-needed // ways) * ways))
+    owner = ((np.cumsum(cost) - cost / 2) * parts / cost.sum()).astype(int)
+    yield from (part for part in np.split(order, np.flatnonzero(np.diff(owner)) + 1) if len(part))
 
 
 def label_ids(tokenizer: Any, words: Iterable[str]) -> list[tuple[int, ...]]:

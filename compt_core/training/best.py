@@ -23,8 +23,7 @@ class Best:
 
     def look(self) -> None:
         """Score the held-out rows as the run stands now, and keep what is better than before."""
-        with self.fleet.backbone.lock:
-            losses = task_losses(self.fleet, [(self.run, example) for example in self.plan.held_out])
+        losses = task_losses(self.fleet, [(self.run, example) for example in self.plan.held_out])
         mean, each = losses.of(self.run, len(self.plan.train))
         state = self.fleet.state(self.run)
         for k, loss in enumerate(each if self.per_task else (mean,)):

@@ -27,7 +27,8 @@ RowNoise = tuple[float, tuple[Any, ...]]  # rate, and the names of its stream
 def dropout(backbone: Backbone, rows: Sequence[RowNoise], batch: Batch) -> Iterator[None]:
     """Within the block, row b of every pass of `batch` is dropped at rate ``rows[b][0]`` by stream ``rows[b][1]``.
 
-    A stream is (seed, names…) as in :func:`compt_core.streams.stream`. Hold ``backbone.lock``.
+    A stream is (seed, names…) as in :func:`compt_core.streams.stream`. Only one such block at a time: see
+    `alone` of :meth:`compt_core.room.Room.map`.
     """
     if not any(rate for rate, _ in rows):
         yield

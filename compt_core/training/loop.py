@@ -41,7 +41,6 @@ def train(
     fleet, its parameters final. Raises nothing of its own: a run whose loss is not finite ends as
     failed.
     """
-    backbone = fleet.backbone
     optimizers = [AdamW(block) for block in fleet.blocks]
     going = list(plans)
     best = {run: Best(fleet, run, plan) for run, plan in plans.items() if plan.held_out}
@@ -56,8 +55,7 @@ def train(
         items: list[Item] = [(run, example) for run in going for example in plans[run].batch(step)]
         if not items:
             break
-        with backbone.lock:
-            losses = forward_backward(fleet, items, step, plans)
+        losses = forward_backward(fleet, items, step, plans)
         norms = [clip(block) for block in fleet.blocks]
         for run in _not_finite(fleet, norms, losses, plans, going):
             going.remove(run)
@@ -65,8 +63,7 @@ def train(
                 f"The loss or gradient of run '{run}' is not finite at step {step + 1}. "
                 "Lower its learning rates (source, private, encoder, attention, gate) or its clip, and run it again."))
         for block, optimizer in zip(fleet.blocks, optimizers, strict=True):
-            factors = [_factor(plans[run], step) if run in going else 0.0 for run in block.runs]
-            optimizer.step(optimizer.count.new_tensor(factors))
+            optimizer.step([_factor(plans[run], step) if run in going else 0.0 for run in block.runs])
         step += 1
         for run in list(going):
             _report(fleet, plans[run], run, step, losses, on_event)

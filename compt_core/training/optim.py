@@ -1,16 +1,16 @@
-"""AdamW over stacked runs: learning rate, clipping and step count per run, elementwise otherwise.
+"""AdamW over stacked runs: learning rate, clipping and step count of its own for every run.
 
-torch.optim takes one learning rate per group of tensors; a fleet has one per run along the leading
-axis. The update is Loshchilov & Hutter's (arXiv 1711.05101) with torch's defaults, and a test holds
-it equal to torch.optim.AdamW.
+The update is torch's (Loshchilov & Hutter, arXiv 1711.05101) by its function, for an optimizer object
+takes one learning rate per tensor, and here a tensor holds all runs of a block along its leading axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 from compt_core.config import RunConfig
 from compt_core.fleet import Block
@@ -62,41 +62,40 @@ def clip(block: Block) -> Tensor:
 
 
 class AdamW:
-    """State of one block: first and second moments [R, …] and each run's step count [R]."""
+    """torch's fused AdamW on a block: moments [R, …] and step counts [R] of every tensor, a rate for every run."""
 
     def __init__(self, block: Block):
         self.block = block
         self.first = {name: torch.zeros_like(p) for name, p in block.parameters.items()}
         self.second = {name: torch.zeros_like(p) for name, p in block.parameters.items()}
-        first = next(iter(block.parameters.values()))
-        self.count = first.new_zeros(len(block.runs))
-        self.rates = self._stack([peak_rates(c, block.parameters) for c in block.configs])
-        self.decay = self._stack([decays(c, block.parameters) for c in block.configs])
-
-    def _stack(self, runs: list[dict[str, float]]) -> dict[str, Tensor]:
-        return {name: p.new_tensor([run[name] for run in runs]) for name, p in self.block.parameters.items()}
+        self.count = {name: torch.zeros(len(block.runs), device=p.device) for name, p in block.parameters.items()}
+        self.groups = [_by_rate_and_decay(config, block.parameters) for config in block.configs]
 
     @torch.no_grad()
-    def step(self, factor: Tensor) -> None:
-        """One update; factor [R] scales the learning rates, and a run with factor 0 is left untouched."""
-        moving = factor > 0
-        self.count += moving
-        count = self.count.clamp_min(1)
-        for name, p in self.block.parameters.items():
-            if p.grad is None:
-                continue
-            wide = (-1, *[1] * (p.dim() - 1))
-            g, m, v = p.grad, self.first[name], self.second[name]
-            keep1: Tensor | float = BETAS[0]
-            keep2: Tensor | float = BETAS[1]
-            if not bool(moving.all()):
-                on = moving.view(wide)
-                g = torch.where(on, g, 0.0)  # a failed run's gradient may not be finite
-                keep1, keep2 = (1 - (1 - beta) * on.to(p.dtype) for beta in BETAS)
-            m.mul_(keep1).add_(g * (1 - BETAS[0]))
-            v.mul_(keep2).add_(g.square().mul_(1 - BETAS[1]))
-            lr = (self.rates[name] * factor).view(wide)
-            c1, c2 = (1 - BETAS[0] ** count).view(wide), (1 - BETAS[1] ** count).view(wide)
-            p.mul_(1 - lr * self.decay[name].view(wide))
-            p.sub_(m * (lr / c1) / ((v / c2).sqrt_().add_(EPS)))
+    def step(self, factors: Sequence[float]) -> None:
+        """One update; factors [R] scale the learning rates, and a run with factor 0 is left untouched."""
+        parameters = self.block.parameters
+        for r, (factor, groups) in enumerate(zip(factors, self.groups, strict=True)):
+            for (rate, decay), names in groups.items() if factor > 0 else ():
+                moving = [name for name in names if parameters[name].grad is not None]
+                adamw(
+                    [parameters[name][r] for name in moving], [_gradient(parameters[name])[r] for name in moving],
+                    [self.first[name][r] for name in moving], [self.second[name][r] for name in moving], [],
+                    [self.count[name][r] for name in moving], fused=True, amsgrad=False, maximize=False,
+                    lr=rate * factor, weight_decay=decay, beta1=BETAS[0], beta2=BETAS[1], eps=EPS)
+        for p in parameters.values():
             p.grad = None
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
+
+
+def _by_rate_and_decay(config: RunConfig, parameters: Mapping[str, Tensor]) -> dict[tuple[float, float], list[str]]:
+    """(peak learning rate, weight decay) -> the tensors of a run that take them."""
+    rates, decay = peak_rates(config, parameters), decays(config, parameters)
+    groups: dict[tuple[float, float], list[str]] = {}
+    for name in parameters:
+        groups.setdefault((rates[name], decay[name]), []).append(name)
+    return groups

@@ -7,8 +7,9 @@ follows the chunk and not the fleet.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,12 +18,12 @@ from torch import Tensor
 from compt_core.backbones import Backbone
 from compt_core.fleet import Fleet
 from compt_core.forward import LOGITS_AT_ONCE, decode, encode, pad_targets, target_log_probs
-from compt_core.room import Work
 from compt_core.tasks.batches import bucket_on, collate
 from compt_core.training.dropout import RowNoise, dropout
 from compt_core.training.plan import Example, RunPlan
 
 Item = tuple[str, Example]
+T = TypeVar("T")
 
 
 @dataclass
@@ -52,15 +53,18 @@ def forward_backward(fleet: Fleet, items: Sequence[Item], step: int, plans: Mapp
     weight = [1 / (losses.tokens[run, e.task] * tasks[run]) for run, e in items]
     noise = _noise(items, step, plans)
     composed = fleet.vectors()
-    leaf = composed.detach().requires_grad_()
 
-    def work(part: np.ndarray) -> None:
-        row_nll = _row_losses(fleet, [items[i] for i in part], leaf, [noise[i] for i in part])
-        (row_nll * row_nll.new_tensor([weight[i] for i in part])).sum().backward()
+    def work(part: np.ndarray) -> tuple[Tensor, Tensor, np.ndarray, Tensor]:
+        index, leaf, row_nll = _row_losses(fleet, [items[i] for i in part], composed.detach(), [noise[i] for i in part])
+        loss = (row_nll * row_nll.new_tensor([weight[i] for i in part])).sum()
+        gradient, = torch.autograd.grad(loss, leaf)
+        return index, gradient, part, row_nll.detach()
+
+    whole = torch.zeros_like(composed)
+    for index, gradient, part, row_nll in _parts(fleet, items, work, alone=any(rate for rate, _ in noise)):
+        whole.index_add_(0, index, gradient)  # in the order of the parts: sums come out the same each time
         _add(losses.nll, items, part, row_nll)
-
-    _each(fleet, items, work)
-    composed.backward(leaf.grad)
+    composed.backward(whole)
     return losses
 
 
@@ -69,8 +73,13 @@ def task_losses(fleet: Fleet, items: Sequence[Item]) -> Losses:
     losses = Losses({}, _count_tokens(items))
     with torch.no_grad():
         vectors = fleet.vectors()
-        _each(fleet, items, lambda part: _add(
-            losses.nll, items, part, _row_losses(fleet, [items[i] for i in part], vectors, [])))
+
+    def work(part: np.ndarray) -> tuple[np.ndarray, Tensor]:
+        with torch.no_grad():  # in the thread that does the work
+            return part, _row_losses(fleet, [items[i] for i in part], vectors, [])[2]
+
+    for part, row_nll in _parts(fleet, items, work):
+        _add(losses.nll, items, part, row_nll)
     return losses
 
 
@@ -93,26 +102,31 @@ def _add(nll: dict[tuple[str, int], float], items: Sequence[Item], part: np.ndar
         nll[key] = nll.get(key, 0.0) + value
 
 
-def _each(fleet: Fleet, items: Sequence[Item], work: Work) -> None:
-    """Call `work` on parts of the items that fit the memory."""
+def _parts(fleet: Fleet, items: Sequence[Item], work: Callable[[np.ndarray], T], *, alone: bool = False) -> list[T]:
+    """What `work` returns for parts of the items that fit the memory."""
     backbone = fleet.backbone
     lengths = [e.row.length(fleet.address[run, e.task][1]) for run, e in items]
     words = max(len(e.target) for _, e in items)
     max_rows = max(1, LOGITS_AT_ONCE // (backbone.model.config.vocab_size * words))  # autograd keeps them all
-    backbone.rooms["train"].each(lengths, work, max_rows=max_rows, bucket=bucket_on(backbone.device.type))
+    return backbone.rooms["train"].map(lengths, work, max_rows=max_rows, alone=alone)
 
 
-def _row_losses(fleet: Fleet, items: Sequence[Item], vectors: Tensor, noise: Sequence[RowNoise]) -> Tensor:
-    """The summed negative log-likelihood of each row's label [B]; vectors [N, H]: all prompt vectors."""
+def _row_losses(
+    fleet: Fleet, items: Sequence[Item], vectors: Tensor, noise: Sequence[RowNoise]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(indices [M] of the rows' prompts in `vectors`, those prompts [M, H] as leaf of a graph, each row's summed
+    negative log-likelihood of its label [B]); vectors [N, H]: all prompt vectors."""
     backbone: Backbone = fleet.backbone
-    index, sizes = fleet.places([(run, e.task) for run, e in items])
+    places, sizes = fleet.places([(run, e.task) for run, e in items])
+    index = torch.from_numpy(places).to(vectors.device)
+    leaf = vectors[index].requires_grad_(torch.is_grad_enabled())
     batch = collate([e.row for _, e in items], sizes, bucket_on(backbone.device.type))
     inputs, targets, inside = pad_targets(
         [e.target for _, e in items], backbone.model.config.decoder_start_token_id, backbone.device)
     with dropout(backbone, noise, batch):
-        memory = encode(backbone, batch, vectors[torch.from_numpy(index).to(vectors.device)])
+        memory = encode(backbone, batch, leaf)
         log_probs = target_log_probs(backbone, decode(backbone, memory, inputs), targets)
-    return -(log_probs * inside).sum(-1)
+    return index, leaf, -(log_probs * inside).sum(-1)
 
 
 def _noise(items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]) -> list[RowNoise]:

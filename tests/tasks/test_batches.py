@@ -155,17 +155,27 @@ def test_padding_stands_outside_and_shifts_no_place(bucket: int, extra: int, wid
 
 
 @given(st.lists(st.integers(1, 70), min_size=1, max_size=60), st.integers(1, 200), st.none() | st.integers(1, 9),
-       st.sampled_from([1, 8]))
+       st.sampled_from([1, 8]), st.integers(1, 3))
 def test_chunks_cover_every_row_once_in_order_of_width(
-    lengths: list[int], limit: int, most: int | None, bucket: int
+    lengths: list[int], limit: int, most: int | None, bucket: int, ways: int
 ) -> None:
-    parts = list(chunks(lengths, limit, most, bucket))
+    parts = list(chunks(lengths, limit, most, bucket, ways))
     widths = padded(np.array(lengths), bucket)
     assert sorted(i for part in parts for i in part) == list(range(len(lengths)))
     order = [widths[i] for part in parts for i in part]
     assert order == sorted(order)
     for part in parts:
-        assert len(part) == 1 or (widths[part].sum() <= limit and (most is None or len(part) <= most))
+        assert len(part) == 1 or widths[part].sum() <= limit + widths[part].max()
+        assert most is None or len(part) <= most + 1
+    if most is None and max(widths) <= limit:
+        assert all(abs(widths[part].sum() - widths.sum() / len(parts)) <= widths.max() for part in parts)
+
+
+def test_parts_are_a_multiple_of_the_ways_where_there_are_rows_enough() -> None:
+    assert [len(part) for part in chunks([5] * 12, 30, ways=3)] == [4, 4, 4]
+    assert [len(part) for part in chunks([5] * 12, 1000, ways=2)] == [6, 6]
+    assert [len(part) for part in chunks([5], 1000, ways=2)] == [1]
+    assert [len(part) for part in chunks([5] * 12, 1000, max_rows=4)] == [4, 4, 4]
 
 
 @given(st.integers(1, 10_000), st.integers(1, 64))

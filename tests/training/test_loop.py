@@ -203,7 +203,7 @@ def test_select_best_looks_ten_times_and_puts_the_best_back(backbone, setting, m
 def test_the_backbone_is_locked_while_it_steps(backbone, setting):
     free = []
     layer = backbone.model.encoder.final_layer_norm
-    handle = layer.register_forward_hook(lambda *_: free.append(not backbone.lock.locked()))
+    handle = layer.register_forward_hook(lambda *_: free.append(not backbone.rooms["train"].lock.locked()))
     try:
         run_fleet(backbone, {"a": setting(select="best")})
     finally:
