@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from app.frames import MOST_LINES
-from app.progress import ago
+from app.progress import ago, duration
 from app.styles import label
 from compt_core.config import Experiment
+from compt_core.estimate import Estimate
 from compt_core.launch import LaunchCheck
 from compt_core.runs.record import ExperimentRecord, State
 from compt_core.tasks.table import TASKS
@@ -104,8 +105,8 @@ def families(tasks: Sequence[str]) -> str:
                       for suite, of_suite in counts.items())
 
 
-def check_rows(check: LaunchCheck) -> dict[str, str]:
-    """What a launch would train, as a table of two columns; ranges where runs differ."""
+def check_rows(check: LaunchCheck, time: Estimate | None) -> dict[str, str]:
+    """What a launch would train and how long that takes, as a table of two columns; ranges where runs differ."""
     backbone = check.backbone
     train, dev = sum(len(data.train) for data in check.data), sum(len(data.dev) for data in check.data)
     per_method = {run.method: count for run, count in zip(check.runs, check.parameters, strict=True)}
@@ -113,9 +114,19 @@ def check_rows(check: LaunchCheck) -> dict[str, str]:
     return {
         "Optimizer steps per run": f"{low:,}" if low == high else f"{low:,} to {high:,}",
         "Trainable parameters": " · ".join(f"{label(method)} {count:,}" for method, count in per_method.items()),
+        "Estimated time": estimated(time),
         "Rows available": f"{train:,} for training, {dev:,} dev",
         "Backbone": f"{literal(backbone.ref)}, hidden size {backbone.hidden:,}",
     }
+
+
+def estimated(time: Estimate | None) -> str:
+    """How long training and scoring will take, and what that rests on."""
+    if time is None:
+        return "unknown: nothing has trained on this device with this backbone yet; the first fleet is measured"
+    low, high = duration(time.low), duration(time.high)
+    return (f"{low if low == high else f'{low} to {high}'} of training and scoring, by {plural(time.fleets, 'fleet')} "
+            "measured on this device, an idle machine taken for granted")
 
 
 def queue(queued: int, before: int | None, running: bool) -> str:

@@ -15,11 +15,13 @@ import streamlit as st
 from app.progress import Observation
 from compt_core.config import Experiment, build_experiment
 from compt_core.errors import ConfigError, Issue
+from compt_core.estimate import Estimate, place
+from compt_core.estimate import estimate as predict
 from compt_core.launch import LaunchCheck
 from compt_core.launch import check as check_launch
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
-from compt_core.runs.worker import Worker, worker_mode
+from compt_core.runs.worker import Worker, app_threads, worker_mode
 
 _starting = threading.Lock()
 _worker: Worker | None = None
@@ -88,6 +90,19 @@ def check(experiment: Experiment) -> tuple[LaunchCheck | None, tuple[Issue, ...]
         return check_launch(experiment), ()
     except ConfigError as error:
         return None, error.issues
+
+
+def estimate(checked: LaunchCheck) -> Estimate | None:
+    """How long an experiment would train and be scored here; None before anything has on this device.
+
+    Which device trains is known from the newest fleet: a page loads no torch. On a CPU the number of
+    torch threads counts, this process's where it trains itself.
+    """
+    hash_ = checked.backbone.digest()
+    paces = [pace for pace in store().paces() if pace.place.endswith(hash_[:16])]
+    if trains_here() and paces and paces[0].place.startswith("cpu"):
+        paces = [pace for pace in paces if pace.place == place("cpu", app_threads(), hash_)]
+    return predict(checked.work, [pace for pace in paces if pace.place == paces[0].place])
 
 
 def submit(checked: LaunchCheck) -> str:

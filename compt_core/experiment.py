@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, Literal
@@ -14,9 +15,11 @@ from compt_core import __version__
 from compt_core.backbones import Backbone, BackboneFiles, find_backbone, load_backbone
 from compt_core.config import RunConfig
 from compt_core.errors import ComptError
+from compt_core.estimate import Pace, fleet_work, place, run_work
 from compt_core.fleet import Fleet, build_fleet
 from compt_core.inspection import inspect_run, kept_tensors, prompt_rms
 from compt_core.launch import trainable_parameters
+from compt_core.methods import structure
 from compt_core.metrics import mean_normalised, mean_primary
 from compt_core.scoring import TaskScores, majority, score_task
 from compt_core.tasks.fewshot import sample_dev
@@ -26,7 +29,7 @@ from compt_core.tasks.table import get_tasks
 from compt_core.training.events import Ask, Log, OnEvent, Outcome, Started
 from compt_core.training.loop import Ended, train
 from compt_core.training.passes import mean_losses
-from compt_core.training.plan import RunPlan, count_cut, encode_with, plan_run
+from compt_core.training.plan import RunPlan, count_cut, encode_with, mean_tokens, plan_run
 
 OnOutcome = Callable[[str, Outcome], None]
 Scores = dict[str, dict[str, TaskScores]]  # run -> task -> scores
@@ -73,10 +76,11 @@ def train_fleet(
     trained = time.perf_counter()
     scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
     times = {"train_seconds": trained - clock, "eval_seconds": time.perf_counter() - trained}
+    pace = _pace(backbone, plans, scores, times) if len(scores) == len(configs) else None
     after = _on_fixed_batch(fleet, [item for item in first if item[0] in scores])
     for run, by_task in scores.items():
         notes = {
-            **times, "prompt_rms": {"initial": rms[run], "final": prompt_rms(fleet, run)},
+            **times, "pace": pace, "prompt_rms": {"initial": rms[run], "final": prompt_rms(fleet, run)},
             "fixed_batch_loss": {"initial": before[run], "final": after[run]},
         }
         try:
@@ -84,6 +88,18 @@ def train_fleet(
         except Exception as error:  # a run that fails by itself must not take its fleet-mates along
             leave(run, Outcome("failed", error=error))
     return outcomes
+
+
+def _pace(backbone: Backbone, plans: Mapping[str, RunPlan], scores: Scores, times: Mapping[str, float]
+          ) -> dict[str, Any]:
+    """What the fleet had to do and how long it took, for estimates."""
+    about = backbone.describe()
+    work = fleet_work(run_work(
+        plan.steps, plan.config.batch, mean_tokens(plan, structure(plan.config).length),
+        trainable_parameters(plan.config, backbone.hidden), sum(s.tokens for s in scores[run].values()),
+    ) for run, plan in plans.items())
+    where = place(about["device"], torch.get_num_threads(), about["hash"])
+    return asdict(Pace(where, work, times["train_seconds"], times["eval_seconds"]))
 
 
 def _completed(

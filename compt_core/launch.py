@@ -6,19 +6,24 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
 
 from compt_core.backbone_files import BackboneFiles, read_tokenizer, unknown_words
 from compt_core.backbones import find_backbone
 from compt_core.config import Experiment, RunConfig
 from compt_core.errors import BackboneError, ComptError, ConfigError, HubError, Issue, quoted
-from compt_core.methods import parameter_shapes
+from compt_core.estimate import Work, fleet_work, run_work
+from compt_core.methods import parameter_shapes, structure
 from compt_core.tasks.batches import frame, room_for_text
 from compt_core.tasks.fewshot import hold_out, sample_shots, total_steps
 from compt_core.tasks.files import load_task
-from compt_core.tasks.spec import Task, TaskData
+from compt_core.tasks.spec import Row, Task, TaskData
 from compt_core.tasks.table import TASKS, get_tasks
 
 ROWS_READ = 20  # dev rows of each task whose words are looked up
+ROWS_MEASURED = 100  # rows of each task and split whose length is taken for all
 MOST_UNKNOWN = 0.5  # share of their words without pieces at which a backbone is refused
 
 
@@ -30,6 +35,7 @@ class LaunchCheck:
     runs        the grid, in order
     steps       optimizer steps of each run
     parameters  trainable parameters of each run
+    work        what all of them have to do, as one fleet
     """
 
     experiment: Experiment
@@ -38,6 +44,7 @@ class LaunchCheck:
     runs: tuple[RunConfig, ...]
     steps: tuple[int, ...]
     parameters: tuple[int, ...]
+    work: Work
 
 
 def check(experiment: Experiment) -> LaunchCheck:
@@ -64,8 +71,9 @@ def check(experiment: Experiment) -> LaunchCheck:
         problems.append(Issue("backbone", str(error)))
     if problems or files is None:
         raise ConfigError(dict.fromkeys(problems))
-    parameters = tuple(trainable_parameters(run, files.hidden) for run in runs)
-    return LaunchCheck(experiment, files, tuple(data), tuple(runs), _steps(runs, data), parameters)
+    parameters, steps = tuple(trainable_parameters(run, files.hidden) for run in runs), _steps(runs, data)
+    work = _work(files, data, runs, steps, parameters)
+    return LaunchCheck(experiment, files, tuple(data), tuple(runs), steps, parameters, work)
 
 
 def trainable_parameters(config: RunConfig, hidden: int) -> int:
@@ -161,3 +169,30 @@ def _steps(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[int, ..
             samples = [sample_shots(task, run) for task in data]
             rows[key] = sum(len(hold_out(s, run.seed)[0]) if run.select == "best" else len(s) for s in samples)
     return tuple(total_steps(run, rows[_sample_key(run)]) for run in runs)
+
+
+def _work(files: BackboneFiles, data: Sequence[TaskData], runs: Sequence[RunConfig], steps: Sequence[int],
+          parameters: Sequence[int]) -> Work:
+    """The work of the fleet, the length of a task's rows from a few of them."""
+    tokenizer = read_tokenizer(files)
+
+    def tokens(texts: Sequence[str]) -> int:
+        return sum(len(found.ids) for found in tokenizer.encode_batch(list(texts), add_special_tokens=False))
+
+    def mean_length(task_data: TaskData, split: str, prefix: str, most: int) -> float:
+        rows: Sequence[Row] = getattr(task_data, split)
+        around = tokens(frame(task_data.task, prefix)) + 1
+        return float(np.mean([min(most, around + tokens(row.texts)) for row in rows[::len(rows) // ROWS_MEASURED + 1]]))
+
+    @cache
+    def lengths(split: str, prefix: str, most: int) -> list[float]:  # of each task, without prompt
+        return [mean_length(task_data, split, prefix, most) for task_data in data]
+
+    words = [sum(tokens([label]) + 1 for label in d.task.labels) for d in data]
+    works = []
+    for run, count, numbers in zip(runs, steps, parameters, strict=True):
+        dev = [min(len(d.dev), run.eval_rows or len(d.dev)) for d in data]
+        prompt, kind = structure(run).length, (run.prefix, run.max_tokens)
+        scored = sum(n * (own + prompt + more) for n, own, more in zip(dev, lengths("dev", *kind), words, strict=True))
+        works.append(run_work(count, run.batch, float(np.mean(lengths("train", *kind))) + prompt, numbers, scored))
+    return fleet_work(works)

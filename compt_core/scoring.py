@@ -33,6 +33,7 @@ class TaskScores:
     metrics      the task's metrics; None where undefined
     constant     whether one label was predicted for every row: its accuracy says nothing
     cut          rows that lost text to truncation
+    tokens       tokens that this took, of rows, prompts and label words; 0 where it was known already
     """
 
     scores: np.ndarray
@@ -40,6 +41,7 @@ class TaskScores:
     metrics: dict[str, float | None]
     constant: bool
     cut: int = 0
+    tokens: int = 0
 
 
 def score_task(
@@ -66,7 +68,9 @@ def score_task(
     cut, generated = sum(row.cut > 0 for row in encoded), scoring == "generate"
     judged = {name: judge(task, rows, result[name], similarity=similarity, generated=generated)
               for name in prompts if name in result}
-    return {name: replace(scores, cut=cut) for name, scores in judged.items()}
+    return {name: replace(scores, cut=cut, tokens=sum(row.length(len(prompts[name])) for row in encoded)
+                          + len(rows) * sum(map(len, words)) if name in fresh else 0)
+            for name, scores in judged.items()}
 
 
 def _score_rows(

@@ -33,7 +33,8 @@ with summary_side, st.container(border=True):
         if checked is None:
             st.markdown(forms.to_correct(issues) + " Nothing was queued.")
         else:
-            st.table(captions.check_rows(checked), border="horizontal", alt="What this experiment will train")
+            st.table(captions.check_rows(checked, services.estimate(checked)), border="horizontal",
+                     alt="What this experiment will train, and how long that takes")
             if launch:
                 identity = state.once(queued, to_yaml(experiment), partial(services.submit, checked))
                 st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     # facts and settings
     ("compt_core", "compt_core.errors", "compt_core.presets", "compt_core.values", "compt_core.sentences",
-     "compt_core.config", "compt_core.streams", "compt_core.means",
+     "compt_core.config", "compt_core.streams", "compt_core.means", "compt_core.estimate",
      "compt_core.metrics", "compt_core.training.events", "compt_core.runs.record"),
     # the demo language, from which the demo tasks draw their rows
     ("compt_core.demo.lexicon", "compt_core.demo.grammar", "compt_core.demo.relations", "compt_core.demo.pairs",
@@ -51,8 +51,8 @@ APART = (
 # In importing any of these, neither torch nor transformers may be loaded: pages and --help start fast.
 TORCH_FREE = (
     "compt_core.config", "compt_core.presets", "compt_core.methods", "compt_core.training.events",
-    "compt_core.tasks.table", "compt_core.tasks.files", "compt_core.backbones", "compt_core.runs.record",
-    "compt_core.runs.store", "compt_core.runs.worker", "compt_core.launch", "compt_core.cli",
+    "compt_core.estimate", "compt_core.tasks.table", "compt_core.tasks.files", "compt_core.backbones",
+    "compt_core.runs.record", "compt_core.runs.store", "compt_core.runs.worker", "compt_core.launch", "compt_core.cli",
 )
 FILE_LINES, PAGE_LINES, FUNCTION_LINES = 300, 120, 60
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from compt_core.config import Experiment
 from compt_core.errors import StoreError
+from compt_core.estimate import Pace, pace_of
 from compt_core.runs import points, queue
 from compt_core.runs.home import Artifacts, home_folder
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
@@ -119,6 +120,13 @@ class Store:
         with self._database.write() as connection:
             queue.requeue(connection, run)
             return _run_record(queue.find(connection, run))
+
+    def paces(self, limit: int = 30) -> list[Pace]:
+        """What the newest fleets took whose runs all completed, newest first."""
+        wanted = select(runs.c.result["pace"]).where(runs.c.state == State.COMPLETED.value) \
+            .group_by(runs.c.fleet).order_by(func.max(runs.c.number).desc()).limit(limit)
+        with self._database.read() as connection:
+            return [pace_of(found) for found in connection.scalars(wanted) if found]
 
     # For the worker, who holds the lease
 

@@ -93,3 +93,8 @@ def count_cut(plan: RunPlan) -> Mapping[str, int]:
     """Task -> training rows that lost text to truncation."""
     return {task: int(np.sum([e.row.cut > 0 for e in examples]))
             for task, examples in zip(plan.config.tasks, plan.train, strict=True)}
+
+
+def mean_tokens(plan: RunPlan, prompt: int) -> float:
+    """Tokens of a training row with a prompt of `prompt` vectors: the mean over tasks, which share a batch equally."""
+    return float(np.mean([np.mean([e.row.length(prompt) for e in examples]) for examples in plan.train]))

@@ -1,0 +1,104 @@
+"""How long an experiment will take, from what earlier fleets took on this device. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import nnls
+
+LEAST_SPREAD = 0.2  # of an estimate, either way: machines are not quieter than that
+FIRST_SPREAD = 0.4  # with a single fleet to go by
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the time of a fleet follows from, summed over its runs.
+
+    steps    optimizer steps of the longest run
+    tokens   tokens that pass forward and backward: steps x rows x tokens of a row with its prompt
+    numbers  numbers that the optimizer moves: steps x trainable parameters
+    scored   tokens that are scored: dev rows x tokens of a row, its prompt and the label words
+    """
+
+    steps: float
+    tokens: float
+    numbers: float
+    scored: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A fleet that was trained: where, what it had to do, and the seconds it took.
+
+    place  device, torch threads and backbone: seconds of one place say nothing of another
+    """
+
+    place: str
+    work: Work
+    train_seconds: float
+    eval_seconds: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of training and scoring, as a range, and how many fleets it rests on."""
+
+    low: float
+    high: float
+    fleets: int
+
+
+def run_work(steps: int, batch: int, row_tokens: float, parameters: int, scored: float) -> Work:
+    """The work of one run: `batch` rows of `row_tokens` tokens a step, `scored` tokens at the end."""
+    return Work(steps, steps * batch * row_tokens, steps * parameters, scored)
+
+
+def fleet_work(runs: Iterable[Work]) -> Work:
+    """The work of runs side by side: they share their steps."""
+    each = list(runs)
+    return Work(max(w.steps for w in each), *(sum(getattr(w, name) for w in each)
+                                              for name in ("tokens", "numbers", "scored")))
+
+
+def place(device: str, threads: int, backbone_hash: str) -> str:
+    """Where a pace holds; threads count on a CPU alone."""
+    return f"{device}{f', {threads} threads' if device == 'cpu' else ''}, {backbone_hash[:16]}"
+
+
+def estimate(work: Work, paces: Sequence[Pace]) -> Estimate | None:
+    """The seconds of `work` by the paces of one place; None without any.
+
+    Seconds are a sum of rates times amounts, none below zero, fitted to relative errors. With fewer
+    fleets than rates one amount stands for all: the tokens, which take most of the time.
+    """
+    if not paces:
+        return None
+    train = _Fit([[p.work.tokens, p.work.steps, p.work.numbers] for p in paces], [p.train_seconds for p in paces])
+    scoring = _Fit([[p.work.scored] for p in paces], [p.eval_seconds for p in paces])
+    seconds = train([work.tokens, work.steps, work.numbers]) + scoring([work.scored])
+    spread = FIRST_SPREAD if len(paces) == 1 else max(LEAST_SPREAD, train.error, scoring.error)
+    return Estimate(seconds * (1 - min(spread, 0.9)), seconds * (1 + spread), len(paces))
+
+
+class _Fit:
+    """Rates that explain seconds by amounts; `error` is the largest relative miss on what they were fitted to."""
+
+    def __init__(self, amounts: Sequence[Sequence[float]], seconds: Sequence[float]):
+        x, y = np.array(amounts, dtype=float), np.maximum(np.array(seconds, dtype=float), 1e-6)
+        if len(x) < x.shape[1]:
+            x[:, 1:] = 0
+        scale = np.maximum(x.max(axis=0), 1e-12)  # tokens are millions, steps hundreds
+        rates, _ = nnls(x / scale / y[:, None], np.ones(len(y)))
+        self.rates = rates / scale
+        self.error = float(np.abs(x @ self.rates / y - 1).max())
+
+    def __call__(self, amounts: Sequence[float]) -> float:
+        return float(np.array(amounts) @ self.rates)
+
+
+def pace_of(record: dict[str, Any]) -> Pace:
+    """A pace as it stands in a run's record."""
+    return Pace(**{**record, "work": Work(**record["work"])})
