@@ -1,12 +1,13 @@
 # make app [PORT=8501]   set up .venv and start the dashboard on http://127.0.0.1:PORT
 # make demo              set up .venv, train PT, MST, SPP and SCP on the demo suite, print the accuracy table
+# make bench             set up, then measure speed and memory against peers and bounds (about ten minutes)
 # make test              set up .venv and a browser, then lint, types and every test
 # Each target makes .venv when it is missing and refreshes it when a requirements file has changed (.ci/setup.sh).
 
 PORT ?= 8501
 PYTHON := .venv/bin/python
 
-.PHONY: app demo test
+.PHONY: app bench demo test
 
 ifneq ($(filter app,$(or $(MAKECMDGOALS),app)),)
   ifneq ($(shell p='$(subst ','\'',$(PORT))'; case "$$p" in (''|*[!0-9]*|??????*) ;; (*) \
@@ -23,6 +24,14 @@ app:
 demo:
 	@.ci/setup.sh app
 	@$(PYTHON) -m compt_core run --preset demo
+
+bench:
+	@.ci/setup.sh test
+	$(PYTHON) benchmarks/speed.py
+	$(PYTHON) benchmarks/speed.py --backbone small --seeds 1 --steps 4 --only ab
+	$(PYTHON) benchmarks/limit.py
+	$(PYTHON) benchmarks/limit.py --backbone small --seeds 1
+	$(PYTHON) benchmarks/growth.py
 
 test:
 	@.ci/setup.sh test

@@ -21,7 +21,7 @@ _DEMO: dict[str, Any] = {"backbone": "demo", "sources": 4, "prompt_length": 5, "
 _ALL_METHODS = ["pt", "mst", "spp", "scp"]
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "demo": {**_DEMO, "tasks": DEMO_TASKS, "methods": _ALL_METHODS, "shots": [16], "batch": 48},
+    "demo": {**_DEMO, "tasks": DEMO_TASKS, "methods": _ALL_METHODS, "shots": [16], "batch": 36},
     "demo-glue": {**_DEMO, "tasks": DEMO_GLUE_TASKS, "methods": _ALL_METHODS, "shots": [32], "batch": 32},
     "glue": {
         "backbone": "google-t5/t5-base", "tasks": GLUE_TASKS, "sources": 2, "prompt_length": 5, "shots": [32],

@@ -68,11 +68,6 @@ def _sides(one: Meaning, two: Meaning) -> int:
     return 2 - relations.likes(one) - relations.likes(two)
 
 
-def _backwards(one: Meaning, two: Meaning) -> int | None:
-    """The verdict on the first, given the second."""
-    return relations.verdict(two, one)
-
-
 def _contrast(one: Meaning, two: Meaning) -> float:
     return relations.TOP - relations.similarity(one, two)
 
@@ -108,7 +103,6 @@ SKILLS: Final[Mapping[str, Skill]] = MappingProxyType({
     "object": Skill(2, _PAIR, (THING,), _part("thing")),
     "place": Skill(2, _PAIR, (PLACE,), _part("place")),
     "verdict": Skill(3, _PAIR, (ACTION,), relations.verdict),
-    "backwards": Skill(3, _PAIR, (ACTION,), _backwards),
     "sides": Skill(3, _PAIR, (ACTION,), _sides),
     "similarity": Skill(GRADES, _PAIR, (), relations.similarity),
     "contrast": Skill(GRADES, _PAIR, (), _contrast),
@@ -172,9 +166,6 @@ def _draw(dice: Dice, skill: str, want: int, scope: Scope, orders: tuple[int, ..
         pair = pairs.draw_wider(dice, bool(want), scope)
     elif skill == "verdict":
         pair = pairs.draw_verdict(dice, want, scope)
-    elif skill == "backwards":
-        first, second, picks1, picks2 = pairs.draw_verdict(dice, want, scope)
-        pair = Pair(second, first, picks2, picks1)
     elif SKILLS[skill].labels == GRADES:
         pair = pairs.draw_graded(dice, scope)
     elif skill in _SLOT_OF:

@@ -11,7 +11,7 @@ from compt_core.demo.relations import NARROWER, OPPOSITE, OTHER, SAME, WIDER
 from compt_core.demo.suites import SUITE
 
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
-SENTINELS: Final = ("<extra_id_0>", "<extra_id_1>")
+SENTINELS: Final = tuple(f"<extra_id_{i}>" for i in range(4))
 FIELDS: Final = ("sentence:", "sentence1:", "sentence2:")
 WHY: Final = "<why>"  # asks for the relation of every part behind the label; of a broken sentence, where
 WORDS: Final = "<words>"  # asks for the normal form of the texts behind the label
