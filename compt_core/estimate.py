@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import nnls
 
 LEAST_SPREAD = 0.2  # of an estimate, either way: machines are not quieter than that
 FIRST_SPREAD = 0.4  # with a single fleet to go by
@@ -87,6 +86,8 @@ class _Fit:
     """Rates that explain seconds by amounts; `error` is the largest relative miss on what they were fitted to."""
 
     def __init__(self, amounts: Sequence[Sequence[float]], seconds: Sequence[float]):
+        from scipy.optimize import nnls  # here: the command line's start must not wait for it
+
         x, y = np.array(amounts, dtype=float), np.maximum(np.array(seconds, dtype=float), 1e-6)
         if len(x) < x.shape[1]:
             x[:, 1:] = 0

@@ -47,7 +47,7 @@ def trained(backbone, configs: dict[str, RunConfig]):
     return {run: fleet.state(run) for run in configs}, losses
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(runs(4), st.sampled_from([30, 100, 4096]))
 def test_any_run_of_any_fleet_in_any_parts_equals_the_run_alone(backbone64, glue_dir, grid, tokens) -> None:
     configs = {f"run {i}": RunConfig(**one, data_dir=str(glue_dir)) for i, one in enumerate(grid)}
