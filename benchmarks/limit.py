@@ -93,8 +93,12 @@ def main() -> None:
     setting = s.make_setting(backbone, ("pt", "mst", "spp"), given.seeds, tasks=tasks, shots=32,
                              steps=given.repeats + 2, batch=given.rows * len(tasks), data_dir=given.data_dir)
     taken = s.step_seconds(setting, given.repeats)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # counter and profiler see their own thread alone
     flops, parts = count(setting)
+    torch.set_num_threads(threads)
     best = rate(backbone)
+    torch.set_num_threads(1)
     tokens = sum(e.row.length(setting.configs[run].prompt_length) for run, e in setting.items(0))
     print(f"{len(setting.items(0))} rows, {tokens:,} tokens a step: {taken * 1e3:.0f} ms, "
           f"{tokens / taken:,.0f} tokens/s")

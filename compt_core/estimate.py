@@ -10,6 +10,7 @@ import numpy as np
 
 LEAST_SPREAD = 0.2  # of an estimate, either way: machines are not quieter than that
 FIRST_SPREAD = 0.4  # with a single fleet to go by
+STEP_TOKENS = 1_000  # what a step takes besides its tokens, in tokens: of the demo backbone on two cores
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def estimate(work: Work, paces: Sequence[Pace]) -> Estimate | None:
     """The seconds of `work` by the paces of one place; None without any.
 
     Seconds are a sum of rates times amounts, none below zero, fitted to relative errors. With fewer
-    fleets than rates one amount stands for all: the tokens, which take most of the time.
+    fleets than rates one amount stands for all: the tokens, STEP_TOKENS more for every step.
     """
     if not paces:
         return None
@@ -83,21 +84,24 @@ def estimate(work: Work, paces: Sequence[Pace]) -> Estimate | None:
 
 
 class _Fit:
-    """Rates that explain seconds by amounts; `error` is the largest relative miss on what they were fitted to."""
+    """Rates that explain seconds by amounts; `error` is the usual relative miss (RMS) on what they were fitted to."""
 
     def __init__(self, amounts: Sequence[Sequence[float]], seconds: Sequence[float]):
         from scipy.optimize import nnls  # here: the command line's start must not wait for it
 
         x, y = np.array(amounts, dtype=float), np.maximum(np.array(seconds, dtype=float), 1e-6)
-        if len(x) < x.shape[1]:
-            x[:, 1:] = 0
+        self.single = len(x) < x.shape[1]
+        x = self._amounts(x)
         scale = np.maximum(x.max(axis=0), 1e-12)  # tokens are millions, steps hundreds
         rates, _ = nnls(x / scale / y[:, None], np.ones(len(y)))
         self.rates = rates / scale
-        self.error = float(np.abs(x @ self.rates / y - 1).max())
+        self.error = float(np.sqrt(np.mean((x @ self.rates / y - 1) ** 2)))
 
     def __call__(self, amounts: Sequence[float]) -> float:
-        return float(np.array(amounts) @ self.rates)
+        return float(self._amounts(np.array([amounts]))[0] @ self.rates)
+
+    def _amounts(self, x: np.ndarray) -> np.ndarray:
+        return x[:, :1] + STEP_TOKENS * x[:, 1:2] if self.single else x
 
 
 def pace_of(record: dict[str, Any]) -> Pace:
