@@ -123,10 +123,10 @@ def check_rows(check: LaunchCheck, time: Estimate | None) -> dict[str, str]:
 def estimated(time: Estimate | None) -> str:
     """How long training and scoring will take, and what that rests on."""
     if time is None:
-        return "unknown: nothing has trained on this device with this backbone yet; the first fleet is measured"
+        return "unknown until a first fleet has trained on this device with this backbone"
     low, high = duration(time.low), duration(time.high)
-    return (f"{low if low == high else f'{low} to {high}'} of training and scoring, by {plural(time.fleets, 'fleet')} "
-            "measured on this device, an idle machine taken for granted")
+    span = low if low == high else f"{low} to {high}"
+    return f"{span} on an idle machine, by {plural(time.fleets, 'measured fleet')}"
 
 
 def queue(queued: int, before: int | None, running: bool) -> str:

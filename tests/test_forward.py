@@ -1,5 +1,6 @@
 """The frozen T5 with our prompts against other people's code on the same weights."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -83,6 +84,20 @@ def test_packed_rows_equal_transformers_own_padded_pass(backbone64, variant, buc
     torch.testing.assert_close(states * mask[..., None], theirs * mask[..., None])
     torch.testing.assert_close(got, want)
     torch.testing.assert_close(found, gradient)
+
+
+def test_bfloat16_passes_in_padded_groups_stay_near_float32(backbone):
+    half = replace(backbone, model=copy.deepcopy(backbone.model).bfloat16())
+    rows = sorted(encoded(backbone), key=lambda row: row.length(P))
+    prompts = torch.randn(len(rows) * P, backbone.hidden, requires_grad=True)
+    words = PackedLabels(label_ids(backbone.tokenizer, ["positive", "not_entailment"]), 0, backbone.device)
+    scores, gradients = [], []
+    for ours, bucket in ((backbone, 1), (half, 16)):
+        scores.append(words.scores(ours, encode(ours, collate(rows, [P] * len(rows), bucket), prompts)))
+        gradients.append(torch.autograd.grad(scores[-1].sum(), prompts)[0])
+    assert scores[1].dtype == gradients[1].dtype == torch.float32
+    torch.testing.assert_close(scores[1], scores[0], rtol=0.02, atol=0.1)
+    assert torch.cosine_similarity(*(g.flatten() for g in gradients), dim=0) > 0.99
 
 
 @pytest.mark.parametrize("task", ["sst2", "mnli", "stsb", "qqp"])

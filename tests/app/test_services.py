@@ -11,6 +11,8 @@ import streamlit as st
 
 from app import services
 from compt_core.config import build_experiment
+from compt_core.estimate import Pace, place
+from compt_core.training.events import Outcome
 
 
 class Counted:
@@ -91,3 +93,23 @@ def test_the_pace_is_measured_from_the_first_look(lab, store):
     assert services.first_seen(run) == services.first_seen(later) == (run.heartbeat, run.step)
     again = dataclasses.replace(later, started=run.started + 100)  # resumed: measured anew
     assert services.first_seen(again) == (later.heartbeat, later.step)
+
+
+def test_the_estimate_goes_by_fleets_of_this_backbone_and_these_threads(store, monkeypatch):
+    monkeypatch.setenv("COMPT_WORKER", "thread")
+    monkeypatch.setenv("COMPT_THREADS", "3")
+    checked, _ = services.check(build_experiment({}, preset="first-1"))
+    assert services.estimate(checked) is None
+    seconds = {place("cpu", 3, checked.backbone.digest()): 20.0, place("cpu", 2, checked.backbone.digest()): 500.0,
+               place("cpu", 3, "another backbone"): 900.0}
+    for where, taken in seconds.items():  # the last fleet is of another backbone
+        store.submit(build_experiment({}, preset="first-1"))
+        run, = store.claim()
+        store.started(run.id, 5, {})
+        pace = Pace(where, checked.work, taken, taken / 10)
+        store.finish(run.id, Outcome("completed", result={"pace": dataclasses.asdict(pace)}))
+    assert [pace.train_seconds for pace in store.paces()] == [900.0, 500.0, 20.0]
+    found = services.estimate(checked)
+    assert found.fleets == 1
+    assert (found.low + found.high) / 2 == pytest.approx(22)
+    services.store().close()
