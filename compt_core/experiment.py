@@ -219,15 +219,15 @@ def load_data(tasks: Sequence[str], data_dir: str | None) -> tuple[TaskData, ...
     return tuple(load_task(task, data_dir) for task in get_tasks(tuple(tasks)))
 
 
-def shared_backbone(ref: str) -> Backbone:
-    """The backbone `ref`, loaded once per process while its files stay the same."""
+def shared_backbone(ref: str, device: str | None = None) -> Backbone:
+    """The backbone `ref` on `device` (the best by default), loaded once per process while its files stay the same."""
     files = find_backbone(ref)
-    return _loaded(files, files.digest())
+    return _loaded(files, files.digest(), device)
 
 
-@lru_cache(maxsize=2)
-def _loaded(files: BackboneFiles, digest: str) -> Backbone:
-    return load_backbone(files)
+@lru_cache(maxsize=8)  # one for each GPU of a machine
+def _loaded(files: BackboneFiles, digest: str, device: str | None) -> Backbone:
+    return load_backbone(files, device)
 
 
 def _versions(backbone: Backbone, data: Sequence[TaskData]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("compt_core.methods", "compt_core.forward", "compt_core.fleet", "compt_core.scoring"),
     ("compt_core.training", "compt_core.inspection"),
     # the glue, and its check before anything is queued
-    ("compt_core.experiment", "compt_core.launch"),
+    ("compt_core.experiment", "compt_core.devices", "compt_core.launch"),
     # who keeps runs, and who made the bundled backbone
     ("compt_core.runs", "compt_core.demo"),
     ("compt_core.report", "compt_core.terminal", "compt_core.cli", "compt_core.__main__"),

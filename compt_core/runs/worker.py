@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, Literal, Protocol, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, cast
 
 from compt_core.config import RunConfig
 from compt_core.errors import ConfigError, Issue, nearest
@@ -17,7 +15,8 @@ from compt_core.runs.lease import Lease
 from compt_core.runs.record import ACTIVE, RunRecord, State
 from compt_core.runs.reporter import Reporter
 from compt_core.runs.store import Store
-from compt_core.training.events import Ask, OnEvent, Outcome
+from compt_core.runs.trainer import References, Train, referrer, trainer
+from compt_core.training.events import Outcome
 
 __all__ = ["Lease", "Worker", "drain", "worker_mode"]
 
@@ -30,16 +29,6 @@ logger = logging.getLogger(__name__)
 
 WorkerMode = Literal["thread", "external", "off"]
 _MODES = ("thread", "external", "off")
-
-
-class Train(Protocol):
-    """`experiment.train_fleet`: trains runs side by side and returns how each ended, telling so at once too."""
-
-    def __call__(self, configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
-                 on_outcome: Callable[[str, Outcome], None]) -> Mapping[str, Outcome]: ...
-
-
-References = Callable[[RunConfig], dict[str, Any] | None]
 
 
 def worker_mode() -> WorkerMode:
@@ -175,7 +164,7 @@ class Worker:
         reporter = Reporter(self._store, fleet, stop)
         try:
             configs = {record.id: RunConfig.model_validate(record.config) for record in fleet}
-            train = self._train_fleet or _default_train(self._threads)
+            train = self._train_fleet or trainer(self._threads)
             outcomes = train(configs, reporter.on_event, reporter.control, on_outcome=reporter.on_outcome)
             for run, outcome in outcomes.items():
                 reporter.on_outcome(run, outcome)
@@ -196,46 +185,12 @@ class Worker:
         if not done:
             return
         try:
-            rows = (self._reference_rows or _default_references(stop))(RunConfig.model_validate(done[0].config))
+            rows = (self._reference_rows or referrer(stop))(RunConfig.model_validate(done[0].config))
         except Exception as error:
             logger.warning("No reference rows for experiment %s: %s: %s", experiment, type(error).__name__, error)
             rows = NO_REFERENCES
         if rows is not None:
             self._store.set_references(experiment, rows)
-
-
-def _default_train(threads: int | None) -> Train:
-    import torch
-
-    from compt_core.experiment import shared_backbone, train_fleet
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-
-    def train(configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
-              on_outcome: Callable[[str, Outcome], None]) -> Mapping[str, Outcome]:
-        shared_backbone(next(iter(configs.values())).backbone)
-        _spare_collector()
-        return train_fleet(configs, on_event, control, on_outcome=on_outcome)
-
-    return train
-
-
-@lru_cache(maxsize=1)
-def _spare_collector() -> None:
-    """Takes what is loaded now, torch and transformers above all, out of the garbage collector's sight, once.
-
-    Streamlit collects after every script run, which stops all threads: with these libraries a third of
-    a second each time, so that training beside one live page took twice as long.
-    """
-    gc.collect()
-    gc.freeze()
-
-
-def _default_references(stop: threading.Event) -> References:
-    from compt_core.experiment import reference_rows
-
-    return lambda config: reference_rows(config, stopped=stop.is_set)
 
 
 def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], None], *,

@@ -1,0 +1,62 @@
+"""What a worker calls to train and to score reference rows, when it first does: loads torch only then."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Protocol
+
+from compt_core.config import RunConfig
+from compt_core.training.events import Ask, OnEvent, Outcome
+
+
+class Train(Protocol):
+    """`experiment.train_fleet`: trains runs side by side and returns how each ended, telling so at once too."""
+
+    def __call__(self, configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
+                 on_outcome: Callable[[str, Outcome], None]) -> Mapping[str, Outcome]: ...
+
+
+References = Callable[[RunConfig], dict[str, Any] | None]
+
+
+def trainer(threads: int | None) -> Train:
+    """`experiment.train_fleet`, or on several GPUs `devices.train_on`; torch uses `threads`, None = its own choice."""
+    import torch
+
+    from compt_core.devices import all_gpus, train_on
+    from compt_core.experiment import shared_backbone, train_fleet
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+    def train(configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
+              on_outcome: Callable[[str, Outcome], None]) -> Mapping[str, Outcome]:
+        gpus = all_gpus()
+        if len(gpus) > 1 and len(configs) > 1:
+            return train_on(gpus, configs, on_event, control, on_outcome=on_outcome)
+        shared_backbone(next(iter(configs.values())).backbone)
+        _spare_collector()
+        return train_fleet(configs, on_event, control, on_outcome=on_outcome)
+
+    return train
+
+
+@lru_cache(maxsize=1)
+def _spare_collector() -> None:
+    """Takes what is loaded now, torch and transformers above all, out of the garbage collector's sight, once.
+
+    Streamlit collects after every script run, which stops all threads: with these libraries a third of
+    a second each time, so that training beside one live page took twice as long.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def referrer(stop: threading.Event) -> References:
+    """`experiment.reference_rows`, given up when `stop` is set."""
+    from compt_core.experiment import reference_rows
+
+    return lambda config: reference_rows(config, stopped=stop.is_set)
