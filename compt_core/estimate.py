@@ -77,7 +77,8 @@ def estimate(work: Work, paces: Sequence[Pace]) -> Estimate | None:
     if not paces:
         return None
     train = _Fit([[p.work.tokens, p.work.steps, p.work.numbers] for p in paces], [p.train_seconds for p in paces])
-    scoring = _Fit([[p.work.scored] for p in paces], [p.eval_seconds for p in paces])
+    scored = [p for p in paces if p.work.scored] or paces  # others found all their scores in the cache
+    scoring = _Fit([[p.work.scored] for p in scored], [p.eval_seconds for p in scored])
     seconds = train([work.tokens, work.steps, work.numbers]) + scoring([work.scored])
     spread = FIRST_SPREAD if len(paces) == 1 else max(LEAST_SPREAD, train.error, scoring.error)
     return Estimate(seconds * (1 - min(spread, 0.9)), seconds * (1 + spread), len(paces))

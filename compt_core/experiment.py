@@ -76,7 +76,8 @@ def train_fleet(
     trained = time.perf_counter()
     scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
     times = {"train_seconds": trained - clock, "eval_seconds": time.perf_counter() - trained}
-    pace = _pace(backbone, plans, scores, times) if len(scores) == len(configs) else None
+    measured = len(scores) == len(configs) and torch.cuda.device_count() < 2  # else a share of what was launched
+    pace = _pace(backbone, plans, scores, times) if measured else None
     after = _on_fixed_batch(fleet, [item for item in first if item[0] in scores])
     for run, by_task in scores.items():
         notes = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -57,7 +57,7 @@ class Room:
         one, because `work` changes the model meanwhile. `work` must leave nothing behind where it
         runs out of memory, for its rows come again. Raises OutOfMemory where one row alone is too much.
         """
-        ways = torch.get_num_threads() if self.device.type == "cpu" and not alone else 1
+        ways = _ALLOWED.threads if self.device.type == "cpu" and not alone else 1
         bucket = bucket_on(self.device.type)
         waiting = list(chunks(lengths, self.tokens, max_rows, bucket, ways))
         done: list[T] = []
@@ -72,7 +72,8 @@ class Room:
             if all(len(part) == 1 for part in wave):
                 raise OutOfMemory(f"One row of {tokens} tokens does not fit the memory of '{self.device}'. "
                                   "Free some of it, lower 'max_tokens', or take a smaller backbone.")
-            self.tokens, self.open = max(1, tokens // 2), False
+            # Less each time, whatever the lengths: at the latest every row is alone.
+            self.tokens, self.open = max(1, min(self.tokens, tokens) // 2), False
             rows = np.concatenate(waiting)
             waiting = [rows[i] for i in chunks([lengths[i] for i in rows], self.tokens, max_rows, bucket)]
             ways = 1
@@ -84,8 +85,10 @@ class Room:
         try:
             with self.lock:
                 if len(parts) > 1:
-                    with _one_thread_each() as pool:
-                        return list(pool.map(work, parts))
+                    with _ALLOWED.one_each() as pool:
+                        working = [pool.submit(work, part) for part in parts]
+                        wait(working)  # all of them: after an error none may still be at the model
+                        return [done.result() for done in working]
                 if not self.open or self.device.type != "cuda":
                     return [work(part) for part in parts]
                 return [self._measured(sum(lengths[i] for i in part), part, work) for part in parts]
@@ -108,15 +111,36 @@ class Room:
         return result
 
 
-@contextmanager
-def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
-    """A pool of as many threads as torch may use, in each of which torch uses one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield _pool(threads)
-    finally:
-        torch.set_num_threads(threads)
+class _Allowed:
+    """How many threads torch may use: one in each thread of a pool while any wave is on, as before after the last."""
+
+    def __init__(self) -> None:
+        self._guard, self._waves, self._before = threading.Lock(), 0, 1
+
+    @property
+    def threads(self) -> int:
+        with self._guard:
+            return self._before if self._waves else torch.get_num_threads()
+
+    @contextmanager
+    def one_each(self) -> Iterator[ThreadPoolExecutor]:
+        """A pool of as many threads as torch may use; waves of two backbones may overlap."""
+        with self._guard:
+            if not self._waves:
+                self._before = torch.get_num_threads()
+                torch.set_num_threads(1)
+            self._waves += 1
+            pool = _pool(self._before)
+        try:
+            yield pool
+        finally:
+            with self._guard:
+                self._waves -= 1
+                if not self._waves:
+                    torch.set_num_threads(self._before)
+
+
+_ALLOWED = _Allowed()
 
 
 @lru_cache(maxsize=1)

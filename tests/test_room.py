@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compt_core.room import MOST_TOKENS, OutOfMemory, Room, fitting, new_room, ran_out
+from compt_core.room import MOST_TOKENS, OutOfMemory, Room, _Allowed, fitting, new_room, ran_out
 
 CPU = torch.device("cpu")
 
@@ -57,12 +57,57 @@ def test_rows_are_worked_on_one_part_after_another_where_asked():
         torch.set_num_threads(1)
 
 
+def test_overlapping_waves_leave_torchs_threads_as_they_were():
+    allowed = _Allowed()
+    torch.set_num_threads(2)
+    try:
+        with allowed.one_each() as pool:
+            with allowed.one_each() as other:
+                assert pool is other
+                assert (torch.get_num_threads(), allowed.threads) == (1, 2)
+            assert (torch.get_num_threads(), allowed.threads) == (1, 2)
+        assert (torch.get_num_threads(), allowed.threads) == (2, 2)
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_after_an_error_no_part_is_still_worked_on():
+    room, done, error = Room(CPU, 10, open=False), [], threading.Event()
+
+    def work(part):
+        if 0 in part:
+            error.set()
+            raise ValueError("broken")
+        assert error.wait(timeout=20)
+        done.append(1)
+
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ValueError, match="broken"):
+            room.map([5] * 4, work)
+        assert done == [1]
+        assert not room.lock.locked()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_a_row_that_does_not_fit_alone_is_named():
     def work(part):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: 1 bytes")
 
     with pytest.raises(OutOfMemory, match=r"One row of 7 tokens does not fit the memory of 'cpu'\. Free some"):
         Room(CPU, 10, open=False).map([9, 7], work)
+
+
+def test_rows_of_very_different_lengths_end_alone():
+    def work(part):
+        if sum([10, 900, 900, 900][i] for i in part) > 905:
+            raise MemoryError
+        return part.tolist()
+
+    room = Room(CPU, 2048, open=False)
+    assert sorted(room.map([10, 900, 900, 900], work, alone=True)) == [[0], [1], [2], [3]]
 
 
 def test_other_errors_pass():

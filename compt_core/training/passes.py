@@ -78,7 +78,7 @@ def task_losses(fleet: Fleet, items: Sequence[Item]) -> Losses:
         with torch.no_grad():  # in the thread that does the work
             return part, _row_losses(fleet, [items[i] for i in part], vectors, [])[2]
 
-    for part, row_nll in _parts(fleet, items, work):
+    for part, row_nll in _parts(fleet, items, work, kind="score"):
         _add(losses.nll, items, part, row_nll)
     return losses
 
@@ -102,29 +102,35 @@ def _add(nll: dict[tuple[str, int], float], items: Sequence[Item], part: np.ndar
         nll[key] = nll.get(key, 0.0) + value
 
 
-def _parts(fleet: Fleet, items: Sequence[Item], work: Callable[[np.ndarray], T], *, alone: bool = False) -> list[T]:
-    """What `work` returns for parts of the items that fit the memory."""
+def _parts(fleet: Fleet, items: Sequence[Item], work: Callable[[np.ndarray], T], *, kind: str = "train",
+           alone: bool = False) -> list[T]:
+    """What `work` returns for parts of the items that fit the memory of a pass of this kind."""
     backbone = fleet.backbone
     lengths = [e.row.length(fleet.address[run, e.task][1]) for run, e in items]
     words = max(len(e.target) for _, e in items)
     max_rows = max(1, LOGITS_AT_ONCE // (backbone.model.config.vocab_size * words))  # autograd keeps them all
-    return backbone.rooms["train"].map(lengths, work, max_rows=max_rows, alone=alone)
+    return backbone.rooms[kind].map(lengths, work, max_rows=max_rows, alone=alone)
 
 
 def _row_losses(
     fleet: Fleet, items: Sequence[Item], vectors: Tensor, noise: Sequence[RowNoise]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(indices [M] of the rows' prompts in `vectors`, those prompts [M, H] as leaf of a graph, each row's summed
-    negative log-likelihood of its label [B]); vectors [N, H]: all prompt vectors."""
+    """(indices [D] in `vectors` of the prompts that the rows have, each once; those prompts [D, H] as leaf of a
+    graph; each row's summed negative log-likelihood of its label [B]). vectors [N, H]: all prompt vectors."""
     backbone: Backbone = fleet.backbone
-    places, sizes = fleet.places([(run, e.task) for run, e in items])
+    keys = [(run, e.task) for run, e in items]
+    distinct = list(dict.fromkeys(keys))
+    places, lengths = fleet.places(distinct)
+    starts = dict(zip(distinct, (np.cumsum(lengths) - lengths).tolist(), strict=True))
+    sizes = [fleet.address[key][1] for key in keys]
+    rows = np.concatenate([np.arange(starts[key], starts[key] + size) for key, size in zip(keys, sizes, strict=True)])
     index = torch.from_numpy(places).to(vectors.device)
     leaf = vectors[index].requires_grad_(torch.is_grad_enabled())
     batch = collate([e.row for _, e in items], sizes, bucket_on(backbone.device.type))
     inputs, targets, inside = pad_targets(
         [e.target for _, e in items], backbone.model.config.decoder_start_token_id, backbone.device)
     with dropout(backbone, noise, batch):
-        memory = encode(backbone, batch, leaf)
+        memory = encode(backbone, batch, leaf[torch.from_numpy(rows).to(leaf.device)])
         log_probs = target_log_probs(backbone, decode(backbone, memory, inputs), targets)
     return index, leaf, -(log_probs * inside).sum(-1)
 
