@@ -73,6 +73,8 @@ class Settings(BaseModel):
     encoder: Literal["residual", "mlp", "none"] = _setting(
         "residual", "Prompt encoder: E + MLP(E), MLP(E), or none (E itself, from the vocabulary).")
     encoder_hidden: int = _setting(384, "Hidden width of the prompt encoder.", ge=1, le=4096)
+    init_range: float = _setting(
+        0.5, "Prompt embeddings start uniform in [-init_range, init_range] (not with encoder=none).", gt=0, le=1000)
     position: Literal["before_all", "after_prefix", "after_text"] = _setting(
         "after_prefix", "Where the prompt stands: before everything, between prefix and text, or before </s>.")
     prefix: Literal["neutral", "native"] = _setting(

@@ -159,8 +159,8 @@ def _constant_attention(config: RunConfig, shape: Structure) -> np.ndarray:
 
 
 def _initial(config: RunConfig, names: Mapping[str, tuple[int, ...]], backbone: Backbone) -> dict[str, np.ndarray]:
-    """Initial values of one run, each tensor's rows from streams of their own: E ~ U(−.5, .5) or pieces of
-    the vocabulary; Linear layers as torch's default; attention logits 0; gates N(0, .02)."""
+    """Initial values of one run, each tensor's rows from streams of their own: E ~ U(−init_range, init_range) or
+    pieces of the vocabulary; Linear layers as torch's default; attention logits 0; gates N(0, .02)."""
     seed = config.seed if config.init_seed is None else config.init_seed
     owners: dict[str, Sequence[Any]] = {"source": range(config.sources), "private": config.tasks, "gate": config.tasks}
     values = {}
@@ -177,7 +177,7 @@ def _initial(config: RunConfig, names: Mapping[str, tuple[int, ...]], backbone: 
             elif name.endswith("embedding") and config.encoder == "none":
                 rows.append(_pieces(backbone, draw.integers(0, len(backbone.tokenizer), shape[1])))
             elif name.endswith("embedding"):
-                rows.append(draw.uniform(-0.5, 0.5, shape[1:]))
+                rows.append(draw.uniform(-config.init_range, config.init_range, shape[1:]))
             else:
                 fan_in = backbone.hidden if name.endswith("1") else config.encoder_hidden
                 rows.append(draw.uniform(-1, 1, shape[1:]) / np.sqrt(fan_in))
