@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean, stdev
 
 CORRELATIONS = frozenset({"matthews", "pearson", "spearman"})  # a constant prediction is 0 there already
@@ -41,3 +42,35 @@ def half_width(values: Sequence[float]) -> float | None:
     from scipy import stats  # slow to load, and one seed needs none
 
     return float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Mean difference of paired values, half of its 95% t-interval, and the p of the two-sided paired t-test."""
+
+    mean: float
+    half: float
+    p: float
+    n: int
+
+
+def paired(own: Sequence[float], base: Sequence[float]) -> Paired:
+    """`own` minus `base`, value by value (seed by seed). Raises ValueError for fewer than two pairs."""
+    from scipy import stats
+
+    gaps = [high - low for high, low in zip(own, base, strict=True)]
+    half = half_width(gaps)
+    if half is None:
+        raise ValueError("A paired test needs at least two pairs.")
+    same = max(gaps) == min(gaps)  # no spread: scipy would warn and answer nan
+    p = (1.0 if gaps[0] == 0 else 0.0) if same else float(stats.ttest_rel(own, base).pvalue)
+    return Paired(fmean(gaps), half, p, len(gaps))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p values corrected for their number (Holm, Scandinavian Journal of Statistics 6, 1979), in the order given."""
+    corrected, highest = [0.0] * len(values), 0.0
+    for rank, index in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
+        corrected[index] = highest
+    return corrected

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     # facts and settings
     ("compt_core", "compt_core.errors", "compt_core.presets", "compt_core.values", "compt_core.sentences",
-     "compt_core.config", "compt_core.streams", "compt_core.means", "compt_core.estimate",
+     "compt_core.config", "compt_core.streams", "compt_core.means", "compt_core.estimate", "compt_core.relatedness",
      "compt_core.metrics", "compt_core.training.events", "compt_core.runs.record"),
     # the demo language, from which the demo tasks draw their rows
     ("compt_core.demo.lexicon", "compt_core.demo.grammar", "compt_core.demo.relations", "compt_core.demo.pairs",

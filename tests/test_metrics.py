@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compt_core.means import half_width, mean_normalised, mean_primary
+from compt_core.means import half_width, holm, mean_normalised, mean_primary, paired
 from compt_core.metrics import METRICS, score
 
 GOLD, PREDICTED = [1, 1, 1, 0, 0, 1, 0, 0, 0, 1], [1, 0, 1, 0, 1, 1, 0, 0, 0, 0]
@@ -129,3 +129,27 @@ def test_means_load_neither_scikit_learn_nor_scipy() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parent.parent, text=True,
                           capture_output=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_paired_test_is_the_textbooks_t_on_the_differences() -> None:
+    found = paired([0.5, 0.7, 0.9], [0.4, 0.5, 0.3])  # differences .1 .2 .6: mean .3, variance .07
+    half = 4.303 * math.sqrt(0.07 / 3)
+    assert (found.n, found.mean, found.half) == (3, pytest.approx(0.3), pytest.approx(half, abs=1e-4))
+    assert 0.05 < found.p < 0.2  # t = 1.964 on 2 degrees of freedom
+    assert found.p == pytest.approx(1 - 1.964 / math.sqrt(1.964**2 + 2), abs=1e-3)  # the closed form for 2
+    assert paired([0.5, 0.5], [0.25, 0.25]).p == 0 and paired([0.5, 0.5], [0.5, 0.5]).p == 1
+    with pytest.raises(ValueError, match="two pairs"):
+        paired([1.0], [0.0])
+
+
+def test_holm_multiplies_the_smallest_p_by_all_and_never_swaps_an_order() -> None:
+    assert holm([0.01, 0.04]) == pytest.approx([0.02, 0.04])
+    assert holm([0.04, 0.03, 0.001]) == pytest.approx([0.06, 0.06, 0.003])
+    assert holm([0.9, 0.8]) == [1, 1] and holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=6))
+def test_holm_lies_between_no_correction_and_bonferroni_in_any_order(values: list[float]) -> None:
+    found = holm(values)
+    assert all(p <= corrected <= min(1, len(values) * p) + 1e-12 for p, corrected in zip(values, found, strict=True))
+    assert holm(values[::-1]) == found[::-1]
