@@ -32,21 +32,23 @@ from compt_core.training.passes import mean_losses
 from compt_core.training.plan import RunPlan, count_cut, encode_with, mean_tokens, plan_run
 
 OnOutcome = Callable[[str, Outcome], None]
+Load = Callable[[str], tuple[TaskData, ...]]  # run -> its rows
 Scores = dict[str, dict[str, TaskScores]]  # run -> task -> scores
 
 
 def train_fleet(
     configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
-    on_outcome: OnOutcome | None = None, backbone: Backbone | None = None,
+    on_outcome: OnOutcome | None = None, backbone: Backbone | None = None, load: Load | None = None,
 ) -> dict[str, Outcome]:
     """Train the runs `configs` (by id) of one backbone side by side and score them on their dev rows.
 
     on_event gets what happens while training, control(run) is asked before each step, on_outcome
     gets each run's outcome as soon as it is known; all outcomes are returned as well. A run that
     fails by itself is an outcome; problems of backbone or data raise ComptError for all.
+    load(run) gives a run's rows, for an experiment on changed ones; by default those its settings name.
     """
     backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
-    data = {run: load_data(config.tasks, config.data_dir) for run, config in configs.items()}
+    data = {run: load(run) if load else load_data(config.tasks, config.data_dir) for run, config in configs.items()}
     plans = {run: plan_run(config, data[run], backbone.tokenizer) for run, config in configs.items()}
     fleet = build_fleet(configs, backbone)
     outcomes: dict[str, Outcome] = {}
@@ -164,7 +166,8 @@ def _score(
     groups: dict[tuple[Any, ...], list[str]] = {}
     for run, plan in plans.items():
         c = plan.config
-        key = (c.tasks, c.data_dir, c.prefix, c.position, c.max_tokens, c.scoring, c.similarity, c.eval_rows)
+        rows = tuple(map(id, data[run]))  # the same objects where the same files were read
+        key = (rows, c.prefix, c.position, c.max_tokens, c.scoring, c.similarity, c.eval_rows)
         groups.setdefault(key, []).append(run)
     result: Scores = {run: {} for run in plans}
     for runs in groups.values():

@@ -1,6 +1,7 @@
 """The glue, end to end on the tiny T5 and GLUE-8 files: records, references, cancelled runs, truncation."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,16 @@ def test_the_record_of_pt_and_mst_knows_no_weights_and_gates_off_are_one(configs
     outcome = train_fleet({"spp": configs(gates="off", attention="uniform")["spp"]}, lambda e: None, keep)["spp"]
     assert outcome.result["alpha"] == outcome.result["beta"] == [1.0] * 8
     assert outcome.result["attention"] == [pytest.approx([1 / 3] * 3)] * 8
+
+
+def test_a_caller_may_hand_in_rows_of_its_own(configs):
+    config = configs(eval_rows=None)["pt"]
+    data = experiment.load_data(config.tasks, config.data_dir)
+    short = tuple(replace(one, dev=one.dev[:3]) for one in data)
+    outcomes = train_fleet({"all": config, "few": config}, lambda e: None, keep,
+                           load=lambda run: short if run == "few" else data)
+    assert outcomes["few"].result["eval_rows"] == dict.fromkeys(GLUE, 3)
+    assert min(outcomes["all"].result["eval_rows"].values()) > 3
 
 
 def test_reference_rows(configs):
