@@ -18,7 +18,7 @@ from app.styles import label
 from compt_core.config import Experiment
 from compt_core.estimate import Estimate
 from compt_core.launch import LaunchCheck
-from compt_core.runs.record import ExperimentRecord, State
+from compt_core.runs.record import BUNDLED, ExperimentRecord, State
 from compt_core.tasks.table import TASKS
 
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in "',%/=\""})
@@ -51,7 +51,7 @@ def experiment_line(experiment: ExperimentRecord, suites: str, now: float) -> st
     config, total = experiment.config, sum(experiment.states.values())
     methods = ", ".join(method.upper() for method in config["methods"])
     return (f"{experiment.id} · {suites} · {methods} · {plural(len(config['tasks']), 'task')} · "
-            f"{plural(total, 'run')} · {ago(experiment.created, now)}")
+            f"{plural(total, 'run')} · {_when(experiment, now)}")
 
 
 def experiment_card(experiment: ExperimentRecord, suites: str, now: float) -> str:
@@ -62,7 +62,11 @@ def experiment_card(experiment: ExperimentRecord, suites: str, now: float) -> st
     tasks = plural(len(config["tasks"]), f"{literal(suites)} task")
     return (f"**{methods}** on {tasks}, {listed(config['shots'])} shots  \n"
             f":small[{literal(config['backbone'])} · {plural(len(config['seeds']), 'seed')} · {states} · "
-            f"{ago(experiment.created, now)} · id {literal(experiment.id)}]")
+            f"{_when(experiment, now)} · id {literal(experiment.id)}]")
+
+
+def _when(experiment: ExperimentRecord, now: float) -> str:
+    return "bundled with the project" if experiment.owner == BUNDLED else ago(experiment.created, now)
 
 
 def provenance(experiment: ExperimentRecord, suites: str) -> str:
@@ -71,7 +75,8 @@ def provenance(experiment: ExperimentRecord, suites: str) -> str:
     rows = f"at most {config['eval_rows']:,} dev rows per task" if config["eval_rows"] else "all dev rows"
     return (f"Backbone **{literal(config['backbone'])}** (frozen) · suite **{literal(suites)}** · "
             f"{listed(config['shots'])} shots per {config['shots_per']} · "
-            f"{plural(len(config['seeds']), 'seed')} · {rows}")
+            f"{plural(len(config['seeds']), 'seed')} · {rows}"
+            + (" · bundled with the project, not trained here" if experiment.owner == BUNDLED else ""))
 
 
 def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:

@@ -6,6 +6,7 @@ must not make a second one. Its lease would keep that one waiting, but one threa
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 
@@ -14,11 +15,12 @@ import streamlit as st
 
 from app.progress import Observation
 from compt_core.config import Experiment, build_experiment
-from compt_core.errors import ConfigError, Issue
+from compt_core.errors import ConfigError, Issue, StoreError
 from compt_core.estimate import Estimate, place
 from compt_core.estimate import estimate as predict
 from compt_core.launch import LaunchCheck
 from compt_core.launch import check as check_launch
+from compt_core.runs.bundle import import_bundles
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker, app_threads, worker_mode
@@ -33,13 +35,21 @@ def owner() -> str:
 
 
 def store() -> Store:
-    """The store of COMPT_HOME, opened once per process. Raises StoreError when it cannot be used."""
+    """The store of COMPT_HOME with the bundled runs in it, opened once per process.
+
+    Raises StoreError when it cannot be used.
+    """
     return _open_store(os.environ.get("COMPT_HOME", ""))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _open_store(home: str) -> Store:
-    return Store()
+    opened = Store()
+    try:
+        import_bundles(opened)
+    except StoreError:  # the dashboard is as useful without them
+        logging.getLogger(__name__).exception("The bundled runs are left out.")
+    return opened
 
 
 def ensure_worker() -> None:

@@ -21,6 +21,7 @@ os.environ |= {
     "MKL_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_OFFLINE": "1",
+    "COMPT_DEMO_RUNS": "off",  # a store under test holds what the test puts there
     "COMPT_WORKER": "off",  # a page under test must not start to train; a test that wants a worker makes one
     "COMPT_HOME": tempfile.mkdtemp(prefix="compt-tests-"),  # where a test without `home` would write
 }

@@ -7,7 +7,8 @@ resumed run fills the same buckets, and the newest point of all is always kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, bindparam, delete, select
@@ -65,6 +66,14 @@ def record(connection: Connection, steps: int, points: Iterable[Event]) -> None:
         upsert = upsert.on_conflict_do_update(
             index_elements=[events.c.run, events.c.kind, events.c.step], set_={"data": upsert.excluded.data})
         connection.execute(upsert, [{key: row[key] for key in ("run", "kind", "step", "data")} for row in rows])
+
+
+def restore(connection: Connection, run: str, curves: Mapping[str, tuple[Any, Any]]) -> None:
+    """Inserts whole curves of a run that has none: kind -> (steps [n], values [n, d])."""
+    connection.execute(insert(events), [
+        {"run": run, "kind": kind, "step": int(step), "data": pack(row)}
+        for kind, (steps, values) in curves.items() for step, row in zip(steps, values, strict=True)
+    ])
 
 
 def drop_after(connection: Connection, run: str, step: int) -> None:

@@ -9,13 +9,13 @@ import secrets
 import string
 import time
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from compt_core.errors import StoreError
-from compt_core.runs.record import TERMINAL, TRANSITIONS, State
+from compt_core.runs.record import TERMINAL, TRANSITIONS, ExperimentRecord, RunRecord, State
 from compt_core.runs.schema import experiments, runs
 from compt_core.training.events import Outcome
 
@@ -154,3 +154,22 @@ def close(connection: Connection, run: str, outcome: Outcome) -> None:
 
 def _unfinished(asked: str | None) -> State:
     return {"cancel": State.CANCELLED, "pause": State.PAUSED}.get(asked or "", State.INTERRUPTED)
+
+
+def restore(connection: Connection, experiment: ExperimentRecord, records: Sequence[RunRecord]) -> bool:
+    """Inserts a finished experiment and its runs, numbered below all that are there: older than anything queued.
+
+    False, and nothing, when the experiment is there already.
+    """
+    if connection.execute(select(experiments.c.id).where(experiments.c.id == experiment.id)).first():
+        return False
+    lowest = [connection.execute(select(func.min(table.c.number))).scalar() or 0 for table in (experiments, runs)]
+    first, below = min(0, lowest[0]) - 1, min(0, lowest[1]) - len(records)
+    connection.execute(insert(experiments).values(
+        number=first, id=experiment.id, owner=experiment.owner, created=experiment.created, config=experiment.config,
+        reference_rows=experiment.references))
+    connection.execute(insert(runs), [
+        {**vars(record), "number": below + place, "state": record.state.value, "backbone": record.config["backbone"]}
+        for place, record in enumerate(records)
+    ])
+    return True

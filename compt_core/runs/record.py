@@ -6,6 +6,7 @@ paused and interrupted → queued. Only the store says completed; cancelled wins
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -34,6 +35,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 TERMINAL = frozenset(state for state, after in TRANSITIONS.items() if not after)
 ACTIVE = frozenset({State.QUEUED, State.RUNNING})
+BUNDLED = "bundled"  # owner of the finished runs that come with the project
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,17 @@ class ExperimentRecord:
     config: dict[str, Any]  # Experiment, as JSON
     references: dict[str, Any] | None  # {"majority": {TASK: {METRIC: value}}, "no_prompt": {…}}; both {} if they failed
     states: dict[str, int]  # state -> number of runs
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a completed run left beside its record: arrays by name, and curves by kind.
+
+    prompts  as `inspection.kept_tensors` names them
+    scores   task -> log-likelihood of every label [rows, labels] on its dev rows
+    curves   kind of event -> (steps [n], values [n, d])
+    """
+
+    prompts: Mapping[str, Any]
+    scores: Mapping[str, Any]
+    curves: Mapping[str, tuple[Any, Any]]

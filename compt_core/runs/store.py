@@ -22,7 +22,7 @@ from compt_core.errors import StoreError
 from compt_core.estimate import Pace, pace_of
 from compt_core.runs import points, queue
 from compt_core.runs.home import Artifacts, home_folder
-from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.schema import Database, experiments, runs
 from compt_core.training.events import Event, Log, Outcome
 
@@ -76,6 +76,23 @@ class Store:
         if not found:
             raise queue.unknown(experiment, "experiment")
         return found[0]
+
+    def holds(self, experiment: str) -> bool:
+        """Whether the store knows this experiment."""
+        with self._database.read() as connection:
+            return bool(connection.execute(select(experiments.c.id).where(experiments.c.id == experiment)).first())
+
+    def restore(self, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]) -> bool:
+        """Adds a finished experiment as the oldest of all; False, and nothing, when the store holds it already."""
+        for record, parts in zip(records, left, strict=True):
+            self._artifacts.write_tensors(record.id, "prompts", parts.prompts)
+            self._artifacts.write_tensors(record.id, "scores", parts.scores)
+        with self._database.write() as connection:
+            added = queue.restore(connection, experiment, records)
+            for record, parts in zip(records, left, strict=True):
+                if added:
+                    points.restore(connection, record.id, parts.curves)
+        return added
 
     def set_references(self, experiment: str, references: dict[str, Any]) -> None:
         """Keeps the reference rows of an experiment. Raises StoreError when the store does not hold it."""

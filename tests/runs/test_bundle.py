@@ -1,0 +1,109 @@
+"""Finished experiments that come with the project: written from one store, shown by another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compt_core.config import Experiment
+from compt_core.errors import StoreError
+from compt_core.report import experiment_json
+from compt_core.runs import bundle
+from compt_core.runs.record import BUNDLED, State
+from compt_core.runs.store import Store
+from compt_core.runs.worker import drain
+
+METHODS = "pt,mst,spp,scp"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str]:
+    """A store with a small experiment that really was trained, on tasks with two and with 26 labels."""
+    from compt_core.config import build_experiment
+
+    store = Store(tmp_path_factory.mktemp("trained"))
+    experiment = store.submit(build_experiment({
+        "tasks": "demo-rte,demo-stsb,demo-mnli", "methods": METHODS, "seeds": "0,1", "shots": "4", "steps": 3,
+        "batch": 6, "sources": 2, "prompt_length": 3, "encoder_hidden": 5, "eval_rows": 7, "backbone": "demo"}))
+    drain(store, experiment, lambda ahead: None)
+    return store, experiment
+
+
+@pytest.fixture(autouse=True)
+def _bundled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMPT_DEMO_RUNS")
+
+
+@pytest.fixture
+def folder(trained: tuple[Store, str], tmp_path: Path) -> Path:
+    bundle.write_bundle(*trained, tmp_path / "bundled", "small")
+    return tmp_path / "bundled"
+
+
+def test_a_bundle_shows_the_same_numbers_as_the_store_it_came_from(
+    trained: tuple[Store, str], folder: Path, store: Store,
+) -> None:
+    source, identity = trained
+    assert bundle.import_bundles(store, folder) == 1
+    assert experiment_json(store.experiment(identity), store.runs(identity)) \
+        == experiment_json(source.experiment(identity), source.runs(identity))
+    for mine, theirs in zip(store.runs(identity), source.runs(identity), strict=True):
+        assert (mine.id, mine.config, mine.steps, mine.versions) == (theirs.id, theirs.config, 3, theirs.versions)
+        assert (mine.owner, mine.state) == (BUNDLED, State.COMPLETED)
+        prompts, wanted = store.prompts(mine.id), source.prompts(mine.id)
+        assert prompts.keys() == wanted.keys() & set(bundle.KEPT) and "composed" in prompts
+        for name, values in prompts.items():
+            assert np.array_equal(values, wanted[name]), (mine.method, name)
+        for task, scores in source.scores(mine.id).items():
+            assert np.array_equal(store.scores(mine.id)[task].argmax(-1), scores.argmax(-1))
+            assert store.scores(mine.id)[task] == pytest.approx(scores, rel=1e-3)
+        for kind in bundle.POINTS:
+            (steps, values), (other, theirs_) = store.events(mine.id, kind), source.events(mine.id, kind)
+            assert np.array_equal(steps, other) and np.array_equal(values, theirs_, equal_nan=True), kind
+
+
+def test_long_curves_are_thinned_with_both_ends_kept(folder: Path, trained: tuple[Store, str], store: Store,
+                                                     monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(bundle.POINTS, "loss", 2)
+    bundle.write_bundle(*trained, tmp_path / "thin", "small")
+    bundle.import_bundles(store, tmp_path / "thin")
+    assert [store.events(run.id, "loss")[0].tolist() for run in store.runs(trained[1])] == [[1, 3]] * 8
+
+
+def test_bundled_runs_come_once_are_older_than_all_else_and_stay_out_of_estimates(
+    folder: Path, trained: tuple[Store, str], store: Store, grid: Callable[..., Experiment],
+) -> None:
+    own = store.submit(grid(seeds=[0, 1]))
+    assert [bundle.import_bundles(store, folder) for _ in range(2)] == [1, 0]
+    assert [record.id for record in store.experiments()] == [own, trained[1]]
+    assert [run.experiment for run in store.runs(limit=3)] == [own, own, trained[1]]
+    assert [run.seed for run in store.runs(trained[1])] == [0, 1] * 4
+    assert store.paces() == [] and trained[0].paces() != []
+    later = store.submit(grid())
+    assert [record.id for record in store.experiments()] == [later, own, trained[1]]
+    assert store.request(store.runs(trained[1])[0].id, "cancel").state == State.COMPLETED
+
+
+def test_a_person_can_leave_them_out(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPT_DEMO_RUNS", "off")
+    assert bundle.import_bundles(store, folder) == 0 == len(store.experiments())
+
+
+def test_files_that_are_not_whole_are_named_and_leave_nothing(folder: Path, store: Store) -> None:
+    path = folder / "small.safetensors"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(StoreError, match=r"small\.json' cannot be read: .*COMPT_DEMO_RUNS=off"):
+        bundle.import_bundles(store, folder)
+    assert store.experiments() == []
+    (folder / "small.json").write_text('{"format": 2}')
+    with pytest.raises(StoreError, match="its format is 2, this version of ComPT Lab reads 1"):
+        bundle.import_bundles(store, folder)
+
+
+def test_an_unfinished_experiment_is_not_bundled(store: Store, grid: Callable[..., Experiment], tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="did not complete"):
+        bundle.write_bundle(store, store.submit(grid()), tmp_path, "x")
+    assert list(tmp_path.glob("*.json")) == []
