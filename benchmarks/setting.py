@@ -8,7 +8,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +23,8 @@ import transformers  # noqa: E402
 from make_backbone import SIZES, make_backbone  # noqa: E402
 
 from compt_core.backbones import DEMO, Backbone, find_backbone, load_backbone  # noqa: E402
-from compt_core.config import RunConfig  # noqa: E402
-from compt_core.experiment import load_data  # noqa: E402
+from compt_core.config import RunConfig, build_experiment  # noqa: E402
+from compt_core.experiment import Load, load_data, train_fleet  # noqa: E402
 from compt_core.fleet import Fleet, build_fleet  # noqa: E402
 from compt_core.tasks.spec import TaskData  # noqa: E402
 from compt_core.training.loop import train  # noqa: E402
@@ -135,3 +135,18 @@ def tasks_of(given: argparse.Namespace, count: int) -> tuple[str, ...]:
 
     known = GLUE_TASKS if given.data_dir else (*DEMO_TASKS, *DEMO_GLUE_TASKS)
     return tuple(known[:count])
+
+
+def default_run(method: str, shots: int, seed: int, **changes: Any) -> RunConfig:
+    """A run as the preset `demo` has it for a method, with changes."""
+    run = build_experiment({"methods": [method], "shots": [shots], "seeds": [seed]}, preset="demo").runs()[0]
+    return RunConfig(**{**run.model_dump(), **changes})
+
+
+def measure_runs(runs: Mapping[str, RunConfig], load: Load | None = None) -> dict[str, dict[str, Any]]:
+    """Train the runs side by side; each one's record. Ends the script where a run did not complete."""
+    outcomes = train_fleet(runs, lambda event: None, lambda run: "keep", load=load)
+    for run, outcome in outcomes.items():
+        if outcome.result is None:
+            raise SystemExit(f"{run} {outcome.state}: {outcome.error}")
+    return {run: outcome.result for run, outcome in outcomes.items() if outcome.result is not None}
