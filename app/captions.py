@@ -9,6 +9,7 @@ import math
 import re
 import string
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -98,6 +99,12 @@ def grid(experiment: Experiment) -> str:
     methods, shots, seeds = len(experiment.methods), len(experiment.shots), len(experiment.seeds)
     product = f"{plural(methods, 'method')} × {plural(shots, 'shot count')} × {plural(seeds, 'seed')}"
     return f"**{plural(methods * shots * seeds, 'run')}** = {product}, on {plural(len(experiment.tasks), 'task')}"
+
+
+def own_values(own: Mapping[str, Any]) -> str:
+    """Which methods have a value of their own for a field; Markdown."""
+    return (f"{listed([f'{label(method)}: {literal(value)}' for method, value in own.items()])} "
+            "(Method settings). A change here holds for all methods.")
 
 
 def families(tasks: Sequence[str]) -> str:

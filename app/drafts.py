@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import yaml
 
+from compt_core import config
 from compt_core.config import Experiment, build_experiment, parse_value
 from compt_core.errors import ConfigError, Issue
 from compt_core.presets import PRESETS
@@ -126,6 +127,30 @@ def build(draft: Mapping[str, Any]) -> tuple[Experiment | None, tuple[Issue, ...
         return None, error.issues
 
 
+def own_values(draft: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Method -> its own value of the field `name`, for the methods of the draft that have one."""
+    return {method: own[name] for method, own in _methods_own(draft["method_settings"]).items()
+            if name in own and method in draft["methods"]}
+
+
+def for_all(method_settings: str, name: str) -> str:
+    """The text of the method settings without the field `name`, which is to hold for all methods; else as typed."""
+    own = _methods_own(method_settings)
+    if not any(name in settings for settings in own.values()):
+        return method_settings
+    return str(_widget_value("method_settings", config.for_all(own, [name])))
+
+
+def _methods_own(method_settings: str) -> dict[str, dict[str, Any]]:
+    """What the text says, or nothing where it is not settings by method."""
+    try:
+        read = parse_value(method_settings or "")
+    except ConfigError:
+        return {}
+    whole = isinstance(read, dict) and all(isinstance(own, dict) for own in read.values())
+    return read if whole else {}
+
+
 def changed(draft: Mapping[str, Any], preset: str) -> list[str]:
     """Labels of the fields in which the draft differs from a preset."""
     start = from_preset(preset)
@@ -139,15 +164,23 @@ def command_line(experiment: Experiment) -> str:
     settings file where neither options nor presets can say it.
     """
     words = ["python", "-m", "compt_core", "run"]
-    presets = {name: _differing(build_experiment({}, preset=name), experiment) for name in PRESETS}
-    sayable = [name for name, differs in presets.items()
-               if all(field in _COMMAND_OPTIONS and getattr(experiment, field) is not None for field in differs)]
-    if sayable:
-        nearest = min(sayable, key=lambda name: len(presets[name]))
-        return shlex.join([*words, "--preset", nearest, *_options(experiment, presets[nearest])])
+    said = {name: options for name in PRESETS if (options := _from_preset(name, experiment)) is not None}
+    if said:
+        nearest = min(said, key=lambda name: len(said[name]))
+        return shlex.join([*words, "--preset", nearest, *_options(experiment, said[nearest])])
     if experiment.method_settings:
         return shlex.join([*words, "--config", SETTINGS_FILE])
     return shlex.join(words + _options(experiment, _differing(Experiment(tasks=("?",)), experiment)))
+
+
+def _from_preset(preset: str, experiment: Experiment) -> list[str] | None:
+    """The fields that make `experiment` of a preset; None where options of the command line cannot say them."""
+    base = build_experiment({}, preset=preset)
+    names = [name for name in _differing(base, experiment) if name != "method_settings"]
+    if any(name not in _COMMAND_OPTIONS or getattr(experiment, name) is None for name in names):
+        return None
+    made = build_experiment({name: getattr(experiment, name) for name in names}, preset=preset)
+    return names if made == experiment else None
 
 
 def _differing(base: Experiment, experiment: Experiment) -> list[str]:

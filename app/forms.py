@@ -131,20 +131,28 @@ def normalizer_note(values: Mapping[str, Any]) -> str:
 
 def _field(name: str, issues: Sequence[Issue]) -> None:
     kind, help_text = drafts.kind(name), _help(name)
+    holds: dict[str, Any] = {"on_change": _hold_for_all, "args": (name,)}
     if name == "attention":
         st.selectbox(drafts.label(name), _with_typed(name, kind.choices), key=key(name), accept_new_options=True,
-                     persist_state=_KEEP, help=help_text + " Type a matrix as [[1, 0], [0, 1]].")
+                     persist_state=_KEEP, help=help_text + " Type a matrix as [[1, 0], [0, 1]].", **holds)
     elif kind.choices:
-        st.selectbox(drafts.label(name), kind.choices, key=key(name), help=help_text, persist_state=_KEEP)
+        st.selectbox(drafts.label(name), kind.choices, key=key(name), help=help_text, persist_state=_KEEP, **holds)
     elif kind.number is not None:
         whole = kind.number is int
         st.number_input(drafts.label(name), value=None, step=1 if whole else 0.01, format="%d" if whole else "%g",
-                        key=key(name), help=help_text, persist_state=_KEEP,
+                        key=key(name), help=help_text, persist_state=_KEEP, **holds,
                         placeholder=drafts.EMPTY.get(name, "empty") if kind.optional else None)
     else:
         _text(name, issues)
         return
+    if own := drafts.own_values(draft(), name):
+        st.caption(captions.own_values(own))
     _problems(name, issues)
+
+
+def _hold_for_all(name: str) -> None:
+    """Callback of a field: what was chosen in it holds for all methods, so none keeps a value of its own."""
+    st.session_state[key("method_settings")] = drafts.for_all(st.session_state[key("method_settings")], name)
 
 
 def _with_typed(name: str, choices: Sequence[str]) -> list[str]:

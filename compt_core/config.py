@@ -8,7 +8,7 @@ Source of options and defaults: Pouramini & Faili, arXiv 2408.13227, and the aut
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Annotated, Any, Literal
@@ -165,7 +165,8 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     """Settings from any outside source, over those of `preset`.
 
     `raw` holds Experiment's fields by name (also RunConfig's ``method`` and ``seed``) and may name
-    a ``preset`` itself. Raises ConfigError with every problem found.
+    a ``preset`` itself. What is given holds for all methods, so it goes before the settings that the preset
+    has for single ones. Raises ConfigError with every problem found.
     """
     given = {{"method": "methods", "seed": "seeds"}.get(key, key): value for key, value in raw.items()}
     named = preset is not None or "preset" in given
@@ -174,7 +175,8 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
         got = "nothing" if preset is None else quoted(preset)
         raise ConfigError([Issue("preset", f"The preset must be one of {', '.join(map(repr, PRESETS))}. "
                                  f"Got {got} instead.{nearest(str(preset), PRESETS)}")])
-    values: dict[str, Any] = {**(PRESETS[preset] if preset else {}), **given}
+    start = PRESETS[preset] if preset else {}
+    values: dict[str, Any] = {**start, "method_settings": for_all(start.get("method_settings", {}), given), **given}
     try:
         experiment = Experiment.model_validate(values)
     except ValidationError as error:
@@ -188,6 +190,12 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     if issues:
         raise ConfigError(dict.fromkeys(issues))
     return experiment
+
+
+def for_all(method_settings: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The settings of single methods without those under `names`, which are to hold for all methods."""
+    left = {method: {k: v for k, v in own.items() if k not in names} for method, own in method_settings.items()}
+    return {method: own for method, own in left.items() if own}
 
 
 def to_yaml(experiment: Experiment) -> str:

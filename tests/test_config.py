@@ -108,6 +108,14 @@ def test_the_grid_is_every_combination_in_order() -> None:
     assert {(r.method, r.lr_private) for r in runs} == {("mst", None), ("pt", 0.3)}
 
 
+def test_what_is_given_goes_before_what_a_preset_has_for_single_methods() -> None:
+    assert build_experiment({}, preset="glue").method_settings == {"pt": {"lr_private": 0.05}}
+    given = build_experiment({"lr_private": 0.2, "methods": ["pt", "spp"]}, preset="glue")
+    assert given.method_settings == {} and {run.lr_private for run in given.runs()} == {0.2}
+    both = build_experiment({"lr_private": 0.2, "method_settings": {"pt": {"lr_private": 0.3}}}, preset="glue")
+    assert [run.lr_private for run in both.runs()] == [0.3, 0.2, 0.2]
+
+
 @pytest.mark.parametrize(("typed", "seeds"), [
     ("0-9", tuple(range(10))), ("3", (3,)), (3, (3,)), ("1, 2,5-6", (1, 2, 5, 6)), ([7, 8], (7, 8)), ("4,", (4,)),
 ])

@@ -101,3 +101,24 @@ def test_every_setting_is_in_one_group_of_the_form():
 ])
 def test_a_field_is_asked_for_as_the_model_says(name, kind):
     assert drafts.kind(name) == kind
+
+
+def test_a_field_knows_the_methods_that_have_a_value_of_their_own():
+    draft = drafts.from_preset("glue") | {"methods": ["pt", "spp"]}
+    assert drafts.own_values(draft, "lr_private") == {"pt": 0.05} and drafts.own_values(draft, "steps") == {}
+    assert drafts.own_values(draft | {"methods": ["spp"]}, "lr_private") == {}
+    for wrong in ("{pt: ", "3", "{pt: 1}"):  # its problem stands beside the field of the method settings
+        assert drafts.own_values(draft | {"method_settings": wrong}, "lr_private") == {}
+
+
+def test_what_holds_for_all_methods_leaves_their_own_settings():
+    assert drafts.for_all("{pt: {steps: 3, clip: 2}, mst: {steps: 4}}", "steps") == "{pt: {clip: 2}}"
+    assert drafts.for_all("{pt: {steps: 3}}", "steps") == ""
+    for untouched in ("{pt: {steps: 3}}", "{pt: ", ""):
+        assert drafts.for_all(untouched, "clip") == untouched
+
+
+def test_a_command_line_says_what_was_made_to_hold_for_all_methods():
+    wanted = build_experiment({"steps": 7}, preset="demo")
+    assert drafts.command_line(wanted).endswith("run --preset demo --steps 7")
+    assert read_back(drafts.command_line(wanted)) == wanted

@@ -221,3 +221,12 @@ def test_the_demo_button_queues_the_demo_and_opens_it(visit, store):
     [queued] = store.experiments()
     assert Experiment.model_validate(queued.config) == build_experiment({}, preset="demo")
     assert app.title[0].value == "Runs" and app.query_params["exp"] == queued.id
+
+
+def test_a_field_says_which_methods_have_their_own_value_and_a_change_holds_for_all(form_with):
+    form = form_with(methods=["pt", "spp"], method_settings="{pt: {steps: 9, clip: 2.0}}")
+    captions = [part.value for part in form.caption]
+    assert any(text.startswith("PT: 9 (Method settings)") for text in captions)
+    form.number_input(key=forms.key("steps")).set_value(4).run()
+    assert form.session_state[forms.key("method_settings")] == "{pt: {clip: 2.0}}"
+    assert not any("PT: 9" in part.value for part in form.caption)
