@@ -158,28 +158,29 @@ def changed(draft: Mapping[str, Any], preset: str) -> list[str]:
 
 
 def command_line(experiment: Experiment) -> str:
-    """The command that runs the same experiment.
+    """The command that runs the same experiment, in the fewest options: from a preset, or from none.
 
-    Starts from a preset where only options of the command line differ from it; needs the downloaded
-    settings file where neither options nor presets can say it.
+    It needs the downloaded settings file where methods have settings of their own that no preset has.
     """
     words = ["python", "-m", "compt_core", "run"]
-    said = {name: options for name in PRESETS if (options := _from_preset(name, experiment)) is not None}
-    if said:
-        nearest = min(said, key=lambda name: len(said[name]))
+    said = {preset: names for preset in PRESETS if (names := _from_preset(preset, experiment)) is not None}
+    scratch = _differing(Experiment(tasks=("?",)), experiment)
+    nearest = min(said, key=lambda preset: len(said[preset]), default=None)
+    if nearest and (experiment.method_settings or len(said[nearest]) < len(scratch)):
         return shlex.join([*words, "--preset", nearest, *_options(experiment, said[nearest])])
     if experiment.method_settings:
         return shlex.join([*words, "--config", SETTINGS_FILE])
-    return shlex.join(words + _options(experiment, _differing(Experiment(tasks=("?",)), experiment)))
+    return shlex.join(words + _options(experiment, scratch))
 
 
 def _from_preset(preset: str, experiment: Experiment) -> list[str] | None:
-    """The fields that make `experiment` of a preset; None where options of the command line cannot say them."""
+    """The fields that make `experiment` of a preset; None where the command line cannot say so."""
     base = build_experiment({}, preset=preset)
     names = [name for name in _differing(base, experiment) if name != "method_settings"]
-    if any(name not in _COMMAND_OPTIONS or getattr(experiment, name) is None for name in names):
+    try:
+        made = build_experiment({name: getattr(experiment, name) for name in names}, preset=preset)
+    except ConfigError:  # a preset's own method settings may not go with the rest
         return None
-    made = build_experiment({name: getattr(experiment, name) for name in names}, preset=preset)
     return names if made == experiment else None
 
 
@@ -192,8 +193,8 @@ def _options(experiment: Experiment, names: list[str]) -> list[str]:
     words: list[str] = []
     for name in sorted(names, key=lambda name: name not in _COMMAND_OPTIONS):
         value = getattr(experiment, name)
-        if name in _COMMAND_OPTIONS:
+        if name in _COMMAND_OPTIONS and value is not None:
             words += [_COMMAND_OPTIONS[name], ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
         else:
-            words += ["--set", f"{name}={_widget_value(name, value)}"]
+            words += ["--set", f"{name}={'' if value is None else _widget_value(name, value)}"]
     return words

@@ -1,7 +1,7 @@
 """What makes ComPT's score on `demo`: controls. ``python benchmarks/controls.py [--help]``
 
-On the comparison's seeds and shot counts, with the preset's settings, all of a shot count side by side:
-PT, MST and ComPT as they are; the family oracle (one shared prompt per true family, no private part);
+On the comparison's seeds and shot counts, with the preset's settings, all of a shot count side by side,
+beside PT, MST and ComPT from the bundled grid: the family oracle (one shared prompt per true family, no private part);
 ComPT with its attention fixed to the true families, to families permuted anew for each seed, and to uniform; PT with
 ComPT's prompt length, and with as many trained parameters; PT and ComPT trained on shuffled labels.
 """
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from setting import default_run, measure_runs
+from comparison import read
+from setting import ROOT, default_run, measure_runs
 
 from compt_core.config import RunConfig
 from compt_core.demo.suites import DEMO_SUITE
@@ -86,15 +87,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python benchmarks/controls.py", description=main.__doc__)
     parser.add_argument("--seeds", default="0-9")
     parser.add_argument("--shots", default="8,16")
+    parser.add_argument("--grid", type=Path, default=ROOT / "assets" / "demo-runs" / "demo.json")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     seeds, shot_counts = as_list(given.seeds), as_list(given.shots)
     data = load_data(DEMO_TASKS, None)
     mixed = tuple(map(shuffled, data))
     predictors: dict[str, Callable[[int, int], RunConfig]] = {
-        "PT": lambda shots, seed: default_run("pt", shots, seed),
-        "MST": lambda shots, seed: default_run("mst", shots, seed),
-        "ComPT": lambda shots, seed: default_run(COMPT, shots, seed),
         "family oracle": oracle,
         "ComPT, attention = true families": with_attention(lambda seed: family_attention()),
         "ComPT, attention = permuted families": with_attention(permuted_attention),
@@ -104,13 +103,19 @@ def main() -> None:
         "PT, shuffled labels": lambda shots, seed: default_run("pt", shots, seed),
         "ComPT, shuffled labels": lambda shots, seed: default_run(COMPT, shots, seed),
     }
-    found: dict[str, dict[int, list[float]]] = {name: {} for name in predictors}
+    grid = {"PT": "pt", "MST": "mst", "ComPT": COMPT}
+    bundled = read(given.grid)
+    found: dict[str, dict[int, list[float]]] = {
+        name: {shots: [bundled[method, shots, seed]["mean"] for seed in seeds] for shots in shot_counts}
+        for name, method in grid.items()} | {name: {} for name in predictors}
     for shots in shot_counts:
         runs = {f"{name}|{seed}": make(shots, seed) for name, make in predictors.items() for seed in seeds}
         results = measure_runs(runs, load=lambda run: mixed if "shuffled" in run else data)
         for name in predictors:
             found[name][shots] = [results[f"{name}|{seed}"]["mean"] for seed in seeds]
-    size = {name: trainable_parameters(make(shot_counts[0], seeds[0]), HIDDEN) for name, make in predictors.items()}
+    configs = {name: default_run(method, shot_counts[0], seeds[0]) for name, method in grid.items()} \
+        | {name: make(shot_counts[0], seeds[0]) for name, make in predictors.items()}
+    size = {name: trainable_parameters(config, HIDDEN) for name, config in configs.items()}
     base = {name: [float(np.mean(values)) for values in zip(*by_shots.values(), strict=True)]
             for name, by_shots in found.items()}
     print(f"{'':38}{'parameters':>11}" + "".join(f"{f'{shots} shots':>16}" for shots in shot_counts)

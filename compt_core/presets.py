@@ -16,8 +16,20 @@ DEMO_GLUE_TASKS = ["demo-cola", "demo-sst2", "demo-mrpc", "demo-qqp", "demo-stsb
 GLUE_TASKS = ["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte"]
 SET2_TASKS = ["imdb", "yelp_polarity", "mrpc", "paws", "scitail", "multinli"]
 
-_DEMO: dict[str, Any] = {"backbone": "demo", "sources": 4, "prompt_length": 5, "normalizer": "softmax",
-                         "steps": 200, "lr_encoder": 0.01}
+# Each method's settings as benchmarks/tuning.py chose them on tuning seeds (docs/FINDINGS.md): ComPT's (SPP) for all,
+# and what the other methods have of their own.
+_DEMO: dict[str, Any] = {
+    "backbone": "demo", "sources": 4, "prompt_length": 10, "normalizer": "softmax", "form": "gated_sum", "steps": 200,
+    "init_range": 1.0, "clip": 0.3, "lr_source": 0.037, "lr_private": 0.07, "lr_encoder": 0.018, "lr_attention": 0.39,
+    "lr_gate": 0.086, "weight_decay_weights": 0.01,
+    "method_settings": {
+        "pt": {"prompt_length": 3, "init_range": 0.5, "lr_private": 0.32, "lr_encoder": 0.0075},
+        "mst": {"init_range": 0.25, "lr_source": 0.12, "lr_encoder": 0.022},
+        "scp": {"sources": 8, "normalizer": "entmax15", "gates": "off", "clip": 1.0, "lr_source": 0.015,
+                "lr_private": 0.037, "lr_encoder": 0.016, "lr_attention": 0.29, "lr_gate": 0.14,
+                "weight_decay_weights": 0.1},
+    },
+}
 _ALL_METHODS = ["pt", "mst", "spp", "scp"]
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -56,8 +56,10 @@ def test_the_command_line_says_the_same_as_the_form(changes, preset):
 
 
 def test_what_options_cannot_say_needs_the_file():
-    wanted = build_experiment({"sources": 5}, preset="glue")
-    assert drafts.command_line(wanted).endswith("--config experiment.yaml")
+    wanted = build_experiment({"method_settings": {"mst": {"clip": 2}}}, preset="glue")
+    assert drafts.command_line(wanted).endswith("run --config experiment.yaml")
+    assert drafts.command_line(build_experiment({"sources": 5}, preset="glue")).endswith(
+        "run --preset glue --set sources=5")
     seeds = build_experiment({"seeds": "0-2"}, preset="glue")
     assert drafts.command_line(seeds).endswith("run --preset glue --seeds 0,1,2")
 
