@@ -1,12 +1,13 @@
-"""Scores of predictions, 0–1 or −1–1; undefined scores are None. Pure, on scikit-learn and scipy."""
+"""Scores of predictions, 0–1 or −1–1; undefined scores are None. Pure, on scikit-learn and scipy.
+
+The two take over a second to load, so each is loaded where its first score is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
-from sklearn import metrics as sk
 
 from compt_core.means import CORRELATIONS
 from compt_core.means import mean_normalised as mean_normalised
@@ -26,14 +27,16 @@ def score(name: str, gold: Sequence[float], predicted: Sequence[float]) -> float
     y, p = np.asarray(gold), np.asarray(predicted)
     if name in CORRELATIONS and (_constant(y) or _constant(p)):
         return None
-    compute = {
-        "accuracy": lambda: sk.accuracy_score(y, p),
-        "f1": lambda: sk.f1_score(y == 1, p == 1, zero_division=0.0),
-        "matthews": lambda: sk.matthews_corrcoef(y, p),
-        "pearson": lambda: stats.pearsonr(y, p).statistic,
-        "spearman": lambda: stats.spearmanr(y, p).statistic,
-    }[name]
-    return float(compute())
+    if name == "accuracy":
+        return float(np.mean(y == p))
+    if name in ("f1", "matthews"):
+        from sklearn import metrics
+
+        return float(metrics.matthews_corrcoef(y, p) if name == "matthews"
+                     else metrics.f1_score(y == 1, p == 1, zero_division=0.0))
+    from scipy import stats
+
+    return float({"pearson": stats.pearsonr, "spearman": stats.spearmanr}[name](y, p).statistic)
 
 
 def _constant(values: np.ndarray) -> bool:

@@ -37,8 +37,8 @@ def test_the_presets_have_what_the_search_chose_for_every_method() -> None:
     tuning = _script("tuning")
     written = json.loads((ROOT / "benchmarks" / "tuning.json").read_text(encoding="utf-8"))
     assert set(written) == {"pt", "mst", "spp", "scp"}
-    for method, trials in written.items():
-        chosen = trials[tuning.choose(trials)]["settings"]
+    for method, name in tuning.final(written).items():
+        chosen = written[method][name]["settings"]
         searched = {*tuning.SPACES[method], *tuning.LATER_SHARED, "batch", "tasks", "backbone"}
         if METHODS[method].composed:
             searched |= tuning.LATER_COMPOSED.keys()
