@@ -1,0 +1,29 @@
+"""Put a finished experiment among the bundled runs. ``COMPT_HOME=DIR python benchmarks/bundle.py EXPERIMENT NAME``
+
+The bundled grids were trained on an empty home by ``python -m compt_core run --preset demo
+--methods pt,mst,spp,scp --shots 4,8,16,32,64 --seeds 0-9`` and the same with ``--preset demo-glue``.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import setting  # noqa: F401  # makes compt_core importable from anywhere
+
+from compt_core.runs.bundle import FOLDER, write_bundle
+from compt_core.runs.store import Store
+
+
+def main() -> None:
+    """Write assets/demo-runs/NAME.{json,safetensors}."""
+    parser = argparse.ArgumentParser(prog="python benchmarks/bundle.py", description=main.__doc__)
+    parser.add_argument("experiment")
+    parser.add_argument("name")
+    given = parser.parse_args()
+    write_bundle(Store(), given.experiment, FOLDER, given.name)
+    for path in sorted(FOLDER.glob(f"{given.name}.*")):
+        print(f"{path}: {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
