@@ -176,7 +176,9 @@ def command_line(experiment: Experiment) -> str:
 def _from_preset(preset: str, experiment: Experiment) -> list[str] | None:
     """The fields that make `experiment` of a preset; None where the command line cannot say so."""
     base = build_experiment({}, preset=preset)
-    names = [name for name in _differing(base, experiment) if name != "method_settings"]
+    own, kept = ({name for settings in one.method_settings.values() for name in settings} for one in (base, experiment))
+    differing = {*_differing(base, experiment), *(own - kept)}  # what holds for all methods now may be what most had
+    names = [name for name in Experiment.model_fields if name in differing and name != "method_settings"]
     try:
         made = build_experiment({name: getattr(experiment, name) for name in names}, preset=preset)
     except ConfigError:  # a preset's own method settings may not go with the rest
