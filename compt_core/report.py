@@ -53,38 +53,59 @@ def _finite(value: Any) -> Any:
 
 
 def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Group:
-    """Tasks by methods, means over seeds, with the reference rows' columns and what to mind below."""
+    """Tasks by methods, means over seeds, with the reference rows' columns and what to mind below; of several shot
+    counts a table each, and their means side by side."""
     done = [r for r in runs if r.state == State.COMPLETED and r.result]
     if not done:
         states = ", ".join(f"{count} {state.value}" for state, count in Counter(r.state for r in runs).items())
         return Group(Text(f"Experiment {experiment.id} has no completed run yet ({states})."))
-    tasks = list(experiment.config["tasks"])
-    columns = list(dict.fromkeys((r.method, r.shots) for r in done))
-    unit = _shots_unit(experiment)
-    several = len({shots for _, shots in columns}) > 1
-    sizes = {column: len(_of(done, column)) for column in columns}
+    counts = sorted({r.shots for r in done})
+    unit, several = _shots_unit(experiment), len(counts) > 1
+    tables = [_scores_table(experiment, [r for r in done if r.shots == shots], f"{shots} {unit}" if several else "")
+              for shots in counts]
+    title = Text(_title(experiment, done), style="bold")  # Text, not markup: a path may hold brackets
+    return Group(title, *tables, *([_means_table(done, counts, unit)] if several else []),
+                 *(Text(note, style="dim") for note in _notes(done)))
+
+
+def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title: str) -> Table:
+    """Tasks by methods, of runs of one shot count."""
+    tasks, methods = list(experiment.config["tasks"]), list(dict.fromkeys(r.method for r in done))
+    sizes = {method: len(_of(done, method)) for method in methods}
     uneven = len(set(sizes.values())) > 1
-    table = Table(header_style="bold")
+    table = Table(header_style="bold", title=title or None, title_justify="left")
     table.add_column("task")
     table.add_column("metric")
-    for method, shots in columns:
-        head = [METHODS[method].title, f"{shots} {unit}" if several else "",
-                f"n = {sizes[method, shots]}" if uneven else ""]
-        table.add_column("\n".join(filter(None, head)), justify="right")
+    for method in methods:
+        head = METHODS[method].title
+        table.add_column(f"{head}\nn = {sizes[method]}" if uneven else head, justify="right")
     for name in REFERENCES.values():
         table.add_column(name, justify="right", style="dim")
     for task in tasks:
         for metric in TASKS[task].metrics:
-            cells = [_cell(done, column, task, metric) for column in columns]
+            cells = [_cell(done, method, task, metric) for method in methods]
             cells += [_number(_reference(experiment, name, task).get(metric)) for name in REFERENCES]
             table.add_row(task if metric == TASKS[task].metrics[0] else "", metric, *cells)
     table.add_section()
     for label, key, reference_mean in (("mean", "mean", _plain), ("mean, chance = 0", "mean_normalised", _normalised)):
-        cells = [_over_seeds([r.result[key] for r in _of(done, c) if r.result]) for c in columns]
+        cells = [_over_seeds([r.result[key] for r in _of(done, method) if r.result]) for method in methods]
         cells += [_number(reference_mean(experiment, name, tasks)) for name in REFERENCES]
         table.add_row(label, "", *cells)
-    title = Text(_title(experiment, done), style="bold")  # Text, not markup: a path may hold brackets
-    return Group(title, table, *(Text(note, style="dim") for note in _notes(done)))
+    return table
+
+
+def _means_table(done: Sequence[RunRecord], counts: Sequence[int], unit: str) -> Table:
+    """Shot counts by methods: the mean over tasks."""
+    table = Table(header_style="bold", title="mean over tasks", title_justify="left")
+    table.add_column(unit, justify="right")
+    methods = list(dict.fromkeys(r.method for r in done))
+    for method in methods:
+        table.add_column(METHODS[method].title, justify="right")
+    for shots in counts:
+        runs = [r for r in done if r.shots == shots]
+        table.add_row(str(shots), *(_over_seeds([r.result["mean"] for r in _of(runs, method) if r.result])
+                                    for method in methods))
+    return table
 
 
 def _title(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> str:
@@ -133,18 +154,19 @@ def _counts(done: Sequence[RunRecord], key: str, text: str) -> str:
     return f"{text}: {'; '.join(shown)}" if shown else ""
 
 
-def _of(done: Sequence[RunRecord], column: tuple[str, int]) -> list[RunRecord]:
-    return [r for r in done if (r.method, r.shots) == column]
+def _of(done: Sequence[RunRecord], method: str) -> list[RunRecord]:
+    return [r for r in done if r.method == method]
 
 
-def _cell(done: Sequence[RunRecord], column: tuple[str, int], task: str, metric: str) -> str:
-    results = [r.result for r in _of(done, column) if r.result]
+def _cell(done: Sequence[RunRecord], method: str, task: str, metric: str) -> str:
+    results = [r.result for r in _of(done, method) if r.result]
     mark = "†" if any(result["constant"][task] for result in results) else ""
     return _over_seeds([result["tasks"][task][metric] for result in results]) + mark
 
 
 def _over_seeds(values: Sequence[float | None]) -> str:
-    """Mean and, of several, half of its interval; undefined ones count 0 and leave a mark, unless all are."""
+    """Mean and, of several, half of its interval; undefined ones count 0 and leave a mark, unless all are (or none is
+    there)."""
     if all(value is None for value in values):
         return _number(None)
     counted = [value or 0.0 for value in values]

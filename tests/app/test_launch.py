@@ -64,7 +64,7 @@ def test_a_preset_fills_the_form(form):
     ("attention", "[[1, 2, 3, 4]]", "12 x 4"),
 ])
 def test_a_problem_stands_below_its_field_and_the_rest_is_kept(form_with, store, field, value, sentence):
-    form = form_with(**{"prompt_length": 7, field: value})
+    form = form_with(**{"prompt_length": 7, "methods": ["pt", "spp"], field: value})
     assert not form.exception
     assert len(problems(form)) == 1 and sentence in problems(form)[0]
     assert form.button(key="launch").disabled
