@@ -80,6 +80,13 @@ def provenance(experiment: ExperimentRecord, suites: str) -> str:
             + (" · bundled with the project, not trained here" if experiment.owner == BUNDLED else ""))
 
 
+def not_yours(experiment: ExperimentRecord) -> str:
+    """Why a visitor cannot cancel these runs; Markdown."""
+    if experiment.owner == BUNDLED:
+        return "These runs come with the project, finished: look at them, or launch your own to change something."
+    return f"These runs belong to {literal(experiment.owner)}: you can look, not touch."
+
+
 def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
     """What a reader must know before believing the numbers of this experiment."""
     found = []

@@ -18,7 +18,7 @@ def actions(experiment: ExperimentRecord) -> None:
     """Cancel what has not ended, queue again what was interrupted. Not in the fragment: a tick must not eat a click."""
     runs = services.store().runs(experiment.id)
     if experiment.owner != services.owner():
-        st.caption(f"These runs belong to {captions.literal(experiment.owner)}: you can look, not touch.")
+        st.caption(captions.not_yours(experiment))
         return
     unfinished = [run for run in runs if run.state in ACTIVE or run.state in _WAITING]
     with st.container(horizontal=True):
