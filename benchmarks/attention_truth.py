@@ -1,6 +1,6 @@
 """Does attention follow the true families of `demo`? ``python benchmarks/attention_truth.py [--help]``
 
-ComPT as the preset has it, with each normaliser and several numbers of sources. For each: accuracy, how
+The bundled grid, and ComPT with each normaliser and several numbers of sources. For each: accuracy, how
 concentrated the attention is, and Mantel's test of the similarity of attention rows against the true
 families (tasks permuted, one permutation for all seeds), plain and with three things partialled out that
 related tasks might share for other reasons: the template of their texts, pieces in common between their
@@ -17,7 +17,8 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from setting import default_run, measure_runs
+from comparison import read
+from setting import ROOT, default_run, measure_runs
 
 from compt_core.backbones import Backbone, find_backbone, load_backbone
 from compt_core.demo.suites import DEMO_SUITE, relatedness
@@ -66,31 +67,45 @@ def judge(results: Sequence[dict[str, Any]], left_out: Sequence[np.ndarray]) -> 
     }
 
 
+def show(found: dict[str, dict[str, Any]]) -> None:
+    """Print a row per setting."""
+    print(f"smallest p that the test can give: {next(iter(found.values()))['smallest']:.5f}")
+    print(f"{'':14}{'accuracy':>15}{'entropy':>9}{'active':>8}{'r':>7}{'over seeds':>16}{'p':>9}"
+          f"{'partial r':>11}{'p':>9}")
+    for name, one in found.items():
+        accuracy = f"{100 * np.mean(one['accuracy']):.1f} ± {100 * (half_width(one['accuracy']) or 0):.1f}"
+        spread = f"{min(one['each']):.2f} to {max(one['each']):.2f}"
+        print(f"{name:14}{accuracy:>15}{one['entropy']:>9.2f}{one['active']:>8.1f}{one['r']:>7.2f}{spread:>16}"
+              f"{one['p']:>9.5f}{one['partial r']:>11.2f}{one['partial p']:>9.5f}")
+
+
 def main() -> None:
-    """Train, print the table, and write it with every run's attention to --json."""
+    """Judge the bundled grid, train the other settings, print both tables; write the second one to --json."""
     parser = argparse.ArgumentParser(prog="python benchmarks/attention_truth.py", description=main.__doc__)
     parser.add_argument("--seeds", default="0-9")
     parser.add_argument("--shots", type=int, default=16)
     parser.add_argument("--sources", default="3,4,8")
-    parser.add_argument("--normalizers", default=",".join(NORMALIZERS))
+    parser.add_argument("--normalizers", default=",".join(NORMALIZERS), help="none: only judge the grid")
+    parser.add_argument("--grid", type=Path, default=ROOT / "assets" / "demo-runs" / "demo.json")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     seeds, sizes, kinds = as_list(given.seeds), as_list(given.sources), as_list(given.normalizers)
     left_out = controls(load_backbone(find_backbone("demo")))
+    grid = read(given.grid)
+    counts = sorted({shots for _, shots, _ in grid})
+    of_grid = sorted({seed for _, _, seed in grid})
+    print(f"The grid {given.grid.name}, {len(of_grid)} seeds: method and shots")
+    show({f"{method} {shots}": judge([grid[method, shots, seed] for seed in of_grid], left_out)
+          for method in ("spp", "scp") for shots in counts})
+    if kinds == ["none"]:
+        return
     runs = {f"{kind} {size} {seed}": default_run(COMPT, given.shots, seed, normalizer=kind, sources=size)
             for kind in kinds for size in sizes for seed in seeds}
     results = measure_runs(runs)
     found = {f"{kind} {size}": judge([results[f"{kind} {size} {seed}"] for seed in seeds], left_out)
              for kind in kinds for size in sizes}
-    print(f"{given.shots} shots, {len(seeds)} seeds; smallest p {next(iter(found.values()))['smallest']:.5f}")
-    print(f"{'normaliser':10}{'S':>3}{'accuracy':>15}{'entropy':>9}{'active':>8}{'r':>8}{'over seeds':>15}{'p':>9}"
-          f"{'partial r':>11}{'p':>9}")
-    for name, one in found.items():
-        kind, size = name.split()
-        accuracy = f"{100 * np.mean(one['accuracy']):.1f} ± {100 * (half_width(one['accuracy']) or 0):.1f}"
-        spread = f"{min(one['each']):.2f} to {max(one['each']):.2f}"
-        print(f"{kind:10}{size:>3}{accuracy:>15}{one['entropy']:>9.2f}{one['active']:>8.1f}{one['r']:>8.2f}{spread:>15}"
-              f"{one['p']:>9.5f}{one['partial r']:>11.2f}{one['partial p']:>9.5f}")
+    print(f"\nComPT with other attention, {given.shots} shots, {len(seeds)} seeds: normaliser and S")
+    show(found)
     if given.json:
         attention = {run: result["attention"] for run, result in results.items()}
         given.json.write_text(json.dumps({"settings": found, "attention": attention}) + "\n", encoding="utf-8")
