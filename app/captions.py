@@ -110,7 +110,9 @@ def grid(experiment: Experiment) -> str:
 
 def own_values(own: Mapping[str, Any]) -> str:
     """Which methods have a value of their own for a field; Markdown."""
-    return (f"{listed([f'{label(method)}: {literal(value)}' for method, value in own.items()])} "
+    shown = {method: literal(value)[:40] if isinstance(value, int | float | str) else
+             "empty" if value is None else "…" for method, value in own.items()}
+    return (f"{listed([f'{label(method)}: {value}' for method, value in shown.items()])} "
             "(Method settings). A change here holds for all methods.")
 
 

@@ -65,7 +65,7 @@ def main() -> None:
     shots, methods = sorted({key[1] for key in runs}), list(dict.fromkeys(key[0] for key in runs))
     print(f"{len(runs)} runs: {', '.join(methods)}; {shots} shots; {len({key[2] for key in runs})} seeds")
     if set(PRIMARY_SHOTS) <= set(shots):
-        test(runs, PRIMARY_SHOTS, "Primary test, mean over 8 and 16 shots")
+        test(runs, PRIMARY_SHOTS, "Mean over 8 and 16 shots (on demo the primary test)")
     for count in shots:
         test(runs, (count,), f"Exploratory, {count} shots")
     print("\nMean over tasks ± half of the 95% t-interval over seeds [sd over seeds]")

@@ -19,6 +19,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
+from tuning import START  # noqa: E402  # what the preset was then: the search for settings came after
 
 from compt_core.backbones import find_backbone, load_backbone  # noqa: E402
 from compt_core.config import RunConfig, build_experiment, parse_value  # noqa: E402
@@ -41,7 +42,7 @@ def configs(shots: int, seeds: list[int], given: dict[str, Any], every_row: bool
     for name, method, own in (("PT", "pt", {}), ("oracle", "spp", ORACLE)):
         if every_row and name == "oracle":
             continue
-        raw = {"preset": "demo", "methods": [method], "shots": [min(shots, 1024)], "seeds": seeds, **given, **own}
+        raw = {**START, "methods": [method], "shots": [min(shots, 1024)], "seeds": seeds, **given, **own}
         for config in build_experiment(raw).runs():
             runs[f"{name} {config.seed}"] = config.model_copy(update={"shots": shots})
     return runs

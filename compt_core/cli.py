@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from compt_core.config import Experiment, RunConfig, allowed_values, build_experiment
+from compt_core.config import Experiment, RunConfig, allowed_values, build_experiment, for_all
 from compt_core.errors import ComptError, ConfigError, Issue, StoreError, nearest, quoted
 from compt_core.launch import check
 from compt_core.presets import PRESETS
@@ -93,9 +93,12 @@ def run(
     given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "shots": shots,
              "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
     layers: dict[str, Any] = read_yaml(config) if config else {}
-    layers |= {name: parse_value(text) if name in ("steps", "eval_rows") else text
-               for name, text in given.items() if text is not None}
-    layers |= dict(map(_pair, set_ or []))
+    typed = {name: parse_value(text) if name in ("steps", "eval_rows") else text
+             for name, text in given.items() if text is not None} | dict(map(_pair, set_ or []))
+    own = layers.get("method_settings")
+    if isinstance(own, dict) and all(isinstance(settings, dict) for settings in own.values()):
+        layers["method_settings"] = for_all(own, typed)  # what is typed holds for all methods
+    layers |= typed
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
     experiment = check(experiment).experiment
     return _train(experiment, _writable(json_file) if json_file else None)

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 import compt_core
-from compt_core.errors import StoreError
+from compt_core.errors import ConfigError, Issue, StoreError
 from compt_core.methods import METHODS
 from compt_core.runs.record import BUNDLED, ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.store import Store
@@ -66,9 +66,13 @@ def write_bundle(store: Store, experiment: str, folder: Path, name: str) -> None
 def import_bundles(store: Store, folder: Path = FOLDER) -> int:
     """Copy what `folder` holds and `store` does not; how many experiments that were. Raises StoreError.
 
-    COMPT_DEMO_RUNS=off leaves the store as it is.
+    COMPT_DEMO_RUNS=off leaves the store as it is; ConfigError for another value than that and 'on'.
     """
-    if os.environ.get("COMPT_DEMO_RUNS", "").strip() == "off":
+    chosen = os.environ.get("COMPT_DEMO_RUNS", "").strip() or "on"
+    if chosen not in ("on", "off"):
+        raise ConfigError([Issue("COMPT_DEMO_RUNS", "The environment variable COMPT_DEMO_RUNS must be 'on' or 'off'. "
+                                 f"Got {chosen!r} instead.")])
+    if chosen == "off":
         return 0
     return sum(_import(store, path) for path in sorted(folder.glob("*.json"), reverse=True))  # demo-glue, then demo
 
@@ -86,7 +90,11 @@ def _import(store: Store, path: Path) -> bool:
     except (OSError, ValueError, KeyError, IndexError, TypeError, SafetensorError) as error:
         raise StoreError(f"The bundled runs '{path}' cannot be read: {error}. Put the file back from the project's "
                          "repository, or set COMPT_DEMO_RUNS=off.") from error
-    return store.restore(experiment, runs, parts)
+    try:
+        return store.restore(experiment, runs, parts)
+    except OSError as error:
+        raise StoreError(f"The bundled runs cannot be copied to '{store.home}': {error.strerror or error}. Make room "
+                         "there, or set COMPT_DEMO_RUNS=off.") from error
 
 
 def _records(read: Mapping[str, Any]) -> tuple[ExperimentRecord, list[RunRecord]]:

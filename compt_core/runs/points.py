@@ -70,10 +70,10 @@ def record(connection: Connection, steps: int, points: Iterable[Event]) -> None:
 
 def restore(connection: Connection, run: str, curves: Mapping[str, tuple[Any, Any]]) -> None:
     """Inserts whole curves of a run that has none: kind -> (steps [n], values [n, d])."""
-    connection.execute(insert(events), [
-        {"run": run, "kind": kind, "step": int(step), "data": pack(row)}
-        for kind, (steps, values) in curves.items() for step, row in zip(steps, values, strict=True)
-    ])
+    rows = [{"run": run, "kind": kind, "step": int(step), "data": pack(row)}
+            for kind, (steps, values) in curves.items() for step, row in zip(steps, values, strict=True)]
+    if rows:
+        connection.execute(insert(events), rows)
 
 
 def drop_after(connection: Connection, run: str, step: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import drafts
+from app import captions, drafts
 from compt_core.config import Experiment, build_experiment, parse_value
 from compt_core.presets import PRESETS
 
@@ -124,3 +124,11 @@ def test_a_command_line_says_what_was_made_to_hold_for_all_methods():
     wanted = build_experiment({"steps": 7}, preset="demo")
     assert drafts.command_line(wanted).endswith("run --preset demo --steps 7")
     assert read_back(drafts.command_line(wanted)) == wanted
+
+
+def test_a_method_own_value_is_shown_short_and_as_it_is():
+    bomb = parse_value("{pt: {steps: [&a [9, 9, 9], &b [*a, *a, *a], [*b, *b, *b]]}, mst: {steps: }, "
+                       "scp: {steps: '*x*'}}")
+    shown = captions.own_values({method: own["steps"] for method, own in bomb.items()})
+    assert shown.startswith("PT: …, MST: empty and ComPT (SCP): \\*x\\* (Method settings)")
+    assert len(captions.own_values({"pt": "x" * 2000})) < 200

@@ -39,6 +39,17 @@ def test_options_go_over_the_file_and_the_file_over_its_preset(submitted: Callab
     assert submitted("--config", file, "--preset", "first-3").methods == ("spp",)
 
 
+def test_options_hold_for_all_methods_also_where_the_file_has_settings_for_single_ones(
+    submitted: Callable[..., Any], tmp_path: Path,
+) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("tasks: [demo-mood]\nmethods: [pt, mst]\nmethod_settings: {pt: {steps: 3, batch: 2}}\n")
+    experiment = submitted("--config", file, "--steps", "9")
+    assert [(run.steps, run.batch) for run in experiment.runs()] == [(9, 2), (9, 16)]
+    own = submitted("--config", file, "--steps", "9", "--set", "method_settings={pt: {steps: 4}}")
+    assert [run.steps for run in own.runs()] == [4, 9]
+
+
 def test_a_file_alone_starts_from_defaults(submitted: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("tasks: [demo-mood, demo-echo]\n")
     experiment = submitted("--config", tmp_path / "s.yaml")

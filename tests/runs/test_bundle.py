@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from compt_core.config import Experiment
-from compt_core.errors import StoreError
+from compt_core.errors import ConfigError, StoreError
 from compt_core.report import experiment_json
 from compt_core.runs import bundle
+from compt_core.runs.home import Artifacts
 from compt_core.runs.record import BUNDLED, State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import drain
@@ -90,6 +92,24 @@ def test_bundled_runs_come_once_are_older_than_all_else_and_stay_out_of_estimate
 def test_a_person_can_leave_them_out(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPT_DEMO_RUNS", "off")
     assert bundle.import_bundles(store, folder) == 0 == len(store.experiments())
+
+
+def test_another_value_than_on_and_off_is_named(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPT_DEMO_RUNS", "no")
+    with pytest.raises(ConfigError, match=r"COMPT_DEMO_RUNS must be 'on' or 'off'\. Got 'no' instead"):
+        bundle.import_bundles(store, folder)
+
+
+def test_a_home_without_room_is_named_and_holds_no_half_experiment(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Artifacts, "write_tensors", full)
+    with pytest.raises(StoreError, match=r"cannot be copied to .*: No space left on device\. Make room there"):
+        bundle.import_bundles(store, folder)
+    assert store.experiments() == []
 
 
 def test_files_that_are_not_whole_are_named_and_leave_nothing(folder: Path, store: Store) -> None:
