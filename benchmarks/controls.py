@@ -3,7 +3,8 @@
 On the comparison's seeds and shot counts, with the preset's settings, all of a shot count side by side,
 beside PT, MST and ComPT from the bundled grid: the family oracle (one shared prompt per true family, no private part);
 ComPT with its attention fixed to the true families, to families permuted anew for each seed, and to uniform; PT with
-ComPT's prompt length, and with as many trained parameters; PT and ComPT trained on shuffled labels.
+ComPT's prompt length, and with as many trained parameters; PT and ComPT with more steps than the search
+allowed, and trained on shuffled labels. ``--only steps`` takes the rows whose name holds that word.
 """
 
 from __future__ import annotations
@@ -69,6 +70,14 @@ def as_many(shots: int, seed: int) -> RunConfig:
                key=lambda config: abs(trainable_parameters(config, HIDDEN) - wanted))
 
 
+def longer(method: str, times: int) -> Callable[[int, int], RunConfig]:
+    """A method with more steps than the search allowed."""
+    def run(shots: int, seed: int) -> RunConfig:
+        return default_run(method, shots, seed, steps=times * (default_run(method, shots, seed).steps or 0))
+
+    return run
+
+
 def shuffled(data: TaskData) -> TaskData:
     """The task with the labels of its training rows dealt anew; dev rows keep theirs."""
     dealt = stream(0, "controls", "shuffled", data.task.name).permutation(len(data.train))
@@ -87,6 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python benchmarks/controls.py", description=main.__doc__)
     parser.add_argument("--seeds", default="0-9")
     parser.add_argument("--shots", default="8,16")
+    parser.add_argument("--only", default="", help="a word of the names of the controls to run")
     parser.add_argument("--grid", type=Path, default=ROOT / "assets" / "demo-runs" / "demo.json")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -100,9 +110,13 @@ def main() -> None:
         "ComPT, attention uniform": lambda shots, seed: default_run(COMPT, shots, seed, attention="uniform"),
         "PT, as long as ComPT": as_long,
         "PT, as many parameters as ComPT": as_many,
+        "PT, twice the steps": longer("pt", 2),
+        "PT, four times the steps": longer("pt", 4),
+        "ComPT, twice the steps": longer(COMPT, 2),
         "PT, shuffled labels": lambda shots, seed: default_run("pt", shots, seed),
         "ComPT, shuffled labels": lambda shots, seed: default_run(COMPT, shots, seed),
     }
+    predictors = {name: make for name, make in predictors.items() if given.only in name}
     grid = {"PT": "pt", "MST": "mst", "ComPT": COMPT}
     bundled = read(given.grid)
     found: dict[str, dict[int, list[float]]] = {

@@ -191,6 +191,7 @@ def test_the_module_ends_with_the_exit_code() -> None:
 
 def test_ctrl_c_while_the_command_line_is_imported_is_one_line() -> None:
     code = ("import runpy, signal, sys\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
             "class Interrupt:\n"
             "    def find_spec(self, name, *_):\n"
             "        if name == 'compt_core.cli':\n"
