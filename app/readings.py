@@ -15,8 +15,8 @@ from app.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, differences, sam
 from app.styles import label
 from compt_core.methods import METHODS
 
-GATES_NOTE = ("Only the ratio of the gates acts in SPP, and a prompt's own length can make up for a gate: "
-              "read the two shares together.")
+GATES_NOTE = ("In SPP only the ratio of the gates acts (form mean), or alpha alone (gated_sum, where beta is 1), and a "
+              "prompt's own length can make up for a gate: read the two shares together.")
 _LEVEL = 0.05  # points: below this, two means print alike
 _NEAR_UNIFORM = 0.05  # largest distance of a weight from 1 / S that still counts as uniform
 _CHANCE = 0.05  # mean with chance = 0 (1 = perfect) that counts as clearly above it for a single run
