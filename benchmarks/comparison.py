@@ -24,8 +24,15 @@ Key = tuple[str, int, int]  # method, shots, seed
 
 
 def read(path: Path) -> dict[Key, dict[str, Any]]:
-    """Each run's record by method, shots and seed."""
-    written = json.loads(path.read_text(encoding="utf-8"))
+    """Each run's record by method, shots and seed. Ends the script where the file is no such grid."""
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        return _runs(written)
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise SystemExit(f"'{path}' must be a file that run --json wrote, or a bundled grid. {error}") from None
+
+
+def _runs(written: dict[str, Any]) -> dict[Key, dict[str, Any]]:
     if "common" not in written:
         return {(run["method"], run["shots"], run["seed"]): run for run in written["runs"]}
     first = written["runs"][0]["config"]

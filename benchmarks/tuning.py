@@ -233,6 +233,8 @@ def main() -> None:
     def save() -> None:
         given.json.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
 
+    if given.report and not written:
+        raise SystemExit(f"There is no search in '{given.json}' to report; run it without --report first.")
     if not given.report:
         backbone = load_backbone(find_backbone("demo"))
         for method in given.methods.split(","):
