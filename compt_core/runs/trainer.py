@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -24,10 +25,11 @@ References = Callable[[RunConfig], dict[str, Any] | None]
 
 def trainer(threads: int | None) -> Train:
     """`experiment.train_fleet`, or on several GPUs `devices.train_on`; torch uses `threads`, None = its own choice."""
-    import torch
+    with _uncollected():
+        import torch
 
-    from compt_core.devices import all_gpus, train_on
-    from compt_core.experiment import shared_backbone, train_fleet
+        from compt_core.devices import all_gpus, train_on
+        from compt_core.experiment import shared_backbone, train_fleet
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -37,11 +39,24 @@ def trainer(threads: int | None) -> Train:
         gpus = all_gpus()
         if len(gpus) > 1 and len(configs) > 1:
             return train_on(gpus, configs, on_event, control, on_outcome=on_outcome)
-        shared_backbone(next(iter(configs.values())).backbone)
+        with _uncollected():
+            shared_backbone(next(iter(configs.values())).backbone)
         _spare_collector()
         return train_fleet(configs, on_event, control, on_outcome=on_outcome)
 
     return train
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection while torch and transformers load: there is none, and looking took half a second."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 @lru_cache(maxsize=1)
