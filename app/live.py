@@ -147,6 +147,5 @@ def _cancel(widget_key: str, unfinished: Sequence[str]) -> None:
 
 
 def _requeue(waiting: Sequence[str]) -> None:
-    for run in waiting:
-        if services.store().run(run).owner == services.owner():
-            services.store().requeue(run)
+    store = services.store()
+    store.requeue(*(run for run in waiting if store.run(run).owner == services.owner()))

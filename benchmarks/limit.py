@@ -69,7 +69,7 @@ def count(setting: s.Setting) -> tuple[int, Counter[str]]:
     """(operations of one forward and backward pass, those of the forward pass by part)."""
     fleet, items, parts = setting.fleet(), setting.items(0), Parts()
     with FlopCounterMode(display=False, custom_mapping=CPU_KERNELS) as counter:
-        passes.forward_backward(fleet, items, 0, setting.plans)
+        passes.forward_backward(fleet, items, dict.fromkeys(setting.plans, 0), setting.plans)
     cross = [block.layer[1].EncDecAttention for block in setting.backbone.model.decoder.block]
     with ExitStack() as stack:
         for name in ("encode", "decode", "target_log_probs"):
@@ -109,7 +109,7 @@ def main() -> None:
     fleet, items = setting.fleet(), setting.items(0)
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if backbone.device.type == "cuda" else [])]
     with profile(activities=kinds) as profiled:
-        passes.forward_backward(fleet, items, 0, setting.plans)
+        passes.forward_backward(fleet, items, dict.fromkeys(setting.plans, 0), setting.plans)
         s.wait(backbone)
     column = "self_cuda_time_total" if backbone.device.type == "cuda" else "self_cpu_time_total"
     print(profiled.key_averages().table(sort_by=column, row_limit=14, max_name_column_width=60))

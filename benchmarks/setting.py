@@ -85,7 +85,7 @@ def step_seconds(setting: Setting, repeats: int) -> float:
     for step in range(repeats + 1):
         items = setting.items(step)
         times.append(seconds(lambda items=items, step=step: forward_backward(  # type: ignore[misc]
-            fleet, items, step, setting.plans), setting.backbone))
+            fleet, items, dict.fromkeys(setting.plans, step), setting.plans), setting.backbone))
     return statistics.median(times[1:])
 
 

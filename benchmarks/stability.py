@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     seeds = as_list(given.seeds)
-    changes = [{}, *({name: value} for name, values in CHANGES.items() for value in values)]
+    usual = default_run(COMPT, given.shots, 0)
+    changes = [{}, *({name: value} for name, values in CHANGES.items() for value in values
+                     if getattr(usual, name) != value)]
     runs = {f"{number} {seed}": default_run(COMPT, given.shots, seed, **change)
             for number, change in enumerate(changes) for seed in seeds}
     runs |= {f"PT {seed}": default_run("pt", given.shots, seed) for seed in seeds}

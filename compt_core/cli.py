@@ -25,10 +25,11 @@ from compt_core.errors import ComptError, ConfigError, Issue, StoreError, neares
 from compt_core.launch import check
 from compt_core.presets import PRESETS
 from compt_core.report import accuracy_table, experiment_json
+from compt_core.runs.drain import drain
 from compt_core.runs.home import home_folder
 from compt_core.runs.record import State
 from compt_core.runs.store import Store
-from compt_core.runs.worker import Worker, drain
+from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
 from compt_core.tasks.table import TASKS
 from compt_core.terminal import Ticker, console, quiet_libraries, say
 from compt_core.values import parse_value, read_yaml
@@ -245,15 +246,40 @@ def cancel(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a ru
 
 
 @app.command()
+def pause(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
+    """Pause a queued or running run; a finished one stays as it is."""
+    r = _store().request(run_id, "pause")
+    print(f"Run {r.id} is {r.state.value}" + (", and pauses at its next step." if r.request else "."))
+
+
+@app.command()
+def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
+    """Queue a run again that was paused, interrupted or cancelled, or that failed; it goes on from its checkpoint."""
+    r = _store().requeue(run_id)[0]
+    origin = f" and goes on from step {r.checkpoint}" if r.checkpoint else ""
+    hint = "; 'python -m compt_core worker' or the dashboard trains it" if r.state == State.QUEUED else ""
+    print(f"Run {r.id} is {r.state.value}{origin if hint else ''}{hint}.")
+
+
+@app.command()
+def delete(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
+    """Delete a run with all it left; a running one stops at its next step."""
+    store = _store()
+    store.run(run_id)  # a wrong id is said
+    store.delete(run_id)
+    print(f"Run {run_id} is deleted, or will be as soon as its training has stopped.")
+
+
+@app.command()
 def worker() -> int:
     """Train what is queued until interrupted; waits while another process is training."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     store = Store()
-    say(f"Training what is queued in {store.home}. Stop with Ctrl+C.")
-    Worker(store).run(stop)
-    return DONE
+    log_to_file(store.home)
+    say(f"Training what is queued in {store.home}; {LOG_NAME} there says what happens. Stop with Ctrl+C.")
+    return DONE if serve(Worker(store), stop) else FAILED
 
 
 def _has_store() -> bool:

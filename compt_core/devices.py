@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ import torch
 
 from compt_core.config import RunConfig
 from compt_core.experiment import OnOutcome, shared_backbone, train_fleet
-from compt_core.training.events import Ask, Event, Log, OnEvent, Outcome, Started
+from compt_core.training.events import Ask, Checkpoint, Event, Keeper, Log, OnEvent, Outcome, Started
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ def all_gpus() -> tuple[str, ...]:
 
 
 def train_on(devices: Sequence[str], configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
-             on_outcome: OnOutcome) -> dict[str, Outcome]:
+             on_outcome: OnOutcome, resume: Mapping[str, Checkpoint], keeper: Keeper) -> dict[str, Outcome]:
     """As :func:`compt_core.experiment.train_fleet`, on all `devices` at once; hooks are called one at a time.
 
     An error that ends the fleet of one device is raised when those of the others have ended.
@@ -37,7 +38,8 @@ def train_on(devices: Sequence[str], configs: Mapping[str, RunConfig], on_event:
 
     def train(device: str, share: Mapping[str, RunConfig]) -> dict[str, Outcome]:
         return train_fleet(share, guarded(on_event), guarded(control), on_outcome=guarded(on_outcome),
-                           backbone=backbones[device])
+                           backbone=backbones[device], keeper=_Guarded(keeper, one_at_a_time),
+                           resume={run: resume[run] for run in share if run in resume})
 
     shares = deal(configs, devices)
     ref = next(iter(configs.values())).backbone
@@ -45,6 +47,22 @@ def train_on(devices: Sequence[str], configs: Mapping[str, RunConfig], on_event:
     with ThreadPoolExecutor(len(shares)) as pool:
         waiting = [pool.submit(train, device, share) for device, share in shares.items()]
     return {run: outcome for done in waiting for run, outcome in done.result().items()}
+
+
+@dataclass(frozen=True)
+class _Guarded:
+    """A keeper that several fleets share; the runs of each stay together, those of different fleets need not."""
+
+    keeper: Keeper
+    lock: Lock
+
+    def due(self, run: str) -> bool:
+        with self.lock:
+            return self.keeper.due(run)
+
+    def keep(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        with self.lock:
+            self.keeper.keep(checkpoints)
 
 
 def deal(configs: Mapping[str, RunConfig], devices: Sequence[str]) -> dict[str, dict[str, RunConfig]]:

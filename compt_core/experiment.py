@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -26,7 +27,8 @@ from compt_core.tasks.fewshot import sample_dev
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import TaskData
 from compt_core.tasks.table import get_tasks
-from compt_core.training.events import Ask, Log, OnEvent, Outcome, Started
+from compt_core.training.checkpoint import fits
+from compt_core.training.events import Ask, Checkpoint, Keeper, Log, OnEvent, Outcome, Started
 from compt_core.training.loop import Ended, train
 from compt_core.training.passes import mean_losses
 from compt_core.training.plan import RunPlan, count_cut, encode_with, mean_tokens, plan_run
@@ -39,6 +41,7 @@ Scores = dict[str, dict[str, TaskScores]]  # run -> task -> scores
 def train_fleet(
     configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
     on_outcome: OnOutcome | None = None, backbone: Backbone | None = None, load: Load | None = None,
+    resume: Mapping[str, Checkpoint] = MappingProxyType({}), keeper: Keeper | None = None,
 ) -> dict[str, Outcome]:
     """Train the runs `configs` (by id) of one backbone side by side and score them on their dev rows.
 
@@ -46,6 +49,8 @@ def train_fleet(
     gets each run's outcome as soon as it is known; all outcomes are returned as well. A run that
     fails by itself is an outcome; problems of backbone or data raise ComptError for all.
     load(run) gives a run's rows, for an experiment on changed ones; by default those its settings name.
+    Runs in `resume` go on from their checkpoint, if backbone, data and tensors are what it was taken on;
+    `keeper` takes new ones.
     """
     backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
     data = {run: load(run) if load else load_data(config.tasks, config.data_dir) for run, config in configs.items()}
@@ -58,8 +63,7 @@ def train_fleet(
         if on_outcome:
             on_outcome(run, outcome)
 
-    for run, plan in plans.items():
-        on_event(Started(run, plan.steps, _versions(backbone, data[run])))
+    resumed = _set_off(fleet, plans, data, resume, on_event)
     first = [(run, example) for run, plan in plans.items() for example in plan.batch(0)]
     rms, before = {run: prompt_rms(fleet, run) for run in configs}, _on_fixed_batch(fleet, first)
     for run, config in configs.items():
@@ -73,12 +77,12 @@ def train_fleet(
         else:
             leave(run, Outcome(state, error=error))
 
-    clock = time.perf_counter()
-    train(fleet, plans, on_event, control, ended)
+    seconds = train(fleet, plans, on_event, control, ended, resume=resumed, keeper=keeper)
     trained = time.perf_counter()
     scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
-    times = {"train_seconds": trained - clock, "eval_seconds": time.perf_counter() - trained}
-    measured = len(scores) == len(configs) and torch.cuda.device_count() < 2  # else a share of what was launched
+    times = {"train_seconds": seconds, "eval_seconds": time.perf_counter() - trained}
+    # Else it is the time of a share of what was launched.
+    measured = len(scores) == len(configs) and not resumed and torch.cuda.device_count() < 2
     pace = _pace(backbone, plans, scores, times) if measured else None
     after = _on_fixed_batch(fleet, [item for item in first if item[0] in scores])
     for run, by_task in scores.items():
@@ -232,6 +236,31 @@ def shared_backbone(ref: str, device: str | None = None) -> Backbone:
 @lru_cache(maxsize=8)  # one for each GPU of a machine
 def _loaded(files: BackboneFiles, digest: str, device: str | None) -> Backbone:
     return load_backbone(files, device)
+
+
+def _set_off(
+    fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]],
+    resume: Mapping[str, Checkpoint], on_event: OnEvent,
+) -> dict[str, Checkpoint]:
+    """Says from where each run sets off; returns the checkpoints that still fit."""
+    resumed = {}
+    for run, plan in plans.items():
+        versions, before = _versions(fleet.backbone, data[run]), resume.get(run)
+        if before is not None and _continues(before, versions) and fits(fleet, plan, run, before):
+            resumed[run] = before
+        step = resumed[run].step if run in resumed else 0
+        on_event(Started(run, plan.steps, versions, step))
+        if before is not None:
+            on_event(Log(run, step, f"goes on from its checkpoint at step {step}" if run in resumed else
+                         "begins again: backbone, data or tensors are not those of its checkpoint any more"))
+    return resumed
+
+
+def _continues(checkpoint: Checkpoint, versions: Mapping[str, Any]) -> bool:
+    """Whether a run stands on the same backbone and data as when its checkpoint was taken."""
+    before = checkpoint.versions
+    hashes = [about.get("backbone", {}).get("hash") for about in (before, versions)]
+    return hashes[0] == hashes[1] and before.get("data") == versions["data"]
 
 
 def _versions(backbone: Backbone, data: Sequence[TaskData]) -> dict[str, Any]:

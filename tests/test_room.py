@@ -143,7 +143,7 @@ def test_training_goes_on_in_halves_with_the_same_gradients(backbone64, glue_dir
 
     def gradients():
         fleet = build_fleet({"a": config}, backbone64)
-        passes.forward_backward(fleet, items, 0, {"a": plan})
+        passes.forward_backward(fleet, items, {"a": 0}, {"a": plan})
         return [p.grad for block in fleet.blocks for p in block.parameters.values()]
 
     whole, decodes = gradients(), []

@@ -82,7 +82,7 @@ def _import(store: Store, path: Path) -> bool:
         read = json.loads(path.read_text(encoding="utf-8"))
         if read["format"] != FORMAT:
             raise ValueError(f"its format is {read['format']}, this version of ComPT Lab reads {FORMAT}")
-        if store.holds(read["experiment"]["id"]):
+        if _holds(store, read["experiment"]["id"]):
             return False
         experiment, runs = _records(read)
         stacked = load_file(path.with_suffix(".safetensors"))
@@ -152,3 +152,10 @@ def _of_run(stacked: Tensors, run: RunRecord, runs: Sequence[RunRecord]) -> Left
         prompts["composed"] = prompts.get("private", np.repeat(prompts.get("source", np.empty(0)), tasks, axis=0))
     curves = {kind: (own["steps"][kind], own["curve"][kind]) for kind in own.get("curve", {})}
     return Left(prompts, {task: values.astype(np.float32) for task, values in own["scores"].items()}, curves)
+
+
+def _holds(store: Store, experiment: str) -> bool:
+    try:
+        return bool(store.experiment(experiment))
+    except StoreError:
+        return False

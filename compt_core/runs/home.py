@@ -1,14 +1,18 @@
 """The home folder: where it is, and the files of a run in it. Loads no torch.
 
-``compt.db`` beside ``artifacts/RUN/{prompts.safetensors, scores.safetensors, log.txt}``. Tensor
+``compt.db`` beside ``artifacts/RUN/{prompts.safetensors, scores.safetensors, checkpoint-STEP.safetensors,
+log.txt}``; which checkpoint counts, the run's row says. Tensor
 files are written under a temporary name and renamed, so that a reader sees a whole file or none.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,10 @@ from safetensors.numpy import load_file, save
 
 import compt_core
 from compt_core.errors import StoreError
+from compt_core.training.events import Log
 
+_CHECKPOINT, _SECONDS = "checkpoint", "seconds"  # file and array names
+_ORPHAN_SECONDS = 3600.0  # a younger folder may be of a run that is just being added
 LOG_BYTES = 200_000  # what a reader gets of a log: its end
 
 
@@ -35,19 +42,26 @@ class Artifacts:
         self.folder = home / "artifacts"
 
     def write_tensors(self, run: str, name: str, tensors: Mapping[str, Any]) -> None:
-        """Writes NAME.safetensors whole or not at all; `tensors` are arrays, or what numpy can read as one."""
-        folder = self._folder(run)
+        """Writes NAME.safetensors whole or not at all; `tensors` are arrays, or what numpy can read as one.
+
+        Raises StoreError where the disk is full or cannot be written to.
+        """
         data = save({key: np.array(value, order="C") for key, value in tensors.items()})
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f"{name}.", suffix=".tmp")
+        path = self.folder / run / f"{name}.safetensors"
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())  # the row that says completed must not outlive its file in a power cut
-            os.replace(temporary, folder / f"{name}.safetensors")
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            handle, temporary = tempfile.mkstemp(dir=self._folder(run), prefix=f"{name}.", suffix=".tmp")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())  # the row that says completed must not outlive its file in a power cut
+                os.replace(temporary, path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise StoreError(f"The file '{path}' cannot be written: {error.strerror or error}. Free some space or "
+                             "mend the folder, then queue the run again.") from error
 
     def read_tensors(self, run: str, name: str) -> dict[str, np.ndarray]:
         """The arrays of NAME.safetensors. Raises StoreError when it is missing or not whole."""
@@ -58,10 +72,39 @@ class Artifacts:
             raise StoreError(f"The file '{path}' of run '{run}' cannot be read: {error}. "
                              "Train the run again, or put the file back.") from error
 
-    def append_log(self, run: str, lines: Iterable[str]) -> None:
-        """Adds lines to log.txt."""
+    def write_checkpoint(self, run: str, step: int, seconds: float, tensors: Mapping[str, Any]) -> None:
+        """Writes checkpoint-STEP.safetensors beside an earlier one."""
+        self.write_tensors(run, f"{_CHECKPOINT}-{step}", {**tensors, _SECONDS: np.float64(seconds)})
+
+    def read_checkpoint(self, run: str, step: int) -> tuple[int, float, dict[str, np.ndarray]]:
+        """(step, seconds of training, arrays). Raises StoreError when the file is missing or not whole."""
+        tensors = self.read_tensors(run, f"{_CHECKPOINT}-{step}")
+        return step, float(tensors.pop(_SECONDS, np.zeros(()))), tensors
+
+    def keep_checkpoint(self, run: str, step: int | None) -> None:
+        """Removes every checkpoint of a run but that of `step`."""
+        for path in (self.folder / run).glob(f"{_CHECKPOINT}-*"):
+            if path.name != f"{_CHECKPOINT}-{step}.safetensors":
+                path.unlink(missing_ok=True)
+
+    def remove(self, run: str) -> None:
+        """Removes all files of a run."""
+        shutil.rmtree(self.folder / run, ignore_errors=True)
+
+    def tidy(self, known: Collection[str], left: Collection[str]) -> None:
+        """Removes old folders of runs that are not `known`, and what is half written of those `left` by a kill."""
+        for run in left:
+            for path in (self.folder / run).glob("*.tmp"):
+                path.unlink(missing_ok=True)
+        for folder in self.folder.iterdir() if self.folder.is_dir() else ():
+            if folder.name not in known and time.time() - folder.stat().st_mtime > _ORPHAN_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def append_log(self, run: str, lines: Iterable[Log]) -> None:
+        """Adds lines to log.txt, with the time."""
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
         with (self._folder(run) / "log.txt").open("a", encoding="utf-8", errors="replace") as file:
-            file.writelines(f"{line}\n" for line in lines)
+            file.writelines(f"{now} step {line.step}: {' '.join(line.text.split())}\n" for line in lines)
 
     def read_log(self, run: str) -> str:
         """log.txt, or its end where it is long (the first line then says so); ``""`` when there is none."""

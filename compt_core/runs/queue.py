@@ -9,17 +9,28 @@ import secrets
 import string
 import time
 import traceback
-from collections.abc import Collection, Sequence
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import delete as sql_delete
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from compt_core.errors import StoreError
-from compt_core.runs.record import TERMINAL, TRANSITIONS, ExperimentRecord, RunRecord, State
-from compt_core.runs.schema import experiments, runs
-from compt_core.training.events import Outcome
+from compt_core.runs import points
+from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, ExperimentRecord, Left, RunRecord, State
+from compt_core.runs.rows import check_running
+from compt_core.runs.schema import events, experiments, runs, turns
+from compt_core.training.events import Event, Outcome
 
+LARGEST_FLEET = 256  # runs
 ID_LENGTH = 10
+Request = Literal["cancel", "pause", "delete"]
+_ASKED = {"cancel": State.CANCELLED, "pause": State.PAUSED}
+_STRENGTH = {"pause": 1, "cancel": 2, "delete": 3}
+_PLACE = func.coalesce(experiments.c.place, experiments.c.number)
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
@@ -44,10 +55,15 @@ def unknown(value: object, noun: str) -> StoreError:
 
 def find(connection: Connection, run: str) -> Row[Any]:
     """The row of a run. Raises StoreError when there is none."""
-    row = connection.execute(select(runs).where(runs.c.id == check_id(run, "run"))).one_or_none()
+    row = known(connection, run)
     if row is None:
         raise unknown(run, "run")
     return row
+
+
+def known(connection: Connection, run: str) -> Row[Any] | None:
+    """The row of a run, or None. Raises StoreError for what is no id."""
+    return connection.execute(select(runs).where(runs.c.id == check_id(run, "run"))).one_or_none()
 
 
 def move(connection: Connection, moved: Collection[str], after: State, **values: Any) -> None:
@@ -61,6 +77,8 @@ def move(connection: Connection, moved: Collection[str], after: State, **values:
         if after not in TRANSITIONS[State(state)]:
             allowed = ", ".join(sorted(TRANSITIONS[State(state)])) or "nothing else"
             raise StoreError(f"Run '{run}' is {state} and cannot become {after}: from there it can become {allowed}.")
+    if after == State.CANCELLED:
+        values["checkpoint"] = None  # queued again, it begins again
     values = {"request": None, "finished": time.time() if after in TERMINAL else None} | values
     done = connection.execute(
         update(runs).where(runs.c.id.in_(moved), runs.c.state.in_({state for _, state in before}))
@@ -69,21 +87,75 @@ def move(connection: Connection, moved: Collection[str], after: State, **values:
         raise StoreError(f"{len(moved)} runs were to become {after}, but only {done.rowcount} could. Try again.")
 
 
-def request(connection: Connection, run: str, what: Literal["cancel", "pause"]) -> None:
-    """Cancels or pauses a run at once where nothing trains it; asks its trainer otherwise. Idempotent."""
+def request(connection: Connection, run: str, what: Request) -> None:
+    """Cancels, pauses or deletes a run at once where nothing trains it; asks its trainer otherwise. Idempotent."""
     row = find(connection, run)
-    after = {"cancel": State.CANCELLED, "pause": State.PAUSED}[what]
+    if row.owner == BUNDLED and what == "delete":
+        raise StoreError(f"Run '{run}' comes with ComPT Lab and stays as it is. Start the dashboard with "
+                         "COMPT_DEMO_RUNS=off to leave all bundled runs out of a new store.")
     if row.state == State.RUNNING:
-        if row.request != "cancel":  # a cancel is not taken back by a later pause
+        if _STRENGTH[what] > _STRENGTH.get(row.request, 0):  # a cancel is not taken back by a later pause
             connection.execute(update(runs).where(runs.c.id == run).values(request=what))
-    elif after in TRANSITIONS[State(row.state)]:
+    elif what == "delete":
+        delete(connection, [run])
+    elif (after := _ASKED[what]) in TRANSITIONS[State(row.state)]:
         move(connection, [run], after)
 
 
 def requeue(connection: Connection, run: str) -> None:
-    """Puts a paused or interrupted run back into the queue; any other stays as it is."""
-    if State.QUEUED in TRANSITIONS[State(find(connection, run).state)]:
-        move(connection, [run], State.QUEUED)
+    """Puts a run that has ended without being completed back into the queue; any other stays as it is.
+
+    A failed one forgets its error. It goes on from its last checkpoint, if it has one.
+    """
+    row = find(connection, run)
+    if State.QUEUED in TRANSITIONS[State(row.state)]:
+        again = {"fleet": None} if row.state in TERMINAL else {}  # others go on beside those they trained with
+        move(connection, [run], State.QUEUED, error_type=None, error_message=None, traceback=None, **again)
+
+
+def requeue_fleet(connection: Connection, fleet: str) -> None:
+    """Puts the interrupted runs of a fleet back into the queue."""
+    left = select(runs.c.id).where(runs.c.fleet == fleet, runs.c.state == State.INTERRUPTED.value)
+    move(connection, connection.execute(left).scalars().all(), State.QUEUED)
+
+
+def measured(connection: Connection, run: str, found: Sequence[Event]) -> None:
+    """Keeps measured points of a run. Raises StoreError when it has not started or has ended."""
+    row = find(connection, run)
+    if not found:
+        return
+    check_running(row)
+    if row.steps is None:
+        raise StoreError(f"Run '{run}' has not started: call started() before keeping points of it.")
+    points.record(connection, row.steps, found)
+    connection.execute(update(runs).where(runs.c.id == run).values(
+        step=max(row.step, *(point.step for point in found)), heartbeat=time.time()))
+
+
+def keep_checkpoints(connection: Connection, steps: Mapping[str, int]) -> None:
+    """Notes from which step each running run would go on."""
+    for run, step in steps.items():
+        connection.execute(update(runs).where(runs.c.id == run, runs.c.state == State.RUNNING.value)
+                           .values(checkpoint=step))
+
+
+def delete(connection: Connection, gone: Collection[str]) -> None:
+    """Forgets runs and their curves, and experiments that have none left."""
+    connection.execute(sql_delete(events).where(events.c.run.in_(gone)))
+    connection.execute(sql_delete(runs).where(runs.c.id.in_(gone)))
+    connection.execute(sql_delete(experiments).where(
+        experiments.c.id.not_in(select(runs.c.experiment)), experiments.c.owner != BUNDLED))
+
+
+def first(connection: Connection, experiment: str) -> None:
+    """Moves an experiment to the front of its owner's queue."""
+    own = connection.execute(
+        select(experiments.c.owner).where(experiments.c.id == check_id(experiment, "experiment"))).scalar()
+    lowest = connection.execute(
+        select(func.min(_PLACE)).join(runs, runs.c.experiment == experiments.c.id)
+        .where(runs.c.state == State.QUEUED.value, experiments.c.owner == own, experiments.c.id != experiment)).scalar()
+    if lowest is not None:
+        connection.execute(update(experiments).where(experiments.c.id == experiment).values(place=lowest - 1))
 
 
 def waiting(connection: Connection) -> bool:
@@ -91,56 +163,93 @@ def waiting(connection: Connection) -> bool:
     return connection.execute(select(runs.c.id).where(runs.c.state == State.QUEUED.value).limit(1)).first() is not None
 
 
+def others_wait(connection: Connection, fleet: str) -> bool:
+    """Whether a run of another owner than this fleet's is queued."""
+    own = select(runs.c.owner).where(runs.c.fleet == fleet).limit(1).scalar_subquery()
+    return connection.execute(
+        select(runs.c.id).where(runs.c.state == State.QUEUED.value, runs.c.owner != own).limit(1)).first() is not None
+
+
 def claim(connection: Connection) -> str | None:
     """Marks the next fleet running and returns its new id; None when nothing is queued.
 
-    The fleet is the oldest waiting experiment's queued runs that share owner and backbone with its
-    first queued run.
+    The fleet is the first of :func:`line`, at most LARGEST_FLEET of it: a store may hold thousands.
     """
-    queued = select(runs.c.id).join(experiments, runs.c.experiment == experiments.c.id) \
-        .where(runs.c.state == State.QUEUED.value)
-    first = connection.execute(
-        queued.add_columns(runs.c.experiment, runs.c.owner, runs.c.backbone)
-        .order_by(experiments.c.number, runs.c.number).limit(1)
-    ).one_or_none()
-    if first is None:
+    ahead = line(connection)
+    if not ahead:
         return None
-    fleet, now = new_id(), time.time()
-    mates = connection.execute(queued.where(
-        runs.c.experiment == first.experiment, runs.c.owner == first.owner, runs.c.backbone == first.backbone))
-    move(connection, mates.scalars().all(), State.RUNNING, fleet=fleet, started=now, heartbeat=now)
+    next_, fleet, now = ahead[0], new_id(), time.time()
+    mates = connection.execute(
+        select(runs.c.id).where(runs.c.state == State.QUEUED.value, runs.c.experiment == next_.experiment,
+                                runs.c.owner == next_.owner, runs.c.backbone == next_.backbone,
+                                runs.c.fleet.is_not_distinct_from(next_.fleet))
+        .order_by(runs.c.number).limit(LARGEST_FLEET)).scalars().all()
+    move(connection, mates, State.RUNNING, fleet=fleet, started=now, heartbeat=now)
+    turn = connection.execute(select(func.coalesce(func.max(turns.c.turn), 0) + 1)).scalar_one()
+    connection.execute(upsert(turns).values(owner=next_.owner, turn=turn)
+                       .on_conflict_do_update(index_elements=[turns.c.owner], set_={"turn": turn}))
     return fleet
 
 
+def line(connection: Connection) -> list[Row[Any]]:
+    """What waits, in the order in which it will be trained: (owner, experiment, backbone, fleet, runs, place).
+
+    Owners take turns, whoever was served longest ago first; each one's experiments come in their
+    order, the runs of one that share a backbone together, those that were in a fleet before as that fleet.
+    """
+    groups = connection.execute(
+        select(runs.c.owner, runs.c.experiment, runs.c.backbone, runs.c.fleet, func.count().label("runs"),
+               _PLACE.label("place"))
+        .join(experiments, runs.c.experiment == experiments.c.id).where(runs.c.state == State.QUEUED.value)
+        .group_by(runs.c.experiment, runs.c.owner, runs.c.backbone, runs.c.fleet)
+        .order_by(_PLACE, func.min(runs.c.number))).all()
+    served = {row.owner: row.turn for row in connection.execute(select(turns))}
+    of_owner: dict[str, deque[Row[Any]]] = {}
+    for group in groups:
+        of_owner.setdefault(group.owner, deque()).append(group)
+    turn, ordered = max(served.values(), default=0), []
+    while of_owner:
+        owner = min(of_owner, key=lambda name: (served.get(name, 0), of_owner[name][0].place))
+        turn += 1
+        served[owner] = turn
+        ordered.append(of_owner[owner].popleft())
+        if not of_owner[owner]:
+            del of_owner[owner]
+    return ordered
+
+
 def position(connection: Connection, run: str) -> int | None:
-    """Queued runs of older experiments: 0 when its own experiment is next; None if it is not queued."""
+    """Queued runs that come before its experiment's: 0 when that is next; None if it is not queued."""
     row = find(connection, run)
     if row.state != State.QUEUED:
         return None
-    own = select(experiments.c.number).where(experiments.c.id == row.experiment).scalar_subquery()
-    return connection.execute(
-        select(func.count()).select_from(runs).join(experiments, runs.c.experiment == experiments.c.id)
-        .where(runs.c.state == State.QUEUED.value, experiments.c.number < own)
-    ).scalar_one()
+    before = takewhile(lambda group: group.experiment != row.experiment, line(connection))
+    return sum(group.runs for group in before)
 
 
-def sweep(connection: Connection) -> int:
-    """Ends what a dead worker left running: interrupted, or what was asked for last. Returns how many."""
+def sweep(connection: Connection) -> list[str]:
+    """Ends what a dead worker left running: interrupted, or what was asked for last. Returns which runs."""
     left = connection.execute(select(runs.c.id, runs.c.request).where(runs.c.state == State.RUNNING.value)).all()
     for asked in {row.request for row in left}:
-        move(connection, [row.id for row in left if row.request == asked], _unfinished(asked))
-    return len(left)
+        those = [row.id for row in left if row.request == asked]
+        if asked == "delete":
+            delete(connection, those)
+        else:
+            move(connection, those, _unfinished(asked))
+    return [row.id for row in left]
 
 
 def close(connection: Connection, run: str, outcome: Outcome) -> None:
-    """Ends a running run as its trainer says, but for what was asked for meanwhile.
+    """Ends a running run as its trainer says, but for what was asked for meanwhile: one to be deleted is gone.
 
     completed stays completed: the work is done. Else a pending cancel wins. A trainer that paused a
     run which nobody asked to pause was stopped itself: interrupted.
     """
     row = find(connection, run)
-    if outcome.state == "completed":
-        move(connection, [run], State.COMPLETED, result=outcome.result or {},
+    if row.request == "delete" and row.state == State.RUNNING:
+        delete(connection, [run])
+    elif outcome.state == "completed":
+        move(connection, [run], State.COMPLETED, result=outcome.result or {}, checkpoint=None,
              step=row.step if row.steps is None else row.steps)
     elif outcome.state == "cancelled" or row.request == "cancel":
         move(connection, [run], State.CANCELLED)
@@ -156,8 +265,10 @@ def _unfinished(asked: str | None) -> State:
     return {"cancel": State.CANCELLED, "pause": State.PAUSED}.get(asked or "", State.INTERRUPTED)
 
 
-def restore(connection: Connection, experiment: ExperimentRecord, records: Sequence[RunRecord]) -> bool:
-    """Inserts a finished experiment and its runs, numbered below all that are there: older than anything queued.
+def restore(
+    connection: Connection, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]
+) -> bool:
+    """Inserts a finished experiment, its runs and their curves, numbered below all that are there: older than those.
 
     False, and nothing, when the experiment is there already.
     """
@@ -172,4 +283,6 @@ def restore(connection: Connection, experiment: ExperimentRecord, records: Seque
         {**vars(record), "number": below + place, "state": record.state.value, "backbone": record.config["backbone"]}
         for place, record in enumerate(records)
     ])
+    for record, parts in zip(records, left, strict=True):
+        points.restore(connection, record.id, parts.curves)
     return True

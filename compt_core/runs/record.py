@@ -1,7 +1,8 @@
 """What the store knows of a run and of an experiment, and the states a run passes through.
 
-queued → running → completed | failed | cancelled | paused | interrupted;
-paused and interrupted → queued. Only the store says completed; cancelled wins over failed.
+queued → running → completed | failed | cancelled | paused | interrupted; all but completed → queued
+again: paused, interrupted and failed ones go on from their last checkpoint, cancelled ones begin
+again. Only the store says completed; cancelled wins over failed. A run may be deleted in any state.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.PAUSED: frozenset({State.QUEUED, State.CANCELLED}),
     State.INTERRUPTED: frozenset({State.QUEUED, State.CANCELLED}),
     State.COMPLETED: frozenset(),
-    State.FAILED: frozenset(),
-    State.CANCELLED: frozenset(),
+    State.FAILED: frozenset({State.QUEUED}),
+    State.CANCELLED: frozenset({State.QUEUED}),
 }
-TERMINAL = frozenset(state for state, after in TRANSITIONS.items() if not after)
+TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})  # they stay so until a person retries
 ACTIVE = frozenset({State.QUEUED, State.RUNNING})
 BUNDLED = "bundled"  # owner of the finished runs that come with the project
 
@@ -56,13 +57,14 @@ class RunRecord:
     started: float | None
     finished: float | None
     heartbeat: float | None
-    request: str | None  # "cancel" or "pause", asked for and not yet done
+    request: str | None  # "cancel", "pause" or "delete", asked for and not yet done
     error_type: str | None
     error_message: str | None
     traceback: str | None
     result: dict[str, Any] | None
     versions: dict[str, Any] | None  # library versions, backbone and data hashes, device
     fleet: str | None  # id shared by the runs that were trained side by side
+    checkpoint: int | None = None  # step of the checkpoint from which it would go on
 
 
 @dataclass(frozen=True)

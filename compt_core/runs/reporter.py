@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
 
+from compt_core.errors import StoreError
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
-from compt_core.training.events import Control, Event, Log, Outcome, Started
+from compt_core.training.events import Checkpoint, Control, Event, Log, Outcome, Started
 
+_ANSWERS: dict[str, Control] = {"cancel": "cancel", "pause": "pause", "delete": "cancel"}
 FLUSH_SECONDS = 0.5  # the oldest unwritten report is never older, while the trainer takes steps
 FLUSH_ITEMS = 200
 ASK_SECONDS = 0.25  # how often requests are read; a cancel is at most this late
+KEEP_SECONDS = 10  # from one checkpoint to the next: what a crash costs at most
+KEEP_SHARE = 20  # times the seconds that writing one takes: at most a twentieth of the time goes there
+TURN_SECONDS = 60.0  # how long a fleet trains before it makes room for another owner's
 BEAT_SECONDS = 5.0
 
 
@@ -21,11 +25,12 @@ class Reporter:
     """What the trainer of one claimed fleet calls; all from the trainer's own thread.
 
     When `stop` is set, every run that nobody cancelled is asked to pause; the store then says
-    interrupted of those that nobody asked to pause. `clock` counts seconds.
+    interrupted of those that nobody asked to pause. `clock` counts seconds. As keeper it writes a
+    checkpoint of the fleet each `keep_seconds`.
     """
 
     def __init__(self, store: Store, fleet: Sequence[RunRecord], stop: threading.Event,
-                 clock: Callable[[], float] = time.monotonic):
+                 clock: Callable[[], float] = time.monotonic, keep_seconds: float = KEEP_SECONDS):
         self._store, self._stop, self._clock = store, stop, clock
         self._fleet = fleet[0].fleet or ""
         self._open = [record.id for record in fleet]
@@ -35,6 +40,8 @@ class Reporter:
         self._stop_seen = False
         self._flushed = self._beat = clock()
         self._asked: float | None = None
+        self._begun, self._kept, self._keeping, self._pause = clock(), dict[str, float](), 0.0, keep_seconds
+        self.yielding = False  # to another owner who waits: the runs pause, and are to be queued again
 
     def on_event(self, item: Started | Event | Log) -> None:
         """Takes one report; a late one, of a run whose outcome is known, is dropped."""
@@ -42,7 +49,7 @@ class Reporter:
             return
         if isinstance(item, Started):
             self.flush()
-            self._store.started(item.run, item.steps, item.versions)
+            self._store.started(item.run, item.steps, item.versions, step=item.step)
             return
         self._buffer.append(item)
         if len(self._buffer) >= FLUSH_ITEMS or self._clock() - self._flushed >= FLUSH_SECONDS:
@@ -72,8 +79,28 @@ class Reporter:
             if now - self._beat >= BEAT_SECONDS:
                 self._store.heartbeat(self._fleet)
                 self._beat = now
-        asked = cast(Control, self._requests.get(run, "keep"))
-        return "pause" if stopping and asked == "keep" else asked
+            self.yielding = self.yielding or (now - self._begun >= TURN_SECONDS and
+                                              self._store.others_wait(self._fleet))
+        asked = _ANSWERS.get(self._requests.get(run, ""), "keep")
+        return "pause" if (stopping or self.yielding) and asked == "keep" else asked
+
+    def due(self, run: str) -> bool:
+        """Whether the last checkpoint is `keep_seconds` old, or older where writing one takes long."""
+        age = self._clock() - self._kept.get(run, self._begun)
+        return age >= max(self._pause, KEEP_SHARE * self._keeping)
+
+    def keep(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Writes checkpoints; where that fails the runs train on, and their logs say so."""
+        self.flush()
+        before = self._clock()
+        wanted = {run: one for run, one in checkpoints.items() if run not in self._ended}
+        try:
+            self._store.keep_checkpoints(wanted)
+        except StoreError as error:
+            for run, one in wanted.items():
+                self.on_event(Log(run, one.step, f"no checkpoint: {error}"))
+        self._keeping = self._clock() - before
+        self._kept |= dict.fromkeys(wanted, self._clock())
 
     def flush(self) -> None:
         """Writes what has been reported so far."""

@@ -32,12 +32,13 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    update,
 )
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from compt_core.errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 15.0  # how long a writer waits for another process's transaction
 
 _tables = MetaData()
@@ -54,6 +55,7 @@ experiments = Table(
     Column("created", Float, nullable=False),
     Column("config", _Json, nullable=False),
     Column("reference_rows", _Json),
+    Column("place", Float),  # in its owner's queue, instead of `number` once somebody has moved it
     sqlite_autoincrement=True,
 )
 
@@ -82,6 +84,7 @@ runs = Table(
     Column("result", _Json),
     Column("versions", _Json),
     Column("fleet", Text),
+    Column("checkpoint", Integer),
     Index("runs_by_experiment", "experiment", "state"),
     Index("runs_by_state", "state", "experiment"),
     Index("runs_by_fleet", "fleet"),
@@ -96,6 +99,15 @@ events = Table(
     Column("data", LargeBinary, nullable=False),  # float16, little endian, flattened row by row
     sqlite_with_rowid=False,
 )
+
+
+# Whose turn it is: the owner with the lowest number was served longest ago.
+turns = Table("turns", _tables, Column("owner", Text, primary_key=True), Column("turn", Integer, nullable=False))
+
+_MIGRATIONS = {  # schema -> what makes the next one of it
+    1: ("ALTER TABLE experiments ADD COLUMN place FLOAT", "ALTER TABLE runs ADD COLUMN checkpoint INTEGER",
+        "CREATE TABLE turns (owner TEXT NOT NULL PRIMARY KEY, turn INTEGER NOT NULL)"),
+}
 
 
 class Database:
@@ -150,6 +162,8 @@ class Database:
                 _tables.create_all(connection)
                 connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
             found = connection.execute(select(meta.c.value).where(meta.c.key == "schema")).scalar()
+            if found is not None and found.isdigit() and int(found) < SCHEMA_VERSION:
+                _migrate(connection, int(found))
         if found is None or not found.isdigit() or int(found) > SCHEMA_VERSION:
             raise StoreError(f"The store '{self.path}' has schema {found}, this version of ComPT Lab reads schema "
                              f"{SCHEMA_VERSION}. Update ComPT Lab, or set COMPT_HOME to another folder.")
@@ -167,6 +181,14 @@ class Database:
     def _unusable(self, reason: object) -> StoreError:
         return StoreError(f"The store '{self.path}' cannot be used: {reason}. Check that the disk is not full and that "
                           "the file is whole, or set COMPT_HOME to another folder.")
+
+
+def _migrate(connection: Connection, found: int) -> None:
+    """Brings an older schema up to date, inside one transaction: whole or not at all."""
+    for version in range(found, SCHEMA_VERSION):
+        for statement in _MIGRATIONS[version]:
+            connection.exec_driver_sql(statement)
+    connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
 
 
 def _on_connect(raw: Any, _record: Any) -> None:

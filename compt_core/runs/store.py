@@ -8,14 +8,12 @@ says. Loads no torch.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from compt_core.config import Experiment
 from compt_core.errors import StoreError
@@ -23,8 +21,9 @@ from compt_core.estimate import Pace, pace_of
 from compt_core.runs import points, queue
 from compt_core.runs.home import Artifacts, home_folder
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
+from compt_core.runs.rows import check_running, experiment_records, run_record
 from compt_core.runs.schema import Database, experiments, runs
-from compt_core.training.events import Event, Log, Outcome
+from compt_core.training.events import Checkpoint, Event, Log, Outcome
 
 
 class Store:
@@ -66,21 +65,16 @@ class Store:
         """The newest experiments, newest first."""
         with self._database.read() as connection:
             found = connection.execute(select(experiments).order_by(experiments.c.number.desc()).limit(limit)).all()
-            return _experiment_records(connection, found)
+            return experiment_records(connection, found)
 
     def experiment(self, experiment: str) -> ExperimentRecord:
         """One experiment. Raises StoreError when the store does not hold it."""
         wanted = select(experiments).where(experiments.c.id == queue.check_id(experiment, "experiment"))
         with self._database.read() as connection:
-            found = _experiment_records(connection, connection.execute(wanted).all())
+            found = experiment_records(connection, connection.execute(wanted).all())
         if not found:
             raise queue.unknown(experiment, "experiment")
         return found[0]
-
-    def holds(self, experiment: str) -> bool:
-        """Whether the store knows this experiment."""
-        with self._database.read() as connection:
-            return bool(connection.execute(select(experiments.c.id).where(experiments.c.id == experiment)).first())
 
     def restore(self, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]) -> bool:
         """Adds a finished experiment as the oldest of all; False, and nothing, when the store holds it already."""
@@ -88,11 +82,7 @@ class Store:
             self._artifacts.write_tensors(record.id, "prompts", parts.prompts)
             self._artifacts.write_tensors(record.id, "scores", parts.scores)
         with self._database.write() as connection:
-            added = queue.restore(connection, experiment, records)
-            for record, parts in zip(records, left, strict=True):
-                if added:
-                    points.restore(connection, record.id, parts.curves)
-        return added
+            return queue.restore(connection, experiment, records, left)
 
     def set_references(self, experiment: str, references: dict[str, Any]) -> None:
         """Keeps the reference rows of an experiment. Raises StoreError when the store does not hold it."""
@@ -110,33 +100,64 @@ class Store:
             experiment = self.experiment(experiment).id
             wanted = select(runs).where(runs.c.experiment == experiment).order_by(runs.c.number)
         with self._database.read() as connection:
-            return [_run_record(row) for row in connection.execute(wanted)]
+            return [run_record(row) for row in connection.execute(wanted)]
 
     def run(self, run: str) -> RunRecord:
         """One run. Raises StoreError when the store does not hold it."""
         with self._database.read() as connection:
-            return _run_record(queue.find(connection, run))
+            return run_record(queue.find(connection, run))
 
     def position(self, run: str) -> int | None:
         """How many runs of older experiments wait before it, 0 = its experiment is next; None if not queued."""
         with self._database.read() as connection:
             return queue.position(connection, run)
 
-    def request(self, run: str, what: Literal["cancel", "pause"]) -> RunRecord:
-        """Asks for a run to be cancelled or paused, and returns how it stands.
+    def request(self, run: str, what: Literal["cancel", "pause"], *more: str) -> RunRecord:
+        """Asks for a run to be cancelled or paused, and returns how it stands; `more` runs at the same moment.
 
         A queued run changes at once; a running one when its trainer next asks (`request` is set
         until then). A cancel overrides a pause. A run that has ended stays as it is.
         """
         with self._database.write() as connection:
-            queue.request(connection, run, what)
-            return _run_record(queue.find(connection, run))
+            for one in (run, *more):
+                queue.request(connection, one, what)
+            after = [run_record(queue.find(connection, one)) for one in (run, *more)]
+        for record in after:
+            self._artifacts.keep_checkpoint(record.id, record.checkpoint)
+        return after[0]
 
-    def requeue(self, run: str) -> RunRecord:
-        """Puts a paused or interrupted run back into the queue, and returns how it stands."""
+    def delete(self, run: str) -> None:
+        """Forgets a run with all it left; a running one when its trainer next asks. Nothing happens when it is gone.
+
+        With its last run an experiment is forgotten, too. Raises StoreError for a bundled run.
+        """
         with self._database.write() as connection:
-            queue.requeue(connection, run)
-            return _run_record(queue.find(connection, run))
+            if not queue.known(connection, run):
+                return
+            queue.request(connection, run, "delete")
+            gone = not queue.known(connection, run)
+        if gone:
+            self._artifacts.remove(run)
+
+    def requeue(self, *wanted: str) -> list[RunRecord]:
+        """Puts runs that ended without being completed back into the queue, together; returns how they stand.
+
+        They go on from their last checkpoint; a cancelled one has none any more and begins again.
+        """
+        with self._database.write() as connection:
+            for run in wanted:
+                queue.requeue(connection, run)
+            return [run_record(queue.find(connection, run)) for run in wanted]
+
+    def requeue_fleet(self, fleet: str) -> None:
+        """Puts what made room for another owner's turn back into the queue: the interrupted runs of a fleet."""
+        with self._database.write() as connection:
+            queue.requeue_fleet(connection, fleet)
+
+    def first(self, experiment: str) -> None:
+        """Moves an experiment to the front of its owner's queue."""
+        with self._database.write() as connection:
+            queue.first(connection, experiment)
 
     def paces(self, limit: int = 30) -> list[Pace]:
         """What the newest fleets took whose runs all completed, newest first."""
@@ -157,7 +178,7 @@ class Store:
             if fleet is None:
                 return ()
             mates = select(runs).where(runs.c.fleet == fleet).order_by(runs.c.number)
-            return tuple(_run_record(row) for row in connection.execute(mates))
+            return tuple(run_record(row) for row in connection.execute(mates))
 
     def requests(self, fleet: str) -> dict[str, str]:
         """Run id -> "cancel" or "pause", for the fleet's running runs of which it was asked."""
@@ -166,10 +187,35 @@ class Store:
         with self._database.read() as connection:
             return {row.id: row.request for row in connection.execute(wanted)}
 
+    def others_wait(self, fleet: str) -> bool:
+        """Whether another owner than the fleet's waits for a turn."""
+        with self._database.read() as connection:
+            return queue.others_wait(connection, fleet)
+
+    def checkpoint(self, run: RunRecord) -> Checkpoint | None:
+        """What a run goes on from, if anything. Raises StoreError when the file is lost or not whole."""
+        if run.checkpoint is None:
+            return None
+        step, seconds, tensors = self._artifacts.read_checkpoint(run.id, run.checkpoint)
+        return Checkpoint(step, tensors, seconds, run.versions or {})
+
+    def keep_checkpoints(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Keeps checkpoints of running runs instead of their earlier ones: of all of them, or of none.
+
+        The files come first; the rows, in one transaction, say which of them count. So after a crash
+        all runs of a fleet go on from the same moment. Raises StoreError when there is no room.
+        """
+        for run, one in checkpoints.items():
+            self._artifacts.write_checkpoint(run, one.step, one.seconds, one.tensors)
+        with self._database.write() as connection:
+            queue.keep_checkpoints(connection, {run: one.step for run, one in checkpoints.items()})
+        for run, one in checkpoints.items():
+            self._artifacts.keep_checkpoint(run, one.step)
+
     def started(self, run: str, steps: int, versions: dict[str, Any], *, step: int = 0) -> None:
         """A running run sets off at `step` of `steps`; its curves beyond `step` are forgotten."""
         with self._database.write() as connection:
-            _check_running(queue.find(connection, run))
+            check_running(queue.find(connection, run))
             points.drop_after(connection, run, step)
             connection.execute(update(runs).where(runs.c.id == run).values(
                 steps=steps, step=step, versions=versions, heartbeat=time.time()))
@@ -179,25 +225,14 @@ class Store:
 
         Raises StoreError, and keeps nothing, when a point is of a run that has not started or has ended.
         """
-        by_run: dict[str, list[Event | Log]] = {}
+        measured, said = dict[str, list[Event]](), dict[str, list[Log]]()
         for item in batch:
-            by_run.setdefault(item.run, []).append(item)
+            (measured if isinstance(item, Event) else said).setdefault(item.run, []).append(item)  # type: ignore[arg-type]
         with self._database.write() as connection:
-            for run, items in by_run.items():
-                row = queue.find(connection, run)
-                measured = [item for item in items if isinstance(item, Event)]
-                if not measured:
-                    continue
-                _check_running(row)
-                if row.steps is None:
-                    raise StoreError(f"Run '{run}' has not started: call started() before keeping points of it.")
-                points.record(connection, row.steps, measured)
-                connection.execute(update(runs).where(runs.c.id == run).values(
-                    step=max(row.step, *(item.step for item in measured)), heartbeat=time.time()))
-        for run, items in by_run.items():
-            lines = [item for item in items if isinstance(item, Log)]
-            if lines:
-                self._artifacts.append_log(run, _log_lines(lines))
+            for run in measured.keys() | said.keys():
+                queue.measured(connection, run, measured.get(run, ()))
+        for run, lines in said.items():
+            self._artifacts.append_log(run, lines)
 
     def finish(self, run: str, outcome: Outcome) -> None:
         """Ends a running run; the one place of running -> completed, failed, cancelled, paused, interrupted.
@@ -212,9 +247,14 @@ class Store:
             self._artifacts.write_tensors(run, "scores", outcome.scores)
         with self._database.write() as connection:
             queue.close(connection, run, outcome)
+            after = queue.known(connection, run)
+        if after is None:
+            self._artifacts.remove(run)
+            return
+        self._artifacts.keep_checkpoint(run, after.checkpoint)
         if outcome.error is not None:
             text = f"{type(outcome.error).__name__}: {outcome.error}"
-            self._artifacts.append_log(run, _log_lines([Log(run, record.step, text)]))
+            self._artifacts.append_log(run, [Log(run, record.step, text)])
 
     def heartbeat(self, fleet: str) -> None:
         """Notes that the fleet's running runs are alive."""
@@ -223,9 +263,15 @@ class Store:
                                .values(heartbeat=time.time()))
 
     def sweep(self) -> int:
-        """Ends every running run as interrupted (or as was asked of it); only for who just gained the lease."""
+        """Ends every running run as interrupted (or as was asked of it); only for who just gained the lease.
+
+        Folders of runs that the store does not know, such as a kill between row and files leaves, are removed.
+        """
         with self._database.write() as connection:
-            return queue.sweep(connection)
+            left = queue.sweep(connection)
+            known = set(connection.execute(select(runs.c.id)).scalars())
+        self._artifacts.tidy(known, left)
+        return len(left)
 
     # What a run left
 
@@ -251,33 +297,3 @@ class Store:
         record = self.run(run)
         return self._artifacts.read_tensors(record.id, name) if record.state == State.COMPLETED else {}
 
-
-_RUN_FIELDS = tuple(field.name for field in fields(RunRecord) if field.name != "state")
-
-
-def _run_record(row: Row[Any]) -> RunRecord:
-    return RunRecord(**{name: getattr(row, name) for name in _RUN_FIELDS}, state=State(row.state))
-
-
-def _experiment_records(connection: Connection, found: Sequence[Row[Any]]) -> list[ExperimentRecord]:
-    """Rows of `experiments` with the number of runs per state, counted in one query."""
-    counted = select(runs.c.experiment, runs.c.state, func.count().label("runs")) \
-        .where(runs.c.experiment.in_([row.id for row in found])).group_by(runs.c.experiment, runs.c.state)
-    states: dict[str, dict[str, int]] = {row.id: {} for row in found}
-    for count in connection.execute(counted):
-        states[count.experiment][count.state] = count.runs
-    return [
-        ExperimentRecord(id=row.id, owner=row.owner, created=row.created, config=row.config,
-                         references=row.reference_rows, states=states[row.id])
-        for row in found
-    ]
-
-
-def _check_running(row: Row[Any]) -> None:
-    if row.state != State.RUNNING:
-        raise StoreError(f"Run '{row.id}' is {row.state}, so nothing more can be measured of it.")
-
-
-def _log_lines(lines: Iterable[Log]) -> list[str]:
-    now = datetime.now().astimezone().isoformat(timespec="seconds")
-    return [f"{now} step {line.step}: {' '.join(line.text.split())}" for line in lines]

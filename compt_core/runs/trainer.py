@@ -10,14 +10,15 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from compt_core.config import RunConfig
-from compt_core.training.events import Ask, OnEvent, Outcome
+from compt_core.training.events import Ask, Checkpoint, Keeper, OnEvent, Outcome
 
 
 class Train(Protocol):
     """`experiment.train_fleet`: trains runs side by side and returns how each ended, telling so at once too."""
 
     def __call__(self, configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
-                 on_outcome: Callable[[str, Outcome], None]) -> Mapping[str, Outcome]: ...
+                 on_outcome: Callable[[str, Outcome], None], resume: Mapping[str, Checkpoint],
+                 keeper: Keeper) -> Mapping[str, Outcome]: ...
 
 
 References = Callable[[RunConfig], dict[str, Any] | None]
@@ -35,14 +36,15 @@ def trainer(threads: int | None) -> Train:
         torch.set_num_threads(threads)
 
     def train(configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
-              on_outcome: Callable[[str, Outcome], None]) -> Mapping[str, Outcome]:
+              on_outcome: Callable[[str, Outcome], None], resume: Mapping[str, Checkpoint],
+              keeper: Keeper) -> Mapping[str, Outcome]:
         gpus = all_gpus()
         if len(gpus) > 1 and len(configs) > 1:
-            return train_on(gpus, configs, on_event, control, on_outcome=on_outcome)
+            return train_on(gpus, configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper)
         with _uncollected():
             shared_backbone(next(iter(configs.values())).backbone)
         _spare_collector()
-        return train_fleet(configs, on_event, control, on_outcome=on_outcome)
+        return train_fleet(configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper)
 
     return train
 

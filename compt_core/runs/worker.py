@@ -7,20 +7,23 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from compt_core.config import RunConfig
-from compt_core.errors import ConfigError, Issue, nearest
+from compt_core.errors import ConfigError, Issue, StoreError, nearest
 from compt_core.runs.lease import Lease
-from compt_core.runs.record import ACTIVE, RunRecord, State
-from compt_core.runs.reporter import Reporter
+from compt_core.runs.record import RunRecord, State
+from compt_core.runs.reporter import KEEP_SECONDS, Reporter
 from compt_core.runs.store import Store
 from compt_core.runs.trainer import References, Train, referrer, trainer
-from compt_core.training.events import Outcome
+from compt_core.training.events import Checkpoint, Log, Outcome
 
-__all__ = ["Lease", "Worker", "drain", "worker_mode"]
+__all__ = ["Lease", "Worker", "worker_mode"]
 
 POLL_SECONDS = 0.5  # how long an idle worker, or a waiting one, sleeps unless woken
+LOG_NAME, LOG_BYTES = "worker.log", 1_000_000
 RETRY_SECONDS = 5.0  # pause of the app's worker after a failure of the store
 EXIT_SECONDS = 8.0  # how long a leaving process waits for its fleet to stop
 NO_REFERENCES: dict[str, Any] = {"majority": {}, "no_prompt": {}}  # they were tried and failed
@@ -48,12 +51,26 @@ def app_threads() -> int:
 
     Raises ConfigError where COMPT_THREADS is no integer of 1 or more.
     """
-    given = os.environ.get("COMPT_THREADS", "").strip()
+    return _whole_number("COMPT_THREADS", 1, max(1, (os.cpu_count() or 2) - 1))
+
+
+def checkpoint_seconds() -> int:
+    """COMPT_CHECKPOINT_SECONDS: from one checkpoint to the next, which is what a crash costs at most.
+
+    With 0 they follow each other as fast as a twentieth of the time allows.
+
+    Raises ConfigError where it is no integer of 0 or more.
+    """
+    return _whole_number("COMPT_CHECKPOINT_SECONDS", 0, KEEP_SECONDS)
+
+
+def _whole_number(variable: str, least: int, default: int) -> int:
+    given = os.environ.get(variable, "").strip()
     if not given:
-        return max(1, (os.cpu_count() or 2) - 1)
-    if not given.isdecimal() or int(given) < 1:
-        raise ConfigError([Issue("COMPT_THREADS", "The environment variable COMPT_THREADS must be an integer of 1 or "
-                                 f"more. Got {given!r} instead.")])
+        return default
+    if not given.isdecimal() or int(given) < least:
+        raise ConfigError([Issue(variable, f"The environment variable {variable} must be an integer of {least} or "
+                                           f"more. Got {given!r} instead.")])
     return int(given)
 
 
@@ -85,6 +102,7 @@ class Worker:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
+        self._keep_seconds = checkpoint_seconds()
         self._threads: int | None = None  # torch's own choice, unless beside a dashboard
 
     def run(self, stop: threading.Event, until: Callable[[], bool] | None = None) -> None:
@@ -161,20 +179,35 @@ class Worker:
         return True
 
     def _train(self, fleet: Sequence[RunRecord], stop: threading.Event) -> None:
-        reporter = Reporter(self._store, fleet, stop)
+        reporter = Reporter(self._store, fleet, stop, keep_seconds=self._keep_seconds)
+        logger.info("Fleet %s of %d runs of experiment %s sets off.", fleet[0].fleet, len(fleet), fleet[0].experiment)
         try:
             configs = {record.id: RunConfig.model_validate(record.config) for record in fleet}
             train = self._train_fleet or trainer(self._threads)
-            outcomes = train(configs, reporter.on_event, reporter.control, on_outcome=reporter.on_outcome)
+            outcomes = train(configs, reporter.on_event, reporter.control, on_outcome=reporter.on_outcome,
+                             resume=self._checkpoints(fleet, reporter), keeper=reporter)
             for run, outcome in outcomes.items():
                 reporter.on_outcome(run, outcome)
             reporter.end_rest(Outcome("failed", error=RuntimeError("The trainer returned no outcome for this run.")))
+            if reporter.yielding and not stop.is_set():
+                self._store.requeue_fleet(fleet[0].fleet or "")
         except Exception as error:
             logger.info("Fleet %s failed: %s: %s", fleet[0].fleet, type(error).__name__, error)
             reporter.end_rest(Outcome("failed", error=error))
         except BaseException:  # the process is leaving
             reporter.end_rest(Outcome("paused"))
             raise
+
+    def _checkpoints(self, fleet: Sequence[RunRecord], reporter: Reporter) -> dict[str, Checkpoint]:
+        """What the runs go on from; one whose file is lost begins again, and its log says why."""
+        found = {}
+        for record in fleet:
+            try:
+                if (checkpoint := self._store.checkpoint(record)) is not None:
+                    found[record.id] = checkpoint
+            except StoreError as error:
+                reporter.on_event(Log(record.id, 0, f"begins again: {error}"))
+        return found
 
     def refer(self, experiment: str, stop: threading.Event) -> None:
         """Computes the reference rows of an experiment that has results but none yet, unless stopped meanwhile;
@@ -193,62 +226,35 @@ class Worker:
             self._store.set_references(experiment, rows)
 
 
-def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], None], *,
-          worker: Worker | None = None) -> list[RunRecord]:
-    """Waits until an experiment has nothing left to train, training it here when the lease is free.
+def serve(worker: Worker, stop: threading.Event) -> bool:
+    """Runs a worker until `stop` is set, then waits for its fleet at most EXIT_SECONDS; whether it stopped in time.
 
-    Work that was queued earlier goes first. While another process has the lease, that one trains;
-    runs that its end interrupts are queued again. A paused run is not waited for. `on_tick` gets the
-    experiment's runs in grid order about twice a second, and at the end; so does the caller.
-    KeyboardInterrupt cancels the experiment, waits for a fleet that trains here to stop, and is raised on.
+    A step of a large model may take longer: what it trains goes on from the last checkpoint later. An
+    exception of the store is raised.
     """
-    store.experiment(experiment)
-    worker = worker or Worker(store)
-    stop, done = threading.Event(), threading.Event()
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            worker.run(stop, lambda: _settled(store, experiment, alone=worker.lease.held))
-            if not stop.is_set():
-                worker.refer(experiment, stop)  # where the worker that trained it had to leave before
+            worker.run(stop)
         except BaseException as error:
             failures.append(error)
-        finally:
-            done.set()
+            stop.set()
 
-    thread = threading.Thread(target=work, name="compt-drain", daemon=True)
-    try:
-        thread.start()
-        while not done.wait(POLL_SECONDS):
-            on_tick(store.runs(experiment))
-    except KeyboardInterrupt:
-        for record in store.runs(experiment):
-            if record.state != State.PAUSED:
-                store.request(record.id, "cancel")
-        raise
-    finally:
-        stop.set()
-        worker.wake()
-        thread.join()
+    thread = threading.Thread(target=work, name="compt-worker", daemon=True)
+    thread.start()
+    while not stop.wait(POLL_SECONDS):  # with a limit, so that a signal is seen on every system
+        pass
+    thread.join(EXIT_SECONDS)
     if failures:
         raise failures[0]
-    records = store.runs(experiment)
-    on_tick(records)
-    return records
+    return not thread.is_alive()
 
 
-def _settled(store: Store, experiment: str, *, alone: bool) -> bool:
-    """Whether nothing more will come of an experiment; first queues its interrupted runs again.
-
-    `alone` = this process has the lease; else another may still be at the reference rows.
-    """
-    record = store.experiment(experiment)
-    if State.INTERRUPTED in record.states:
-        for run in store.runs(experiment):
-            if run.state == State.INTERRUPTED:
-                store.requeue(run.id)
-        return False
-    if ACTIVE & record.states.keys():
-        return False
-    return alone or record.references is not None or State.COMPLETED not in record.states
+def log_to_file(home: Path) -> None:
+    """What this process's worker says goes to LOG_NAME in the home folder, never into a pipe that nobody empties."""
+    handler = RotatingFileHandler(home / LOG_NAME, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    core = logging.getLogger("compt_core")
+    core.setLevel(logging.INFO)
+    core.addHandler(handler)

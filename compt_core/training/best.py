@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from compt_core.fleet import Fleet
@@ -34,6 +36,17 @@ class Best:
                         self.kept.setdefault(name, tensor.clone())[k] = tensor[k]  # [K, …]
                     else:
                         self.kept[name] = tensor
+
+    def state(self) -> dict[str, Tensor]:
+        """What it has found so far, as tensors by name."""
+        return {"best.loss": torch.tensor(self.loss, dtype=torch.float64),
+                **{f"best.kept/{name}": tensor for name, tensor in self.kept.items()}}
+
+    def go_on(self, state: Mapping[str, Tensor]) -> None:
+        """Takes up what :meth:`state` returned; other names are left alone."""
+        self.loss = state["best.loss"].tolist()
+        self.kept = {name.removeprefix("best.kept/"): tensor.clone() for name, tensor in state.items()
+                     if name.startswith("best.kept/")}
 
     def restore(self) -> None:
         """Put the best parameters back into the fleet."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Control = Literal["keep", "pause", "cancel"]
 
@@ -24,14 +24,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Started:
-    """A run is about to take its first step: how many there will be, and on what it stands.
+    """A run is about to set off: how many steps there will be, on what it stands, and how many are done.
 
     versions  library versions, backbone (id, hash, device, dtype) and data hashes, as JSON types
+    step      0, or the step of the checkpoint from which it goes on
     """
 
     run: str
     steps: int
     versions: dict[str, Any]
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,29 @@ class Outcome:
 
 OnEvent = Callable[[Started | Event | Log], None]
 Ask = Callable[[str], Control]  # run id -> what to do with it before the next step
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run between two optimizer steps: all that its next step follows from.
+
+    step      optimizer steps done
+    tensors   name -> array, as `training.checkpoint.take` names them
+    seconds   its fleet's training time so far
+    versions  what the run stood on when it was taken, as in :class:`Started`
+    """
+
+    step: int
+    tensors: Mapping[str, Any]
+    seconds: float = 0.0
+    versions: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Keeper(Protocol):
+    """Keeps checkpoints. Those handed over in one call stay together: after a crash all of them are there, or none."""
+
+    def due(self, run: str) -> bool:
+        """Whether it is time for another checkpoint of this run, and so of all that train beside it."""
+
+    def keep(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        """Takes the checkpoints of runs, by id."""

@@ -1,4 +1,4 @@
-"""The training loop of a fleet: rate → forward and backward → clip → step → report → stop?
+"""The training loop of a fleet: stop? → keep → forward and backward → clip → rate and step → report.
 
 One step serves all runs that are still going: their rows go through the frozen backbone together,
 each with its own composed prompt. A run that ends, fails, pauses or is cancelled leaves; the others
@@ -8,7 +8,9 @@ go on unchanged.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -17,7 +19,8 @@ from torch import Tensor
 from compt_core.errors import ComptError
 from compt_core.fleet import Fleet
 from compt_core.training.best import Best
-from compt_core.training.events import Ask, Event, OnEvent
+from compt_core.training.checkpoint import put, take
+from compt_core.training.events import Ask, Checkpoint, Event, Keeper, OnEvent
 from compt_core.training.optim import AdamW, clip, schedule
 from compt_core.training.passes import Item, Losses, forward_backward
 from compt_core.training.plan import RunPlan
@@ -33,47 +36,89 @@ class TrainingError(ComptError):
 
 def train(
     fleet: Fleet, plans: Mapping[str, RunPlan], on_event: OnEvent, control: Ask,
-    on_end: Callable[[str, Ended, ComptError | None], None],
-) -> None:
-    """Train every run of `plans` to its last step, in place.
+    on_end: Callable[[str, Ended, ComptError | None], None], *,
+    resume: Mapping[str, Checkpoint] = MappingProxyType({}), keeper: Keeper | None = None,
+) -> float:
+    """Train every run of `plans` to its last step, in place; those in `resume` from their checkpoint on.
+
+    Returns the seconds that the fleet has trained, those before its checkpoint included.
 
     control(run) is asked before each step; on_end(run, state, error) is called as a run leaves the
-    fleet, its parameters final. Raises nothing of its own: a run whose loss is not finite ends as
-    failed.
+    fleet, its parameters final. `keeper` gets all runs' checkpoints when it says so and at the end of
+    training, and that of a run that pauses. Raises nothing of its own: a run whose loss is not finite
+    ends as failed.
     """
-    optimizers = [AdamW(block) for block in fleet.blocks]
-    going = list(plans)
+    optimizers = {id(block): AdamW(block) for block in fleet.blocks}
     best = {run: Best(fleet, run, plan) for run, plan in plans.items() if plan.held_out}
+    at = dict.fromkeys(plans, 0)  # run -> steps done
+    for run, checkpoint in resume.items():
+        put(fleet, optimizers, best.get(run), run, checkpoint)
+        at[run] = checkpoint.step
+
+    begun = time.perf_counter() - max((checkpoint.seconds for checkpoint in resume.values()), default=0.0)
+
+    def keep(runs: Iterable[str]) -> None:
+        seconds = time.perf_counter() - begun
+        taken = {run: take(fleet, optimizers, best.get(run), run, at[run], seconds) for run in runs}
+        if keeper is not None and taken:
+            keeper.keep(taken)
+
+    going, trained = list(plans), []
     for run in going:
-        _report_weights(fleet, run, 0, on_event)
-    step = 0
+        if run not in resume:
+            _report_weights(fleet, run, 0, on_event)
     while going:
-        for run in list(going):
-            if step < plans[run].steps and (asked := control(run)) != "keep":
-                going.remove(run)
-                on_end(run, "cancelled" if asked == "cancel" else "paused", None)
-        items: list[Item] = [(run, example) for run in going for example in plans[run].batch(step)]
-        if not items:
-            break
-        losses = forward_backward(fleet, items, step, plans)
-        norms = [clip(block) for block in fleet.blocks]
-        for run in _not_finite(fleet, norms, losses, plans, going):
+        _let_go(going, control, at, plans, keep, on_end)
+        for run in [run for run in going if at[run] == plans[run].steps]:
             going.remove(run)
-            on_end(run, "failed", TrainingError(
-                f"The loss or gradient of run '{run}' is not finite at step {step + 1}. "
-                "Lower its learning rates (source, private, encoder, attention, gate) or its clip, and run it again."))
-        for block, optimizer in zip(fleet.blocks, optimizers, strict=True):
-            optimizer.step([_factor(plans[run], step) if run in going else 0.0 for run in block.runs])
-        step += 1
-        for run in list(going):
-            _report(fleet, plans[run], run, step, losses, on_event)
-            if run in best and (step % max(1, plans[run].steps // 10) == 0 or step == plans[run].steps):
+            trained.append(run)
+            on_end(run, "completed", None)
+        if not going:
+            break
+        if keeper is not None and keeper.due(going[0]):
+            keep([*going, *trained])
+        _step(fleet, optimizers, plans, going, at, on_event, on_end)
+        for run in going:
+            if run in best and (at[run] % max(1, plans[run].steps // 10) == 0 or at[run] == plans[run].steps):
                 best[run].look()
-            if step == plans[run].steps:
-                going.remove(run)
-                if run in best:
+                if at[run] == plans[run].steps:
                     best[run].restore()
-                on_end(run, "completed", None)
+    if any(run not in resume or at[run] > resume[run].step for run in trained):
+        keep(trained)  # scoring takes its time, too
+    return time.perf_counter() - begun
+
+
+def _let_go(
+    going: list[str], control: Ask, at: Mapping[str, int], plans: Mapping[str, RunPlan],
+    keep: Callable[[Iterable[str]], None], on_end: Callable[[str, Ended, ComptError | None], None],
+) -> None:
+    """Runs that are to pause or were cancelled leave; the checkpoints of those that pause are kept, together."""
+    asked = {run: control(run) for run in going if at[run] < plans[run].steps}
+    keep([run for run, answer in asked.items() if answer == "pause"])
+    for run, answer in asked.items():
+        if answer != "keep":
+            going.remove(run)
+            on_end(run, "cancelled" if answer == "cancel" else "paused", None)
+
+
+def _step(
+    fleet: Fleet, optimizers: Mapping[int, AdamW], plans: Mapping[str, RunPlan], going: list[str], at: dict[str, int],
+    on_event: OnEvent, on_end: Callable[[str, Ended, ComptError | None], None],
+) -> None:
+    """One optimizer step of every run in `going`; one whose loss is not finite fails, leaves, and takes none."""
+    items: list[Item] = [(run, example) for run in going for example in plans[run].batch(at[run])]
+    losses = forward_backward(fleet, items, at, plans)
+    norms = [clip(block) for block in fleet.blocks]
+    for run in _not_finite(fleet, norms, losses, plans, going):
+        going.remove(run)
+        on_end(run, "failed", TrainingError(
+            f"The loss or gradient of run '{run}' is not finite at step {at[run] + 1}. "
+            "Lower its learning rates (source, private, encoder, attention, gate) or its clip, and run it again."))
+    for block in fleet.blocks:
+        optimizers[id(block)].step([_factor(plans[run], at[run]) if run in going else 0.0 for run in block.runs])
+    for run in going:
+        at[run] += 1
+        _report(fleet, plans[run], run, at[run], losses, on_event)
 
 
 def _factor(plan: RunPlan, step: int) -> float:

@@ -71,6 +71,10 @@ class AdamW:
         self.count = {name: torch.zeros(len(block.runs), device=p.device) for name, p in block.parameters.items()}
         self.groups = [_by_rate_and_decay(config, block.parameters) for config in block.configs]
 
+    def moments(self) -> dict[str, dict[str, Tensor]]:
+        """What it remembers of every parameter, each [R, …]: its two moments and its number of steps."""
+        return {"first": self.first, "second": self.second, "count": self.count}
+
     @torch.no_grad()
     def step(self, factors: Sequence[float]) -> None:
         """One update; factors [R] scale the learning rates, and a run with factor 0 is left untouched."""

@@ -41,8 +41,9 @@ class Losses:
         return sum(present) / len(present), each
 
 
-def forward_backward(fleet: Fleet, items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]) -> Losses:
-    """One pass over the rows of all runs; leaves gradients on the fleet's parameters.
+def forward_backward(fleet: Fleet, items: Sequence[Item], at: Mapping[str, int], plans: Mapping[str, RunPlan]
+                     ) -> Losses:
+    """One pass over the rows of all runs, each at the step `at` says; leaves gradients on the fleet's parameters.
 
     A task's loss is its mean over target tokens; a run's is the mean over its K tasks, so that long
     label words weigh no more than short ones. PT's is the sum: K independent runs, clipped apart.
@@ -51,7 +52,7 @@ def forward_backward(fleet: Fleet, items: Sequence[Item], step: int, plans: Mapp
     losses = Losses({}, _count_tokens(items))
     tasks = {run: 1 if plan.config.method == "pt" else len(plan.train) for run, plan in plans.items()}
     weight = [1 / (losses.tokens[run, e.task] * tasks[run]) for run, e in items]
-    noise = _noise(items, step, plans)
+    noise = _noise(items, at, plans)
     composed = fleet.vectors()
 
     def work(part: np.ndarray) -> tuple[Tensor, Tensor, np.ndarray, Tensor]:
@@ -135,10 +136,10 @@ def _row_losses(
     return index, leaf, -(log_probs * inside).sum(-1)
 
 
-def _noise(items: Sequence[Item], step: int, plans: Mapping[str, RunPlan]) -> list[RowNoise]:
+def _noise(items: Sequence[Item], at: Mapping[str, int], plans: Mapping[str, RunPlan]) -> list[RowNoise]:
     """For each row (dropout rate, stream names): a row's noise depends on its run, step and place in the batch."""
     first: dict[str, int] = {}
     for i, (run, _) in enumerate(items):
         first.setdefault(run, i)
-    configs = [(plans[run].config, i - first[run]) for i, (run, _) in enumerate(items)]
-    return [(config.dropout, (config.seed, "dropout", step, place)) for config, place in configs]
+    configs = [(plans[run].config, at[run], i - first[run]) for i, (run, _) in enumerate(items)]
+    return [(config.dropout, (config.seed, "dropout", step, place)) for config, step, place in configs]

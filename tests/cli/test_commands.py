@@ -207,7 +207,8 @@ def test_a_worker_stops_in_order(home: Path, number: int) -> None:
     with subprocess.Popen([sys.executable, "-m", "compt_core", "worker"], cwd=ROOT, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == f"Training what is queued in {home}. Stop with Ctrl+C.\n"
+        assert process.stderr.readline() == f"Training what is queued in {home}; worker.log there says what " \
+            "happens. Stop with Ctrl+C.\n"
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (0, "", "")

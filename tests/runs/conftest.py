@@ -10,7 +10,7 @@ import pytest
 
 from compt_core.config import Experiment, RunConfig, build_experiment
 from compt_core.runs.store import Store
-from compt_core.training.events import Ask, Event, OnEvent, Outcome, Started
+from compt_core.training.events import Ask, Checkpoint, Event, Keeper, OnEvent, Outcome, Started
 
 SECONDS = 30  # the longest any test waits for an event before it fails
 
@@ -52,7 +52,8 @@ class Steered:
         self.fleets: list[list[str]] = []
 
     def __call__(self, configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
-                 on_outcome: Callable[[str, Outcome], None]) -> dict[str, Outcome]:
+                 on_outcome: Callable[[str, Outcome], None], resume: Mapping[str, Checkpoint] | None = None,
+                 keeper: Keeper | None = None) -> dict[str, Outcome]:
         self.fleets.append(list(configs))
         outcomes: dict[str, Outcome] = {}
         for run in configs:

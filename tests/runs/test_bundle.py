@@ -13,10 +13,10 @@ from compt_core.config import Experiment
 from compt_core.errors import ConfigError, StoreError
 from compt_core.report import experiment_json
 from compt_core.runs import bundle
+from compt_core.runs.drain import drain
 from compt_core.runs.home import Artifacts
 from compt_core.runs.record import BUNDLED, State
 from compt_core.runs.store import Store
-from compt_core.runs.worker import drain
 
 METHODS = "pt,mst,spp,scp"
 

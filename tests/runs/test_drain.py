@@ -5,8 +5,9 @@ import threading
 import pytest
 
 from compt_core.errors import StoreError
+from compt_core.runs.drain import drain
 from compt_core.runs.lease import Lease
-from compt_core.runs.worker import Worker, drain
+from compt_core.runs.worker import Worker
 from compt_core.training.events import Outcome
 
 SECONDS = 30
@@ -119,7 +120,7 @@ def test_it_does_not_wait_for_paused_runs(store, grid, steered):
 def test_failed_runs_end_it(store, grid):
     own = store.submit(grid())
 
-    def train(configs, on_event, control, *, on_outcome):
+    def train(configs, on_event, control, *, on_outcome, **_):
         return {run: Outcome("failed", error=ValueError("bad")) for run in configs}
 
     (record,) = drain(store, own, lambda records: None, worker=worker_of(store, train))
@@ -159,7 +160,7 @@ def test_ctrl_c_while_training_ends_cancelled_within_a_step(store, grid):
     own = store.submit(grid())
     training, asked = threading.Event(), []
 
-    def train(configs, on_event, control, *, on_outcome):
+    def train(configs, on_event, control, *, on_outcome, **_):
         (run,) = configs
         training.set()
         while (answer := control(run)) == "keep":
@@ -181,7 +182,7 @@ def test_ctrl_c_during_earlier_work_interrupts_that(store, grid):
     earlier, own = store.submit(grid()), store.submit(grid())
     training = threading.Event()
 
-    def train(configs, on_event, control, *, on_outcome):
+    def train(configs, on_event, control, *, on_outcome, **_):
         (run,) = configs
         training.set()
         while control(run) == "keep":

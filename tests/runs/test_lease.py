@@ -27,7 +27,7 @@ from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker
 from compt_core.training.events import Event, Outcome, Started
 
-def train(configs, on_event, control, *, on_outcome):
+def train(configs, on_event, control, *, on_outcome, **_):
     for run in configs:
         on_event(Started(run, 100, {}))
     print("training", *configs, flush=True)

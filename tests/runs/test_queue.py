@@ -86,11 +86,11 @@ def test_a_cancel_overrides_a_pause_and_not_the_other_way(store, run):
 
 
 @pytest.mark.parametrize("before", list(State))
-def test_requeue_takes_up_paused_and_interrupted_only(store, run, before):
+def test_requeue_takes_up_whatever_ended_without_being_completed(store, run, before):
     put(store, run, before)
-    again = before in (State.PAUSED, State.INTERRUPTED)
-    assert store.requeue(run).state is (State.QUEUED if again else before)
-    assert store.requeue(run).state is (State.QUEUED if again else before)
+    again = before in (State.PAUSED, State.INTERRUPTED, State.FAILED, State.CANCELLED)
+    assert store.requeue(run)[0].state is (State.QUEUED if again else before)
+    assert store.requeue(run)[0].state is (State.QUEUED if again else before)
 
 
 @pytest.mark.parametrize(("outcome", "asked", "after"), [

@@ -107,7 +107,7 @@ def test_a_write_that_fails_half_way_leaves_nothing(store, grid, monkeypatch, ho
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StoreError, match=r"No space left.*Free some space"):
         store.finish(run, Outcome("completed", prompts={"private": np.ones(3)}))
     assert store.run(run).state == "running"
     assert list((home / "artifacts" / run).iterdir()) == []

@@ -57,7 +57,7 @@ def test_the_trainer_gets_the_settings_of_each_run(store, grid, make):
     experiment = grid(methods=["spp", "pt"], seeds=[4, 2])
     identity, got = store.submit(experiment), {}
 
-    def train(configs, on_event, control, *, on_outcome):
+    def train(configs, on_event, control, *, on_outcome, **_):
         got.update(configs)
         return {run: Outcome("completed") for run in configs}
 
@@ -69,7 +69,7 @@ def test_the_trainer_gets_the_settings_of_each_run(store, grid, make):
 def test_a_crash_fails_what_had_no_outcome_and_the_worker_lives_on(store, grid, make, steered):
     identity, after = store.submit(grid(seeds="0-2")), store.submit(grid())
 
-    def train(configs, on_event, control, *, on_outcome):
+    def train(configs, on_event, control, *, on_outcome, **_):
         if len(configs) == 1:
             return steered()(configs, on_event, control, on_outcome=on_outcome)
         done, asked, _ = configs
@@ -89,7 +89,7 @@ def test_a_crash_fails_what_had_no_outcome_and_the_worker_lives_on(store, grid, 
 def test_any_error_of_the_trainer_is_kept(store, grid, make, broken):
     identity = store.submit(grid())
 
-    def train(configs, on_event, control, *, on_outcome):
+    def train(configs, on_event, control, *, on_outcome, **_):
         raise broken
 
     make(train).work_once()
@@ -100,7 +100,7 @@ def test_any_error_of_the_trainer_is_kept(store, grid, make, broken):
 def test_a_run_that_the_trainer_forgets_fails(store, grid, make):
     identity = store.submit(grid(seeds=[0, 1]))
 
-    def train(configs, on_event, control, *, on_outcome):
+    def train(configs, on_event, control, *, on_outcome, **_):
         return {next(iter(configs)): Outcome("completed")}
 
     make(train).work_once()
@@ -111,7 +111,7 @@ def test_a_run_that_the_trainer_forgets_fails(store, grid, make):
 def test_an_interrupt_of_the_process_leaves_interrupted_runs(store, grid, make):
     identity = store.submit(grid())
 
-    def train(configs, on_event, control, *, on_outcome):
+    def train(configs, on_event, control, *, on_outcome, **_):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -289,7 +289,7 @@ def test_references_are_computed_once_and_only_for_results(store, grid, make, st
     assert worker.work_once()
     assert asked == [RunConfig.model_validate(store.runs(identity)[0].config)]
 
-    def fail(configs, on_event, control, *, on_outcome):
+    def fail(configs, on_event, control, *, on_outcome, **_):
         raise ValueError
 
     failed = store.submit(grid())
@@ -301,7 +301,7 @@ def test_references_are_computed_once_and_only_for_results(store, grid, make, st
 def test_a_stop_leaves_the_references_out(store, grid, make):
     identity, stop = store.submit(grid()), threading.Event()
 
-    def train(configs, on_event, control, *, on_outcome):
+    def train(configs, on_event, control, *, on_outcome, **_):
         stop.set()
         return {run: Outcome("completed") for run in configs}
 
@@ -324,7 +324,7 @@ def test_failing_references_are_logged_and_cost_nothing_else(store, grid, make, 
 def test_events_of_a_finished_run_do_not_crash_its_fleet(store, grid, make):
     identity = store.submit(grid(seeds=[0, 1]))
 
-    def train(configs, on_event, control, *, on_outcome):
+    def train(configs, on_event, control, *, on_outcome, **_):
         first, second = configs
         for run in configs:
             on_event(Started(run, 3, {}))

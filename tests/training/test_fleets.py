@@ -77,7 +77,8 @@ def test_in_float32_the_first_step_is_that_of_the_run_alone(backbone, glue_dir) 
     def step(configs):
         plans = {r: plan_run(c, load_data(c.tasks, c.data_dir), backbone.tokenizer) for r, c in configs.items()}
         fleet = build_fleet(configs, backbone)
-        losses = forward_backward(fleet, [(r, e) for r in configs for e in plans[r].batch(0)], 0, plans)
+        losses = forward_backward(fleet, [(r, e) for r in configs for e in plans[r].batch(0)],
+                                  dict.fromkeys(configs, 0), plans)
         return fleet, losses
 
     configs = single(glue_dir)

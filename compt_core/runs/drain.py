@@ -1,0 +1,69 @@
+"""Waits for an experiment, training it here where nobody else does: what ``python -m compt_core run`` does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from compt_core.runs.record import ACTIVE, RunRecord, State
+from compt_core.runs.store import Store
+from compt_core.runs.worker import POLL_SECONDS, Worker
+
+
+def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], None], *,
+          worker: Worker | None = None) -> list[RunRecord]:
+    """Waits until an experiment has nothing left to train, training it here when the lease is free.
+
+    Work that was queued earlier goes first. While another process has the lease, that one trains;
+    runs that its end interrupts are queued again. A paused run is not waited for. `on_tick` gets the
+    experiment's runs in grid order about twice a second, and at the end; so does the caller.
+    KeyboardInterrupt cancels the experiment, waits for a fleet that trains here to stop, and is raised on.
+    """
+    store.experiment(experiment)
+    worker = worker or Worker(store)
+    stop, done = threading.Event(), threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            worker.run(stop, lambda: _settled(store, experiment, alone=worker.lease.held))
+            if not stop.is_set():
+                worker.refer(experiment, stop)  # where the worker that trained it had to leave before
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=work, name="compt-drain", daemon=True)
+    try:
+        thread.start()
+        while not done.wait(POLL_SECONDS):
+            on_tick(store.runs(experiment))
+    except KeyboardInterrupt:
+        for record in store.runs(experiment):
+            if record.state != State.PAUSED:
+                store.request(record.id, "cancel")
+        raise
+    finally:
+        stop.set()
+        worker.wake()
+        thread.join()
+    if failures:
+        raise failures[0]
+    records = store.runs(experiment)
+    on_tick(records)
+    return records
+
+
+def _settled(store: Store, experiment: str, *, alone: bool) -> bool:
+    """Whether nothing more will come of an experiment; first queues its interrupted runs again.
+
+    `alone` = this process has the lease; else another may still be at the reference rows.
+    """
+    record = store.experiment(experiment)
+    if State.INTERRUPTED in record.states:
+        store.requeue(*(run.id for run in store.runs(experiment) if run.state == State.INTERRUPTED))
+        return False
+    if ACTIVE & record.states.keys():
+        return False
+    return alone or record.references is not None or State.COMPLETED not in record.states
