@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ from compt_core.errors import StoreError
 from compt_core.training.events import Log
 
 _CHECKPOINT, _SECONDS = "checkpoint", "seconds"  # file and array names
-_ORPHAN_SECONDS = 3600.0  # a younger folder may be of a run that is just being added
+_GONE = "deleted"  # file in the folder of a run that is being deleted
 LOG_BYTES = 200_000  # what a reader gets of a log: its end
 
 
@@ -87,17 +86,25 @@ class Artifacts:
             if path.name != f"{_CHECKPOINT}-{step}.safetensors":
                 path.unlink(missing_ok=True)
 
+    def to_be_removed(self, run: str) -> None:
+        """Marks a run's folder, so that a kill before :meth:`remove` leaves nothing for ever."""
+        if (self.folder / run).is_dir():
+            (self.folder / run / _GONE).touch()
+
     def remove(self, run: str) -> None:
         """Removes all files of a run."""
         shutil.rmtree(self.folder / run, ignore_errors=True)
 
     def tidy(self, known: Collection[str], left: Collection[str]) -> None:
-        """Removes old folders of runs that are not `known`, and what is half written of those `left` by a kill."""
+        """Removes what a kill left: half-written files of the runs `left` running, folders of deleted runs.
+
+        Other folders of runs that are not `known` stay: their store may have been put aside.
+        """
         for run in left:
             for path in (self.folder / run).glob("*.tmp"):
                 path.unlink(missing_ok=True)
         for folder in self.folder.iterdir() if self.folder.is_dir() else ():
-            if folder.name not in known and time.time() - folder.stat().st_mtime > _ORPHAN_SECONDS:
+            if folder.name not in known and (folder.name in left or (folder / _GONE).exists()):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def append_log(self, run: str, lines: Iterable[Log]) -> None:

@@ -155,6 +155,8 @@ class Database:
         try:  # not through the engine: the mode cannot change inside a transaction
             with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as raw:
                 raw.execute("PRAGMA journal_mode=WAL")
+                if (found := raw.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                    raise self._unusable(f"it is damaged ({found})")
         except sqlite3.DatabaseError as error:
             raise self._unusable(error) from error
         with self.write() as connection:
@@ -179,8 +181,9 @@ class Database:
             raise self._unusable(error.orig) from error
 
     def _unusable(self, reason: object) -> StoreError:
-        return StoreError(f"The store '{self.path}' cannot be used: {reason}. Check that the disk is not full and that "
-                          "the file is whole, or set COMPT_HOME to another folder.")
+        return StoreError(f"The store '{self.path}' cannot be used: {' '.join(str(reason).split())[:200]}. Check that "
+                          "the disk is not full; put back a copy of the file or move it away (a new one begins, the "
+                          "artifacts beside it stay), or set COMPT_HOME to another folder.")
 
 
 def _migrate(connection: Connection, found: int) -> None:

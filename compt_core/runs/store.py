@@ -135,7 +135,8 @@ class Store:
             if not queue.known(connection, run):
                 return
             queue.request(connection, run, "delete")
-            gone = not queue.known(connection, run)
+            if gone := not queue.known(connection, run):
+                self._artifacts.to_be_removed(run)
         if gone:
             self._artifacts.remove(run)
 

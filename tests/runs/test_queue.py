@@ -9,7 +9,7 @@ from compt_core.errors import StoreError
 from compt_core.runs import queue
 from compt_core.runs.record import ACTIVE, TERMINAL, TRANSITIONS, State
 from compt_core.runs.schema import runs as table
-from compt_core.training.events import Outcome
+from compt_core.training.events import Checkpoint, Event, Log, Outcome
 
 HOSTILE = ["", "x", "../../../etc/passwd", "a" * 5000, "aaaaaaaaaa", "AAAAAAAAAA", "' OR 1=1 --", "aaaaaaaaa\n",
            "\x00" * 10, "\ud800" * 10, "\u202eaaaaaaaaa", "\uff41" * 10, "\u0661" * 10, None, 3, b"aaaaaaaaaa", ["x"]]
@@ -224,3 +224,135 @@ def test_ids_fit_into_a_url_and_differ():
     ids = {queue.new_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert all(re.fullmatch("[a-z0-9]{10}", identity) for identity in ids)
+
+
+def served(store, count):
+    """(owner, seed) of the next `count` fleets' first runs, each completed before the next is claimed."""
+    order = []
+    for _ in range(count):
+        fleet = store.claim()
+        order.append((fleet[0].owner, fleet[0].seed))
+        for record in fleet:
+            store.finish(record.id, Outcome("cancelled"))
+    return order
+
+
+def test_owners_take_turns_and_each_ones_experiments_keep_their_order(store, grid):
+    for seed in (1, 2, 3):
+        store.submit(grid(seeds=[seed]), owner="ada")
+    for seed in (4, 5):
+        store.submit(grid(seeds=[seed]), owner="ben")
+    last = store.runs(store.submit(grid(seeds=[6, 7]), owner="ada"))[1].id
+    assert store.position(last) == 5
+    assert served(store, 3) == [("ada", 1), ("ben", 4), ("ada", 2)]
+    assert store.position(last) == 2
+    late = store.runs(store.submit(grid(seeds=[8]), owner="cleo"))[0].id  # was never served
+    assert store.position(late) == 0
+    assert served(store, 4) == [("cleo", 8), ("ben", 5), ("ada", 3), ("ada", 6)]
+    assert store.claim() == ()
+
+
+def test_positions_are_the_order_of_claims(store, grid):
+    rows = [(owner, store.submit(grid(seeds=[seed]), owner=owner))
+            for seed, owner in enumerate(["ada", "ada", "ben", "ada", "cleo", "ben"])]
+    runs = [store.runs(identity)[0].id for _, identity in rows]
+    told = sorted(runs, key=store.position)
+    assert [store.position(run) for run in told] == list(range(6))
+    assert [store.claim()[0].id for _ in runs] == told
+
+
+def test_an_experiment_moves_to_the_front_of_its_owners_queue_only(store, grid):
+    first, second, third = (store.submit(grid(seeds=[seed]), owner="ada") for seed in (1, 2, 3))
+    store.submit(grid(seeds=[9]), owner="ben")
+    store.first(third)
+    store.first(third)
+    assert served(store, 2) == [("ada", 3), ("ben", 9)]
+    store.first(second)
+    assert served(store, 2) == [("ada", 2), ("ada", 1)]
+    store.first(first)  # nothing waits: nothing happens
+    with pytest.raises(StoreError, match="There is no experiment"):
+        store.first("../../etc")
+
+
+def test_a_fleet_has_an_upper_size(store, grid, monkeypatch):
+    monkeypatch.setattr(queue, "LARGEST_FLEET", 3)
+    store.submit(grid(seeds="0-6"))
+    assert [[record.seed for record in store.claim()] for _ in range(3)] == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_what_was_a_fleet_before_is_taken_up_as_that_fleet(store, grid, monkeypatch):
+    monkeypatch.setattr(queue, "LARGEST_FLEET", 3)
+    identity = store.submit(grid(seeds="0-5"))
+    first = store.claim()
+    store.finish(first[0].id, Outcome("cancelled"))
+    store.sweep()
+    store.requeue(*(record.id for record in first[1:]))
+    assert [record.seed for record in store.claim()] == [1, 2]  # not filled up with the seeds that wait
+    assert [record.seed for record in store.claim()] == [3, 4, 5]
+    assert store.experiment(identity).states == {"cancelled": 1, "running": 5}
+
+
+def test_a_retried_run_forgets_its_error_and_a_cancelled_one_its_checkpoint(store, run):
+    store.claim()
+    store.started(run, 9, {})
+    store.keep_checkpoints({run: Checkpoint(4, {"a": [1.0]})})
+    store.finish(run, Outcome("failed", error=ValueError("no room")))
+    assert store.run(run).checkpoint == 4
+    again = store.requeue(run)[0]
+    assert (again.state, again.error_type, again.error_message, again.traceback) == ("queued", None, None, None)
+    assert store.checkpoint(again).step == 4
+    assert store.request(run, "cancel").checkpoint is None
+    assert store.checkpoint(store.requeue(run)[0]) is None
+
+
+@pytest.mark.parametrize("before", list(State))
+def test_a_run_can_be_deleted_from_any_state_and_twice(store, home, grid, before):
+    identity = store.submit(grid(seeds=[0, 1]))
+    run, mate = (record.id for record in store.runs(identity))
+    store.claim()
+    store.started(run, 9, {})
+    store.write_events([Event(run, "loss", 1, (0.5,)), Log(run, 1, "here")])
+    put(store, run, before)
+    store.delete(run)
+    store.delete(run)
+    if before is State.RUNNING:
+        assert store.run(run).request == "delete"
+        assert store.requests(store.run(run).fleet) == {run: "delete"}
+        assert store.request(run, "cancel").request == "delete"
+        store.finish(run, Outcome("cancelled"))
+    with pytest.raises(StoreError, match="There is no run"):
+        store.run(run)
+    assert [record.id for record in store.runs(identity)] == [mate]
+    assert not (home / "artifacts" / run).exists()
+    store.delete(run)
+
+
+def test_with_its_last_run_an_experiment_is_gone(store, grid):
+    identity, other = store.submit(grid()), store.submit(grid())
+    store.delete(store.runs(identity)[0].id)
+    assert [record.id for record in store.experiments()] == [other]
+
+
+def test_a_run_to_be_deleted_is_gone_whatever_its_trainer_says(store, home, grid):
+    runs = [record.id for record in store.runs(store.submit(grid(seeds="0-3")))]
+    store.claim()
+    for run in runs:
+        store.delete(run)
+    store.finish(runs[0], Outcome("completed", result={"mean": 0.5}))
+    store.finish(runs[1], Outcome("failed", error=ValueError()))
+    store.finish(runs[2], Outcome("paused"))
+    assert store.sweep() == 1
+    assert store.runs() == [] and store.experiments() == []
+    assert not [path for path in (home / "artifacts").glob("*") if path.name in runs]
+
+
+def test_a_sweep_tidies_what_a_kill_left_and_nothing_else(store, home, run, grid):
+    store.claim()
+    other = store.runs(store.submit(grid()))[0].id
+    for name in (run, other, "deleted", "foreign"):
+        (home / "artifacts" / name).mkdir(parents=True)
+        (home / "artifacts" / name / "prompts.x.tmp").touch()
+    (home / "artifacts" / "deleted" / "deleted").touch()
+    store.sweep()
+    left = sorted(str(path.relative_to(home / "artifacts")) for path in (home / "artifacts").rglob("*.tmp"))
+    assert left == sorted([f"{other}/prompts.x.tmp", "foreign/prompts.x.tmp"])

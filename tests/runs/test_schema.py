@@ -102,3 +102,52 @@ def test_store_and_records_load_no_torch():
     code = "import sys; import compt_core.runs.store, compt_core.runs.worker, compt_core.runs.record; " \
            "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'streamlit')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+VERSION_1 = """
+CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
+INSERT INTO meta VALUES ('schema', '1');
+CREATE TABLE experiments (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,
+    created FLOAT NOT NULL, config JSON NOT NULL, reference_rows JSON);
+CREATE TABLE runs (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    experiment TEXT NOT NULL REFERENCES experiments (id), owner TEXT NOT NULL, backbone TEXT NOT NULL,
+    method TEXT NOT NULL, shots INTEGER NOT NULL, seed INTEGER NOT NULL, config JSON NOT NULL, state TEXT NOT NULL,
+    step INTEGER NOT NULL, steps INTEGER, created FLOAT NOT NULL, started FLOAT, finished FLOAT, heartbeat FLOAT,
+    request TEXT, error_type TEXT, error_message TEXT, traceback TEXT, result JSON, versions JSON, fleet TEXT);
+CREATE INDEX runs_by_experiment ON runs (experiment, state);
+CREATE INDEX runs_by_state ON runs (state, experiment);
+CREATE INDEX runs_by_fleet ON runs (fleet);
+CREATE TABLE events (run TEXT NOT NULL REFERENCES runs (id), kind TEXT NOT NULL, step INTEGER NOT NULL,
+    data BLOB NOT NULL, PRIMARY KEY (run, kind, step)) WITHOUT ROWID;
+INSERT INTO experiments VALUES (1, 'aaaaaaaaaa', 'local', 1.0, '{}', NULL);
+INSERT INTO runs VALUES (1, 'bbbbbbbbbb', 'aaaaaaaaaa', 'local', 'demo', 'pt', 8, 0, '{}', 'queued', 0, NULL, 1.0,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+"""
+
+
+def test_a_store_of_the_first_schema_is_brought_up_to_date_with_all_it_holds(home, grid):
+    home.mkdir()
+    raw = sqlite3.connect(home / "compt.db")
+    raw.executescript(VERSION_1)
+    raw.close()
+    store, fresh = Store(home), Store(home.with_name("fresh"))
+    assert [(record.id, record.state, record.checkpoint) for record in store.runs()] == [("bbbbbbbbbb", "queued", None)]
+    store.submit(grid())
+    assert store.claim()[0].id == "bbbbbbbbbb"
+    columns = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+    found = [set(sqlite3.connect(one.home / "compt.db").execute(columns)) for one in (store, fresh)]
+    assert found[0] == found[1]
+    assert Store(home).runs("aaaaaaaaaa")[0].state == "running"  # opened again: nothing to migrate
+
+
+def test_a_damaged_file_is_told_at_start_and_left_alone(store, home, grid):
+    for _ in range(40):
+        store.submit(grid())
+    store.close()
+    whole = bytearray((home / "compt.db").read_bytes())
+    for page in range(3, len(whole) // 4096):
+        whole[page * 4096: page * 4096 + 64] = b"\xff" * 64
+    (home / "compt.db").write_bytes(whole)
+    with pytest.raises(StoreError, match=r"compt.db' cannot be used: .*move it away .*COMPT_HOME"):
+        Store(home)
+    assert (home / "compt.db").read_bytes() == whole

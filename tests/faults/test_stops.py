@@ -1,0 +1,159 @@
+"""Orderly and disorderly ends beside kill -9: SIGTERM, a full disk, broken files, a locked store, a jumping clock."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compt_core.config import Experiment, build_experiment
+from compt_core.errors import StoreError
+from compt_core.runs import schema
+from compt_core.runs.drain import drain
+from compt_core.runs.store import Store
+from compt_core.runs.worker import Worker
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 120
+
+
+def small(**settings: Any) -> Experiment:
+    return build_experiment({"tasks": ["demo-mood", "demo-follows"], "batch": 4, "eval_rows": 20, "methods": ["spp"],
+                             "steps": 12, **settings}, preset="demo")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_worker_within_ten_seconds_with_a_checkpoint(home: Path, number: int) -> None:
+    store = Store(home)
+    identity = store.submit(small(steps=100_000, methods=["pt", "spp"]))
+    command = [sys.executable, "-m", "compt_core", "worker"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as worker:
+        wait_for(lambda: all(run.step > 20 for run in store.runs(identity)))
+        begun = time.monotonic()
+        worker.send_signal(number)
+        assert worker.wait(timeout=SECONDS) == 0
+        assert time.monotonic() - begun < 10
+    left = store.runs(identity)
+    assert [run.state for run in left] == ["interrupted", "interrupted"]
+    assert {run.checkpoint for run in left} == {run.step for run in left}
+    assert "sets off" in (home / "worker.log").read_text()
+
+
+def test_a_full_disk_costs_checkpoints_and_then_the_result_but_no_training(
+    store: Store, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = store.runs(store.submit(small()))[0].id
+    really, full = os.fsync, threading.Event()
+
+    def fsync(file: int) -> None:
+        if full.is_set():
+            raise OSError(28, "No space left on device")
+        really(file)
+
+    monkeypatch.setenv("COMPT_CHECKPOINT_SECONDS", "0")
+    monkeypatch.setattr(os, "fsync", fsync)
+    full.set()
+    Worker(store).work_once()
+    failed = store.run(run)
+    assert (failed.state, failed.error_type, failed.step) == ("failed", "StoreError", 12)
+    assert "No space left on device. Free some space" in (failed.error_message or "")
+    assert "no checkpoint: The file" in store.log(run)
+    full.clear()
+    store.requeue(run)
+    Worker(store).work_once()
+    assert store.run(run).state == "completed"
+
+
+def test_a_full_database_interrupts_and_the_worker_goes_on_once_there_is_room(store: Store) -> None:
+    identity = store.submit(small(steps=400, methods=["pt", "spp"]))
+    with store._database.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    limit = schema.event.listens_for(store._database._engine, "connect")
+
+    @limit
+    def _small(raw: Any, _record: Any) -> None:
+        raw.execute(f"PRAGMA max_page_count = {pages + 2 if full.is_set() else 2**30}")
+
+    full, stop = threading.Event(), threading.Event()
+    full.set()
+    store.close()
+    with pytest.raises(StoreError, match="database or disk is full"):
+        Worker(store).run(stop)
+    full.clear()
+    store.close()
+    records = drain(store, identity, lambda runs: None)  # the next lease: swept, queued again, trained
+    assert [record.state for record in records] == ["completed", "completed"]
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda path: path.write_bytes(path.read_bytes()[:100]), lambda path: path.write_bytes(b""), Path.unlink,
+])
+def test_a_spoilt_checkpoint_costs_time_only(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    calm, store = Store(tmp_path / "calm"), Store(tmp_path / "spoilt")
+    whole, run = (one.runs(one.submit(small()))[0].id for one in (calm, store))
+    Worker(calm).work_once()
+    stop = threading.Event()
+    worker = Worker(store)
+    stopped = threading.Thread(target=lambda: (wait_for(lambda: store.run(run).step > 2), stop.set()))
+    stopped.start()
+    worker.work_once(stop)
+    stopped.join()
+    if store.run(run).state == "interrupted":  # else it was too quick for the stop, and there is nothing to spoil
+        spoil(next((store.home / "artifacts" / run).glob("checkpoint-*")))
+        store.requeue(run)
+        worker.work_once()
+        assert "begins again: The file" in store.log(run)
+    assert store.run(run).state == "completed"
+    assert all(np.array_equal(array, store.prompts(run)[name]) for name, array in calm.prompts(whole).items())
+
+
+def test_a_backbone_that_is_gone_is_a_sentence(store: Store, tiny_t5: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "backbone"
+    shutil.copytree(tiny_t5, folder)
+    run = store.runs(store.submit(small(backbone=str(folder))))[0].id
+    shutil.rmtree(folder)
+    Worker(store).work_once()
+    failed = store.run(run)
+    assert (failed.state, failed.error_type) == ("failed", "BackboneError")
+    assert str(folder) in (failed.error_message or "") and "Traceback" in (failed.traceback or "")
+
+
+def test_a_writer_waits_for_a_locked_store_and_then_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = sqlite3.connect(store.home / "compt.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.2)
+    with pytest.raises(StoreError, match=r"cannot be used: .*database is locked"):
+        Store(store.home)
+    assert store.experiments() == []  # readers never wait
+    other.rollback()
+    other.close()
+    assert store.submit(small())
+
+
+def test_a_clock_that_jumps_back_changes_no_order_and_no_state(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = store.submit(small(steps=2))
+    monkeypatch.setattr(time, "time", lambda: 1.0)
+    second = store.submit(small(steps=2))
+    assert [record.id for record in store.experiments()] == [second, first]
+    worker = Worker(store)
+    for _ in range(2):
+        worker.work_once()
+    assert [store.runs(identity)[0].state for identity in (first, second)] == ["completed", "completed"]
