@@ -1,4 +1,4 @@
-"""One experiment as it trains: states, queue, progress, loss, cancel. One fragment, which stops when nothing moves."""
+"""One experiment as it trains: states, queue, progress, loss. One fragment, which stops when nothing moves."""
 
 from __future__ import annotations
 
@@ -6,35 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import captions, charts, components, frames, progress, services, state, styles
-from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
+from app import actions, captions, charts, components, frames, progress, services, state
+from compt_core.runs.record import ExperimentRecord, RunRecord, State
 
 REFRESH_SECONDS = 1.0
 _SHOWN_FAILURES = 3
-_WAITING = (State.PAUSED, State.INTERRUPTED)
-
-
-def actions(experiment: ExperimentRecord) -> None:
-    """Cancel what has not ended, queue again what was interrupted. Not in the fragment: a tick must not eat a click."""
-    runs = services.store().runs(experiment.id)
-    if experiment.owner != services.owner():
-        st.caption(captions.not_yours(experiment))
-        return
-    unfinished = [run for run in runs if run.state in ACTIVE or run.state in _WAITING]
-    with st.container(horizontal=True):
-        if unfinished:
-            with st.popover("Cancel …", icon=":material/cancel:"):
-                lines = {"all": f"all {len(unfinished)} unfinished runs", **{run.id: _line(run) for run in unfinished}}
-                what = f"cancel_what-{experiment.id}"
-                st.selectbox("What to cancel", list(lines), format_func=lambda name: lines.get(name, name), key=what,
-                             help="A cancelled run stays cancelled; what it has measured is kept.")
-                st.button("Cancel now", type="primary", key="cancel_now", on_click=_cancel,
-                          args=(what, [run.id for run in unfinished]),
-                          help="A queued run stops at once, a running one at its next step.")
-        waiting = [run.id for run in runs if run.state in _WAITING]
-        if waiting:
-            st.button(f"Queue {len(waiting)} interrupted again", icon=":material/replay:", key="requeue",
-                      on_click=_requeue, args=(waiting,), help="Puts paused and interrupted runs back into the queue.")
 
 
 def view(experiment: ExperimentRecord) -> None:
@@ -72,10 +48,14 @@ def _failures(runs: Sequence[RunRecord]) -> None:
     failures = progress.failures(runs)
     for (_, message), failed in failures[:_SHOWN_FAILURES]:
         st.error(captions.literal(message), icon=":material/error:",
-                 title=captions.failed([_line(run) for run in failed], len(runs)))
+                 title=captions.failed([actions.line(run) for run in failed], len(runs)))
     if len(failures) > _SHOWN_FAILURES:
         st.caption(f"{len(failures) - _SHOWN_FAILURES} more kinds of failure; the logs below tell them.")
     if failures:
+        trace = failures[0][1][0].traceback
+        if trace:
+            with st.expander("The program's own trace, to copy into a report", icon=":material/bug_report:"):
+                st.code(trace, language=None, height=220)
         st.page_link(components.page("launch"), label="Change the settings and launch again",
                      icon=":material/rocket_launch:")
 
@@ -127,25 +107,9 @@ def log(experiment: ExperimentRecord) -> None:
     box = st.expander("Log of a run", icon=":material/article:", key="log", on_change="rerun")
     if box.open:
         with box:
-            lines = {run.id: _line(run) for run in runs}
+            lines = {run.id: actions.line(run) for run in runs}
             chosen = st.selectbox("Run", list(lines), format_func=lambda name: lines.get(name, name),
                                   key=f"log_run-{experiment.id}",
                                   help="The log holds what the trainer said, and why a run failed.")
             text = services.store().log(chosen)
             st.code(text, language=None, height=260) if text else st.caption("This run has written nothing yet.")
-
-
-def _line(run: RunRecord) -> str:
-    return f"{styles.label(run.method)}, {run.shots} shots, seed {run.seed}"
-
-
-def _cancel(widget_key: str, unfinished: Sequence[str]) -> None:
-    chosen = st.session_state.get(widget_key)
-    for run in unfinished if chosen == "all" else [run for run in unfinished if run == chosen]:
-        if services.store().run(run).owner == services.owner():
-            services.store().request(run, "cancel")
-
-
-def _requeue(waiting: Sequence[str]) -> None:
-    store = services.store()
-    store.requeue(*(run for run in waiting if store.run(run).owner == services.owner()))

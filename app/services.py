@@ -118,9 +118,14 @@ def estimate(checked: LaunchCheck) -> Estimate | None:
 def submit(checked: LaunchCheck) -> str:
     """Queues an experiment that passed the check; its id. Raises StoreError when the store cannot be used."""
     identity = store().submit(checked.experiment, owner=owner())
+    wake()
+    return identity
+
+
+def wake() -> None:
+    """Tells this process's worker that something was queued."""
     if _worker is not None:
         _worker.wake()
-    return identity
 
 
 def run_demo() -> str:

@@ -1,6 +1,6 @@
 """Runs: the experiments, and one of them live: states, queue, progress, loss. Reads only the store."""
 
-from app import components, live, services, state
+from app import actions, components, live, services, state
 
 components.header("Runs", "fleet", "optimizer step", "PT", "MST", "SPP", "SCP", "shots", "seed", "backbone")
 experiment = state.open_experiment(services.store())
@@ -11,6 +11,6 @@ else:
     components.experiment_picker(experiment)
     components.provenance(experiment)
     components.no_worker_note()
-    live.actions(experiment)
+    actions.bar(experiment)
     live.view(experiment)
     live.log(experiment)

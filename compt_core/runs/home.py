@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save
 
 import compt_core
 from compt_core.errors import StoreError
-from compt_core.training.events import Log
+from compt_core.training.events import Checkpoint, Log
 
 _CHECKPOINT, _SECONDS = "checkpoint", "seconds"  # file and array names
 _GONE = "deleted"  # file in the folder of a run that is being deleted
@@ -71,14 +71,15 @@ class Artifacts:
             raise StoreError(f"The file '{path}' of run '{run}' cannot be read: {error}. "
                              "Train the run again, or put the file back.") from error
 
-    def write_checkpoint(self, run: str, step: int, seconds: float, tensors: Mapping[str, Any]) -> None:
+    def write_checkpoint(self, run: str, checkpoint: Checkpoint) -> None:
         """Writes checkpoint-STEP.safetensors beside an earlier one."""
-        self.write_tensors(run, f"{_CHECKPOINT}-{step}", {**tensors, _SECONDS: np.float64(seconds)})
+        tensors = {**checkpoint.tensors, _SECONDS: np.float64(checkpoint.seconds)}
+        self.write_tensors(run, f"{_CHECKPOINT}-{checkpoint.step}", tensors)
 
-    def read_checkpoint(self, run: str, step: int) -> tuple[int, float, dict[str, np.ndarray]]:
-        """(step, seconds of training, arrays). Raises StoreError when the file is missing or not whole."""
+    def read_checkpoint(self, run: str, step: int, versions: Mapping[str, Any]) -> Checkpoint:
+        """The checkpoint of `step`, taken on `versions`. Raises StoreError when its file is missing or not whole."""
         tensors = self.read_tensors(run, f"{_CHECKPOINT}-{step}")
-        return step, float(tensors.pop(_SECONDS, np.zeros(()))), tensors
+        return Checkpoint(step, tensors, float(tensors.pop(_SECONDS, np.zeros(()))), versions)
 
     def keep_checkpoint(self, run: str, step: int | None) -> None:
         """Removes every checkpoint of a run but that of `step`."""

@@ -197,8 +197,7 @@ class Store:
         """What a run goes on from, if anything. Raises StoreError when the file is lost or not whole."""
         if run.checkpoint is None:
             return None
-        step, seconds, tensors = self._artifacts.read_checkpoint(run.id, run.checkpoint)
-        return Checkpoint(step, tensors, seconds, run.versions or {})
+        return self._artifacts.read_checkpoint(run.id, run.checkpoint, run.versions or {})
 
     def keep_checkpoints(self, checkpoints: Mapping[str, Checkpoint]) -> None:
         """Keeps checkpoints of running runs instead of their earlier ones: of all of them, or of none.
@@ -207,7 +206,7 @@ class Store:
         all runs of a fleet go on from the same moment. Raises StoreError when there is no room.
         """
         for run, one in checkpoints.items():
-            self._artifacts.write_checkpoint(run, one.step, one.seconds, one.tensors)
+            self._artifacts.write_checkpoint(run, one)
         with self._database.write() as connection:
             queue.keep_checkpoints(connection, {run: one.step for run, one in checkpoints.items()})
         for run, one in checkpoints.items():

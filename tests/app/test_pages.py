@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from compt_core.runs.record import State
+from compt_core.training.events import Outcome
 
 PAGES = ("home", "launch", "runs", "accuracy", "attention", "gates")
 OF_AN_EXPERIMENT = ("runs", "accuracy", "attention", "gates")
@@ -157,12 +158,12 @@ def test_cancel_ends_queued_runs_and_asks_running_ones(visit, lab, store):
     identity = lab.running()
     waiting = lab.queued()
     app = visit("runs", exp=waiting)
-    app.button(key="cancel_now").click().run()
+    app.button(key="cancel").click().run()
     assert {run.state for run in store.runs(waiting)} == {State.CANCELLED}
     app = visit("runs", exp=identity)
     one = store.runs(identity)[2].id
-    app.selectbox(key=f"cancel_what-{identity}").select(one)
-    app.button(key="cancel_now").click().run()
+    app.selectbox(key=f"which-{identity}").select(one).run()
+    app.button(key="cancel").click().run()
     assert [run.request for run in store.runs(identity)] == [None, None, "cancel", None]
     assert "cancelling" in " ".join(app.dataframe[0].value["state"])
 
@@ -177,8 +178,46 @@ def test_interrupted_runs_are_queued_again_by_one_click(visit, lab, store):
     identity = lab.running()
     store.sweep()
     app = visit("runs", exp=identity)
-    app.button(key="requeue").click().run()
+    app.button(key="resume_all").click().run()
     assert {run.state for run in store.runs(identity)} == {State.QUEUED}
+
+
+def test_running_ones_are_paused_at_once_and_failed_ones_run_again(visit, lab, store):
+    identity = lab.running()
+    app = visit("runs", exp=identity)
+    app.button(key="pause_all").click().run()
+    assert [run.request for run in store.runs(identity)] == ["pause"] * 4
+    assert not any(button.key == "pause_all" for button in app.button)
+    for run in store.runs(identity):
+        store.finish(run.id, Outcome("failed", error=ValueError("no room")))
+    app = visit("runs", exp=identity)
+    assert "ValueError: no room" in app.code[0].value
+    app.button(key="retry").click().run()
+    assert {(run.state, run.error_type) for run in store.runs(identity)} == {("queued", None)}
+
+
+def test_deleting_asks_and_leads_to_what_is_left(visit, lab, store):
+    other, identity = lab.finished(), lab.queued()
+    app = visit("runs", exp=identity)
+    assert not any(button.key == "delete" for button in app.button)
+    app.checkbox(key=f"sure-{identity}").check().run()
+    app.button(key="delete").click().run()
+    assert [record.id for record in store.experiments()] == [other]
+    assert not app.exception and not app.error
+    app = visit("runs", exp=other)
+    app.checkbox(key=f"sure-{other}").check().run()
+    app.selectbox(key=f"which-{other}").select(store.runs(other)[0].id).run()
+    app.button(key="delete").click().run()
+    assert len(store.runs(other)) == 3 and not app.exception
+
+
+def test_an_experiment_that_waits_moves_before_ones_others(visit, lab, store):
+    lab.queued()
+    identity = lab.queued()
+    app = visit("runs", exp=identity)
+    app.button(key="first").click().run()
+    assert store.position(store.runs(identity)[0].id) == 0
+    assert not any(button.key == "first" for button in app.button)
 
 
 def figure(app: AppTest, number: int = 0) -> dict:

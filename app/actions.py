@@ -1,0 +1,118 @@
+"""What a person can do with the runs of an experiment: pause, resume, cancel, run again, delete, move forward.
+
+Not in the live fragment: a tick must not eat a click. Every click is safe from any state, for the store
+decides what it means by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app import captions, services, state, styles
+from compt_core.errors import StoreError
+from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
+
+WAITING = frozenset({State.PAUSED, State.INTERRUPTED})
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button: what it says, the states from which it does something, and what that is."""
+
+    label: str
+    icon: str
+    states: frozenset[State]
+    help: str
+
+
+ACTIONS = {
+    "pause": Action("Pause", "pause", ACTIVE, "Stops at the next step; Resume goes on from there."),
+    "resume": Action("Resume", "play_arrow", WAITING, "Goes on from the last checkpoint, as if it had never stopped."),
+    "cancel": Action("Cancel", "cancel", ACTIVE | WAITING, "Stops for good; curves and log are kept."),
+    "retry": Action("Run again", "replay", frozenset({State.FAILED, State.CANCELLED}),
+                    "The same settings once more: a failed run from its last checkpoint, a cancelled one "
+                    "from the start."),
+    "delete": Action("Delete for ever", "delete", frozenset(State), "Removes settings, curves, log and prompts."),
+}
+
+
+def bar(experiment: ExperimentRecord) -> None:
+    """The buttons for all runs at once, and a menu for the rest."""
+    if experiment.owner != services.owner():
+        st.caption(captions.not_yours(experiment))
+        return
+    runs = services.store().runs(experiment.id)
+    with st.container(horizontal=True):
+        for name in ("resume", "pause"):
+            _button(name, runs, f"{name}_all", count=True)
+        with st.popover("Change runs …", icon=":material/tune:"):
+            _menu(experiment, runs)
+        if experiment.states.get(State.QUEUED) and services.store().position(_first_queued(runs)):
+            st.button("To the front", icon=":material/vertical_align_top:", key="first", on_click=_first,
+                      args=(experiment.id,), help="Trains this experiment before your others that wait.")
+
+
+def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
+    lines = {"all": f"all {captions.plural(len(runs), 'run')}", **{run.id: line(run) for run in runs}}
+    which = st.selectbox("Which runs", list(lines), format_func=lambda name: lines.get(name, name),
+                         key=f"which-{experiment.id}")
+    chosen = [run for run in runs if which in ("all", run.id)]
+    for name in ACTIONS:
+        if name != "delete":
+            _button(name, chosen, name, count=which == "all")
+    sure = st.checkbox("I want to delete", key=f"sure-{experiment.id}", help="What is deleted cannot be brought back.")
+    if sure:
+        _button("delete", chosen, "delete", count=which == "all")
+
+
+def _button(name: str, runs: Sequence[RunRecord], key: str, count: bool) -> None:
+    """One action's button, where it would do something."""
+    action = ACTIONS[name]
+    those = [run.id for run in runs if run.state in action.states and not (name == "pause" and run.request)]
+    if those:
+        label = f"{action.label} {captions.plural(len(those), 'run')}" if count else action.label
+        st.button(label, icon=f":material/{action.icon}:", key=key, on_click=_act, args=(name, those),
+                  type="primary" if name == "resume" else "secondary", help=action.help)
+
+
+def line(run: RunRecord) -> str:
+    """A run in a list of its experiment's."""
+    return f"{styles.label(run.method)}, {run.shots} shots, seed {run.seed}"
+
+
+def _first_queued(runs: Sequence[RunRecord]) -> str:
+    return next(run.id for run in runs if run.state == State.QUEUED)
+
+
+def _act(name: str, runs: Sequence[str]) -> None:
+    store = services.store()
+    own = [run for run in runs if _owner(run) == services.owner()]  # it may be gone, or never have been a visitor's
+    if not own:
+        return
+    if name in ("resume", "retry"):
+        store.requeue(*own)
+        services.wake()
+    elif name == "delete":
+        experiment = store.run(own[0]).experiment
+        for run in own:
+            store.delete(run)
+        if not any(record.id == experiment for record in store.experiments(limit=1000)):
+            state.forget()  # the page shows the newest one instead of a dead link
+    elif name == "pause":
+        store.request(own[0], "pause", *own[1:])
+    else:
+        store.request(own[0], "cancel", *own[1:])
+
+
+def _owner(run: str) -> str | None:
+    try:
+        return services.store().run(run).owner
+    except StoreError:
+        return None
+
+
+def _first(experiment: str) -> None:
+    services.store().first(experiment)
