@@ -1,13 +1,14 @@
 # make app [PORT=8501]   set up .venv and start the dashboard on http://127.0.0.1:PORT
 # make demo              set up .venv, train PT, MST, SPP and SCP on the demo suite, print the accuracy table
 # make bench             set up, then measure speed and memory against peers and bounds (about ten minutes)
+# make soak              set up, kill a worker thirty times, then measure the dashboard under load (about ten minutes)
 # make test              set up .venv and a browser, then lint, types and every test
 # Each target makes .venv when it is missing and refreshes it when a requirements file has changed (.ci/setup.sh).
 
 PORT ?= 8501
 PYTHON := .venv/bin/python
 
-.PHONY: app bench demo test
+.PHONY: app bench demo soak test
 
 ifneq ($(filter app,$(or $(MAKECMDGOALS),app)),)
   ifneq ($(shell p='$(subst ','\'',$(PORT))'; case "$$p" in (''|*[!0-9]*|??????*) ;; (*) \
@@ -32,6 +33,11 @@ bench:
 	$(PYTHON) benchmarks/limit.py
 	$(PYTHON) benchmarks/limit.py --backbone small --seeds 1
 	$(PYTHON) benchmarks/growth.py
+
+soak:
+	@.ci/setup.sh test
+	COMPT_KILLS=30 $(PYTHON) -m pytest tests/faults
+	$(PYTHON) benchmarks/load.py
 
 test:
 	@.ci/setup.sh test

@@ -92,11 +92,10 @@ def _act(name: str, runs: Sequence[str]) -> None:
     own = [run for run in runs if _owner(run) == services.owner()]  # it may be gone, or never have been a visitor's
     if not own:
         return
+    experiment = store.run(own[0]).experiment
     if name in ("resume", "retry"):
         store.requeue(*own)
-        services.wake()
     elif name == "delete":
-        experiment = store.run(own[0]).experiment
         for run in own:
             store.delete(run)
         if not any(record.id == experiment for record in store.experiments(limit=1000)):
@@ -105,6 +104,7 @@ def _act(name: str, runs: Sequence[str]) -> None:
         store.request(own[0], "pause", *own[1:])
     else:
         store.request(own[0], "cancel", *own[1:])
+    services.changed(experiment)
 
 
 def _owner(run: str) -> str | None:

@@ -10,6 +10,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import pyarrow as pa
 from plotly.colors import sample_colorscale, unlabel_rgb
 
 from app.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, same
@@ -156,6 +157,18 @@ def loss_curves(curves: pd.DataFrame, title: str = "",
         .properties(data=last[last["method"] == name]) for name, one in zip(domain, looks, strict=True)]
     figure = alt.layer(lines, *last_points).properties(height=320).interactive()
     return _inked(figure.properties(title=title) if title else figure)
+
+
+def plain(figure: alt.LayerChart | alt.FacetChart) -> dict[str, Any]:
+    """The figure as a Vega-Lite specification, not checked against the schema: that takes longer than all else.
+
+    Its data are Arrow tables, so that a page that shows it need not convert them.
+    """
+    with alt.data_transformers.enable("default", max_rows=None):
+        specification = figure.to_dict(validate=False)
+    specification["datasets"] = {name: pa.Table.from_pylist(rows)
+                                 for name, rows in specification["datasets"].items()}
+    return specification
 
 
 def gate_shares(gates: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:

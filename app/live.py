@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
 from app import actions, captions, charts, components, frames, progress, services, state
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 
-REFRESH_SECONDS = 1.0
 _SHOWN_FAILURES = 3
 
 
 def view(experiment: ExperimentRecord) -> None:
     """The live part; it refreshes itself until every run has ended."""
     moving = not progress.settled(services.store().runs(experiment.id))
-    st.fragment(_tick, run_every=REFRESH_SECONDS if moving else None)(experiment.id, moving)
+    every = services.refresh_seconds() if moving else None
+    st.fragment(_tick, run_every=every)(experiment.id, every)
 
 
-def _tick(identity: str, was_moving: bool) -> None:
+def _tick(identity: str, every: float | None) -> None:
+    was_moving = every is not None
     with components.guarded():
-        runs = services.store().runs(identity)
-        if was_moving and progress.settled(runs):
-            st.rerun()  # the whole page: its buttons change, and the refreshing stops
+        runs = services.live_runs(identity) if was_moving else services.store().runs(identity)
+        if every is not None and (progress.settled(runs) or not every / 2 < services.refresh_seconds() < 2 * every):
+            st.rerun()  # the whole page: its buttons change, and the refreshing stops or takes another pace
         left = {run.id: progress.seconds_left(run, services.first_seen(run)) for run in runs}
         if was_moving:
             st.progress(progress.overall(runs), text=progress.headline(runs, left))
@@ -34,7 +36,7 @@ def _tick(identity: str, was_moving: bool) -> None:
         if any(run.state == State.COMPLETED for run in runs):
             _links(identity)
         _table(runs, left)
-        _losses(runs)
+        _losses(identity, runs)
 
 
 def _queue(runs: Sequence[RunRecord]) -> None:
@@ -83,22 +85,32 @@ def _table(runs: Sequence[RunRecord], left: dict[str, float | None]) -> None:
         })
 
 
-def _losses(runs: Sequence[RunRecord]) -> None:
-    curves = frames.curves([(run, *services.losses(run)) for run in runs if run.step or run.state == State.COMPLETED])
-    if curves.empty:
+def _losses(identity: str, runs: Sequence[RunRecord]) -> None:
+    figures, take_away = services.loss_view(identity, runs, _draw_losses)
+    if not figures:
         return
     st.subheader("Training loss", anchor=False)
-    drawn, counts = frames.thinned(curves), sorted(set(curves["shots"]))
-    ends = charts.loss_limits(drawn)
-    halves = st.grid(min(2, len(counts)), min_column_width=380, gap="medium")
-    for count in counts:  # a figure per shot count: lines of two counts would look the same
-        name = f"{captions.plural(count, 'shot')}" if len(counts) > 1 else ""
-        part = curves[curves["shots"] == count]
+    halves = st.grid(min(2, len(figures)), min_column_width=380, gap="medium")
+    for count, (spec, alt) in figures.items():
         with halves.cell():
-            st.altair_chart(charts.loss_curves(drawn[drawn["shots"] == count], name, ends), width="stretch",
-                            key=f"loss-{count}", alt=f"{name}. {captions.loss_alt(part)}" if name else
-                            captions.loss_alt(part))
-    st.markdown(captions.loss(curves, len(runs), progress.settled(runs)))
+            st.vega_lite_chart(spec, width="stretch", key=f"loss-{count}", alt=alt)
+    st.markdown(take_away)
+
+
+def _draw_losses(curves_of: Sequence[services.Curve]) -> tuple[dict[int, tuple[dict[str, Any], str]], str]:
+    """Shot count -> (figure, alternative text), and what the curves say."""
+    curves = frames.curves(curves_of)
+    if curves.empty:
+        return {}, ""
+    drawn, counts = frames.thinned(curves), sorted(set(curves["shots"]))
+    ends, figures = charts.loss_limits(drawn), {}
+    for count in counts:  # a figure per shot count: lines of two counts would look the same
+        name = captions.plural(int(count), "shot") if len(counts) > 1 else ""
+        said = captions.loss_alt(curves[curves["shots"] == count])
+        figures[int(count)] = (charts.plain(charts.loss_curves(drawn[drawn["shots"] == count], name, ends)),
+                               f"{name}. {said}" if name else said)
+    runs = [run for run, *_ in curves_of]
+    return figures, captions.loss(curves, len(runs), progress.settled(runs))
 
 
 def log(experiment: ExperimentRecord) -> None:

@@ -9,7 +9,7 @@ if str(ROOT) not in sys.path:  # Streamlit puts only app/ there
 
 import streamlit as st  # noqa: E402
 
-from app import components, services  # noqa: E402
+from app import components, services, shared  # noqa: E402
 
 st.set_page_config(page_title="ComPT Lab", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
 PAGES = {
@@ -28,3 +28,5 @@ chosen = st.navigation(
 with components.guarded():
     services.ensure_worker()
     chosen.run()
+shared.warm_up()
+shared.spare_collector()

@@ -1,6 +1,6 @@
 """What all visitors of one process share: the store, read-only looks into it, and the worker thread.
 
-The only caches of the dashboard, each bounded. The worker is no cached resource: clearing the caches
+The only caches of the dashboard beside `shared`, each bounded. The worker is no cached resource: clearing the caches
 must not make a second one. Its lease would keep that one waiting, but one thread is enough.
 """
 
@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
 
 from app.progress import Observation
+from app.shared import Memo, Viewers
 from compt_core.config import Experiment, build_experiment
 from compt_core.errors import ConfigError, Issue, StoreError
 from compt_core.estimate import Estimate, place
@@ -21,10 +24,15 @@ from compt_core.estimate import estimate as predict
 from compt_core.launch import LaunchCheck
 from compt_core.launch import check as check_launch
 from compt_core.runs.bundle import import_bundles
-from compt_core.runs.record import RunRecord
+from compt_core.runs.queue import new_id
+from compt_core.runs.record import ACTIVE, RunRecord
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker, app_threads, worker_mode
 
+T = TypeVar("T")
+Curve = tuple[RunRecord, np.ndarray, np.ndarray]
+
+_memo, _viewers = Memo(), Viewers()
 _starting = threading.Lock()
 _worker: Worker | None = None
 
@@ -69,14 +77,41 @@ def trains_here() -> bool:
     return worker_mode() == "thread"
 
 
-def losses(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
-    """(steps [n], losses [n, 1]) of a run, read again only when it has moved on; one read for all viewers."""
-    return _events(os.environ.get("COMPT_HOME", ""), run.id, "loss", run.step, str(run.state))
+def live_runs(experiment: str) -> list[RunRecord]:
+    """An experiment's runs in grid order, as they stood a moment ago; read once for all viewers."""
+    return _memo.get(_runs_key(experiment), lambda: store().runs(experiment))
 
 
-@st.cache_data(max_entries=1024, show_spinner=False)
-def _events(home: str, run: str, kind: str, step: int, state: str) -> tuple[np.ndarray, np.ndarray]:
-    return store().events(run, kind)
+def changed(experiment: str) -> None:
+    """Says that a visitor has just changed runs of an experiment: every page is to show it at once."""
+    _memo.forget(_runs_key(experiment))
+    if _worker is not None:
+        _worker.wake()
+
+
+def _runs_key(experiment: str) -> tuple[str, ...]:
+    return os.environ.get("COMPT_HOME", ""), "runs", experiment
+
+
+def loss_view(experiment: str, runs: Sequence[RunRecord], draw: Callable[[Sequence[Curve]], T]) -> T:
+    """What `draw` makes of the runs' loss curves (run, steps [n], losses [n, 1]); drawn once for all viewers.
+
+    While runs are moving it may be a little old, where drawing takes long; once all have ended it is not.
+    """
+    ended = all(run.state not in ACTIVE for run in runs)
+    key = (os.environ.get("COMPT_HOME", ""), "losses", experiment, draw,
+           tuple((run.id, run.step, run.state.value) for run in runs) if ended else None)
+
+    def make() -> T:
+        curves = store().curves([run.id for run in runs], "loss")
+        return draw([(run, *curves[run.id]) for run in runs if run.id in curves])
+
+    return _memo.get(key, make)
+
+
+def refresh_seconds() -> float:
+    """How often this visitor's live page is to refresh itself; more seldom the more are looking."""
+    return _viewers.refresh_seconds(st.session_state.setdefault("viewer", new_id()))
 
 
 def first_seen(run: RunRecord) -> Observation | None:
@@ -118,14 +153,8 @@ def estimate(checked: LaunchCheck) -> Estimate | None:
 def submit(checked: LaunchCheck) -> str:
     """Queues an experiment that passed the check; its id. Raises StoreError when the store cannot be used."""
     identity = store().submit(checked.experiment, owner=owner())
-    wake()
+    changed(identity)
     return identity
-
-
-def wake() -> None:
-    """Tells this process's worker that something was queued."""
-    if _worker is not None:
-        _worker.wake()
 
 
 def run_demo() -> str:

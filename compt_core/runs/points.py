@@ -18,6 +18,7 @@ from compt_core.runs.schema import events
 from compt_core.training.events import Event
 
 LIMITS = {"loss": 200, "task_loss": 200, "attention": 100, "gates": 100}  # points per run and kind
+_AT_ONCE = 500  # runs in one query: SQLite limits its variables
 _LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -79,6 +80,19 @@ def restore(connection: Connection, run: str, curves: Mapping[str, tuple[Any, An
 def drop_after(connection: Connection, run: str, step: int) -> None:
     """Forgets the points of a run beyond `step`: it goes on from there, and they are measured again."""
     connection.execute(delete(events).where(events.c.run == run, events.c.step > step))
+
+
+def curves(connection: Connection, runs: Sequence[str], kind: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Run -> its whole curve as :func:`curve` gives it, for those of `runs` that have points."""
+    found: dict[str, tuple[list[int], list[bytes]]] = {}
+    for some in (runs[i : i + _AT_ONCE] for i in range(0, len(runs), _AT_ONCE)):
+        wanted = select(events.c.run, events.c.step, events.c.data) \
+            .where(events.c.run.in_(some), events.c.kind == kind).order_by(events.c.run, events.c.step)
+        for run, step, data in connection.execute(wanted):
+            steps, blobs = found.setdefault(run, ([], []))
+            steps.append(step)
+            blobs.append(data)
+    return {run: (np.array(steps, dtype=np.int64), unpack(blobs)) for run, (steps, blobs) in found.items()}
 
 
 def curve(connection: Connection, run: str, kind: str, after_step: int) -> tuple[np.ndarray, np.ndarray]:

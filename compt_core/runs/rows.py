@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from compt_core.errors import StoreError
+from compt_core.estimate import Pace, pace_of
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.runs.schema import runs
 
@@ -38,3 +39,10 @@ def check_running(row: Row[Any]) -> None:
     """Raises StoreError for a row of a run that has ended."""
     if row.state != State.RUNNING:
         raise StoreError(f"Run '{row.id}' is {row.state}, so nothing more can be measured of it.")
+
+
+def paces(connection: Connection, limit: int) -> list[Pace]:
+    """What the newest fleets took whose runs all completed, newest first."""
+    wanted = select(runs.c.result["pace"]).where(runs.c.state == State.COMPLETED.value) \
+        .group_by(runs.c.fleet).order_by(func.max(runs.c.number).desc()).limit(limit)
+    return [pace_of(found) for found in connection.scalars(wanted) if found]

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 
 from compt_core.config import Experiment
 from compt_core.errors import StoreError
-from compt_core.estimate import Pace, pace_of
+from compt_core.estimate import Pace
 from compt_core.runs import points, queue
 from compt_core.runs.home import Artifacts, home_folder
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
-from compt_core.runs.rows import check_running, experiment_records, run_record
+from compt_core.runs.rows import check_running, experiment_records, paces, run_record
 from compt_core.runs.schema import Database, experiments, runs
 from compt_core.training.events import Checkpoint, Event, Log, Outcome
 
@@ -97,8 +97,7 @@ class Store:
         """All runs of an experiment in grid order; without one, the newest `limit` runs, newest first."""
         wanted = select(runs).order_by(runs.c.number.desc()).limit(limit)
         if experiment is not None:
-            experiment = self.experiment(experiment).id
-            wanted = select(runs).where(runs.c.experiment == experiment).order_by(runs.c.number)
+            wanted = select(runs).where(runs.c.experiment == self.experiment(experiment).id).order_by(runs.c.number)
         with self._database.read() as connection:
             return [run_record(row) for row in connection.execute(wanted)]
 
@@ -162,10 +161,8 @@ class Store:
 
     def paces(self, limit: int = 30) -> list[Pace]:
         """What the newest fleets took whose runs all completed, newest first."""
-        wanted = select(runs.c.result["pace"]).where(runs.c.state == State.COMPLETED.value) \
-            .group_by(runs.c.fleet).order_by(func.max(runs.c.number).desc()).limit(limit)
         with self._database.read() as connection:
-            return [pace_of(found) for found in connection.scalars(wanted) if found]
+            return paces(connection, limit)
 
     # For the worker, who holds the lease
 
@@ -249,12 +246,10 @@ class Store:
             queue.close(connection, run, outcome)
             after = queue.known(connection, run)
         if after is None:
-            self._artifacts.remove(run)
-            return
+            return self._artifacts.remove(run)
         self._artifacts.keep_checkpoint(run, after.checkpoint)
-        if outcome.error is not None:
-            text = f"{type(outcome.error).__name__}: {outcome.error}"
-            self._artifacts.append_log(run, [Log(run, record.step, text)])
+        if (error := outcome.error) is not None:
+            self._artifacts.append_log(run, [Log(run, record.step, f"{type(error).__name__}: {error}")])
 
     def heartbeat(self, fleet: str) -> None:
         """Notes that the fleet's running runs are alive."""
@@ -280,6 +275,11 @@ class Store:
         with self._database.read() as connection:
             queue.find(connection, run)
             return points.curve(connection, run, kind, after_step)
+
+    def curves(self, wanted: Sequence[str], kind: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """As :meth:`events` of several runs in one read; without those that have no point."""
+        with self._database.read() as connection:
+            return points.curves(connection, wanted, kind)
 
     def log(self, run: str) -> str:
         """The run's log; ``""`` before its first line. A long log is cut to its end, and says so."""

@@ -12,7 +12,7 @@ import streamlit as st
 from app import services
 from compt_core.config import build_experiment
 from compt_core.estimate import Pace, place
-from compt_core.training.events import Outcome
+from compt_core.training.events import Event, Outcome
 
 
 class Counted:
@@ -74,15 +74,23 @@ def test_a_submission_wakes_the_worker(worker):
     assert worker.made[0].woken == 1
 
 
-def test_losses_are_read_again_only_when_the_run_moved_on(lab, store, monkeypatch):
+def test_loss_curves_are_read_and_drawn_once_for_all_viewers_and_the_last_ones_whole(lab, store, monkeypatch):
     identity = lab.running()
-    run = store.runs(identity)[0]
     reads = []
-    inner = type(store).events
-    monkeypatch.setattr(type(store), "events", lambda *args, **kwargs: reads.append(args[1]) or inner(*args, **kwargs))
-    for _ in range(3):
-        steps, values = services.losses(run)
-    assert list(steps) == [0, 1, 2, 3, 4] and values.shape == (5, 1) and reads == [run.id]
+    inner = type(store).curves
+    monkeypatch.setattr(type(store), "curves", lambda *args: reads.append(args[1]) or inner(*args))
+
+    def draw(curves):
+        return {run.id: list(steps) for run, steps, _ in curves}
+
+    runs = store.runs(identity)
+    seen = [services.loss_view(identity, runs, draw) for _ in range(5)]
+    assert seen[0] == {run.id: [0, 1, 2, 3, 4] for run in runs} and seen.count(seen[0]) == 5 and len(reads) == 1
+    for run in runs:
+        store.write_events([Event(run.id, "loss", 5, (0.1,))])
+        store.finish(run.id, Outcome("cancelled"))
+    ended = services.loss_view(identity, store.runs(identity), draw)  # at once, however fresh the last one was
+    assert ended == {run.id: [0, 1, 2, 3, 4, 5] for run in runs}
     services.store().close()
 
 

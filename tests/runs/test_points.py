@@ -185,3 +185,17 @@ def test_points_lie_under_run_kind_and_step(store, home):
     with closing(sqlite3.connect(home / "compt.db")) as raw:
         key = [row[1] for row in raw.execute("PRAGMA table_info(events)") if row[5]]
     assert key == ["run", "kind", "step"]
+
+
+def test_the_curves_of_many_runs_are_those_of_each(store, grid, monkeypatch):
+    monkeypatch.setattr(points, "_AT_ONCE", 2)
+    runs = [record.id for record in store.runs(store.submit(grid(seeds="0-4")))]
+    store.claim()
+    for number, run in enumerate(runs[:4]):
+        store.started(run, 9, {})
+        store.write_events([Event(run, "loss", step, (float(step * number),)) for step in range(1, 3 + number)])
+    found = store.curves(runs, "loss")
+    assert list(found) and found.keys() == set(runs[:4])
+    for run, (steps, values) in found.items():
+        assert (steps.tolist(), values.tolist()) == tuple(one.tolist() for one in store.events(run, "loss"))
+    assert store.curves([], "loss") == {} == store.curves(runs, "gates")
