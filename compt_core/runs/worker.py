@@ -193,7 +193,8 @@ class Worker:
                 self._store.requeue_fleet(fleet[0].fleet or "")
         except Exception as error:
             logger.info("Fleet %s failed: %s: %s", fleet[0].fleet, type(error).__name__, error)
-            reporter.end_rest(Outcome("failed", error=error))
+            # An interpreter that shuts down starts no threads and loads no modules: no fault of the runs.
+            reporter.end_rest(Outcome("paused") if stop.is_set() else Outcome("failed", error=error))
         except BaseException:  # the process is leaving
             reporter.end_rest(Outcome("paused"))
             raise

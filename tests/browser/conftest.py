@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,24 +20,50 @@ MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
 EXPECTED = ("_stcore/health", "_stcore/host-config")
 
 
+class Server:
+    """A dashboard that trains in its own thread, started from a foreign folder."""
+
+    def __init__(self, home: Path, folder: Path):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.address, errors = f"http://127.0.0.1:{port}", folder / f"stderr-{port}.txt"
+        with errors.open("w") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streamlit", "run", str(MAIN), "--server.port", str(port)], cwd=folder,
+                text=True, stdout=subprocess.PIPE, stderr=stderr,
+                env=os.environ | {"COMPT_HOME": str(home), "COMPT_WORKER": "thread", "COMPT_CHECKPOINT_SECONDS": "0"})
+        assert self.process.stdout is not None
+        if not any("URL:" in line for line in self.process.stdout):  # ends early when the server does
+            pytest.fail(errors.read_text())
+
+    def end(self, number: int = signal.SIGTERM) -> float:
+        """Ends the server by a signal; the seconds that it took."""
+        begun = time.monotonic()
+        self.process.send_signal(number)
+        self.process.communicate(timeout=60)
+        return time.monotonic() - begun
+
+
 @pytest.fixture
-def dashboard(home: Path, tmp_path: Path) -> Iterator[str]:
-    """Address of a dashboard that trains in its own thread, in an empty home, started from a foreign folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with (tmp_path / "stderr.txt").open("w") as errors:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(MAIN), "--server.port", str(port)], cwd=tmp_path, text=True,
-            env=os.environ | {"COMPT_HOME": str(home), "COMPT_WORKER": "thread"}, stdout=subprocess.PIPE, stderr=errors)
-        assert server.stdout is not None
-        try:
-            if not any("URL:" in line for line in server.stdout):  # ends early when the server does
-                pytest.fail((tmp_path / "stderr.txt").read_text())
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.communicate(timeout=60)
+def serve(home: Path, tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    """Starts a dashboard on one home, as often as it is called; whatever still runs is ended afterwards."""
+    started: list[Server] = []
+
+    def start() -> Server:
+        started.append(Server(home, tmp_path))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.end()
+
+
+@pytest.fixture
+def dashboard(serve: Callable[[], Server]) -> str:
+    """Address of a dashboard in an empty home."""
+    return serve().address
 
 
 @pytest.fixture

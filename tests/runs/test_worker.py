@@ -379,3 +379,14 @@ def test_beside_a_dashboard_one_core_is_left_to_the_pages(monkeypatch):
         monkeypatch.setenv("COMPT_THREADS", wrong)
         with pytest.raises(ConfigError, match=f"COMPT_THREADS must be an integer of 1 or more. Got '{wrong}'"):
             app_threads()
+
+
+def test_an_error_while_the_process_leaves_interrupts(store, grid, make):
+    identity, stop = store.submit(grid()), threading.Event()
+
+    def train(configs, on_event, control, *, on_outcome, **_):
+        stop.set()
+        raise RuntimeError("can't start new thread at interpreter shutdown")
+
+    make(train).work_once(stop)
+    assert [(run.state, run.error_type) for run in store.runs(identity)] == [("interrupted", None)]
