@@ -20,7 +20,7 @@ WAITING = frozenset({State.PAUSED, State.INTERRUPTED})
 
 @dataclass(frozen=True)
 class Action:
-    """A button: what it says, the states from which it does something, and what that is."""
+    """A button: what it says (of how many runs), the states from which it does something, and what that is."""
 
     label: str
     icon: str
@@ -29,13 +29,13 @@ class Action:
 
 
 ACTIONS = {
-    "pause": Action("Pause", "pause", ACTIVE, "Stops at the next step; Resume goes on from there."),
-    "resume": Action("Resume", "play_arrow", WAITING, "Goes on from the last checkpoint, as if it had never stopped."),
-    "cancel": Action("Cancel", "cancel", ACTIVE | WAITING, "Stops for good; curves and log are kept."),
-    "retry": Action("Run again", "replay", frozenset({State.FAILED, State.CANCELLED}),
+    "pause": Action("Pause {}", "pause", ACTIVE, "Stops at the next step; Resume goes on from there."),
+    "resume": Action("Resume {}", "play_arrow", WAITING, "Goes on where it was, as if it had never stopped."),
+    "cancel": Action("Cancel {}", "cancel", ACTIVE | WAITING, "Stops for good; curves and log are kept."),
+    "retry": Action("Run {} again", "replay", frozenset({State.FAILED, State.CANCELLED}),
                     "The same settings once more: a failed run from its last checkpoint, a cancelled one "
                     "from the start."),
-    "delete": Action("Delete for ever", "delete", frozenset(State), "Removes settings, curves, log and prompts."),
+    "delete": Action("Delete {} for ever", "delete", frozenset(State), "Removes settings, curves, log and prompts."),
 }
 
 
@@ -73,7 +73,7 @@ def _button(name: str, runs: Sequence[RunRecord], key: str, count: bool) -> None
     action = ACTIONS[name]
     those = [run.id for run in runs if run.state in action.states and not (name == "pause" and run.request)]
     if those:
-        label = f"{action.label} {captions.plural(len(those), 'run')}" if count else action.label
+        label = action.label.format(captions.plural(len(those), "run") if count else "it")
         st.button(label, icon=f":material/{action.icon}:", key=key, on_click=_act, args=(name, those),
                   type="primary" if name == "resume" else "secondary", help=action.help)
 

@@ -154,7 +154,7 @@ def queue(queued: int, before: int | None, running: bool) -> str:
     """Where the queued runs of an experiment stand."""
     runs = f"{plural(queued, 'run')} of this experiment wait{'s' if queued == 1 else ''}"
     if before:
-        return f"{runs}; {plural(before, 'older run')} come{'s' if before == 1 else ''} first."
+        return f"{runs}; {plural(before, 'other run')} come{'s' if before == 1 else ''} first."
     return f"{runs}, next in the queue" + (", after the fleet that is training." if running else ".")
 
 

@@ -17,6 +17,7 @@ import streamlit as st
 
 from app.progress import Observation
 from app.shared import Memo, Viewers
+from app.styles import ink
 from compt_core.config import Experiment, build_experiment
 from compt_core.errors import ConfigError, Issue, StoreError
 from compt_core.estimate import Estimate, place
@@ -94,12 +95,12 @@ def _runs_key(experiment: str) -> tuple[str, ...]:
 
 
 def loss_view(experiment: str, runs: Sequence[RunRecord], draw: Callable[[Sequence[Curve]], T]) -> T:
-    """What `draw` makes of the runs' loss curves (run, steps [n], losses [n, 1]); drawn once for all viewers.
+    """What `draw` makes of the runs' loss curves (run, steps [n], losses [n, 1]); drawn once for all in one theme.
 
     While runs are moving it may be a little old, where drawing takes long; once all have ended it is not.
     """
     ended = all(run.state not in ACTIVE for run in runs)
-    key = (os.environ.get("COMPT_HOME", ""), "losses", experiment, draw,
+    key = (os.environ.get("COMPT_HOME", ""), "losses", experiment, draw, ink(),
            tuple((run.id, run.step, run.state.value) for run in runs) if ended else None)
 
     def make() -> T:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 FRESH_SECONDS = 0.5  # the store gets new points that often
+STALE_SECONDS = 5.0  # what is shown is never older
 SHARE = 20  # what took t seconds is good for SHARE times t: at most a twentieth of the time goes there
 LEAST_SECONDS, MOST_SECONDS = 1.0, 10.0  # between two refreshes of a live page
 SECONDS_EACH = 0.25  # per viewer
@@ -46,7 +47,7 @@ class Memo:
             begun = self._clock()
             value = make()
             now = self._clock()
-            found[:] = [(now + max(FRESH_SECONDS, SHARE * (now - begun)), value)]
+            found[:] = [(now + min(STALE_SECONDS, max(FRESH_SECONDS, SHARE * (now - begun))), value)]
             return value
 
 

@@ -75,7 +75,7 @@ class Ticker:
             return "starting"
         ahead = self.store.position(queued.id)
         if ahead:
-            return f"waiting: {_count(ahead, 'run')} of earlier experiments ahead in the queue"
+            return f"waiting: {_count(ahead, 'run')} of other experiments ahead in the queue"
         return "starting" if self.worker.lease.held else "waiting: another process is training, this experiment is next"
 
 

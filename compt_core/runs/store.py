@@ -107,7 +107,7 @@ class Store:
             return run_record(queue.find(connection, run))
 
     def position(self, run: str) -> int | None:
-        """How many runs of older experiments wait before it, 0 = its experiment is next; None if not queued."""
+        """How many runs of other experiments come before it, 0 = its own is next; None if it is not queued."""
         with self._database.read() as connection:
             return queue.position(connection, run)
 

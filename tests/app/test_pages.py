@@ -107,7 +107,7 @@ def test_runs_shows_progress_without_claiming_the_end(visit, lab):
 def test_runs_shows_the_place_in_the_queue(visit, lab):
     lab.queued()
     app = visit("runs", exp=lab.queued(seeds="1"))
-    assert "4 runs of this experiment wait; 4 older runs come first." in words(app)
+    assert "4 runs of this experiment wait; 4 other runs come first." in words(app)
 
 
 def test_runs_shows_why_runs_failed_and_no_traceback(visit, lab, store):

@@ -175,7 +175,7 @@ def test_lists_in_words(names, words):
 
 def test_the_place_in_the_queue_in_words():
     assert captions.queue(1, 0, False) == "1 run of this experiment waits, next in the queue."
-    assert captions.queue(3, 1, True) == "3 runs of this experiment wait; 1 older run comes first."
+    assert captions.queue(3, 1, True) == "3 runs of this experiment wait; 1 other run comes first."
 
 
 def test_caveats_follow_backbone_suite_and_seeds(lab, store):
