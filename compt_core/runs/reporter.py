@@ -14,7 +14,7 @@ from compt_core.training.events import Checkpoint, Control, Event, Log, Outcome,
 _ANSWERS: dict[str, Control] = {"cancel": "cancel", "pause": "pause", "delete": "cancel"}
 FLUSH_SECONDS = 0.5  # the oldest unwritten report is never older, while the trainer takes steps
 FLUSH_ITEMS = 200
-ASK_SECONDS = 0.25  # how often requests are read; a cancel is at most this late
+ASK_SECONDS = 0.25  # how often requests are read in any case
 KEEP_SECONDS = 10  # from one checkpoint to the next: what a crash costs at most
 KEEP_SHARE = 20  # times the seconds that writing one takes: at most a twentieth of the time goes there
 TURN_SECONDS = 60.0  # how long a fleet trains before it makes room for another owner's
@@ -40,6 +40,7 @@ class Reporter:
         self._stop_seen = False
         self._flushed = self._beat = clock()
         self._asked: float | None = None
+        self._round, self._version = set[str](), -1  # runs asked about since the last look, and what it saw
         self._begun, self._kept, self._keeping, self._pause = clock(), dict[str, float](), 0.0, keep_seconds
         self.yielding = False  # to another owner who waits: the runs pause, and are to be queued again
 
@@ -69,8 +70,13 @@ class Reporter:
         self._ended.add(run)
 
     def control(self, run: str) -> Control:
-        """What is to be done with a run before its next step; reads the store a few times a second."""
+        """What is to be done with a run before its next step; reads the store when something has been written there.
+
+        A request made during a step is so answered before the next one.
+        """
         now, stopping = self._clock(), self._stop.is_set()
+        if self._news(run):
+            self._asked = None
         # A cancel may have come just before the stop: it must not be taken for a pause.
         if self._asked is None or now - self._asked >= ASK_SECONDS or (stopping and not self._stop_seen):
             self._requests, self._asked, self._stop_seen = self._store.requests(self._fleet), now, stopping
@@ -83,6 +89,15 @@ class Reporter:
                                               self._store.others_wait(self._fleet))
         asked = _ANSWERS.get(self._requests.get(run, ""), "keep")
         return "pause" if (stopping or self.yielding) and asked == "keep" else asked
+
+    def _news(self, run: str) -> bool:
+        """Whether the store was written to since the last round; a look costs microseconds, once per round of runs."""
+        if run not in self._round:
+            self._round.add(run)
+            return False
+        self._round = {run}
+        before, self._version = self._version, self._store.version()
+        return before != self._version
 
     def due(self, run: str) -> bool:
         """Whether the last checkpoint is `keep_seconds` old, or older where writing one takes long."""

@@ -126,10 +126,8 @@ class Store:
         return after[0]
 
     def delete(self, run: str) -> None:
-        """Forgets a run with all it left; a running one when its trainer next asks. Nothing happens when it is gone.
-
-        With its last run an experiment is forgotten, too. Raises StoreError for a bundled run.
-        """
+        """Forgets a run with all it left, and an experiment with its last run; a running one when its trainer next
+        asks. Raises StoreError for a bundled run."""
         with self._database.write() as connection:
             if not queue.known(connection, run):
                 return
@@ -185,8 +183,12 @@ class Store:
         with self._database.read() as connection:
             return {row.id: row.request for row in connection.execute(wanted)}
 
+    def version(self) -> int:
+        """A number that another one follows whenever the store was written to."""
+        return self._database.version()
+
     def others_wait(self, fleet: str) -> bool:
-        """Whether another owner than the fleet's waits for a turn."""
+        """Whether another owner than the fleet's waits."""
         with self._database.read() as connection:
             return queue.others_wait(connection, fleet)
 
@@ -258,10 +260,7 @@ class Store:
                                .values(heartbeat=time.time()))
 
     def sweep(self) -> int:
-        """Ends every running run as interrupted (or as was asked of it); only for who just gained the lease.
-
-        Folders of runs that the store does not know, such as a kill between row and files leaves, are removed.
-        """
+        """Ends every running run as interrupted (or as was asked of it), and tidies; for who just gained the lease."""
         with self._database.write() as connection:
             left = queue.sweep(connection)
             known = set(connection.execute(select(runs.c.id)).scalars())

@@ -157,3 +157,27 @@ def test_a_clock_that_jumps_back_changes_no_order_and_no_state(store: Store, mon
     for _ in range(2):
         worker.work_once()
     assert [store.runs(identity)[0].state for identity in (first, second)] == ["completed", "completed"]
+
+
+def test_a_cancel_takes_effect_within_two_steps(store: Store) -> None:
+    from compt_core.experiment import train_fleet
+
+    run = store.runs(store.submit(small(steps=100_000, methods=["pt"])))[0].id
+    taken = 0
+
+    def train(configs: Any, on_event: Any, control: Any, **more: Any) -> Any:
+        def counted(event: Any) -> None:
+            nonlocal taken
+            taken = max(taken, event.step)
+            on_event(event)
+
+        return train_fleet(configs, counted, control, **more)
+
+    worker = threading.Thread(target=Worker(store, train).work_once)
+    worker.start()
+    wait_for(lambda: taken > 20)
+    store.request(run, "cancel")
+    asked = taken
+    worker.join(SECONDS)
+    assert taken <= asked + 2
+    assert store.run(run).state == "cancelled"

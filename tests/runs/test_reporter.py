@@ -1,12 +1,25 @@
 """Batches into the store, requests out of it: how often, and what wins."""
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from compt_core.errors import StoreError
-from compt_core.runs.reporter import ASK_SECONDS, BEAT_SECONDS, FLUSH_ITEMS, FLUSH_SECONDS, Reporter
-from compt_core.training.events import Event, Outcome, Started
+from compt_core.runs.reporter import (
+    ASK_SECONDS,
+    BEAT_SECONDS,
+    FLUSH_ITEMS,
+    FLUSH_SECONDS,
+    KEEP_SHARE,
+    TURN_SECONDS,
+    Reporter,
+)
+from compt_core.training.events import Checkpoint, Event, Outcome, Started
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Watched:
@@ -69,21 +82,72 @@ def test_a_slow_trainers_events_are_written_when_it_asks(bench):
     assert store.run(run).step == 1
 
 
-def test_requests_are_read_rarely_and_the_heart_beats(bench):
+def test_requests_are_read_when_there_is_news_and_the_heart_beats(bench):
     reporter, (run, other), store, clock, _ = bench
-    assert reporter.control(run) == "keep"
+
+    def step():
+        return [reporter.control(run), reporter.control(other)]
+
+    assert step() == step() == ["keep", "keep"]
+    store.calls.clear()
+    assert [step() for _ in range(50)] == [["keep", "keep"]] * 50
+    assert store.calls == []
     store.request(run, "cancel")
     store.request(other, "pause")
-    store.calls.clear()
-    clock[0] += ASK_SECONDS - 0.01
-    assert [reporter.control(run), reporter.control(other)] == ["keep", "keep"]
-    assert store.calls == []
-    clock[0] += 0.01
-    assert [reporter.control(run), reporter.control(other)] == ["cancel", "pause"]
+    assert step() == ["cancel", "pause"]  # no time has passed: before the very next step
+    assert step() == ["cancel", "pause"]
     assert store.calls == ["requests"]
+    clock[0] += ASK_SECONDS
+    step()
+    assert store.calls == ["requests", "requests"]
     clock[0] += BEAT_SECONDS
     reporter.control(run)
-    assert store.calls == ["requests", "requests", "heartbeat"]
+    assert store.calls == ["requests", "requests", "requests", "heartbeat"]
+
+
+def test_a_request_from_another_process_is_news(bench):
+    reporter, (run, other), store, _, _ = bench
+    assert [reporter.control(one) for one in (run, other, run, other)] == ["keep"] * 4
+    code = f"from pathlib import Path; from compt_core.runs.store import Store; " \
+           f"Store(Path({str(store.home)!r})).request({run!r}, 'cancel')"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    assert [reporter.control(run), reporter.control(other)] == ["cancel", "keep"]
+
+
+def test_a_long_fleet_makes_room_for_another_owner_and_a_short_one_does_not(bench, grid):
+    reporter, (run, other), store, clock, _ = bench
+    store.submit(grid(), owner="ben")
+    clock[0] += TURN_SECONDS - 1
+    assert [reporter.control(run), reporter.control(other)] == ["keep", "keep"]
+    clock[0] += 1
+    assert [reporter.control(run), reporter.control(other)] == ["pause", "pause"] and reporter.yielding
+
+
+def test_checkpoints_come_by_time_and_more_seldom_where_writing_takes_long(store, grid):
+    store.submit(grid(seeds=[0, 1]))
+    fleet = store.claim()
+    clock = [100.0]
+
+    class Slow:
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def keep_checkpoints(self, checkpoints):
+            clock[0] += 2
+            store.keep_checkpoints(checkpoints)
+
+    reporter = Reporter(Slow(), fleet, threading.Event(), clock=lambda: clock[0], keep_seconds=10)
+    ids = [record.id for record in fleet]
+    clock[0] += 9.9
+    assert not reporter.due(ids[0])
+    clock[0] += 0.1
+    assert reporter.due(ids[0])
+    reporter.keep({run: Checkpoint(7, {"a": [1.0]}) for run in ids})
+    assert [store.run(run).checkpoint for run in ids] == [7, 7]
+    clock[0] += 2 * KEEP_SHARE - 0.1
+    assert not reporter.due(ids[1])
+    clock[0] += 0.2
+    assert reporter.due(ids[1])
 
 
 def test_a_stop_asks_for_a_pause_at_once_but_not_of_the_cancelled(bench):

@@ -390,3 +390,18 @@ def test_an_error_while_the_process_leaves_interrupts(store, grid, make):
 
     make(train).work_once(stop)
     assert [(run.state, run.error_type) for run in store.runs(identity)] == [("interrupted", None)]
+
+
+def test_a_fleet_that_made_room_comes_back_after_the_other_owners(store, grid, make, steered, monkeypatch):
+    monkeypatch.setattr("compt_core.runs.reporter.TURN_SECONDS", 0)
+    monkeypatch.setattr("compt_core.runs.reporter.ASK_SECONDS", 0)
+    first, second = store.submit(grid(seeds=[1, 2]), owner="ada"), store.submit(grid(seeds=[3]), owner="ben")
+    worker = make(train := steered())
+    worker.work_once()  # ben waits from the start
+    monkeypatch.setattr("compt_core.runs.reporter.TURN_SECONDS", 1000)
+    assert states(store, first) == ["queued", "queued"]
+    worker.work_once()
+    worker.work_once()
+    ids = [[run.id for run in store.runs(one)] for one in (first, second)]
+    assert train.fleets == [ids[0], ids[1], ids[0]]
+    assert states(store, first) == ["completed"] * 2
