@@ -55,6 +55,13 @@ def bar(experiment: ExperimentRecord) -> None:
                       args=(experiment.id,), help="Trains this experiment before your others that wait.")
 
 
+def resume(experiment: ExperimentRecord) -> None:
+    """One click for an experiment whose runs were interrupted, by a crash say; nothing for any other."""
+    if experiment.states.get(State.INTERRUPTED) and experiment.owner == services.owner():
+        left = [run for run in services.store().runs(experiment.id) if run.state == State.INTERRUPTED]
+        _button("resume", left, f"resume-{experiment.id}", count=True)
+
+
 def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
     lines = {"all": f"all {captions.plural(len(runs), 'run')}", **{run.id: line(run) for run in runs}}
     which = st.selectbox("Which runs", list(lines), format_func=lambda name: lines.get(name, name),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import captions, frames, glossary, services, state, styles
+from app import actions, captions, frames, glossary, services, state, styles
 from compt_core.errors import ComptError
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
 
@@ -130,6 +130,7 @@ def latest_experiments(limit: int) -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(captions.experiment_card(record, frames.suites(record), now), width="stretch")
             query = {state.EXPERIMENT: record.id}
+            actions.resume(record)
             st.page_link(page("runs"), label="Progress", icon=":material/monitoring:", query_params=query)
             if record.states.get(State.COMPLETED):
                 st.page_link(page("accuracy"), label="Accuracy", icon=":material/grid_on:", query_params=query)

@@ -182,6 +182,16 @@ def test_interrupted_runs_are_queued_again_by_one_click(visit, lab, store):
     assert {run.state for run in store.runs(identity)} == {State.QUEUED}
 
 
+def test_home_offers_to_resume_what_was_interrupted(visit, lab, store):
+    lab.finished()
+    identity = lab.running()
+    store.sweep()
+    app = visit("home")
+    app.button(key=f"resume-{identity}").click().run()
+    assert {run.state for run in store.runs(identity)} == {State.QUEUED}
+    assert not any((button.key or "").startswith("resume-") for button in app.button)
+
+
 def test_running_ones_are_paused_at_once_and_failed_ones_run_again(visit, lab, store):
     identity = lab.running()
     app = visit("runs", exp=identity)
