@@ -27,7 +27,7 @@ _UNIT: dict[Scale, float] = {"score": 100.0, "difference": 100.0, "weight": 1.0}
 
 
 def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, float]) -> go.Figure:
-    """Rows x columns of `cells` (row, column, value; for scores all of frames.SUMMARY) as a heatmap.
+    """Rows x columns of `cells` (row, column, value, half, n; for scores all of frames.SUMMARY) as a heatmap.
 
     The order is that of first appearance; numbers stand in the cells; missing cells stay empty. `ends` are
     the values at the ends of the colour scale (:func:`limits`), the same for all panels of one table.
@@ -210,7 +210,7 @@ def _text(cell: Any, scale: Scale) -> str:
     if cell is None:
         return ""
     if scale == "weight":
-        return f"{cell.value:.2f}"
+        return f"{cell.value:.2f}" + ("" if math.isnan(cell.half) else f"<br>±{cell.half:.2f}")
     if math.isnan(cell.value):
         return "undef."
     number = f"{100 * cell.value:+.1f}" if scale == "difference" else f"{100 * cell.value:.1f}"
@@ -224,7 +224,8 @@ def _hover(cell: Any, scale: Scale) -> str:
         return ""
     place = f"<b>{_row(cell.row)}</b> · {_column(cell.column)}<br>"
     if scale == "weight":
-        return f"{place}weight {cell.value:.4f}"
+        over = "" if cell.n == 1 else f" (mean over {cell.n} seeds, 95% t-interval ±{cell.half:.3f})"
+        return f"{place}weight {cell.value:.4f}{over}"
     if math.isnan(cell.value):
         return f"{place}undefined: a constant prediction has no correlation; counts 0 in means"
     lines = [f"{place}{100 * cell.value:.2f} points"]

@@ -153,15 +153,6 @@ def curves(points: Sequence[tuple[RunRecord, np.ndarray, np.ndarray]]) -> pd.Dat
     return pd.concat(parts, ignore_index=True) if parts else empty
 
 
-def attention(run: RunRecord) -> pd.DataFrame:
-    """The attention of a completed run as drawn: row (task), column (source), value; source 0 is 's0'."""
-    weights = (run.result or {})["attention"]
-    return pd.DataFrame([
-        {"row": task, "column": f"s{source}", "value": float(weight)}
-        for task, row in zip((run.result or {})["tasks"], weights, strict=True) for source, weight in enumerate(row)
-    ])
-
-
 def gates(run: RunRecord) -> pd.DataFrame:
     """Per task of a completed run: alpha, beta, private_share (of the gates), private_norm_share."""
     result = run.result or {}

@@ -16,6 +16,9 @@ TERMS: dict[str, str] = {
     "private prompt": "A prompt that belongs to one task alone.",
     "attention": "How much of each source goes into a task's prompt: one learned weight per task and source, "
                  "the same for every input. It starts uniform.",
+    "entropy": "How spread out a task's weights are: 1 when all sources weigh the same, 0 when one has it all.",
+    "known relatedness": "Which tasks are of one family. Known for the bundled suites, which were made so; for other "
+                         "tasks a family is a name given by people.",
     "normaliser": "Turns attention's raw numbers into weights: softmax (all positive, sum 1), sparsemax and entmax "
                   "(some exactly 0, sum 1), sigmoid (each 0-1 by itself).",
     "gates": "Two numbers per task: alpha scales the private prompt, beta the shared part. "

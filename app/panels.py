@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -34,23 +34,35 @@ def score_controls(scores: pd.DataFrame) -> View:
     metrics = [name for name in pd.unique(scores["metric"]) if name]
     baselines = [name for name in ("pt", "mst") if name in methods and len(methods) > 1]
     with st.container(horizontal=True):
-        view = _choice(state.VIEW, "Show", [SCORES, *baselines],
+        view = choice(state.VIEW, "Show", [SCORES, *baselines],
                        "Differences are paired by seed: blue is better than the baseline, brown is worse.")
-        shots = _choice(state.SHOTS, "Shots", shot_counts, "Training rows per task (or per label).",
+        shots = choice(state.SHOTS, "Shots", shot_counts, "Training rows per task (or per label).",
                         shown=len(shot_counts) > 1)
-        metric = _choice(state.METRIC, "Metric", [ALL_METRICS, *metrics],
+        metric = choice(state.METRIC, "Metric", [ALL_METRICS, *metrics],
                          "Accuracy alone says little where one label is frequent (CoLA, MRPC): "
                          "Matthews and F1 stand beside it.", shown=len(metrics) > 1)
     return View(None if view == SCORES else view, int(shots), None if metric == ALL_METRICS else metric)
 
 
-def _choice(name: str, label: str, options: Sequence[str], help_text: str, shown: bool = True) -> str:
-    """One control of the view: `options` are the ids that its link carries, `name` its key and the link's."""
+def choice(name: str, label: str, options: Sequence[str], help_text: str, shown: bool = True,
+           names: Mapping[str, str] | None = None) -> str:
+    """One control of a view: `options` are the ids that its link carries, `name` its key and the link's."""
     chosen = state.open_choice(name, options)
     if shown:
         st.session_state[name] = chosen  # the URL decides, not what the widget remembers
-        st.segmented_control(label, options, required=True, key=name, format_func=_view_label, help=help_text,
+        shown_as = (lambda option: names.get(option, option)) if names else _view_label
+        st.segmented_control(label, options, required=True, key=name, format_func=shown_as, help=help_text,
                              on_change=state.go_to_choice, args=(name, options[0]))
+    return chosen
+
+
+def slider(name: str, label: str, options: Sequence[str], help_text: str) -> str:
+    """A control over ordered options, the last of which is what a link without it shows."""
+    chosen = state.open_choice(name, options[::-1])
+    if len(options) > 1:
+        st.session_state[name] = chosen
+        st.select_slider(label, options, key=name, help=help_text, on_change=state.go_to_choice,
+                         args=(name, options[-1]))
     return chosen
 
 

@@ -14,12 +14,14 @@ from app.captions import listed, literal, plural
 from app.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, differences, same, summarise
 from app.styles import label
 from compt_core.methods import METHODS
+from compt_core.relatedness import Mantel
 
 GATES_NOTE = ("In SPP only the ratio of the gates acts (form mean), or alpha alone (gated_sum, where beta is 1), and a "
               "prompt's own length can make up for a gate: read the two shares together.")
 _LEVEL = 0.05  # points: below this, two means print alike
 _NEAR_UNIFORM = 0.05  # largest distance of a weight from 1 / S that still counts as uniform
 _CHANCE = 0.05  # mean with chance = 0 (1 = perfect) that counts as clearly above it for a single run
+_SIGNIFICANT, _WEAK, _STRONG = 0.05, 0.3, 0.7  # p; correlations that are called so
 _APART = 0.1  # difference of the two private shares worth a sentence
 
 
@@ -135,8 +137,8 @@ def accuracy_alt(scores: pd.DataFrame) -> str:
     return "Mean over tasks: " + ", ".join(f"{label(row['row'])} {100 * row['value']:.1f}" for row in _records(means))
 
 
-def attention(weights: pd.DataFrame, dead: Sequence[int], learned: bool) -> list[str]:
-    """What an attention matrix (frames.attention) shows: how far from uniform, who leans where, dead sources."""
+def attention(weights: pd.DataFrame, dead: Sequence[int], learned: bool, seeds: int = 1) -> list[str]:
+    """What an attention matrix (weights.frame) shows: how far from uniform, who leans where, dead sources."""
     sources = list(pd.unique(weights["column"]))
     table = weights.pivot(index="row", columns="column", values="value").loc[list(pd.unique(weights["row"])), sources]
     uniform = 1 / len(sources)
@@ -147,7 +149,9 @@ def attention(weights: pd.DataFrame, dead: Sequence[int], learned: bool) -> list
         why = "which is also where training starts: nothing to read into yet" if learned else "as it was fixed"
         found = [f"No weight is further than {_NEAR_UNIFORM:.2f} from uniform (1/S = {uniform:.2f}), {why}."]
     else:
-        found = _leanings(table, uniform)
+        found = _leanings(table, uniform, seeds)
+    if seeds > 1:
+        found.append(f"Mean over {seeds} seeds, their sources matched; ± is half of the 95% t-interval over seeds.")
     if dead:
         has = "has" if len(dead) == 1 else "have"
         found.append(f"{listed([f's{source}' for source in dead])} {has} weight 0 in every task: dead, "
@@ -155,7 +159,7 @@ def attention(weights: pd.DataFrame, dead: Sequence[int], learned: bool) -> list
     return found
 
 
-def _leanings(table: pd.DataFrame, uniform: float) -> list[str]:
+def _leanings(table: pd.DataFrame, uniform: float, seeds: int) -> list[str]:
     largest = f"{table.to_numpy().max():.2f} (uniform {uniform:.2f})"
     groups: dict[str, list[str]] = {}
     for task, source in table.idxmax(axis=1).items():
@@ -163,8 +167,26 @@ def _leanings(table: pd.DataFrame, uniform: float) -> list[str]:
     if len(groups) == 1:
         return [f"Every task gives its largest weight to {next(iter(groups))}; the largest is {largest}."]
     parts = [f"**{source}**: {listed(groups[source])}" for source in sorted(groups, key=lambda name: int(name[1:]))]
-    return [f"Largest weight per task: {'; '.join(parts)}.",
-            f"The largest of all is {largest}. Tasks can meet on one source by chance: one run proves nothing."]
+    doubt = " Tasks can meet on one source by chance: one run proves nothing." if seeds == 1 else ""
+    return [f"Largest weight per task: {'; '.join(parts)}.", f"The largest of all is {largest}.{doubt}"]
+
+
+def spread(entropy: float, active: float, sources: int) -> str:
+    """How concentrated the weights are; both are means over tasks and runs (weights.spread)."""
+    return (f"Entropy of a task's weights: {entropy:.2f} of the largest possible (1 = uniform, 0 = one source). "
+            f"Sources in use: {active:.1f} of {sources}.")
+
+
+def relatedness(test: Mantel | None, seeds: int) -> list[str]:
+    """Whether tasks of one family have similar weights (weights.relatedness)."""
+    if test is None:
+        return []
+    lowest, highest = min(test.each), max(test.each)
+    over = f" (mean over {seeds} seeds, {lowest:.2f} to {highest:.2f})" if seeds > 1 else ""
+    verdict = "beyond chance" if test.p < _SIGNIFICANT else "not told from chance"
+    strength = "hardly follow" if test.r < _WEAK else "partly follow" if test.r < _STRONG else "follow"
+    return [f"The weights {strength} the tasks' known families: r = {test.r:.2f}{over}, {verdict} "
+            f"(Mantel's test, p = {test.p:.2g}; the smallest it can give is {test.smallest:.2g})."]
 
 
 def normaliser(result: Mapping[str, Any], config: Mapping[str, Any]) -> str:

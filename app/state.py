@@ -17,12 +17,14 @@ from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.runs.store import Store
 
 EXPERIMENT, RUN = "exp", "run"
-VIEW, SHOTS, METRIC = "view", "shots", "metric"
+VIEW, SHOTS, METRIC, OF, ORDER, STEP = "view", "shots", "metric", "of", "order", "step"
 _REMEMBERED = "remembered_experiment"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
-_WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric"}
+_WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER: "order of tasks", STEP: "step"}
+
+_LISTED = 8  # names in a sentence
 
 Record = TypeVar("Record")
 
@@ -103,13 +105,18 @@ def open_choice(name: str, allowed: Sequence[str]) -> str:
         wanted = last if last in allowed else allowed[0]
     elif wanted not in allowed:
         raise StoreError(f"This link names the {_WORDS[name]} {quoted(wanted)}, which this experiment does not have. "
-                         f"It has: {', '.join(allowed)}.")
+                         f"It has: {listed_briefly(allowed)}.")
     return _keep(name, str(wanted), allowed[0])
 
 
 def go_to_choice(name: str, first: str) -> None:
     """Callback of a control of the view, whose key is `name`: its choice becomes the URL's and the session's."""
     _keep(name, st.session_state[name] or first, first)
+
+
+def listed_briefly(names: Sequence[str]) -> str:
+    """The first few of many names."""
+    return ", ".join(names) if len(names) <= _LISTED else f"{', '.join(names[:_LISTED])} … ({len(names)} in all)"
 
 
 def _keep(name: str, chosen: str, first: str) -> str:

@@ -1,17 +1,13 @@
-"""Attention: tasks x sources of one run. Reads only the store."""
+"""Attention: tasks x sources, of one run or the mean over seeds. Reads only the store."""
 
-from app import captions, components, frames, panels, readings
+from app import attention, components, frames
 
-components.header("Attention", "attention", "source prompt", "normaliser", "SPP", "SCP")
+components.header("Attention", "attention", "source prompt", "normaliser", "entropy", "known relatedness", "SPP", "SCP")
 opened = components.open_results()
 if opened:
     experiment, runs = opened
     shown = frames.with_result(runs, "attention")
-    if not shown:
-        components.not_ready(experiment, "Attention exists for completed runs of SPP and SCP; PT and MST have none.")
+    if shown:
+        attention.view(shown)
     else:
-        run = components.run_picker(shown)
-        weights, result = frames.attention(run), run.result or {}
-        lines = readings.attention(weights, result.get("dead_sources") or [], run.config["attention"] == "learned")
-        panels.heatmap(weights, "weight", captions.plain(lines), "attention", "weight")
-        components.findings(lines, [readings.normaliser(result, run.config)])
+        components.not_ready(experiment, "Attention exists for completed runs of SPP and SCP; PT and MST have none.")

@@ -94,6 +94,10 @@ class Lab:
         for number, run in enumerate(fleet):
             self.store.started(run.id, STEPS, {"torch": "0"})
             points = [Event(run.id, "loss", step, (2.0 - 0.1 * step - 0.01 * number,)) for step in range(upto + 1)]
+            if run.method in ("spp", "scp"):
+                cells = len(run.config["tasks"]) * run.config["sources"]
+                points += [Event(run.id, "attention", step, tuple(step / 10 + cell / 100 for cell in range(cells)))
+                           for step in range(upto + 1)]
             self.store.write_events([*points, Log(run.id, upto, f"Run {number} has trained.")])
         return fleet
 

@@ -90,10 +90,13 @@ def test_scores_take_the_tens_around_them(values, limits):
 
 
 def test_weights_run_from_zero_to_one():
-    frame = pd.DataFrame([{"row": "a", "column": "s0", "value": 0.25}, {"row": "a", "column": "s1", "value": 0.75}])
+    alone = {"row": "a", "half": float("nan"), "n": 1}
+    frame = pd.DataFrame([{**alone, "column": "s0", "value": 0.25}, {**alone, "column": "s1", "value": 0.75}])
     figure = draw(frame, "weight")
     assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
     assert list(figure.data[1].text) == ["0.25", "0.75"]
+    figure = draw(frame.assign(half=[0.01, 0.2], n=3), "weight")
+    assert list(figure.data[1].text) == ["0.25<br>±0.01", "0.75<br>±0.20"]
 
 
 def test_numbers_are_black_on_light_and_white_on_dark():

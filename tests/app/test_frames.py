@@ -94,14 +94,6 @@ def test_missing_references_are_no_rows(references):
     assert frames.reference_rows(references, ["cola"]).empty
 
 
-def test_attention_keeps_tasks_and_sources_apart(lab, store):
-    run = frames.with_result(store.runs(lab.finished()), "attention")[0]
-    frame = frames.attention(run)
-    assert list(pd.unique(frame["row"])) == ["cola", "sst2", "stsb"]
-    assert list(pd.unique(frame["column"])) == ["s0", "s1"]
-    assert list(frame["value"]) == [weight for weights in run.result["attention"] for weight in weights]
-
-
 def test_runs_without_shared_prompts_have_no_attention(lab, store):
     runs = store.runs(lab.finished())
     assert [run.method for run in frames.with_result(runs, "attention")] == ["spp", "scp"]

@@ -7,6 +7,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import frames
 from compt_core.runs.record import State
 from compt_core.training.events import Outcome
 
@@ -343,6 +344,27 @@ def test_the_attention_heatmap_has_a_row_per_task(visit, lab, store):
     stored = next(run for run in store.runs(identity) if run.method == "spp").result["attention"]
     assert (heat["y"], heat["x"]) == (["cola", "sst2", "stsb"], ["s0", "s1"])
     assert heat["z"] == [[pytest.approx(weight) for weight in row] for row in stored]
+
+
+def test_attention_at_a_step_and_over_seeds_by_link_and_by_hand(visit, lab, store):
+    identity = lab.finished(seeds=[0, 1])
+    app = visit("attention", exp=identity)
+    assert not app.exception and "Entropy of a task's weights" in words(app)
+    app = visit("attention", exp=identity, of="mean")
+    assert "Mean over 2 seeds, their sources matched" in words(app)
+    assert figure(app)["data"][1]["text"][0].startswith("0.") and "±" in figure(app)["data"][1]["text"][0]
+    assert not app.get("select_slider")
+    app = visit("attention", exp=identity, order="clustered")
+    assert sorted(figure(app)["data"][0]["y"]) == ["cola", "sst2", "stsb"]
+    run = frames.with_result(store.runs(identity), "attention")[0]
+    app = visit("attention", run=run.id, step="2")
+    assert figure(app)["data"][0]["z"][0] == [pytest.approx(0.2, abs=1e-3), pytest.approx(0.21, abs=1e-3)]
+    assert app.select_slider(key="step").value == "2"
+    app.select_slider(key="step").set_value("trained").run()
+    assert figure(app)["data"][0]["z"] == [[pytest.approx(weight) for weight in row] for row in run.result["attention"]]
+    for wrong in ({"step": "12345"}, {"of": "x"}, {"order": "<script>"}):
+        app = visit("attention", exp=identity, **wrong)
+        assert len(app.error) == 1 and "which this experiment does not have" in app.error[0].value
 
 
 def test_gates_stand_beside_their_shares(visit, lab):
