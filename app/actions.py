@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import captions, services, state, styles
-from compt_core.errors import StoreError
+from compt_core.errors import StoreError, UnknownId
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
 
 WAITING = frozenset({State.PAUSED, State.INTERRUPTED})
@@ -95,6 +95,13 @@ def _first_queued(runs: Sequence[RunRecord]) -> str:
 
 
 def _act(name: str, runs: Sequence[str]) -> None:
+    try:
+        _change(name, runs)
+    except StoreError as error:
+        state.complain(error)
+
+
+def _change(name: str, runs: Sequence[str]) -> None:
     store = services.store()
     own = [run for run in runs if _owner(run) == services.owner()]  # it may be gone, or never have been a visitor's
     if not own:
@@ -117,9 +124,12 @@ def _act(name: str, runs: Sequence[str]) -> None:
 def _owner(run: str) -> str | None:
     try:
         return services.store().run(run).owner
-    except StoreError:
+    except UnknownId:  # deleted in another window
         return None
 
 
 def _first(experiment: str) -> None:
-    services.store().first(experiment)
+    try:
+        services.store().first(experiment)
+    except StoreError as error:
+        state.complain(error)

@@ -24,6 +24,8 @@ def page(name: str) -> Path:
 @contextmanager
 def guarded() -> Iterator[None]:
     """Shows a domain error as its sentence with a way out; the one place where the dashboard shows one."""
+    if said := state.complaint():
+        st.error(captions.literal(said), icon=":material/error:")
     try:
         yield
     except ComptError as error:

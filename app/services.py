@@ -120,8 +120,8 @@ def first_seen(run: RunRecord) -> Observation | None:
 
     Not its `started`: loading the backbone and the data lies between that and the first step.
     """
-    if run.started is None or run.heartbeat is None or run.step < 1:
-        return None
+    if run.started is None or run.heartbeat is None or run.step < 1 or run.heartbeat <= run.started:
+        return None  # the last: a run that goes on has its steps of before while its backbone loads
     return _first_seen(run.id, run.started, (run.heartbeat, run.step))
 
 

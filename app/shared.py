@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 FRESH_SECONDS = 0.5  # the store gets new points that often
-STALE_SECONDS = 5.0  # what is shown is never older
-SHARE = 20  # what took t seconds is good for SHARE times t: at most a twentieth of the time goes there
+STALE_SECONDS = 5.0  # what is drawn is never older; a page may show it until it asks again
+SHARE = 20  # what took t seconds is good for SHARE times t: a twentieth of the time goes there, up to STALE_SECONDS
 LEAST_SECONDS, MOST_SECONDS = 1.0, 10.0  # between two refreshes of a live page
 SECONDS_EACH = 0.25  # per viewer
 GONE_SECONDS = 3 * MOST_SECONDS  # without a refresh for so long, a viewer has left

@@ -18,7 +18,7 @@ from compt_core.runs.store import Store
 
 EXPERIMENT, RUN = "exp", "run"
 VIEW, SHOTS, METRIC, OF, ORDER, STEP = "view", "shots", "metric", "of", "order", "step"
-_REMEMBERED = "remembered_experiment"
+_REMEMBERED, _COMPLAINT = "remembered_experiment", "complaint"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
@@ -91,6 +91,17 @@ def forget() -> None:
         st.session_state.pop(_remembered(name), None)
     for name in (EXPERIMENT, RUN, *_WORDS):
         st.query_params.pop(name, None)
+
+
+def complain(error: Exception) -> None:
+    """Remembers what a click came to, for the page that is drawn after it."""
+    st.session_state[_COMPLAINT] = str(error)
+
+
+def complaint() -> str | None:
+    """What the last click came to, once."""
+    found = st.session_state.pop(_COMPLAINT, None)
+    return None if found is None else str(found)
 
 
 def open_choice(name: str, allowed: Sequence[str]) -> str:

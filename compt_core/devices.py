@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
+from types import MappingProxyType
 from typing import TypeVar
 
 import torch
 
 from compt_core.config import RunConfig
 from compt_core.experiment import OnOutcome, shared_backbone, train_fleet
+from compt_core.threads import Daemons
 from compt_core.training.events import Ask, Checkpoint, Event, Keeper, Log, OnEvent, Outcome, Started
 
 T = TypeVar("T")
@@ -23,7 +26,8 @@ def all_gpus() -> tuple[str, ...]:
 
 
 def train_on(devices: Sequence[str], configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
-             on_outcome: OnOutcome, resume: Mapping[str, Checkpoint], keeper: Keeper) -> dict[str, Outcome]:
+             on_outcome: OnOutcome, resume: Mapping[str, Checkpoint] = MappingProxyType({}),
+             keeper: Keeper | None = None) -> dict[str, Outcome]:
     """As :func:`compt_core.experiment.train_fleet`, on all `devices` at once; hooks are called one at a time.
 
     An error that ends the fleet of one device is raised when those of the others have ended.
@@ -38,15 +42,16 @@ def train_on(devices: Sequence[str], configs: Mapping[str, RunConfig], on_event:
 
     def train(device: str, share: Mapping[str, RunConfig]) -> dict[str, Outcome]:
         return train_fleet(share, guarded(on_event), guarded(control), on_outcome=guarded(on_outcome),
-                           backbone=backbones[device], keeper=_Guarded(keeper, one_at_a_time),
+                           backbone=backbones[device], keeper=_Guarded(keeper, one_at_a_time) if keeper else None,
                            resume={run: resume[run] for run in share if run in resume})
 
     shares = deal(configs, devices)
     ref = next(iter(configs.values())).backbone
     backbones = {device: shared_backbone(ref, device) for device in shares}  # transformers loads one at a time
-    with ThreadPoolExecutor(len(shares)) as pool:
-        waiting = [pool.submit(train, device, share) for device, share in shares.items()]
-    return {run: outcome for done in waiting for run, outcome in done.result().items()}
+    pool = _pool(len(shares))
+    working = [pool.submit(train, device, share) for device, share in shares.items()]
+    wait(working)
+    return {run: outcome for done in working for run, outcome in done.result().items()}
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,11 @@ class _Guarded:
     def keep(self, checkpoints: Mapping[str, Checkpoint]) -> None:
         with self.lock:
             self.keeper.keep(checkpoints)
+
+
+@lru_cache(maxsize=4)
+def _pool(threads: int) -> Daemons:
+    return Daemons(threads)
 
 
 def deal(configs: Mapping[str, RunConfig], devices: Sequence[str]) -> dict[str, dict[str, RunConfig]]:

@@ -31,6 +31,10 @@ class StoreError(ComptError):
     """A run or experiment that the store does not hold, or cannot change as asked."""
 
 
+class UnknownId(StoreError):
+    """An id that the store does not hold, or does not hold any more."""
+
+
 @dataclass(frozen=True)
 class Issue:
     """One problem with one setting: ``field`` (its name, ``""`` for the whole) and a full sentence."""

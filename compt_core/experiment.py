@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 
 from compt_core import __version__
-from compt_core.backbones import Backbone, BackboneFiles, find_backbone, load_backbone
+from compt_core.backbones import Backbone, BackboneFiles, best_device, find_backbone, load_backbone
 from compt_core.config import RunConfig
 from compt_core.errors import ComptError
 from compt_core.estimate import Pace, fleet_work, place, run_work
@@ -230,10 +230,11 @@ def load_data(tasks: Sequence[str], data_dir: str | None) -> tuple[TaskData, ...
 def shared_backbone(ref: str, device: str | None = None) -> Backbone:
     """The backbone `ref` on `device` (the best by default), loaded once per process while its files stay the same."""
     files = find_backbone(ref)
-    return _loaded(files, files.digest(), device)
+    device = device or best_device()
+    return _loaded(files, files.digest(), "cuda:0" if device == "cuda" else device)
 
 
-@lru_cache(maxsize=8)  # one for each GPU of a machine
+@lru_cache(maxsize=16)  # one for each GPU of a machine, of two backbones
 def _loaded(files: BackboneFiles, digest: str, device: str | None) -> Backbone:
     return load_backbone(files, device)
 

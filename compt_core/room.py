@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,6 +22,7 @@ import torch
 
 from compt_core.errors import ComptError
 from compt_core.tasks.batches import bucket_on, chunks
+from compt_core.threads import Daemons
 
 CPU_NUMBERS = 131_072  # tokens x hidden size of a part; measured, see benchmarks/RESULTS.md
 CPU_LEAST = 256  # tokens of a part of a large model, whose matrix products want some rows
@@ -123,7 +124,7 @@ class _Allowed:
             return self._before if self._waves else torch.get_num_threads()
 
     @contextmanager
-    def one_each(self) -> Iterator[ThreadPoolExecutor]:
+    def one_each(self) -> Iterator[Daemons]:
         """A pool of as many threads as torch may use; waves of two backbones may overlap."""
         with self._guard:
             if not self._waves:
@@ -143,9 +144,9 @@ class _Allowed:
 _ALLOWED = _Allowed()
 
 
-@lru_cache(maxsize=1)
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="compt-pass")
+@lru_cache(maxsize=8)
+def _pool(threads: int) -> Daemons:
+    return Daemons(threads)
 
 
 def new_room(device: torch.device, hidden: int, lock: threading.Lock) -> Room:

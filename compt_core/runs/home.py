@@ -7,6 +7,7 @@ files are written under a temporary name and renamed, so that a reader sees a wh
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -96,8 +97,9 @@ class Artifacts:
         """Removes all files of a run."""
         shutil.rmtree(self.folder / run, ignore_errors=True)
 
-    def tidy(self, known: Collection[str], left: Collection[str]) -> None:
-        """Removes what a kill left: half-written files of the runs `left` running, folders of deleted runs.
+    def tidy(self, known: Mapping[str, int | None], left: Collection[str]) -> None:
+        """Removes what a kill left: half-written files of the runs `left` running, checkpoints that do not count
+        (`known`: run -> step of the one that does), folders of deleted runs.
 
         Other folders of runs that are not `known` stay: their store may have been put aside.
         """
@@ -105,14 +107,20 @@ class Artifacts:
             for path in (self.folder / run).glob("*.tmp"):
                 path.unlink(missing_ok=True)
         for folder in self.folder.iterdir() if self.folder.is_dir() else ():
-            if folder.name not in known and (folder.name in left or (folder / _GONE).exists()):
+            if folder.name in known:
+                self.keep_checkpoint(folder.name, known[folder.name])
+            elif folder.name in left or (folder / _GONE).exists():
                 shutil.rmtree(folder, ignore_errors=True)
 
     def append_log(self, run: str, lines: Iterable[Log]) -> None:
-        """Adds lines to log.txt, with the time."""
+        """Adds lines to log.txt, with the time. On a full disk they are lost: no run is to fail for its log."""
         now = datetime.now().astimezone().isoformat(timespec="seconds")
-        with (self._folder(run) / "log.txt").open("a", encoding="utf-8", errors="replace") as file:
-            file.writelines(f"{now} step {line.step}: {' '.join(line.text.split())}\n" for line in lines)
+        text = "".join(f"{now} step {line.step}: {' '.join(line.text.split())}\n" for line in lines)
+        try:
+            with (self._folder(run) / "log.txt").open("a", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+        except OSError as error:
+            logging.getLogger(__name__).warning("The log of run %s cannot be written: %s", run, error)
 
     def read_log(self, run: str) -> str:
         """log.txt, or its end where it is long (the first line then says so); ``""`` when there is none."""

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from compt_core.errors import StoreError
+from compt_core.errors import StoreError, UnknownId
 from compt_core.runs import points
 from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.rows import check_running
@@ -40,17 +40,17 @@ def new_id() -> str:
 
 
 def check_id(value: object, noun: str) -> str:
-    """`value` as an id, or StoreError: ids come from links and command lines, so anything may stand there."""
+    """`value` as an id, or UnknownId: ids come from links and command lines, so anything may stand there."""
     if isinstance(value, str) and len(value) == ID_LENGTH and set(value) <= set(_ALPHABET):
         return value
     raise unknown(value, noun)
 
 
-def unknown(value: object, noun: str) -> StoreError:
+def unknown(value: object, noun: str) -> UnknownId:
     """The sentence for an id that the store does not hold; control characters escaped, long ones cut."""
     shown = repr(value)
     shown = shown if len(shown) <= 40 else shown[:37] + "…'"
-    return StoreError(f"There is no {noun} {shown} in this store. Take its id from the list of runs.")
+    return UnknownId(f"There is no {noun} {shown} in this store. Take its id from the list of runs.")
 
 
 def find(connection: Connection, run: str) -> Row[Any]:

@@ -42,6 +42,8 @@ class Reporter:
         self._asked: float | None = None
         self._round, self._version = set[str](), -1  # runs asked about since the last look, and what it saw
         self._begun, self._kept, self._keeping, self._pause = clock(), dict[str, float](), 0.0, keep_seconds
+        self._turn: float | None = None  # since when it trains
+        self._steps, self._to_go = dict[str, int](), dict[str, int]()  # run -> steps in all, steps left
         self.yielding = False  # to another owner who waits: the runs pause, and are to be queued again
 
     def on_event(self, item: Started | Event | Log) -> None:
@@ -51,7 +53,12 @@ class Reporter:
         if isinstance(item, Started):
             self.flush()
             self._store.started(item.run, item.steps, item.versions, step=item.step)
+            self._to_go[item.run] = item.steps - item.step
+            self._steps[item.run] = item.steps
             return
+        if isinstance(item, Event):
+            self._turn = self._clock() if self._turn is None else self._turn
+            self._to_go[item.run] = self._steps.get(item.run, item.step) - item.step
         self._buffer.append(item)
         if len(self._buffer) >= FLUSH_ITEMS or self._clock() - self._flushed >= FLUSH_SECONDS:
             self.flush()
@@ -85,10 +92,12 @@ class Reporter:
             if now - self._beat >= BEAT_SECONDS:
                 self._store.heartbeat(self._fleet)
                 self._beat = now
-            self.yielding = self.yielding or (now - self._begun >= TURN_SECONDS and
-                                              self._store.others_wait(self._fleet))
+            turn_over = self._turn is not None and now - self._turn >= TURN_SECONDS
+            self.yielding = self.yielding or (turn_over and self._store.others_wait(self._fleet))
         asked = _ANSWERS.get(self._requests.get(run, ""), "keep")
-        return "pause" if (stopping or self.yielding) and asked == "keep" else asked
+        # What is trained is scored in this turn: scores are kept when all are there, and not in a checkpoint.
+        yields = self.yielding and self._to_go.get(run, 0) > 0
+        return "pause" if (stopping or yields) and asked == "keep" else asked
 
     def _news(self, run: str) -> bool:
         """Whether the store was written to since the last round; a look costs microseconds, once per round of runs."""

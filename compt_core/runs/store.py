@@ -44,8 +44,6 @@ class Store:
         """Closes the files; a later call opens them again."""
         self._database.close()
 
-    # Experiments
-
     def submit(self, experiment: Experiment, *, owner: str = "local") -> str:
         """Queues every run of the experiment's grid and returns the experiment's id."""
         identity, now = queue.new_id(), time.time()
@@ -86,12 +84,10 @@ class Store:
 
     def set_references(self, experiment: str, references: dict[str, Any]) -> None:
         """Keeps the reference rows of an experiment. Raises StoreError when the store does not hold it."""
-        wanted = experiments.c.id == queue.check_id(experiment, "experiment")
+        wanted = update(experiments).where(experiments.c.id == queue.check_id(experiment, "experiment"))
         with self._database.write() as connection:
-            if not connection.execute(update(experiments).where(wanted).values(reference_rows=references)).rowcount:
+            if not connection.execute(wanted.values(reference_rows=references)).rowcount:
                 raise queue.unknown(experiment, "experiment")
-
-    # Runs
 
     def runs(self, experiment: str | None = None, limit: int = 200) -> list[RunRecord]:
         """All runs of an experiment in grid order; without one, the newest `limit` runs, newest first."""
@@ -122,7 +118,8 @@ class Store:
                 queue.request(connection, one, what)
             after = [run_record(queue.find(connection, one)) for one in (run, *more)]
         for record in after:
-            self._artifacts.keep_checkpoint(record.id, record.checkpoint)
+            if record.state == State.CANCELLED:  # a trainer may just be writing another's
+                self._artifacts.keep_checkpoint(record.id, None)
         return after[0]
 
     def delete(self, run: str) -> None:
@@ -204,20 +201,25 @@ class Store:
         The files come first; the rows, in one transaction, say which of them count. So after a crash
         all runs of a fleet go on from the same moment. Raises StoreError when there is no room.
         """
-        for run, one in checkpoints.items():
-            self._artifacts.write_checkpoint(run, one)
-        with self._database.write() as connection:
-            queue.keep_checkpoints(connection, {run: one.step for run, one in checkpoints.items()})
-        for run, one in checkpoints.items():
-            self._artifacts.keep_checkpoint(run, one.step)
+        kept = {run: self.run(run).checkpoint for run in checkpoints}
+        try:
+            for run, one in checkpoints.items():
+                self._artifacts.write_checkpoint(run, one)
+            with self._database.write() as connection:
+                queue.keep_checkpoints(connection, {run: one.step for run, one in checkpoints.items()})
+            kept = {run: one.step for run, one in checkpoints.items()}
+        finally:
+            for run, step in kept.items():
+                self._artifacts.keep_checkpoint(run, step)
 
     def started(self, run: str, steps: int, versions: dict[str, Any], *, step: int = 0) -> None:
-        """A running run sets off at `step` of `steps`; its curves beyond `step` are forgotten."""
+        """A running run sets off at `step` of `steps`; curves and a checkpoint beyond `step` are forgotten."""
         with self._database.write() as connection:
             check_running(queue.find(connection, run))
             points.drop_after(connection, run, step)
             connection.execute(update(runs).where(runs.c.id == run).values(
-                steps=steps, step=step, versions=versions, heartbeat=time.time()))
+                steps=steps, step=step, versions=versions, heartbeat=time.time(), checkpoint=step or None))
+        self._artifacts.keep_checkpoint(run, step or None)
 
     def write_events(self, batch: Sequence[Event | Log]) -> None:
         """Keeps measured points (thinned, see `points`) and log lines of started, running runs.
@@ -246,7 +248,8 @@ class Store:
             self._artifacts.write_tensors(run, "scores", outcome.scores)
         with self._database.write() as connection:
             queue.close(connection, run, outcome)
-            after = queue.known(connection, run)
+            if (after := queue.known(connection, run)) is None:
+                self._artifacts.to_be_removed(run)
         if after is None:
             return self._artifacts.remove(run)
         self._artifacts.keep_checkpoint(run, after.checkpoint)
@@ -263,11 +266,9 @@ class Store:
         """Ends every running run as interrupted (or as was asked of it), and tidies; for who just gained the lease."""
         with self._database.write() as connection:
             left = queue.sweep(connection)
-            known = set(connection.execute(select(runs.c.id)).scalars())
+            known = {row.id: row.checkpoint for row in connection.execute(select(runs.c.id, runs.c.checkpoint))}
         self._artifacts.tidy(known, left)
         return len(left)
-
-    # What a run left
 
     def events(self, run: str, kind: str, after_step: int = -1) -> tuple[np.ndarray, np.ndarray]:
         """(steps int64 [n], values float32 [n, d]) of one kind's points beyond `after_step`."""

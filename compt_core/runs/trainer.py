@@ -40,6 +40,7 @@ def trainer(threads: int | None) -> Train:
               keeper: Keeper) -> Mapping[str, Outcome]:
         gpus = all_gpus()
         if len(gpus) > 1 and len(configs) > 1:
+            _spare_collector()
             return train_on(gpus, configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper)
         with _uncollected():
             shared_backbone(next(iter(configs.values())).backbone)

@@ -7,12 +7,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from compt_core.config import RunConfig
-from compt_core.errors import ConfigError, Issue, StoreError, nearest
+from compt_core.errors import ConfigError, Issue, StoreError, UnknownId, nearest
 from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.reporter import KEEP_SECONDS, Reporter
@@ -212,10 +213,13 @@ class Worker:
 
     def refer(self, experiment: str, stop: threading.Event) -> None:
         """Computes the reference rows of an experiment that has results but none yet, unless stopped meanwhile;
-        a failure costs only them."""
-        if self._store.experiment(experiment).references is not None:
+        a failure costs only them, and an experiment that was deleted needs none."""
+        try:
+            if self._store.experiment(experiment).references is not None:
+                return
+            done = [record for record in self._store.runs(experiment) if record.state == State.COMPLETED]
+        except UnknownId:
             return
-        done = [record for record in self._store.runs(experiment) if record.state == State.COMPLETED]
         if not done:
             return
         try:
@@ -224,7 +228,8 @@ class Worker:
             logger.warning("No reference rows for experiment %s: %s: %s", experiment, type(error).__name__, error)
             rows = NO_REFERENCES
         if rows is not None:
-            self._store.set_references(experiment, rows)
+            with suppress(UnknownId):
+                self._store.set_references(experiment, rows)
 
 
 def serve(worker: Worker, stop: threading.Event) -> bool:

@@ -90,3 +90,19 @@ def test_of_two_dashboards_on_one_home_one_trains_and_both_show_it(
     for window in (page, other):
         expect(window.get_by_text("2 runs: 2 completed.")).to_be_visible(timeout=TRAINING_MS)
     assert len({run.fleet for run in store.runs(identity)}) == 1
+
+
+@pytest.mark.browser
+def test_a_server_that_uses_every_core_keeps_a_checkpoint_when_it_is_stopped(
+    serve: Callable[[], Any], home: Path, page: Page, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COMPT_THREADS", "2")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    store = Store(home)
+    identity, server = submit(store, batch=64, steps=100_000), serve()
+    page.goto(server.address)
+    wait_for(lambda: steps(store, identity) > 0)
+    assert server.end() < 10
+    left = store.runs(identity)
+    assert [(run.state, run.error_message) for run in left] == [("interrupted", None)] * 2
+    assert {run.checkpoint for run in left} == {run.step for run in left}

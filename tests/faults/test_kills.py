@@ -77,12 +77,12 @@ def test_runs_outlive_their_worker(tmp_path: Path, experiment: Experiment) -> No
         with worker(stormy.home, log):  # the next who gains the lease
             wait_for(lambda: State.RUNNING not in stormy.experiment(identity).states, "a run says running for ever")
         left = [run for run in stormy.runs(identity) if run.state == State.INTERRUPTED]
-        resumed_at.append({run.checkpoint for run in left})
+        resumed_at.append({run.checkpoint for run in left if run.method != "mst"})  # its last step came before
         stormy.requeue(*(run.id for run in left))
     with worker(stormy.home, log):
         wait_for(lambda: settled(stormy, identity), "the resumed runs hang")
     assert any(step for kept in resumed_at for step in kept if step), "no run went on from a checkpoint"
-    assert all(len(kept) <= 2 for kept in resumed_at), "runs of a fleet went on from different moments"
+    assert all(len(kept) <= 1 for kept in resumed_at), "runs of a fleet went on from different moments"
     for one, two in zip(calm.runs(undisturbed), stormy.runs(identity), strict=True):
         assert (two.state, two.steps, two.checkpoint) == ("completed", one.steps, None)
         assert one.result is not None and two.result is not None

@@ -107,20 +107,28 @@ def test_a_full_database_interrupts_and_the_worker_goes_on_once_there_is_room(st
     lambda path: path.write_bytes(path.read_bytes()[:100]), lambda path: path.write_bytes(b""), Path.unlink,
 ])
 def test_a_spoilt_checkpoint_costs_time_only(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    from compt_core.experiment import train_fleet
+
     calm, store = Store(tmp_path / "calm"), Store(tmp_path / "spoilt")
     whole, run = (one.runs(one.submit(small()))[0].id for one in (calm, store))
     Worker(calm).work_once()
     stop = threading.Event()
-    worker = Worker(store)
-    stopped = threading.Thread(target=lambda: (wait_for(lambda: store.run(run).step > 2), stop.set()))
-    stopped.start()
-    worker.work_once(stop)
-    stopped.join()
-    if store.run(run).state == "interrupted":  # else it was too quick for the stop, and there is nothing to spoil
-        spoil(next((store.home / "artifacts" / run).glob("checkpoint-*")))
-        store.requeue(run)
-        worker.work_once()
-        assert "begins again: The file" in store.log(run)
+
+    def train(configs: Any, on_event: Any, control: Any, **more: Any) -> Any:
+        def stopping(event: Any) -> None:
+            on_event(event)
+            if getattr(event, "step", 0) == 5:
+                stop.set()
+
+        return train_fleet(configs, stopping, control, **more)
+
+    Worker(store, train).work_once(stop)
+    left = store.run(run)
+    assert (left.state, left.checkpoint) == ("interrupted", 5)
+    spoil(store.home / "artifacts" / run / "checkpoint-5.safetensors")
+    store.requeue(run)
+    Worker(store).work_once()
+    assert "begins again: The file" in store.log(run)
     assert store.run(run).state == "completed"
     assert all(np.array_equal(array, store.prompts(run)[name]) for name, array in calm.prompts(whole).items())
 

@@ -117,10 +117,14 @@ def test_a_request_from_another_process_is_news(bench):
 def test_a_long_fleet_makes_room_for_another_owner_and_a_short_one_does_not(bench, grid):
     reporter, (run, other), store, clock, _ = bench
     store.submit(grid(), owner="ben")
+    clock[0] += 5 * TURN_SECONDS  # loading the backbone is no part of a turn
+    assert [reporter.control(run), reporter.control(other)] == ["keep", "keep"]
+    reporter.on_event(loss(run, 1))
+    reporter.on_event(loss(other, 10_000))  # trained: it is scored in this turn
     clock[0] += TURN_SECONDS - 1
     assert [reporter.control(run), reporter.control(other)] == ["keep", "keep"]
     clock[0] += 1
-    assert [reporter.control(run), reporter.control(other)] == ["pause", "pause"] and reporter.yielding
+    assert [reporter.control(run), reporter.control(other)] == ["pause", "keep"] and reporter.yielding
 
 
 def test_checkpoints_come_by_time_and_more_seldom_where_writing_takes_long(store, grid):

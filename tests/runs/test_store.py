@@ -11,7 +11,7 @@ import pytest
 from compt_core.config import Experiment, RunConfig
 from compt_core.errors import StoreError
 from compt_core.runs.home import LOG_BYTES
-from compt_core.training.events import Log, Outcome
+from compt_core.training.events import Checkpoint, Log, Outcome
 
 
 def test_submit_queues_the_grid_in_its_order(store, grid):
@@ -147,3 +147,62 @@ def test_heartbeat_is_for_the_running_of_one_fleet(store, grid):
     assert store.run(alive.id).heartbeat > alive.heartbeat
     assert store.run(done.id).heartbeat == done.heartbeat
     assert store.run(other.id).heartbeat == other.heartbeat
+
+
+def checkpoints(store, run):
+    return sorted(path.name for path in (store.home / "artifacts" / run).glob("checkpoint*"))
+
+
+def test_a_checkpoint_counts_until_the_next_or_until_a_run_begins_again(store, grid):
+    run, mate = (record.id for record in store.runs(store.submit(grid(seeds=[0, 1]))))
+    store.claim()
+    for one in (run, mate):
+        store.started(one, 90, {"data": "old"})
+    store.keep_checkpoints({one: Checkpoint(10, {"a": np.ones(2)}, 3.5) for one in (run, mate)})
+    store.keep_checkpoints({one: Checkpoint(20, {"a": np.full(2, 7.0)}, 9.5) for one in (run, mate)})
+    assert checkpoints(store, run) == checkpoints(store, mate) == ["checkpoint-20.safetensors"]
+    kept = store.checkpoint(store.run(run))
+    assert (kept.step, kept.seconds, kept.tensors["a"].tolist(), kept.versions) == (20, 9.5, [7, 7], {"data": "old"})
+    store.started(run, 90, {"data": "new"})  # it begins again on other data: what is old must not fit later
+    assert store.checkpoint(store.run(run)) is None and checkpoints(store, run) == []
+    store.started(mate, 90, {"data": "old"}, step=20)
+    assert store.checkpoint(store.run(mate)).step == 20
+
+
+def test_a_request_leaves_the_checkpoint_that_is_being_written(store, grid):
+    run = store.runs(store.submit(grid()))[0].id
+    store.claim()
+    store.started(run, 90, {})
+    store._artifacts.write_checkpoint(run, Checkpoint(20, {}))  # the row follows
+    store.request(run, "pause")
+    store.request(run, "cancel")
+    assert checkpoints(store, run) == ["checkpoint-20.safetensors"]
+
+
+def test_checkpoints_that_cannot_all_be_written_are_none(store, grid, monkeypatch):
+    run, mate = (record.id for record in store.runs(store.submit(grid(seeds=[0, 1]))))
+    store.claim()
+    store.keep_checkpoints({one: Checkpoint(10, {}) for one in (run, mate)})
+    inner = type(store._artifacts).write_tensors
+
+    def full(self, owner, name, tensors):
+        if owner == mate:
+            raise StoreError("The disk is full.")
+        inner(self, owner, name, tensors)
+
+    monkeypatch.setattr(type(store._artifacts), "write_tensors", full)
+    for step in (20, 30):
+        with pytest.raises(StoreError, match="disk is full"):
+            store.keep_checkpoints({one: Checkpoint(step, {}) for one in (run, mate)})
+    assert checkpoints(store, run) == checkpoints(store, mate) == ["checkpoint-10.safetensors"]
+    assert {store.run(one).checkpoint for one in (run, mate)} == {10}
+
+
+def test_a_log_that_cannot_be_written_fails_no_run(store, grid, monkeypatch, caplog):
+    run = store.runs(store.submit(grid()))[0].id
+    store.claim()
+    (store.home / "artifacts" / run).mkdir(parents=True)
+    (store.home / "artifacts" / run / "log.txt").mkdir()  # as good as a full disk
+    store.write_events([Log(run, 1, "here")])
+    store.finish(run, Outcome("failed", error=ValueError("no room")))
+    assert store.run(run).state == "failed" and "cannot be written" in caplog.text

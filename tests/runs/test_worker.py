@@ -405,3 +405,20 @@ def test_a_fleet_that_made_room_comes_back_after_the_other_owners(store, grid, m
     ids = [[run.id for run in store.runs(one)] for one in (first, second)]
     assert train.fleets == [ids[0], ids[1], ids[0]]
     assert states(store, first) == ["completed"] * 2
+
+
+def test_an_experiment_deleted_while_it_trains_costs_nobody_anything(store, grid, make, steered):
+    gone, after = store.submit(grid()), store.submit(grid())
+
+    def train(configs, on_event, control, *, on_outcome, **_):
+        for run in configs:
+            if run in {record.id for record in store.runs(after)}:
+                return steered()(configs, on_event, control, on_outcome=on_outcome)
+            store.delete(run)
+            on_outcome(run, Outcome("cancelled"))
+        return {}
+
+    make(train).run(threading.Event(), until=settle(store, after))
+    assert [record.id for record in store.experiments()] == [after]
+    assert states(store, after) == ["completed"]
+    assert gone not in [record.id for record in store.experiments()]

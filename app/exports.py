@@ -1,0 +1,58 @@
+"""What a page shows, as files: every number as stored in CSV, a table ready for a paper in LaTeX. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from app.frames import IDENTICAL, REFERENCES, same
+from app.styles import label
+
+_LATEX = str.maketrans({"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+                        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
+                        "·": r"$\cdot$", "<": r"\textless{}", ">": r"\textgreater{}"})
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
+
+
+def csv(cells: pd.DataFrame, row: str = "method") -> bytes:
+    """The cells (frames.SUMMARY, or weights.frame) as CSV, a line per cell, numbers with all their digits.
+
+    Values are as stored, not in points. Names that a spreadsheet would take for a formula get a quote in front.
+    """
+    table = cells.rename(columns={"row": row}).copy()
+    for name in (row, "column"):
+        table[name] = [f"'{text}" if str(text).startswith(_FORMULA) else text for text in table[name]]
+    return table.to_csv(index=False).encode()
+
+
+def latex(cells: pd.DataFrame, about: str, signed: bool = False) -> bytes:
+    """Scores in points (frames.SUMMARY) as a LaTeX table: a line per task, a column per method, mean ± half of the
+    95% t-interval. `about` becomes the caption; needs the package booktabs."""
+    methods, columns = list(pd.unique(cells["row"])), list(pd.unique(cells["column"]))
+    at = {(cell["row"], cell["column"]): _cell(float(cell["value"]), float(cell["half"]), signed)
+          for cell in cells.to_dict("records")}
+    head = ["", *(escape(REFERENCES.get(method, label(method))) for method in methods)]
+    lines = [[escape(column), *(at.get((method, column), "") for method in methods)] for column in columns]
+    body = [r"\begin{table}", r"\centering", rf"\caption{{{escape(about)}}}",
+            rf"\begin{{tabular}}{{l{'r' * len(methods)}}}", r"\toprule", _line(head), r"\midrule",
+            *map(_line, lines), r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
+    return "\n".join(body).encode()
+
+
+def escape(text: str) -> str:
+    """Text as LaTeX prints it."""
+    return text.translate(_LATEX)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _cell(value: float, half: float, signed: bool) -> str:
+    if value != value:
+        return "undef."
+    number = f"{100 * value:+.1f}" if signed else f"{100 * value:.1f}"
+    if half != half:
+        return f"${number}$"
+    return f"${number}$ ({IDENTICAL})" if same(half) else rf"${number} \pm {100 * half:.1f}$"

@@ -1,0 +1,38 @@
+"""Threads that work side by side and never keep a process from leaving.
+
+Those of ``concurrent.futures`` end by a hook that runs before any other at the exit of the interpreter:
+a fleet that is asked to pause at exit could take no further step, and so keep no checkpoint. These are
+daemons, and serve to the last moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+
+class Daemons:
+    """A pool of `threads` daemon threads."""
+
+    def __init__(self, threads: int):
+        self._jobs: SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
+        for _ in range(threads):
+            Thread(target=self._serve, name="compt-pass", daemon=True).start()
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """The result of ``work(*arguments)``, once a thread has done it."""
+        future: Future[Any] = Future()
+        self._jobs.put((future, work, arguments))
+        return future
+
+    def _serve(self) -> None:
+        while True:
+            future, work, arguments = self._jobs.get()
+            try:
+                future.set_result(work(*arguments))
+            except BaseException as error:
+                future.set_exception(error)
+            del future, work, arguments  # what they hold must not live until the next job
