@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app import charts, components, frames, services, state, styles
+from app import charts, components, exports, frames, services, state, styles
 from compt_core.methods import METHODS
 from compt_core.runs.record import ACTIVE, ExperimentRecord
 
@@ -83,9 +83,15 @@ def heatmap(cells: pd.DataFrame, scale: charts.Scale, alt: str, key: str, title:
                         config=charts.PLOTLY_CONFIG, alt=alt or title)
 
 
-def numbers(cells: pd.DataFrame) -> None:
-    """The heatmap as a table: the keyboard's and the screen reader's way to every number."""
-    with st.expander("The numbers as a table", icon=":material/table:", key="numbers"):
+def numbers(cells: pd.DataFrame, name: str, about: str, signed: bool) -> None:
+    """The heatmap as a table (the keyboard's and the screen reader's way to every number) and as files NAME."""
+    with st.expander("The numbers as a table, CSV or LaTeX", icon=":material/table:", key="numbers"):
+        with st.container(horizontal=True):
+            st.download_button("CSV", exports.csv(cells), f"{name}.csv", "text/csv", icon=":material/download:",
+                               key="csv", on_click="ignore", help="Every number with all its digits, as stored.")
+            st.download_button("LaTeX", exports.latex(cells, about, signed), f"{name}.tex", "text/x-tex",
+                               icon=":material/download:", key="latex", on_click="ignore",
+                               help="A table of points with intervals, for the package booktabs.")
         st.dataframe(frames.readable(cells), hide_index=True, placeholder="", alt="Every number of the heatmap",
                      column_config={name: st.column_config.NumberColumn(format="%.2f")
                                     for name in ("points", "half of the 95% interval", "lowest", "highest")})

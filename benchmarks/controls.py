@@ -2,7 +2,8 @@
 
 On the comparison's seeds and shot counts, with the preset's settings, all of a shot count side by side,
 beside PT, MST and ComPT from the bundled grid: the family oracle (one shared prompt per true family, no private part);
-ComPT with its attention fixed to the true families, to families permuted anew for each seed, and to uniform; PT with
+ComPT with its attention fixed to the true families (also with the oracle's form and fixed gates, so that nothing but
+the private part differs), to families permuted anew for each seed, and to uniform; PT with
 ComPT's prompt length, and with as many trained parameters; PT and ComPT with more steps than the search
 allowed, and trained on shuffled labels. ``--only steps`` takes the rows whose name holds that word.
 """
@@ -56,6 +57,12 @@ def with_attention(matrix: Callable[[int], list[list[float]]]) -> Callable[[int,
     return lambda shots, seed: default_run(COMPT, shots, seed, sources=len(FAMILIES), attention=matrix(seed))
 
 
+def plain_families(shots: int, seed: int) -> RunConfig:
+    """The family oracle with a private prompt beside the shared one, both in equal parts."""
+    return default_run(COMPT, shots, seed, sources=len(FAMILIES), attention=family_attention(), form="mean",
+                       gates="fixed", alpha=1.0, beta=1.0)
+
+
 def as_long(shots: int, seed: int) -> RunConfig:
     """PT with ComPT's prompt length."""
     return default_run("pt", shots, seed, prompt_length=default_run(COMPT, shots, seed).prompt_length)
@@ -106,6 +113,7 @@ def main() -> None:
     predictors: dict[str, Callable[[int, int], RunConfig]] = {
         "family oracle": oracle,
         "ComPT, attention = true families": with_attention(lambda seed: family_attention()),
+        "ComPT, true families, form and gates as the oracle": plain_families,
         "ComPT, attention = permuted families": with_attention(permuted_attention),
         "ComPT, attention uniform": lambda shots, seed: default_run(COMPT, shots, seed, attention="uniform"),
         "PT, as long as ComPT": as_long,
@@ -132,11 +140,11 @@ def main() -> None:
     size = {name: trainable_parameters(config, HIDDEN) for name, config in configs.items()}
     base = {name: [float(np.mean(values)) for values in zip(*by_shots.values(), strict=True)]
             for name, by_shots in found.items()}
-    print(f"{'':38}{'parameters':>11}" + "".join(f"{f'{shots} shots':>16}" for shots in shot_counts)
+    print(f"{'':54}{'parameters':>11}" + "".join(f"{f'{shots} shots':>16}" for shots in shot_counts)
           + f"{'mean':>15}{'minus ComPT':>17}")
     for name, by_shots in found.items():
         gap = paired(base[name], base["ComPT"])
-        print(f"{name:38}{size[name]:>11,}" + "".join(f"{line(values):>16}" for values in by_shots.values())
+        print(f"{name:54}{size[name]:>11,}" + "".join(f"{line(values):>16}" for values in by_shots.values())
               + f"{line(base[name]):>16}{f'{100 * gap.mean:+5.1f} ± {100 * gap.half:.1f}':>16}")
     if given.json:
         written: dict[str, Any] = {"seeds": seeds, "parameters": size, "means": found}

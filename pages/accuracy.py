@@ -27,4 +27,6 @@ if opened:
         coarse = readings.resolution(frames.few_rows(runs), several=bool((cells["n"] > 1).any()))
         components.findings(lines, [*readings.how_to_read(cells, view.baseline), *coarse])
         panels.reference_note(experiment)
-        panels.numbers(cells)
+        about = captions.plain([captions.provenance(experiment, frames.suites(experiment)), f"{view.shots} shots",
+                                *readings.how_to_read(cells, view.baseline)])
+        panels.numbers(cells, f"accuracy-{experiment.id}-{view.shots}", about, signed=view.baseline is not None)

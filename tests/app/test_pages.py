@@ -367,6 +367,13 @@ def test_attention_at_a_step_and_over_seeds_by_link_and_by_hand(visit, lab, stor
         assert len(app.error) == 1 and "which this experiment does not have" in app.error[0].value
 
 
+def test_what_accuracy_shows_can_be_taken_along(visit, lab):
+    identity = lab.finished(seeds=[0, 1])
+    app = visit("accuracy", exp=identity)
+    buttons = {button.proto.label: button.proto for button in app.get("download_button")}
+    assert set(buttons) == {"CSV", "LaTeX"} and not app.exception
+
+
 def test_gates_stand_beside_their_shares(visit, lab):
     app = visit("gates", exp=lab.finished())
     table = app.dataframe[0].value
