@@ -56,7 +56,7 @@ class Reporter:
             self._to_go[item.run] = item.steps - item.step
             self._steps[item.run] = item.steps
             return
-        if isinstance(item, Event):
+        if isinstance(item, Event) and item.kind == "loss":  # a step was taken
             self._turn = self._clock() if self._turn is None else self._turn
             self._to_go[item.run] = self._steps.get(item.run, item.step) - item.step
         self._buffer.append(item)
@@ -109,7 +109,12 @@ class Reporter:
         return before != self._version
 
     def due(self, run: str) -> bool:
-        """Whether the last checkpoint is `keep_seconds` old, or older where writing one takes long."""
+        """Whether the last checkpoint is `keep_seconds` old, or older where writing one takes long.
+
+        Never before a first step: whoever is killed again and again still gets on.
+        """
+        if self._turn is None:
+            return False
         age = self._clock() - self._kept.get(run, self._begun)
         return age >= max(self._pause, KEEP_SHARE * self._keeping)
 

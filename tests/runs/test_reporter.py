@@ -142,9 +142,16 @@ def test_checkpoints_come_by_time_and_more_seldom_where_writing_takes_long(store
 
     reporter = Reporter(Slow(), fleet, threading.Event(), clock=lambda: clock[0], keep_seconds=10)
     ids = [record.id for record in fleet]
-    clock[0] += 9.9
+    clock[0] += 11
+    assert not reporter.due(ids[0])  # no step yet
+    reporter.on_event(Started(ids[0], 90, {}))
+    reporter.on_event(loss(ids[0], 1))
+    assert reporter.due(ids[0])
+    reporter.keep({run: Checkpoint(1, {}) for run in ids})
+    clock[0] += 2 * KEEP_SHARE - 0.1
     assert not reporter.due(ids[0])
-    clock[0] += 0.1
+    assert not reporter.due(ids[0])
+    clock[0] += 0.2
     assert reporter.due(ids[0])
     reporter.keep({run: Checkpoint(7, {"a": [1.0]}) for run in ids})
     assert [store.run(run).checkpoint for run in ids] == [7, 7]
