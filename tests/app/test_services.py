@@ -99,8 +99,10 @@ def test_the_pace_is_measured_from_the_first_look(lab, store):
     later = dataclasses.replace(run, step=run.step + 3, heartbeat=run.heartbeat + 6)
     assert services.first_seen(dataclasses.replace(run, step=0)) is None
     assert services.first_seen(run) == services.first_seen(later) == (run.heartbeat, run.step)
-    again = dataclasses.replace(later, started=run.started + 100)  # resumed: measured anew
-    assert services.first_seen(again) == (later.heartbeat, later.step)
+    again = dataclasses.replace(later, started=later.heartbeat)  # resumed, and still loading
+    assert services.first_seen(again) is None
+    again = dataclasses.replace(again, heartbeat=again.started + 5)  # measured anew
+    assert services.first_seen(again) == (again.heartbeat, again.step)
 
 
 def test_the_estimate_goes_by_fleets_of_this_backbone_and_these_threads(store, monkeypatch):
