@@ -33,7 +33,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from compt_core.config import build_experiment
 from compt_core.runs import queue
 from compt_core.runs.bundle import import_bundles
-from compt_core.runs.record import State
+from compt_core.runs.record import Left, State
 from compt_core.runs.store import Store
 
 SETTLE_SECONDS: Final = 10.0  # until all viewers have the page
@@ -127,8 +127,8 @@ def fill(store: Store, seeds: int) -> str:
             for seed in range(seeds):
                 copies.append(replace(run, id=queue.new_id(), owner="local", experiment=made.id, seed=seed,
                                       config=run.config | {"seed": seed}))
-                left.append(queue.Left(store.prompts(run.id), store.scores(run.id), curves) if seed == 0 else
-                            queue.Left({}, {}, curves))
+                left.append(Left(store.prompts(run.id), store.scores(run.id), curves) if seed == 0 else
+                            Left({}, {}, curves))
     store.restore(made, copies, left)
     return made.id
 

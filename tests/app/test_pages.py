@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import frames
+from compt_core.errors import StoreError
 from compt_core.runs.record import State
 from compt_core.training.events import Outcome
 
@@ -205,6 +206,22 @@ def test_running_ones_are_paused_at_once_and_failed_ones_run_again(visit, lab, s
     assert "ValueError: no room" in app.code[0].value
     app.button(key="retry").click().run()
     assert {(run.state, run.error_type) for run in store.runs(identity)} == {("queued", None)}
+
+
+def test_a_click_that_the_store_refuses_is_told_in_its_sentence(visit, lab, store, monkeypatch):
+    identity = lab.running()
+    store.sweep()
+    app = visit("runs", exp=identity)
+
+    def locked(*_):
+        raise StoreError("The store cannot be used: database is locked.")
+
+    monkeypatch.setattr(type(store), "requeue", locked)
+    app.button(key="resume_all").click().run()
+    told = [error.value.replace("\\", "") for error in app.error]  # escaped for Markdown
+    assert told == ["The store cannot be used: database is locked."]
+    assert not app.exception and {run.state for run in store.runs(identity)} == {State.INTERRUPTED}
+    assert not app.run().error
 
 
 def test_deleting_asks_and_leads_to_what_is_left(visit, lab, store):

@@ -353,6 +353,8 @@ def test_a_sweep_tidies_what_a_kill_left_and_nothing_else(store, home, run, grid
         (home / "artifacts" / name).mkdir(parents=True)
         (home / "artifacts" / name / "prompts.x.tmp").touch()
     (home / "artifacts" / "deleted" / "deleted").touch()
+    (home / "artifacts" / other / "checkpoint-7.safetensors").touch()  # of a run that counts none
     store.sweep()
     left = sorted(str(path.relative_to(home / "artifacts")) for path in (home / "artifacts").rglob("*.tmp"))
     assert left == sorted([f"{other}/prompts.x.tmp", "foreign/prompts.x.tmp"])
+    assert not (home / "artifacts" / other / "checkpoint-7.safetensors").exists()
