@@ -50,7 +50,8 @@ def bar(experiment: ExperimentRecord) -> None:
             _button(name, runs, f"{name}_all", count=True)
         with st.popover("Change runs …", icon=":material/tune:"):
             _menu(experiment, runs)
-        if experiment.states.get(State.QUEUED) and services.store().position(_first_queued(runs)):
+        waiting = [run.id for run in runs if run.state == State.QUEUED]  # not of `experiment`, which is older
+        if waiting and _others_before(waiting[0]):
             st.button("To the front", icon=":material/vertical_align_top:", key="first", on_click=_first,
                       args=(experiment.id,), help="Trains this experiment before your others that wait.")
 
@@ -90,8 +91,11 @@ def line(run: RunRecord) -> str:
     return f"{styles.label(run.method)}, {run.shots} shots, seed {run.seed}"
 
 
-def _first_queued(runs: Sequence[RunRecord]) -> str:
-    return next(run.id for run in runs if run.state == State.QUEUED)
+def _others_before(run: str) -> bool:
+    try:
+        return bool(services.store().position(run))
+    except UnknownId:  # deleted in another window
+        return False
 
 
 def _act(name: str, runs: Sequence[str]) -> None:

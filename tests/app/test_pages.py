@@ -248,6 +248,19 @@ def test_an_experiment_that_waits_moves_before_ones_others(visit, lab, store):
     assert not any(button.key == "first" for button in app.button)
 
 
+def test_runs_that_start_while_the_page_is_drawn(visit, lab, store, monkeypatch):
+    identity, look_up = lab.queued(), type(store).experiment
+
+    def then_claimed(self, wanted):
+        record = look_up(self, wanted)
+        self.claim()
+        return record
+
+    monkeypatch.setattr(type(store), "experiment", then_claimed)
+    app = visit("runs", exp=identity)
+    assert not app.exception and {run.state for run in store.runs(identity)} == {State.RUNNING}
+
+
 def figure(app: AppTest, number: int = 0) -> dict:
     return json.loads(app.get("plotly_chart")[number].proto.spec)
 
