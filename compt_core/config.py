@@ -111,6 +111,7 @@ class Settings(BaseModel):
         "argmax", "STS-B prediction: the best of its 26 candidates, or their expected value.")
     eval_rows: int | None = _setting(
         None, "Dev rows scored per task, by a fixed draw; empty = all.", ge=1, le=10_000_000)
+    watch_rows: int = _setting(8, "Dev rows per task scored at ten steps, for curves alone; 0 = none.", ge=0, le=10_000)
     data_seed: int | None = _setting(None, "Seed of the few-shot sample; empty = the run's seed.", ge=0, lt=2**32)
     init_seed: int | None = _setting(None, "Seed of the initialisation; empty = the run's seed.", ge=0, lt=2**32)
 

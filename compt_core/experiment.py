@@ -32,6 +32,7 @@ from compt_core.training.events import Ask, Checkpoint, Keeper, Log, OnEvent, Ou
 from compt_core.training.loop import Ended, train
 from compt_core.training.passes import mean_losses
 from compt_core.training.plan import RunPlan, count_cut, encode_with, mean_tokens, plan_run
+from compt_core.training.watch import watcher
 
 OnOutcome = Callable[[str, Outcome], None]
 Load = Callable[[str], tuple[TaskData, ...]]  # run -> its rows
@@ -77,7 +78,8 @@ def train_fleet(
         else:
             leave(run, Outcome(state, error=error))
 
-    seconds = train(fleet, plans, on_event, control, ended, resume=resumed, keeper=keeper)
+    seconds = train(fleet, plans, on_event, control, ended, resume=resumed, keeper=keeper,
+                    watch=watcher(fleet, plans, data, on_event))
     trained = time.perf_counter()
     scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
     times = {"train_seconds": seconds, "eval_seconds": time.perf_counter() - trained}

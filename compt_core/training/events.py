@@ -8,8 +8,9 @@ from typing import Any, Literal, Protocol
 
 Control = Literal["keep", "pause", "cancel"]
 
-# Kinds: "loss" [1], "task_loss" [K], "attention" [K, S] row by row, "gates" [2, K] (alpha then beta).
-Kind = Literal["loss", "task_loss", "attention", "gates"]
+# Kinds: "loss" [1], "task_loss" [K], "attention" [K, S] row by row, "gates" [2, K] (alpha then beta),
+# "dev_score" [K] (each task's first metric on a few dev rows, NaN where undefined).
+Kind = Literal["loss", "task_loss", "attention", "gates", "dev_score"]
 
 
 @dataclass(frozen=True)

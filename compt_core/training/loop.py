@@ -24,6 +24,7 @@ from compt_core.training.events import Ask, Checkpoint, Event, Keeper, OnEvent
 from compt_core.training.optim import AdamW, clip, schedule
 from compt_core.training.passes import Item, Losses, forward_backward
 from compt_core.training.plan import RunPlan
+from compt_core.training.watch import Watch, due
 
 POINTS = 100  # attention and gate snapshots per run, the initial one apart
 
@@ -37,7 +38,7 @@ class TrainingError(ComptError):
 def train(
     fleet: Fleet, plans: Mapping[str, RunPlan], on_event: OnEvent, control: Ask,
     on_end: Callable[[str, Ended, ComptError | None], None], *,
-    resume: Mapping[str, Checkpoint] = MappingProxyType({}), keeper: Keeper | None = None,
+    resume: Mapping[str, Checkpoint] = MappingProxyType({}), keeper: Keeper | None = None, watch: Watch | None = None,
 ) -> float:
     """Train every run of `plans` to its last step, in place; those in `resume` from their checkpoint on.
 
@@ -46,7 +47,7 @@ def train(
     control(run) is asked before each step; on_end(run, state, error) is called as a run leaves the
     fleet, its parameters final. `keeper` gets all runs' checkpoints when it says so and at the end of
     training, and that of a run that pauses. Raises nothing of its own: a run whose loss is not finite
-    ends as failed.
+    ends as failed. `watch` gets the runs that are due a look, with the steps they have done.
     """
     optimizers = {id(block): AdamW(block) for block in fleet.blocks}
     best = {run: Best(fleet, run, plan) for run, plan in plans.items() if plan.held_out}
@@ -64,9 +65,11 @@ def train(
             keeper.keep(taken)
 
     going, trained = list(plans), []
-    for run in going:
-        if run not in resume:
-            _report_weights(fleet, run, 0, on_event)
+    new = {run: 0 for run in going if run not in resume}
+    for run in new:
+        _report_weights(fleet, run, 0, on_event)
+    if watch is not None and new:
+        watch(new)
     while going:
         _let_go(going, control, at, plans, keep, on_end)
         for run in [run for run in going if at[run] == plans[run].steps]:
@@ -83,6 +86,9 @@ def train(
                 best[run].look()
                 if at[run] == plans[run].steps:
                     best[run].restore()
+        looks = {run: at[run] for run in going if due(at[run], plans[run].steps)}
+        if watch is not None and looks:
+            watch(looks)
     if any(run not in resume or at[run] > resume[run].step for run in trained):
         keep(trained)  # scoring takes its time, too
     return time.perf_counter() - begun

@@ -1,0 +1,76 @@
+"""Dev scores while a fleet trains, for its accuracy curves: nothing in training ever looks at them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from compt_core.config import RunConfig
+from compt_core.fleet import Fleet
+from compt_core.scoring import score_task
+from compt_core.tasks.fewshot import sample_dev
+from compt_core.tasks.spec import TaskData
+from compt_core.training.events import Event, OnEvent
+from compt_core.training.plan import RunPlan, encode_with
+
+LOOKS = 10  # at each run's dev rows, those before the first step apart
+
+Watch = Callable[[Mapping[str, int]], None]  # run -> steps done, of the runs to look at
+
+
+def due(step: int, steps: int) -> bool:
+    """Whether a run of `steps` optimizer steps is to be looked at after `step` of them."""
+    return step % math.ceil(steps / LOOKS) == 0 or step == steps
+
+
+def watcher(
+    fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]], on_event: OnEvent
+) -> Watch:
+    """A function that scores runs as they stand on `watch_rows` dev rows of each task and reports "dev_score" [K].
+
+    That is each task's first metric, NaN where it is undefined.
+    """
+    groups: dict[tuple[Any, ...], list[str]] = {}  # runs that are scored alike
+    for run, plan in plans.items():
+        c, same = plan.config, map(id, data[run])  # the same objects where the same files were read
+        rows = min(c.watch_rows, c.eval_rows or c.watch_rows)
+        if rows:
+            key = (*same, rows, c.prefix, c.position, c.max_tokens, c.scoring, c.similarity)
+            groups.setdefault(key, []).append(run)
+    alike = [_Alike(fleet, plans[runs[0]].config, data[runs[0]], runs) for runs in groups.values()]
+
+    def watch(at: Mapping[str, int]) -> None:
+        for group in alike:
+            wanted = [run for run in group.runs if run in at]
+            for run, scores in (group.scores(wanted) if wanted else {}).items():
+                on_event(Event(run, "dev_score", at[run], tuple(scores)))
+
+    return watch
+
+
+class _Alike:
+    """Runs on the same rows with the same ways to read and score them, and these rows, encoded."""
+
+    def __init__(self, fleet: Fleet, config: RunConfig, data: Sequence[TaskData], runs: Sequence[str]):
+        self.fleet, self.config, self.runs = fleet, config, runs
+        fewest = min(config.watch_rows, config.eval_rows or config.watch_rows)
+        chosen = [(one.task, sample_dev(one, fewest)) for one in data]
+        self.rows = [(task, rows, encode_with(fleet.backbone.tokenizer, config, task, rows)) for task, rows in chosen]
+
+    def scores(self, runs: Sequence[str]) -> dict[str, list[float]]:
+        """Run -> first metric of each task [K], as the runs stand now."""
+        found: dict[str, list[float]] = {run: [] for run in runs}
+        with torch.inference_mode():
+            vectors = self.fleet.vectors()
+        for k, (task, rows, encoded) in enumerate(self.rows):
+            spans = {run: self.fleet.address[run, k] for run in runs}
+            prompts = {run: vectors[start:start + length] for run, (start, length) in spans.items()}
+            scored = score_task(self.fleet.backbone, task, rows, encoded, prompts, scoring=self.config.scoring,
+                                similarity=self.config.similarity)
+            for run in runs:
+                value = scored[run].metrics[task.metrics[0]]
+                found[run].append(math.nan if value is None else value)
+        return found
