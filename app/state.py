@@ -7,7 +7,7 @@ keeps the experiment; everything else is read from the store.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import streamlit as st
@@ -18,11 +18,13 @@ from compt_core.runs.store import Store
 
 EXPERIMENT, RUN = "exp", "run"
 VIEW, SHOTS, METRIC, OF, ORDER, STEP = "view", "shots", "metric", "of", "order", "step"
+TASK, SOURCE = "task", "source"
 _REMEMBERED, _COMPLAINT = "remembered_experiment", "complaint"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
-_WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER: "order of tasks", STEP: "step"}
+_WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER: "order of tasks", STEP: "step",
+          TASK: "task", SOURCE: "source"}
 
 _LISTED = 8  # names in a sentence
 
@@ -123,6 +125,12 @@ def open_choice(name: str, allowed: Sequence[str]) -> str:
 def go_to_choice(name: str, first: str) -> None:
     """Callback of a control of the view, whose key is `name`: its choice becomes the URL's and the session's."""
     _keep(name, st.session_state[name] or first, first)
+
+
+def choose(choices: Mapping[str, str]) -> None:
+    """Several choices at once (name -> chosen), as a click on a cell makes them: the URL's and the session's."""
+    for name, chosen in choices.items():
+        _keep(name, chosen, "")
 
 
 def listed_briefly(names: Sequence[str]) -> str:
