@@ -8,11 +8,11 @@ import pandas as pd
 
 from app.frames import IDENTICAL, REFERENCES, same
 from app.styles import label
+from compt_core.export import harmless
 
 _LATEX = str.maketrans({"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
                         "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
                         "·": r"$\cdot$", "<": r"\textless{}", ">": r"\textgreater{}"})
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 
 
 def csv(cells: pd.DataFrame, row: str = "method") -> bytes:
@@ -22,7 +22,7 @@ def csv(cells: pd.DataFrame, row: str = "method") -> bytes:
     """
     table = cells.rename(columns={"row": row}).copy()
     for name in (row, "column"):
-        table[name] = [f"'{text}" if str(text).startswith(_FORMULA) else text for text in table[name]]
+        table[name] = [harmless(str(text)) for text in table[name]]
     return table.to_csv(index=False).encode()
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m compt_core run | tasks | runs | show | cancel | worker``.
+"""The command line: ``python -m compt_core run | tasks | runs | show | export | worker | …``.
 
 Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted. Bad input is one line on stderr.
 """
@@ -6,28 +6,30 @@ Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted. Bad input is o
 from __future__ import annotations
 
 import json
-import os
 import signal
-import stat
 import sys
 import threading
 import warnings
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
+from compt_core.answers import stored_answers
 from compt_core.config import Experiment, RunConfig, allowed_values, build_experiment, for_all
 from compt_core.errors import ComptError, ConfigError, Issue, StoreError, nearest, quoted
+from compt_core.export import CURVES, document, tables, write_csv, write_json
 from compt_core.launch import check
+from compt_core.output import Write, writable, write_file, write_folder
 from compt_core.presets import PRESETS
 from compt_core.report import accuracy_table, experiment_json
 from compt_core.runs.drain import drain
 from compt_core.runs.home import home_folder
-from compt_core.runs.record import State
+from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
 from compt_core.tasks.table import TASKS
@@ -102,7 +104,7 @@ def run(
     layers |= typed
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
     experiment = check(experiment).experiment
-    return _train(experiment, _writable(json_file) if json_file else None)
+    return _train(experiment, writable(json_file, "--json") if json_file else None)
 
 
 def _pair(text: str) -> tuple[str, Any]:
@@ -126,45 +128,6 @@ def _settings_table() -> Table:
     return table
 
 
-def _writable(path: Path) -> Path:
-    """The file behind `path`, links followed. Tries now what else would fail after the training."""
-    try:
-        file = Path(os.path.realpath(path))
-        if os.path.isdir(path):
-            raise IsADirectoryError(0, "it is a folder; name a file in it")
-        if os.path.islink(file):
-            raise OSError(0, "it is a link that leads to itself")
-        if _is_stream(path):
-            raise OSError(0, "it is a device, a pipe or this command's own output; name a file")
-        if not os.path.isdir(file.parent):
-            raise FileNotFoundError(0, "its folder does not exist; create it first")
-        _partial(file).touch()
-        _partial(file).unlink()
-        return file
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        message = f"The file {quoted(str(path), 200)} of --json cannot be written: {reason}."
-        raise ConfigError([Issue("json", message)]) from None
-
-
-def _is_stream(path: Path) -> bool:
-    """Whether `path` exists and is no regular file, or is the one into which stdout or stderr goes."""
-    if not os.path.exists(path):
-        return False
-    at = os.stat(path)
-    if not stat.S_ISREG(at.st_mode):
-        return True
-    for number in (1, 2):
-        with suppress(OSError):  # closed
-            if os.path.samestat(at, os.fstat(number)):
-                return True
-    return False
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
-
-
 def _train(experiment: Experiment, json_file: Path | None) -> int:
     store = Store()
     worker = Worker(store)
@@ -180,8 +143,7 @@ def _train(experiment: Experiment, json_file: Path | None) -> int:
     if json_file:
         text = json.dumps(experiment_json(record, runs), indent=1, allow_nan=False) + "\n"
         try:
-            _partial(json_file).write_text(text, encoding="utf-8")
-            _partial(json_file).replace(json_file)
+            write_file(json_file, text)
         except OSError as error:  # the disk filled up meanwhile, say; the store has it all
             say(f"The results are in the store, but '{json_file}' could not be written: {error.strerror}.")
             return FAILED
@@ -221,21 +183,51 @@ def list_runs(limit: Annotated[int, typer.Option(min=1, max=10_000, help="How ma
 def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")]) -> None:
     """Show a run: state, settings, scores, log; or the accuracy table of an experiment."""
     store = _store()
-    try:
-        r = store.run(run_id)
-    except StoreError:
-        try:
-            experiment = store.experiment(run_id)
-        except StoreError:
-            raise StoreError(f"There is neither a run nor an experiment {quoted(run_id)} in this store. "
-                             "'python -m compt_core runs' lists what there is.") from None
-        console().print(accuracy_table(experiment, store.runs(run_id)))
+    experiment, runs = _looked_up(store, run_id)
+    if experiment.id == run_id:
+        console().print(accuracy_table(experiment, runs))
         return
+    r = runs[0]
     shown = {"run": r.id, "experiment": r.experiment, "state": r.state.value, "step": r.step, "steps": r.steps,
              "created": _when(r.created), "started": _when(r.started), "finished": _when(r.finished),
              "error": r.error_message, "config": r.config, "versions": r.versions, "result": r.result}
     console().print_json(json.dumps({key: value for key, value in shown.items() if value is not None}))
     console().print(store.log(r.id), markup=False, highlight=False, end="")
+
+
+@app.command()
+def export(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")],
+    kind: Annotated[Literal["csv", "json"], typer.Option("--format", help="Tidy tables, or one document.")],
+    out: Annotated[str, typer.Option(metavar="DIR", help="Folder for the files; made if need be.")],
+) -> None:
+    """Write scores, weights, curves and predictions of a run or an experiment as files."""
+    store = _store()
+    experiment, runs = _looked_up(store, run_id)
+    written, notes, files = document(experiment, runs), list[str](), dict[str, Write]()
+    if kind == "json":
+        files[f"{run_id}.json"] = partial(write_json, written)
+    else:
+        curves = {name: store.curves([r.id for r in runs], name) for name in CURVES}
+        answers = stored_answers(store, runs, notes)
+        files = {name: partial(write_csv, table) for name, table in tables(written, curves, answers).items()}
+    write_folder(out, files, "--out")
+    done = sum(r.state == State.COMPLETED for r in runs)
+    print(f"Wrote {', '.join(files)} into '{out}': {done} of {len(runs)} runs completed.")
+    for note in notes:
+        say(note)
+
+
+def _looked_up(store: Store, identity: str) -> tuple[ExperimentRecord, list[RunRecord]]:
+    """The experiment of that id with its runs, or the run of that id, alone, with its experiment."""
+    try:
+        r = store.run(identity)
+        return store.experiment(r.experiment), [r]
+    except StoreError:
+        with suppress(StoreError):
+            return store.experiment(identity), store.runs(identity)
+        raise StoreError(f"There is neither a run nor an experiment {quoted(identity)} in this store. "
+                         "'python -m compt_core runs' lists what there is.") from None
 
 
 @app.command()

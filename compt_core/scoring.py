@@ -17,11 +17,10 @@ from torch import Tensor
 from compt_core.backbones import Backbone
 from compt_core.forward import Memory, PackedLabels, encode
 from compt_core.metrics import score
+from compt_core.predictions import predict, readable
 from compt_core.score_cache import rows_key, score_key
 from compt_core.tasks.batches import EncodedRow, bucket_on, collate, label_ids
 from compt_core.tasks.spec import Row, Task
-
-UNREADABLE = -1  # prediction where generated text is no label word: counts as wrong
 
 
 @dataclass(frozen=True)
@@ -119,25 +118,11 @@ def _generated(backbone: Backbone, task: Task, packed: PackedLabels, memory: Mem
 def judge(
     task: Task, rows: Sequence[Row], scores: np.ndarray, *, similarity: str = "argmax", generated: bool = False
 ) -> TaskScores:
-    """Predictions and metrics from label scores [n, C].
-
-    A generated text that is no label counts as wrong; of a numeric task, where every answer is a
-    number, as the lowest candidate.
-    """
-    readable = scores.max(axis=1) > 0 if generated else np.ones(len(scores), dtype=bool)
-    best = scores.argmax(axis=1)
-    predicted: np.ndarray = best
-    if task.numeric:
-        candidates = np.array([float(label) for label in task.labels])
-        predicted = candidates[best]
-        if similarity == "expectation":
-            weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-            predicted = (weights * candidates).sum(axis=1) / weights.sum(axis=1)
-    elif generated:
-        predicted = np.where(readable, best, UNREADABLE)
+    """Predictions and metrics from label scores [n, C]; a generated text that is no label counts as wrong."""
+    predicted = predict(task, scores, similarity=similarity, generated=generated)
     gold = [row.value for row in rows]
     return TaskScores(scores, predicted, {name: score(name, gold, predicted.tolist()) for name in task.metrics},
-                      bool(readable.all() and np.all(predicted == predicted[0])))
+                      bool(readable(scores, generated).all() and np.all(predicted == predicted[0])))
 
 
 def majority(task: Task, rows: Sequence[Row]) -> dict[str, float | None]:

@@ -31,13 +31,15 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("compt_core.composition", "compt_core.tasks", "compt_core.backbone_files", "compt_core.backbones",
      "compt_core.room", "compt_core.score_cache"),
     # runs side by side in one forward pass
-    ("compt_core.methods", "compt_core.forward", "compt_core.fleet", "compt_core.scoring"),
+    ("compt_core.methods", "compt_core.forward", "compt_core.fleet", "compt_core.predictions",
+     "compt_core.scoring"),
     ("compt_core.training", "compt_core.inspection"),
     # the glue, and its check before anything is queued
     ("compt_core.experiment", "compt_core.devices", "compt_core.launch"),
     # who keeps runs, and who made the bundled backbone
     ("compt_core.runs", "compt_core.demo"),
-    ("compt_core.report", "compt_core.terminal", "compt_core.cli", "compt_core.__main__"),
+    ("compt_core.report", "compt_core.answers", "compt_core.export", "compt_core.output", "compt_core.terminal",
+     "compt_core.cli", "compt_core.__main__"),
     ("app",),
     ("pages",),
 )

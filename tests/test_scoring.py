@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from compt_core.predictions import UNREADABLE
 from compt_core.room import Room
 from compt_core.score_cache import ScoreCache
-from compt_core.scoring import UNREADABLE, judge, majority, score_task
+from compt_core.scoring import judge, majority, score_task
 from compt_core.tasks.batches import encode_rows
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Row

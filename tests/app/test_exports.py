@@ -55,3 +55,27 @@ def test_names_are_no_formulas_and_no_commands(name):
     cells = pd.DataFrame([{"row": name, "column": r"\input{x} & $y$", "value": 0.5, "half": float("nan"), "n": 1}])
     assert exports.csv(cells).decode().splitlines()[1].lstrip('"').startswith("'")
     assert r"\textbackslash{}input\{x\} \& \$y\$" in exports.latex(cells, "").decode()
+
+
+def test_csv_of_a_page_agrees_with_the_export_of_the_command_line(finished, tmp_path, capsys):
+    """Means over seeds of the exported scores are the cells that Accuracy offers as CSV; so are the weights."""
+    from compt_core import cli
+
+    experiment, runs = finished
+    assert cli.main(["export", experiment.id, "--format", "csv", "--out", str(tmp_path)]) == 0
+    exported = pd.read_csv(tmp_path / "scores.csv")
+    cells = frames.summarise(frames.scores(runs))
+    offered = pd.read_csv(io.BytesIO(exports.csv(cells))).set_index(["method", "column"])
+    several = exported.groupby("task")["metric"].nunique() > 1
+    for (method, task, metric), part in exported.groupby(["method", "task", "metric"], sort=False):
+        cell = offered.loc[(method, frames.column_name(task, metric, bool(several[task])))]
+        if part["value"].isna().all():
+            assert pd.isna(cell["value"])
+        else:
+            assert cell["value"] == part["value"].fillna(0).to_numpy().mean()
+        assert cell["n"] == len(part)
+    run = frames.with_result(runs, "attention")[1]
+    frame = pd.read_csv(io.BytesIO(exports.csv(weights.frame(weights.single(run), run.config["tasks"]), "task")))
+    told = pd.read_csv(tmp_path / "attention.csv").query("run == @run.id")
+    assert list(zip(told["task"], told["source"], told["weight"], strict=True)) == list(
+        zip(frame["task"], frame["column"], frame["value"], strict=True))

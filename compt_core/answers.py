@@ -1,0 +1,66 @@
+"""What the runs of a store answered on each of their dev rows, beside the right answers. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from compt_core.errors import ComptError, DataError, StoreError
+from compt_core.predictions import UNREADABLE, predict
+from compt_core.runs.record import RunRecord, State
+from compt_core.runs.store import Store
+from compt_core.tasks.fewshot import sample_dev
+from compt_core.tasks.files import load_task
+from compt_core.tasks.spec import Row, Task
+from compt_core.tasks.table import TASKS
+
+Answer = tuple[str, str, int, str | float | None, str | float | None]  # run, task, row, predicted, gold
+
+
+def stored_answers(store: Store, runs: Sequence[RunRecord], notes: list[str]) -> Iterator[Answer]:
+    """The :func:`answers` of all completed `runs` (of one experiment, which read one data); `notes` gets a sentence
+    for whatever could not be read, and is whole when all answers were taken."""
+    done = [run for run in runs if run.state == State.COMPLETED]
+    gold: dict[str, tuple[Row, ...]] = {}
+    for task in done[0].config["tasks"] if done else ():
+        try:
+            gold[task] = scored_rows(done[0], task)
+        except ComptError as error:
+            notes.append(f"The right answers of task '{task}' are left out: {error}")
+    for run in done:
+        try:
+            yield from answers(run, store.scores(run.id), gold)
+        except StoreError as error:
+            notes.append(f"The predictions of run {run.id} are left out: {error}")
+
+
+def scored_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
+    """The dev rows of `task` that a completed run was scored on, in their order.
+
+    Raises DataError where its data cannot be read any more, or are not those of the run.
+    """
+    data = load_task(TASKS[task], run.config["data_dir"])
+    if ((run.versions or {}).get("data") or {}).get(task) != data.digest:
+        raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on.")
+    return sample_dev(data, run.config["eval_rows"])
+
+
+def answers(run: RunRecord, scores: Mapping[str, np.ndarray], gold: Mapping[str, Sequence[Row]]) -> Iterator[Answer]:
+    """One per scored dev row, by the run's label scores [rows, labels] of each task; rows count from 0.
+
+    Answers are label words, numbers for a numeric task. The right one is None for a task whose rows are not given,
+    the predicted one where the generated text was no label.
+    """
+    config = run.config
+    for name in (task for task in config["tasks"] if task in scores):
+        task, rows = TASKS[name], gold.get(name)
+        found = predict(task, scores[name], similarity=config["similarity"], generated=config["scoring"] == "generate")
+        for number, value in enumerate(found.tolist()):
+            yield run.id, name, number, _said(task, value), _said(task, rows[number].value) if rows else None
+
+
+def _said(task: Task, value: float) -> str | float | None:
+    if task.numeric:
+        return value
+    return None if value == UNREADABLE else task.labels[int(value)]
