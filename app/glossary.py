@@ -27,9 +27,9 @@ TERMS: dict[str, str] = {
              "Only their ratio acts in SPP.",
     "private share": "alpha / (alpha + beta). The share of the composed prompt's norm stands beside it, because a "
                      "prompt's own length can make up for its gate.",
-    "prompt length and direction": "A prompt is many numbers, taken here as one long arrow: its length is its Euclidean "
-                                   "norm. The cosine of two arrows is 1 for one direction, 0 at a right angle, -1 for "
-                                   "opposite ones.",
+    "prompt length and direction": "A prompt is many numbers, taken here as one long arrow: its length is its "
+                                   "Euclidean norm. The cosine of two arrows is 1 for one direction, 0 at a "
+                                   "right angle, -1 for opposite ones.",
     "shots": "Training rows per task (balanced over labels), unless they are counted per label.",
     "seed": "Number that fixes the sample of shots, the initialisation and the order. Several seeds show the spread.",
     "dev rows": "Rows with known labels that no run trains on; every score is measured on them.",

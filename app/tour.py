@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import components, services, tour_board, tour_mixing, tour_runs, tour_steps
 from app.components import ROOT
@@ -38,7 +39,7 @@ STEPS = {
     "gates": Step("Gates", "Own prompt or shared prompt: how much of each?", (
         "SPP", "gates", "private prompt", "source prompt", "private share", "prompt length and direction"),
         tour_mixing.gates),
-    "shots": Step("Few shots", "What counts is what is left when rows are few", (
+    "shots": Step("Few shots", "How few rows can a method do with?", (
         "shots", "PT", "MST", "SPP", "SCP", "majority", "no prompt", "95% t-interval"), tour_steps.few_shots),
     "next": Step("What next", "Now ask your own question", ("PT", "SPP", "attention", "shots", "seed"),
                  always=tour_steps.what_next),
@@ -67,7 +68,7 @@ def view() -> None:
     if grid is not None and grid.scores.empty:
         grid = None
     _draw(step, board, grid)
-    if grid is not None:
+    if grid is not None and step.draw:
         components.provenance(grid.experiment)
     if presenting:
         _leave()
@@ -82,11 +83,11 @@ def _draw(step: Step, board: Board, grid: Grid | None) -> None:
     elif step.draw and grid is not None:
         step.draw(board, grid)
     else:
-        components.empty_state("This step needs finished runs", "It shows its idea on runs that were trained, and there "
-                               "are none here yet. The demo on the Home page needs no choices.", "home", "launch")
+        components.empty_state("This step needs finished runs", "It shows its idea on runs that were trained, and "
+                               "there are none here yet. The demo on the Home page needs no choices.", "home", "launch")
 
 
-def _list(names: list[str], chosen: str):  # type: ignore[no-untyped-def]
+def _list(names: list[str], chosen: str) -> DeltaGenerator:
     """Previous and Next, the steps by name, and the place for presenter mode's links."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state["tour_steps"] = chosen
@@ -104,7 +105,8 @@ def _to_listed() -> None:
 def _buttons(names: list[str], chosen: str) -> None:
     at = names.index(chosen)
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
-        for text, icon, key, to in (("Previous", "arrow_back", "Left", at - 1), ("Next", "arrow_forward", "Right", at + 1)):
+        for text, icon, key, to in (("Previous", "arrow_back", "Left", at - 1),
+                                    ("Next", "arrow_forward", "Right", at + 1)):
             there = 0 <= to < len(names)
             st.button(text, icon=f":material/{icon}:", key=f"tour_{text.lower()}", shortcut=key, disabled=not there,
                       type="primary" if text == "Next" and there else "secondary", on_click=tour_board.go,

@@ -49,8 +49,8 @@ class Board:
             st.select_slider(label, options, key=_KEY + name, help=help_text, on_change=_keep, args=(name, first))
         return chosen
 
-    def number(self, name: str, label: str, ends: tuple[float, float], step: float, first: float,
-               help_text: str) -> float:
+    def number(self, name: str, label: str, ends: tuple[float, float], step: float, first: float, help_text: str,
+               shown_as: str = "%.2f") -> float:
         """A number in [low, high] = `ends`, in multiples of `step` from low, on a slider."""
         low, high = ends
         chosen = _number(name, first, low, high)
@@ -58,8 +58,8 @@ class Board:
         self.values[name] = f"{chosen:g}"
         if self.shown:
             st.session_state[_KEY + name] = chosen
-            st.slider(label, low, high, step=step, key=_KEY + name, help=help_text, on_change=_keep,
-                      args=(name, f"{first:g}"))
+            st.slider(label, low, high, step=step, key=_KEY + name, help=help_text, format=shown_as,
+                      on_change=_keep, args=(name, f"{first:g}"))
         return chosen
 
     def _read(self, name: str, options: Sequence[str], first: str) -> str:

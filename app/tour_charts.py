@@ -13,34 +13,38 @@ import pandas as pd
 from app.styles import DIVERGING, PRIVATE, ink, label, look
 from app.tour_maths import Composed, Parts
 
+Figure = alt.LayerChart | alt.FacetChart
 SOURCES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # s0, s1, … of the sliders; every bar bears its name, too
 SHARED = "#3D9BD6"  # as in the picture of the method
 GREY = "#888888"
 MOST_NUMBERS = 64  # of a prompt vector that are drawn
+_NAMES = alt.Axis(labelLimit=220, labelFlush=False, labelOverlap=False)
 YOURS, TRAINED = "your gates", "as trained"
-PARTS = {"shared part": SHARED, "private part": PRIVATE, "composed prompt": look("spp").colour}
+PARTS = {"shared part": (SHARED, "square"), "private part": (PRIVATE, "diamond"),
+         "composed prompt": (look("spp").colour, look("spp").marker)}
 
 
-def vectors(prompt: np.ndarray, large: bool) -> alt.LayerChart:
+def vectors(prompt: np.ndarray, large: bool) -> Figure:
     """The vectors of a prompt [P, H] as rows of coloured numbers, at most MOST_NUMBERS of each."""
     drawn = prompt[:, :MOST_NUMBERS]
     table = pd.DataFrame([{"vector": f"p{p + 1}", "number": h + 1, "value": round(float(value), 4)}
                           for p, row in enumerate(drawn) for h, value in enumerate(row)])
     most = float(np.abs(drawn).max()) or 1.0
     colour = alt.Color("value:Q", legend=None, scale=alt.Scale(
-        domain=[most * (2 * at - 1) for at, _ in DIVERGING], range=[tint for _, tint in DIVERGING]))
+        domain=[most * (2 * float(str(at)) - 1) for at, _ in DIVERGING], range=[str(tint) for _, tint in DIVERGING]))
     cells = alt.Chart(table).mark_rect(stroke=None).encode(
         x=alt.X("number:O", title=None, axis=None), color=colour, tooltip=["vector", "number", "value"],
-        y=alt.Y("vector:N", title=None, sort=None, axis=alt.Axis(ticks=False, domain=False)))
+        y=alt.Y("vector:N", title=None, sort=None, axis=alt.Axis(ticks=False, domain=False, labelOverlap=False,
+                                                                     labelFlush=False)))
     return _finished(alt.layer(cells), 22 * len(drawn) + 10, large)
 
 
 def levels(seeds: Sequence[float], mean: float, half: float, references: Mapping[str, float], method: str,
-           large: bool) -> alt.LayerChart:
+           large: bool) -> Figure:
     """One task's accuracy, 0-1: untrained references, a method's seeds (small) and their mean with its interval."""
     name, tint = label(method), look(method).colour
     order = [*references, name]
-    y = alt.Y("what:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(labelLimit=220))
+    y = alt.Y("what:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=_NAMES)
     title = "score × 100"
     x = alt.X("score:Q", title=title, scale=alt.Scale(domain=_ends([*seeds, *references.values()])))
     bare = pd.DataFrame([{"what": what, "score": 100 * value} for what, value in references.items()])
@@ -54,13 +58,13 @@ def levels(seeds: Sequence[float], mean: float, half: float, references: Mapping
     return _finished(alt.layer(*layers), 34 * len(order) + 50, large)
 
 
-def gains(cells: pd.DataFrame, method: str, large: bool) -> alt.LayerChart:
+def gains(cells: pd.DataFrame, method: str, large: bool) -> Figure:
     """Differences per task (rows of frames.differences) with their intervals, right of 0 where the method gains."""
     order = list(cells["column"])
     table = pd.DataFrame([{"what": cell["column"], "score": 100 * cell["value"], **_span(cell["value"], cell["half"])}
                           for cell in cells.to_dict("records")])
     widest = max(1.0, float(table[["low", "high"]].abs().to_numpy().max()))
-    y = alt.Y("what:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(labelLimit=220))
+    y = alt.Y("what:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=_NAMES)
     title = f"points, {label(method)} minus PT (left of 0: the task loses)"
     x = alt.X("score:Q", title=title, scale=alt.Scale(domain=[-widest, widest], nice=True))
     zero = alt.Chart(pd.DataFrame({"score": [0.0]})).mark_rule(color=GREY).encode(x=x)
@@ -68,24 +72,24 @@ def gains(cells: pd.DataFrame, method: str, large: bool) -> alt.LayerChart:
                      28 * len(order) + 50, large)
 
 
-def bars(weights: Mapping[str, Sequence[float]], large: bool) -> alt.LayerChart:
+def bars(weights: Mapping[str, Sequence[float]], large: bool) -> Figure:
     """The weights of every normaliser as bars, a group per normaliser; what is exactly 0 says so."""
     table = pd.DataFrame([{"normaliser": kind, "source": f"s{s}", "weight": value,
                            "text": f"s{s}  " + ("exactly 0" if value == 0 else f"{value:.2f}")}
                           for kind, row in weights.items() for s, value in enumerate(row)])
     sources = list(dict.fromkeys(table["source"]))
     base = alt.Chart(table).encode(
-        y=alt.Y("normaliser:N", title=None, sort=list(weights), axis=alt.Axis(labelLimit=120),
+        y=alt.Y("normaliser:N", title=None, sort=list(weights), axis=_NAMES,
                 scale=alt.Scale(paddingInner=0.28)),
         yOffset=alt.YOffset("source:N", sort=sources),
         x=alt.X("weight:Q", title="weight", scale=alt.Scale(domain=[0, 1.18], nice=False),
-                axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1])))
+                axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f")))
     tint = alt.Color("source:N", legend=None, scale=alt.Scale(domain=sources, range=list(SOURCES[:len(sources)])))
     text = base.mark_text(align="left", dx=5, fontSize=15 if large else 12, **_inked_text()).encode(text="text:N")
     return _finished(alt.layer(base.mark_bar().encode(color=tint), text), 26 * len(table), large)
 
 
-def plane(of: Parts, now: Composed, trained: Composed, large: bool) -> alt.LayerChart:
+def plane(of: Parts, now: Composed, trained: Composed, large: bool) -> Figure:
     """The two parts and their sum as arrows in the plane that they span: true lengths, true angles, both states.
 
     The ends of the axes are those of the parts ungated, so that nothing but the arrows moves with a gate.
@@ -106,19 +110,20 @@ def plane(of: Parts, now: Composed, trained: Composed, large: bool) -> alt.Layer
     centre = (low + high) / 2
     x, y = (alt.X("x:Q", axis=None, scale=alt.Scale(domain=_around(centre[0], unit * width), nice=False)),
             alt.Y("y:Q", axis=None, scale=alt.Scale(domain=_around(centre[1], unit * height), nice=False)))
-    tint = alt.Color("part:N", scale=alt.Scale(domain=list(PARTS), range=list(PARTS.values())),
-                     legend=alt.Legend(orient="top", title=None, symbolType="circle", symbolSize=160, labelLimit=260))
+    legend = alt.Legend(orient="top", title=None, symbolSize=160, symbolOpacity=1, labelLimit=260)
+    tint = alt.Color("part:N", scale=_scale({part: colour for part, (colour, _) in PARTS.items()}), legend=legend)
+    shape = alt.Shape("part:N", scale=_scale({part: marker for part, (_, marker) in PARTS.items()}), legend=legend)
     base = alt.Chart(pd.DataFrame(rows)).encode(
         x=x, y=y, color=tint, tooltip=["part", "gates", alt.Tooltip("length:Q", format=".2f")])
     arrows = []
     for state, dash, thick, dim in ((TRAINED, [3, 4], 2, 0.6), (YOURS, [1, 0], 4, 1.0)):
         some = base.transform_filter(alt.datum.gates == state)
         arrows += [some.mark_rule(strokeWidth=thick, strokeDash=dash, opacity=dim).encode(x2="zero:Q", y2="zero:Q"),
-                   some.mark_point(size=130, filled=state == YOURS, opacity=dim)]
+                   some.mark_point(size=150, filled=state == YOURS, opacity=dim).encode(shape=shape)]
     return _finished(alt.layer(*arrows).properties(width=width), height, large)
 
 
-def shot_curves(summary: pd.DataFrame, references: Mapping[str, float], chosen: int, large: bool) -> alt.LayerChart:
+def shot_curves(summary: pd.DataFrame, references: Mapping[str, float], chosen: int, large: bool) -> Figure:
     """Means over tasks by shot count with intervals, a line per method; references level, the chosen count marked.
 
     `summary`: rows of frames.summarise with their `shots`.
@@ -177,19 +182,23 @@ def _ends(values: Sequence[float]) -> list[float]:
     return [10.0 * math.floor(10 * lowest), 100.0]
 
 
+def _scale(of: Mapping[str, str]) -> alt.Scale:
+    return alt.Scale(domain=list(of), range=list(of.values()))
+
+
 def _around(centre: float, span: float) -> list[float]:
     return [float(centre - span / 2), float(centre + span / 2)]
 
 
-def _inked_text() -> dict[str, str]:
+def _inked_text() -> dict[str, Any]:
     colour = ink()
     return {"color": colour} if colour else {}
 
 
-def _finished(figure: alt.LayerChart, height: int, large: bool) -> alt.LayerChart:
+def _finished(figure: Figure, height: int, large: bool) -> Figure:
     """With its height, and text in the theme's colour; larger for a class room."""
     size, colour = (17, 13)[not large], ink()
-    tint = {"labelColor": colour, "titleColor": colour} if colour else {}
+    tint: dict[str, Any] = {"labelColor": colour, "titleColor": colour} if colour else {}
     return (figure.properties(height=round(height * (1.35 if large else 1)))
             .configure_axis(labelFontSize=size, titleFontSize=size, **tint)
             .configure_legend(labelFontSize=size, **tint))

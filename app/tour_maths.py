@@ -17,7 +17,7 @@ from compt_core.runs.record import RunRecord
 if TYPE_CHECKING:
     from torch import Tensor
 
-NORMALISERS = ("softmax", "entmax15", "sparsemax", "sigmoid")  # sums to 1, denser to sparser; then the one that does not
+NORMALISERS = ("softmax", "entmax15", "sparsemax", "sigmoid")  # the last alone does not sum to 1
 
 
 def weights_of(logits: Sequence[float]) -> dict[str, list[float]]:
@@ -95,8 +95,9 @@ def composed(of: Parts, alpha: float, beta: float, form: str) -> Composed:
     entering = FORMS[form](*_batched(of), torch.tensor([[alpha]]), torch.tensor([[beta]]))
     shared, private = (np.asarray(part[0, 0], dtype=float).ravel() for part in entering)
     whole = shared + private
-    return Composed(*(float(np.linalg.norm(one)) for one in (shared, private, whole)),
-                    float(private_norm_share(*entering)[0, 0]), cosine(of.shared.ravel(), of.private.ravel()),
+    lengths = [float(np.linalg.norm(one)) for one in (shared, private, whole)]
+    return Composed(lengths[0], lengths[1], lengths[2], float(private_norm_share(*entering)[0, 0]),
+                    cosine(of.shared.ravel(), of.private.ravel()),
                     cosine(whole, of.shared.ravel()), cosine(whole, of.private.ravel()))
 
 

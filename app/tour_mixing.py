@@ -11,7 +11,8 @@ from app.tour_steps import halves, lacking, question, seed, shots, task
 from compt_core.runs.record import BUNDLED, RunRecord
 
 _LOGITS = (1.0, 0.6, 0.2, -1.0)  # sparsemax drops two of them, softmax none
-_FORMS = {"mean": "mean: (beta shared + alpha private) / (alpha + beta)", "gated_sum": "gated sum: shared + alpha private"}
+_FORMS = {"mean": "mean: (beta shared + alpha private) / (alpha + beta)",
+          "gated_sum": "gated sum: shared + alpha private"}
 _LEAST = 0.01  # of a gate: it is a sigmoid, never 0
 _NO_SPP = "This step needs a completed run of ComPT (SPP)."
 
@@ -24,13 +25,14 @@ def attention(board: Board, grid: Grid | None) -> None:
                     "learns one raw number, a **logit**; a **normaliser** turns a task's logits into weights. Which "
                     "one decides whether a source can be dropped.")
         count = int(board.pick("sources", "Sources", ["3", "4"], "4", "How many source prompts there are to mix."))
-        logits = [board.number(f"z{s}", f"Logit of s{s}", (-4.0, 4.0), 0.1, _LOGITS[s],
-                               "The task's raw number for this source; training moves it.") for s in range(count)]
+        told = "The task's raw number for this source; training moves it."
+        logits = [board.number(f"z{s}", f"Logit of s{s}", (-4.0, 4.0), 0.1, _LOGITS[s], told, "%.1f")
+                  for s in range(count)]
         question("Set all logits alike: what do softmax, sparsemax and sigmoid give then? Now raise one: which "
                  "normaliser drops the others first?",
                  [f"Alike, all but sigmoid give 1/{count} = {1 / count:.2f} each; that is where training starts. "
                   "Sparsemax drops a source as soon as it lies 1 below the largest, often sooner; entmax15 later; "
-                  "softmax and sigmoid never."])
+                  "softmax and sigmoid never."], "The answer")
     with right:
         with st.spinner("Loading torch, whose normalisers training uses, too (some seconds, once) …"):
             made = tour_maths.weights_of(logits)
@@ -105,13 +107,14 @@ def gates(board: Board, grid: Grid) -> None:
     with right:
         st.altair_chart(tour_charts.plane(of, now, trained, board.large), width="content", key="plane",
                         alt=captions.plain(lines))
-        st.caption("True lengths and angles in the plane that the two parts span. Dashed: as trained; solid: your gates.")
-        components.findings(lines, ["Another prompt is not yet another score: this shows what the gates do to the "
-                                    "vectors, not to the accuracy."])
+        components.findings(lines, [
+            "The arrows have their true lengths and angles, in the plane that the two parts span. Dashed and hollow: "
+            "as trained; solid: your gates.",
+            "Another prompt is not yet another score: this shows what the gates do to the vectors, not to the accuracy."])
     with left:
         question("Can you make the composed prompt point to the private part alone, in either form?",
                  ["In the form mean it comes as near as you like: alpha 1 and beta near 0 leave the private part. In "
-                  "gated_sum it does not: the shared part always enters whole, and alpha is at most 1."])
+                  "gated_sum it does not: the shared part always enters whole, and alpha is at most 1."], "The answer")
 
 
 def _spp(board: Board, grid: Grid) -> RunRecord | None:

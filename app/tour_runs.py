@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -147,3 +148,8 @@ def summaries(scores: pd.DataFrame) -> pd.DataFrame:
     means = scores[scores["column"] == frames.MEAN]
     return pd.concat([frames.summarise(part).assign(shots=shots) for shots, part in means.groupby("shots")],
                      ignore_index=True)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, each by its columns' names."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import captions, components, frames, state, tour_charts, tour_runs, tour_words
 from app.styles import label, marked
@@ -35,11 +37,11 @@ def seed(board: Board, grid: Grid) -> str:
     return board.slide("seed", "Seed", grid.seeds, grid.seeds[0], SEED_HELP)
 
 
-def question(text: str, answer: Sequence[str]) -> None:
-    """Something to find out by moving a widget, and the answer that these runs give, folded."""
+def question(text: str, answer: Sequence[str], title: str = "The answer from these runs") -> None:
+    """Something to find out by moving a widget, and the answer, folded."""
     with st.container(border=True):
         st.markdown(f":material/touch_app: **Try it.** {text}")
-        with st.expander("The answer from these runs", key="answer"):
+        with st.expander(title, key="answer"):
             st.markdown("  \n".join(answer))
 
 
@@ -68,11 +70,12 @@ def prompt(board: Board, grid: Grid) -> None:
         run = grid.run("pt", count, which)
         _example(board, name, run, f"PT, trained on {count} rows (seed {which}),")
     references = of_references(grid, name)
-    row = frames.summarise(own).to_dict("records")[0]
+    row = tour_runs.records(frames.summarise(own))[0]
     with right:
         said = tour_words.level(name, row, references)
-        st.altair_chart(tour_charts.levels(own["value"].fillna(0.0).tolist(), row["value"], row["half"], references,
-                                           "pt", board.large), width="stretch", key="levels", alt=captions.plain([said]))
+        figure = tour_charts.levels(own["value"].fillna(0.0).tolist(), row["value"], row["half"], references, "pt",
+                                    board.large)
+        st.altair_chart(figure, width="stretch", key="levels", alt=captions.plain([said]))
         st.markdown(said)
         vectors = tour_runs.vectors(run, name) if run else None
         if vectors is not None:
@@ -83,7 +86,7 @@ def prompt(board: Board, grid: Grid) -> None:
             st.altair_chart(tour_charts.vectors(vectors, board.large), width="stretch", key="vectors",
                             alt=f"{len(vectors)} prompt vectors of {vectors.shape[1]} numbers each, as colours")
     with left:
-        question("From how many shots on is PT clear of the untrained backbone on this task, by more than its interval?",
+        question("From how many shots on is PT clear of the untrained backbone here, by more than its interval?",
                  _clear(grid, name, references))
 
 
@@ -92,7 +95,7 @@ def _example(board: Board, name: str, run: RunRecord | None, who: str) -> None:
     if not rows:
         return
     at = int(board.number("row", "Dev sentence", (1.0, float(rows)), 1.0, 1.0,
-                          "Rows with known labels that no run trains on.")) - 1
+                          "Rows with known labels that no run trains on.", "%d")) - 1
     config = run.config if run else {}
     vectors = tour_runs.vectors(run, name) if run else None
     length = len(vectors) if vectors is not None else config.get("prompt_length", 1)
@@ -110,7 +113,7 @@ def _clear(grid: Grid, name: str, references: dict[str, float]) -> list[str]:
     found = []
     for count in grid.shots:
         table = grid.at(count)
-        for row in frames.summarise(table[(table["method"] == "pt") & (table["column"] == name)]).to_dict("records"):
+        for row in tour_runs.records(frames.summarise(table[(table["method"] == "pt") & (table["column"] == name)])):
             told = {"gain": "clear of it", "lose": "below it", "undecided": "not told apart"}
             found.append(f"{count} shots: {tour_words.score(row['value'], row['half'])} against {100 * bare:.1f}, "
                          f"{told[tour_words.verdict(row['value'] - bare, row['half'])]}.")
@@ -150,7 +153,7 @@ def _by_shots(grid: Grid, method: str) -> list[str]:
     for count in grid.shots:
         cells = frames.differences(grid.at(count), "pt")
         mean = cells[(cells["row"] == method) & (cells["column"] == frames.MEAN)]
-        found += [tour_words.difference(row, "pt", f"{count} shots: ") for row in mean.to_dict("records")]
+        found += [tour_words.difference(row, "pt", f"{count} shots: ") for row in tour_runs.records(mean)]
     return found
 
 
@@ -174,14 +177,14 @@ def few_shots(board: Board, grid: Grid) -> None:
                         key="curves", alt=captions.plain(lines))
 
 
-def _pairs(grid: Grid, count: str) -> list[tuple[str, dict[str, object]]]:
+def _pairs(grid: Grid, count: str) -> list[tuple[str, dict[str, Any]]]:
     """(baseline, row of frames.differences) of every two methods' means over tasks."""
     table = grid.at(count)
     means = table[table["column"] == frames.MEAN]
     found = []
     for base, method in combinations(grid.methods, 2):
         rows = frames.differences(means[means["method"].isin([base, method])], base)
-        found += [(base, {str(key): value for key, value in row.items()}) for row in rows.to_dict("records")]
+        found += [(base, row) for row in tour_runs.records(rows)]
     return found
 
 
@@ -215,7 +218,7 @@ def of_references(grid: Grid, column: str) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None and not pd.isna(value)}
 
 
-def halves():  # type: ignore[no-untyped-def]
+def halves() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Prose and controls to the left, the figure to the right; below each other on a narrow window."""
     grid = st.grid(2, min_column_width=460, gap="large")
     return grid.cell(), grid.cell()

@@ -16,12 +16,12 @@ from app import frames
 from app.captions import listed, literal, plural
 from app.styles import label
 from app.tour_maths import Composed
-from app.tour_runs import Answer
+from app.tour_runs import Answer, records
 from compt_core.tasks.spec import Task
 
 MOST_CHIPS = 12  # prompt vectors written out before a text
 _LEVEL = 0.05  # points: below this, two numbers print alike
-_FULL, _SAME = 0.995, 0.005  # cosines and shares that print as 1, and differences that print as 0
+_FULL, _LEAST = 0.995, 0.005  # shares beyond which two digits would print 1 or 0
 
 
 def text_with_prompt(task: Task, texts: Sequence[str], length: int, prefix: str, position: str) -> str:
@@ -53,22 +53,24 @@ def answered(task: Task, answer: Answer, who: str) -> str:
 def level(task: str, row: Mapping[str, Any], references: Mapping[str, float]) -> str:
     """PT on one task (a row of frames.summarise) against the untrained references (name -> score)."""
     method, value, half, n = label(row["row"]), row["value"], row["half"], row["n"]
-    found = [f"On {literal(task)} {method} scores **{score(value, half)}** ({_over(n)})."]
+    said = f"On {literal(task)} {method} scores **{score(value, half)}** ({_over(n)})."
+    gaps, near = [], []
     for name, bare in references.items():
         gap = 100 * (value - bare)
         told = f"{abs(gap):.1f} points {'above' if gap > 0 else 'below'}" if abs(gap) >= _LEVEL else "level with"
-        line = f"That is {told} {literal(name)} ({100 * bare:.1f})"
-        if math.isnan(half):
-            line += ", on this one run"
-        elif abs(gap) < 100 * half:
-            line += f", which lies within the interval: {plural(n, 'seed')} do not tell the two apart"
-        found.append(line + ".")
-    return " ".join(found)
+        gaps.append(f"{told} {literal(name)} ({100 * bare:.1f})")
+        if abs(gap) <= 100 * half:
+            near.append(literal(name))
+    if gaps:
+        said += f" That is {listed(gaps)}."
+    if near:
+        said += f" Within the interval: {listed(near)}; {plural(n, 'seed')} do not tell PT apart from there."
+    return said
 
 
 def sharing(cells: pd.DataFrame, method: str) -> list[str]:
     """Who gains and who loses against PT; `cells` as frames.differences of one method, mean over tasks included."""
-    rows = cells.to_dict("records")
+    rows = records(cells)
     single = [row for row in rows if row["column"] != frames.MEAN]
     mean = next((row for row in rows if row["column"] == frames.MEAN), None)
     found = []
@@ -144,7 +146,7 @@ def gates(task: str, now: Composed, trained: Composed, alpha: float, beta: float
 
 def aloud(summary: pd.DataFrame, references: Mapping[str, float], shots: str) -> str:
     """The methods' means at one shot count (rows of frames.summarise), best first."""
-    rows = summary.sort_values("value", ascending=False).to_dict("records")
+    rows = records(summary.sort_values("value", ascending=False))
     each = listed([f"{label(row['row'])} {score(row['value'], row['half'])}" for row in rows])
     bare = listed([f"{literal(name)} {100 * value:.1f}" for name, value in references.items()])
     untrained = f" Untrained: {bare}." if references else ""
@@ -185,4 +187,4 @@ def _percent(share: float) -> str:
 
 
 def _small(weight: float) -> str:
-    return f"{weight:.2f}" if weight >= _SAME else f"{weight:.1e}"
+    return f"{weight:.2f}" if weight >= _LEAST else f"{weight:.1e}"
