@@ -21,13 +21,19 @@ TERMS: dict[str, str] = {
                          "tasks a family is a name given by people.",
     "normaliser": "Turns attention's raw numbers into weights: softmax (all positive, sum 1), sparsemax and entmax "
                   "(some exactly 0, sum 1), sigmoid (each 0-1 by itself).",
+    "logit": "Attention's raw number of one task and one source, before the normaliser. It starts at 0 and training "
+             "moves it.",
     "gates": "Two numbers per task: alpha scales the private prompt, beta the shared part. "
              "Only their ratio acts in SPP.",
     "private share": "alpha / (alpha + beta). The share of the composed prompt's norm stands beside it, because a "
                      "prompt's own length can make up for its gate.",
+    "prompt length and direction": "A prompt is many numbers, taken here as one long arrow: its length is its "
+                                   "Euclidean norm. The cosine of two arrows is 1 for one direction, 0 at a "
+                                   "right angle, -1 for opposite ones.",
     "shots": "Training rows per task (balanced over labels), unless they are counted per label.",
     "seed": "Number that fixes the sample of shots, the initialisation and the order. Several seeds show the spread.",
     "dev rows": "Rows with known labels that no run trains on; every score is measured on them.",
+    "label words": "The words among which the backbone chooses a task's answer, by how probable it finds each.",
     "majority": "What always answering the most frequent label of the dev rows scores. No training.",
     "no prompt": "What the frozen backbone scores with the task prefix alone. No training.",
     "mean, chance = 0": "Mean over tasks after rescaling, so that majority scores 0 and a perfect run 100. "

@@ -14,6 +14,7 @@ from app import components, services, shared  # noqa: E402
 st.set_page_config(page_title="ComPT Lab", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
 PAGES = {
     "home": ("Home", "home", "What ComPT is, the one-click demo and the latest experiments."),
+    "learn": ("Learn", "school", "A guided tour of the method, with something to move on every step."),
     "launch": ("Launch", "rocket_launch", "Choose tasks, shots and methods, check the settings, queue the runs."),
     "runs": ("Runs", "monitoring", "Queue, progress and training loss of an experiment; cancel it here."),
     "accuracy": ("Accuracy", "grid_on", "Scores of every method on every task, and differences to PT and MST."),

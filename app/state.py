@@ -87,12 +87,11 @@ def go_to_run(widget_key: str) -> None:
 
 
 def forget() -> None:
-    """Drop the ids from the URL and the session: the way out of a wrong link."""
+    """Drop everything from the URL, and the ids from the session: the way out of a wrong link."""
     st.session_state.pop(_REMEMBERED, None)
     for name in _WORDS:
         st.session_state.pop(_remembered(name), None)
-    for name in (EXPERIMENT, RUN, *_WORDS):
-        st.query_params.pop(name, None)
+    st.query_params.clear()
 
 
 def complain(error: Exception) -> None:

@@ -1,0 +1,134 @@
+"""Steps of the tour about composition: attention and its normalisers, attention as learned, gates."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import captions, components, panels, readings, services, tour_charts, tour_maths, tour_words, weights
+from app.tour_board import Board, reset
+from app.tour_runs import Grid
+from app.tour_steps import halves, lacking, question, seed, shots, task
+from compt_core.runs.record import BUNDLED, RunRecord
+
+_LOGITS = (1.0, 0.6, 0.2, -1.0)  # sparsemax drops two of them, softmax none
+_FORMS = {"mean": "mean: (beta shared + alpha private) / (alpha + beta)",
+          "gated_sum": "gated sum: shared + alpha private"}
+_LEAST = 0.01  # of a gate: it is a sigmoid, never 0
+_NO_SPP = "This step needs a completed run of ComPT (SPP)."
+
+
+def attention(board: Board, grid: Grid | None) -> None:
+    """Logits on sliders, and the weights that each normaliser makes of them."""
+    left, right = halves()
+    with left:
+        st.markdown("ComPT lets each task mix a few **source prompts** that all tasks share. Per task and source it "
+                    "learns one raw number, a **logit**; a **normaliser** turns a task's logits into weights. Which "
+                    "one decides whether a source can be dropped.")
+        count = int(board.pick("sources", "Sources", ["3", "4"], "4", "How many source prompts there are to mix."))
+        told = "The task's raw number for this source; training moves it."
+        logits = [board.number(f"z{s}", f"Logit of s{s}", (-4.0, 4.0), 0.1, _LOGITS[s], told, "%.1f")
+                  for s in range(count)]
+        question("Set all logits alike: what do softmax, sparsemax and sigmoid give then? Now raise one: which "
+                 "normaliser drops the others first?",
+                 [f"Alike, all but sigmoid give 1/{count} = {1 / count:.2f} each; that is where training starts. "
+                  "Sparsemax drops a source as soon as it lies 1 below the largest, often sooner; entmax15 later; "
+                  "softmax and sigmoid never."], "The answer")
+    with right:
+        with st.spinner("Loading torch, whose normalisers training uses, too (some seconds, once) …"):
+            made = tour_maths.weights_of(logits)
+        lines = tour_words.zeros(made)
+        st.altair_chart(tour_charts.bars(made, board.large), width="stretch", key="bars", alt=captions.plain(lines))
+        components.findings(lines)
+
+
+def learned(board: Board, grid: Grid) -> None:
+    """The weights of one SPP run at any recorded step."""
+    left, right = halves()
+    with left:
+        st.markdown("This is what a run made of it: a row per task, a column per source. All weights start alike; "
+                    "move the step to see them part. Sources have no order: s0 of one seed is not s0 of another.")
+        run = _spp(board, grid)
+        if run is None:
+            return
+        kept = weights.shares(run, *services.store().events(run.id, "attention"))
+        moment = board.slide("at", "Optimizer step", [*kept], weights.TRAINED,
+                             "The weights as training went on; the run was scored with those at its end.")
+        drawn = weights.single(run, kept[moment])
+        frame = weights.frame(drawn, drawn.tasks)
+        result, trains = run.result or {}, run.config["attention"] == "learned"
+        dead = (result.get("dead_sources") or []) if moment == weights.TRAINED else []
+        lines = [*readings.attention(frame, dead, trains), readings.spread(*weights.spread(drawn),
+                                                                           drawn.values.shape[1])]
+        components.findings(lines, [readings.normaliser(result, run.config)])
+        question("Move the seed: do the same tasks meet on one source again?", _doubt(grid))
+    with right:
+        panels.heatmap(frame, "weight", captions.plain(lines), "learned", "weight")
+
+
+def _doubt(grid: Grid) -> list[str]:
+    found = ["Rarely the same ones: one run's map is a weak sign of which tasks are related. The Attention page "
+             "averages over seeds, sources matched first, and tests the weights against the tasks' families."]
+    if grid.experiment.owner == BUNDLED:
+        found.append("Nor was learned attention shown to do better: in controls on the suite demo, which are not among "
+                     "the runs of this tour, runs with uniform attention scored as well within the noise "
+                     "(docs/FINDINGS.md).")
+    return found
+
+
+def gates(board: Board, grid: Grid) -> None:
+    """Two gates on sliders, acting on the stored parts of one task's prompt."""
+    left, right = halves()
+    with left:
+        st.markdown("A task's prompt is the mix of sources, its **shared part**, joined with a **private part** of its "
+                    "own. Two **gates** weigh them: alpha the private, beta the shared part. Move them and see where "
+                    "the composed prompt goes.")
+        name = task(board, grid)
+        run = _spp(board, grid)
+        if run is None:
+            return
+        with st.spinner("Loading torch, to compose the prompt as training does (some seconds, once) …"):
+            of = tour_maths.parts(run, name)
+        if of is None:
+            lacking("This run's prompts were not kept, so there is nothing to compose.")
+            return
+        trained_form = of.form if of.form in _FORMS else "mean"
+        form = board.pick("form", "Form", [*_FORMS], trained_form,
+                          f"How SPP joins the parts. This run was trained with {of.form}.", _FORMS)
+        alpha = board.number("alpha", "alpha (private)", (_LEAST, 1.0), 0.01, _round(of.alpha),
+                             "The gate of the private prompt; it starts at what was learned.")
+        beta = board.number("beta", "beta (shared)", (_LEAST, 1.0), 0.01, _round(of.beta),
+                            "The gate of the shared part; it starts at what was learned.")
+        if board.shown:
+            st.button("Gates as trained", icon=":material/restart_alt:", key="gates_as_trained", on_click=reset,
+                      args=("alpha", "beta", "form"), help="Back to the form and the gates of this run.")
+    now = tour_maths.composed(of, alpha, beta, form)
+    trained = tour_maths.composed(of, of.alpha, of.beta, of.form)
+    lines = tour_words.gates(name, now, trained, alpha, beta, form)
+    with right:
+        st.altair_chart(tour_charts.plane(of, now, trained, board.large), width="content", key="plane",
+                        alt=captions.plain(lines))
+        components.findings(lines, [
+            "The arrows have their true lengths and angles, in the plane that the two parts span. Dashed and hollow: "
+            "as trained; solid: your gates.",
+            "Another prompt is not yet another score: this shows what the gates do to the vectors, not to the accuracy."])
+    with left:
+        question("Can you make the composed prompt point to the private part alone, in either form?",
+                 ["In the form mean it comes as near as you like: alpha 1 and beta near 0 leave the private part. In "
+                  "gated_sum it does not: the shared part always enters whole, and alpha is at most 1."], "The answer")
+
+
+def _spp(board: Board, grid: Grid) -> RunRecord | None:
+    """The SPP run of the chosen shots and seed; None, and a sentence, without one."""
+    if "spp" not in grid.methods:
+        lacking(_NO_SPP)
+        return None
+    count, which = shots(board, grid), seed(board, grid)
+    run = grid.run("spp", count, which)
+    if run is None or not (run.result or {}).get("attention"):
+        lacking(f"{_NO_SPP[:-1]} at {count} shots with seed {which}.")
+        return None
+    return run
+
+
+def _round(gate: float) -> float:
+    return round(min(1.0, max(_LEAST, gate)), 2)

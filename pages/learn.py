@@ -1,0 +1,5 @@
+"""Learn: a guided tour of the method on finished runs, a step at a time. Reads only the store."""
+
+from app import tour
+
+tour.view()
