@@ -19,6 +19,7 @@ from compt_core.runs.record import RunRecord
 from compt_core.tasks.table import TASKS
 
 TRAINED = "trained"
+NEAR_UNIFORM = 0.05  # largest distance of a share from 1 / S that still counts as uniform
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,42 @@ def mean(runs: Sequence[RunRecord]) -> Weights:
     return Weights(tuple(runs[0].config["tasks"]), each.mean(0), half, each)
 
 
+def distances(weights: Weights) -> np.ndarray:
+    """How far apart the tasks' attention is [K, K]: 1 - cosine, mean over runs; 0 to 1, 0 on the diagonal."""
+    found = np.clip(1 - np.mean([similarity(one) for one in weights.each], axis=0), 0, None)
+    np.fill_diagonal(found, 0)
+    return np.asarray((found + found.T) / 2)
+
+
+def linked(weights: Weights) -> np.ndarray:
+    """The tree of at least two tasks by attention, in scipy's form [K - 1, 4]: average linkage, alike leaves beside
+    each other."""
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    return np.asarray(linkage(squareform(distances(weights)), "average", optimal_ordering=True))
+
+
 def clustered(weights: Weights) -> list[str]:
     """The tasks in an order that puts those with similar attention next to each other (average linkage on cosine)."""
-    from scipy.cluster.hierarchy import leaves_list, linkage
-    from scipy.spatial.distance import squareform
+    from scipy.cluster.hierarchy import leaves_list
 
     if len(weights.tasks) < 3:
         return list(weights.tasks)
-    distance = np.clip(1 - np.mean([similarity(one) for one in weights.each], axis=0), 0, None)
-    np.fill_diagonal(distance, 0)
-    order = leaves_list(linkage(squareform((distance + distance.T) / 2), "average", optimal_ordering=True))
-    return [weights.tasks[i] for i in order]
+    return [weights.tasks[i] for i in leaves_list(linked(weights))]
+
+
+def uniform(weights: Weights) -> bool:
+    """Whether no weight, as a share of its task's, is far (NEAR_UNIFORM) from 1 / S: nothing to read into."""
+    sums = weights.each.sum(-1, keepdims=True)
+    shares = weights.each / np.where(sums > 0, sums, 1)
+    return bool(np.abs(shares - 1 / shares.shape[-1]).max() <= NEAR_UNIFORM)
+
+
+def by_family(tasks: Sequence[str]) -> list[str]:
+    """The tasks with those of one family beside each other; families and tasks by their first appearance."""
+    names = list(dict.fromkeys(map(family, tasks)))
+    return sorted(tasks, key=lambda task: names.index(family(task)))
 
 
 def frame(weights: Weights, order: Sequence[str]) -> pd.DataFrame:
@@ -86,18 +112,24 @@ def spread(weights: Weights) -> tuple[float, float]:
     return float(entropy.mean()), float((weights.each > 0.01).any(1).sum(-1).mean())
 
 
+def family(task: str) -> str:
+    """The family of a task; a task that the table does not know is its own."""
+    return TASKS[task].family if task in TASKS else task
+
+
 def families(tasks: Sequence[str]) -> np.ndarray | None:
     """Known relatedness [K, K], 1 within a family; None where not both kinds of pairs occur."""
-    names = [TASKS[task].family if task in TASKS else task for task in tasks]
+    names = [family(task) for task in tasks]
     truth = np.array([[float(one == two) for two in names] for one in names])
     pairs = truth[np.triu_indices(len(names), k=1)]
     return truth if len(names) > 3 and 0 < pairs.sum() < len(pairs) else None
 
 
-def relatedness(weights: Weights) -> Mantel | None:
-    """Mantel's test of the attention's similarity of tasks against their families; None where these say nothing."""
-    truth = families(weights.tasks)
-    return None if truth is None else mantel([similarity(one) for one in weights.each], truth)
+def relatedness(weights: Weights) -> tuple[Mantel, Mantel] | None:
+    """Mantel's test of the attention's similarity of tasks against their families, of ranks (Spearman) and of the
+    similarities themselves (Pearson); None where the families say nothing."""
+    truth, own = families(weights.tasks), [similarity(one) for one in weights.each]
+    return None if truth is None else (mantel(own, truth, ranks=True), mantel(own, truth))
 
 
 def shares(run: RunRecord, steps: np.ndarray, values: np.ndarray) -> Mapping[str, np.ndarray]:
