@@ -75,6 +75,6 @@ def sentences(found: Comparison) -> list[str]:
                      "or there are too few.")
     else:
         strength = "hardly" if found.correlation < 0.3 else "partly" if found.correlation < 0.7 else "largely"
-        lines.append(f"The same tasks have similar weights in both: {strength} (rank correlation of the two "
-                     f"similarities over all pairs of tasks: {found.correlation:.2f}; needs no matching).")
+        lines.append(f"Tasks that are similar in one are {strength} so in the other: rank correlation of the two "
+                     f"similarities over all pairs of tasks {found.correlation:.2f}, which needs no matching.")
     return lines

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from compt_core.matching import matched
+from compt_core.matching import matched, order_like
 from compt_core.means import half_width
 from compt_core.relatedness import Mantel, mantel, similarity
 from compt_core.runs.record import RunRecord
@@ -50,10 +50,26 @@ def single(run: RunRecord, values: np.ndarray | None = None) -> Weights:
 
 def mean(runs: Sequence[RunRecord]) -> Weights:
     """The mean over runs of one method and shot count, sources matched first."""
-    each = matched([of_run(run) for run in runs])
+    return _averaged(runs[0].config["tasks"], matched([of_run(run) for run in runs]))
+
+
+def _averaged(tasks: Sequence[str], each: np.ndarray) -> Weights:
     half = np.array([[half_width(each[:, k, s].tolist()) or 0.0 for s in range(each.shape[2])]
                      for k in range(each.shape[1])])
-    return Weights(tuple(runs[0].config["tasks"]), each.mean(0), half, each)
+    return Weights(tuple(tasks), each.mean(0), half, each)
+
+
+def like(run: RunRecord, mates: Sequence[RunRecord]) -> Weights:
+    """The mean over `mates`, each with its sources in the order nearest to `run`'s."""
+    each = np.stack([of_run(one)[:, order] for one, order in zip(mates, orders(of_run(run), mates), strict=True)])
+    return _averaged(run.config["tasks"], each)
+
+
+def orders(reference: np.ndarray, runs: Sequence[RunRecord]) -> list[np.ndarray]:
+    """Per run the order of its sources [S] that brings it nearest to `reference` [K, S], or to its own layer of
+    `reference` [n, K, S]."""
+    layers = reference if reference.ndim == 3 else [reference] * len(runs)
+    return [order_like(layer, of_run(run)) for layer, run in zip(layers, runs, strict=True)]
 
 
 def distances(weights: Weights) -> np.ndarray:
