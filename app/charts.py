@@ -17,13 +17,13 @@ from app.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, same
 from app.styles import DIVERGING, MAGNITUDE, PRIVATE, ink, label, look
 from compt_core.methods import METHODS
 
-Scale = Literal["score", "difference", "weight"]
+Scale = Literal["score", "difference", "weight", "shift"]  # shift: one weight minus another
 PLOTLY_CONFIG: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
                                  "toImageButtonOptions": {"format": "svg", "scale": 2}}
 CONSTANT, PARTLY = "†", "‡"  # marks in a cell; the caption explains them
 MAX_COLUMNS = 14  # of one heatmap: more would not leave room for the numbers
 _ROW, _HEAD = 46, 104  # px: height of a row, and of the column names with the margins
-_UNIT: dict[Scale, float] = {"score": 100.0, "difference": 100.0, "weight": 1.0}
+_UNIT: dict[Scale, float] = {"score": 100.0, "difference": 100.0, "weight": 1.0, "shift": 1.0}
 
 
 def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, float]) -> go.Figure:
@@ -36,7 +36,7 @@ def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, fl
     at: dict[Any, Any] = {(cell.row, cell.column): cell for cell in cells.itertuples(index=False)}
     grid = [[at.get((row, column)) for column in columns] for row in rows]
     low, high = ends
-    colours = DIVERGING if scale == "difference" else MAGNITUDE
+    colours = DIVERGING if scale in ("difference", "shift") else MAGNITUDE
     z = [[_colour_value(cell, scale) for cell in line] for line in grid]
     x, y = [_column(column) for column in columns], [_row(row) for row in rows]
     figure = go.Figure(go.Heatmap(
@@ -111,8 +111,8 @@ def limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
     known = cells.loc[cells["column"] != NORMALISED, "value"].dropna() * _UNIT[scale]
     if scale == "weight":
         return 0.0, max(1.0, float(known.max()) if len(known) else 1.0)
-    if scale == "difference":
-        widest = max(1.0, float(known.abs().max())) if len(known) else 1.0
+    if scale in ("difference", "shift"):
+        widest = max(0.01 * _UNIT[scale], float(known.abs().max())) if len(known) else 1.0
         return -widest, widest
     lowest = math.floor(float(known.min()) / 10) * 10 if len(known) else 0
     return float(min(lowest, 90)), 100.0
@@ -209,6 +209,8 @@ def _colour_value(cell: Any, scale: Scale) -> float | None:
 def _text(cell: Any, scale: Scale) -> str:
     if cell is None:
         return ""
+    if scale == "shift":
+        return f"{cell.value:+.2f}"
     if scale == "weight":
         return f"{cell.value:.2f}" + ("" if math.isnan(cell.half) else f"<br>±{cell.half:.2f}")
     if math.isnan(cell.value):
@@ -223,6 +225,8 @@ def _hover(cell: Any, scale: Scale) -> str:
     if cell is None:
         return ""
     place = f"<b>{_row(cell.row)}</b> · {_column(cell.column)}<br>"
+    if scale == "shift":
+        return f"{place}difference {cell.value:+.4f}"
     if scale == "weight":
         over = "" if cell.n == 1 else f" (mean over {cell.n} seeds, 95% t-interval ±{cell.half:.3f})"
         return f"{place}weight {cell.value:.4f}{over}"

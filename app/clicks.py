@@ -26,7 +26,8 @@ _FRAME = (("#000000", 4), ("#ffffff", 2))  # one on the other: seen on every col
 def clickable(figure: go.Figure, cells: pd.DataFrame, chosen: Cell | None = None) -> go.Figure:
     """`figure` (charts.heatmap of the same `cells`: row, column) with clickable cells and a frame around `chosen`.
 
-    Changed in place and returned. Hovers stay what they were; a missing cell is not clickable, and a `chosen` that `cells` lack gets no frame.
+    Changed in place and returned. Hovers stay what they were; a missing cell cannot be clicked, and a `chosen`
+    that `cells` lack gets no frame.
     """
     rows, columns = list(pd.unique(cells["row"])), list(pd.unique(cells["column"]))
     heat = figure.data[0]

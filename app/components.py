@@ -100,12 +100,17 @@ def not_ready(experiment: ExperimentRecord, what: str) -> None:
 def run_picker(runs: Sequence[RunRecord]) -> RunRecord:
     """One of `runs` (not empty), chosen by the URL or the list."""
     chosen = state.open_run(runs)
-    lines = {run.id: f"{styles.label(run.method)} · {run.shots} shots · seed {run.seed} · {run.id}" for run in runs}
+    lines = {run.id: run_line(run) for run in runs}
     st.session_state["pick_run"] = chosen.id
     st.selectbox("Run", list(lines), format_func=lambda identity: lines[identity], key="pick_run",
                  on_change=state.go_to_run, args=("pick_run",),
-                 help="Sources have no order of their own, so runs are shown one by one and never averaged.")
+                 help="Completed runs that have shared prompts. The address of this page is a link to the chosen one.")
     return chosen
+
+
+def run_line(run: RunRecord) -> str:
+    """A run in one plain line for a list."""
+    return f"{styles.label(run.method)} · {run.shots} shots · seed {run.seed} · {run.id}"
 
 
 def no_worker_note() -> None:

@@ -177,16 +177,18 @@ def spread(entropy: float, active: float, sources: int) -> str:
             f"Sources in use: {active:.1f} of {sources}.")
 
 
-def relatedness(test: Mantel | None, seeds: int) -> list[str]:
-    """Whether tasks of one family have similar weights (weights.relatedness)."""
-    if test is None:
+def relatedness(tests: tuple[Mantel, Mantel] | None, seeds: int) -> list[str]:
+    """Whether tasks of one family have similar weights (weights.relatedness: of ranks, and Pearson's)."""
+    if tests is None:
         return []
+    test, pearson = tests
     lowest, highest = min(test.each), max(test.each)
     over = f" (mean over {seeds} seeds, {lowest:.2f} to {highest:.2f})" if seeds > 1 else ""
     verdict = "beyond chance" if test.p < _SIGNIFICANT else "not told from chance"
     strength = "hardly follow" if test.r < _WEAK else "partly follow" if test.r < _STRONG else "follow"
-    return [f"The weights {strength} the tasks' known families: r = {test.r:.2f}{over}, {verdict} "
-            f"(Mantel's test, p = {test.p:.2g}; the smallest it can give is {test.smallest:.2g})."]
+    return [f"The weights {strength} the tasks' known families: Spearman's rank correlation of similar weights with "
+            f"same family is {test.r:.2f}{over}, {verdict} (Mantel's test, p = {test.p:.2g}; the smallest it can give "
+            f"is {test.smallest:.2g}). Pearson's r is {pearson.r:.2f} (p = {pearson.p:.2g})."]
 
 
 def normaliser(result: Mapping[str, Any], config: Mapping[str, Any]) -> str:

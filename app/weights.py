@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from compt_core.matching import matched
+from compt_core.matching import matched, order_like
 from compt_core.means import half_width
 from compt_core.relatedness import Mantel, mantel, similarity
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.table import TASKS
 
 TRAINED = "trained"
+NEAR_UNIFORM = 0.05  # largest distance of a share from 1 / S that still counts as uniform
 
 
 @dataclass(frozen=True)
@@ -49,23 +50,64 @@ def single(run: RunRecord, values: np.ndarray | None = None) -> Weights:
 
 def mean(runs: Sequence[RunRecord]) -> Weights:
     """The mean over runs of one method and shot count, sources matched first."""
-    each = matched([of_run(run) for run in runs])
+    return _averaged(runs[0].config["tasks"], matched([of_run(run) for run in runs]))
+
+
+def _averaged(tasks: Sequence[str], each: np.ndarray) -> Weights:
     half = np.array([[half_width(each[:, k, s].tolist()) or 0.0 for s in range(each.shape[2])]
                      for k in range(each.shape[1])])
-    return Weights(tuple(runs[0].config["tasks"]), each.mean(0), half, each)
+    return Weights(tuple(tasks), each.mean(0), half, each)
+
+
+def like(run: RunRecord, mates: Sequence[RunRecord]) -> Weights:
+    """The mean over `mates`, each with its sources in the order nearest to `run`'s."""
+    each = np.stack([of_run(one)[:, order] for one, order in zip(mates, orders(of_run(run), mates), strict=True)])
+    return _averaged(run.config["tasks"], each)
+
+
+def orders(reference: np.ndarray, runs: Sequence[RunRecord]) -> list[np.ndarray]:
+    """Per run the order of its sources [S] that brings it nearest to `reference` [K, S], or to its own layer of
+    `reference` [n, K, S]."""
+    layers = reference if reference.ndim == 3 else [reference] * len(runs)
+    return [order_like(layer, of_run(run)) for layer, run in zip(layers, runs, strict=True)]
+
+
+def distances(weights: Weights) -> np.ndarray:
+    """How far apart the tasks' attention is [K, K]: 1 - cosine, mean over runs; 0 to 1, 0 on the diagonal."""
+    found = np.clip(1 - np.mean([similarity(one) for one in weights.each], axis=0), 0, None)
+    np.fill_diagonal(found, 0)
+    return np.asarray((found + found.T) / 2)
+
+
+def linked(weights: Weights) -> np.ndarray:
+    """The tree of at least two tasks by attention, in scipy's form [K - 1, 4]: average linkage, alike leaves beside
+    each other."""
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    return np.asarray(linkage(squareform(distances(weights)), "average", optimal_ordering=True))
 
 
 def clustered(weights: Weights) -> list[str]:
     """The tasks in an order that puts those with similar attention next to each other (average linkage on cosine)."""
-    from scipy.cluster.hierarchy import leaves_list, linkage
-    from scipy.spatial.distance import squareform
+    from scipy.cluster.hierarchy import leaves_list
 
     if len(weights.tasks) < 3:
         return list(weights.tasks)
-    distance = np.clip(1 - np.mean([similarity(one) for one in weights.each], axis=0), 0, None)
-    np.fill_diagonal(distance, 0)
-    order = leaves_list(linkage(squareform((distance + distance.T) / 2), "average", optimal_ordering=True))
-    return [weights.tasks[i] for i in order]
+    return [weights.tasks[i] for i in leaves_list(linked(weights))]
+
+
+def uniform(weights: Weights) -> bool:
+    """Whether no weight, as a share of its task's, is far (NEAR_UNIFORM) from 1 / S: nothing to read into."""
+    sums = weights.each.sum(-1, keepdims=True)
+    shares = weights.each / np.where(sums > 0, sums, 1)
+    return bool(np.abs(shares - 1 / shares.shape[-1]).max() <= NEAR_UNIFORM)
+
+
+def by_family(tasks: Sequence[str]) -> list[str]:
+    """The tasks with those of one family beside each other; families and tasks by their first appearance."""
+    names = list(dict.fromkeys(map(family, tasks)))
+    return sorted(tasks, key=lambda task: names.index(family(task)))
 
 
 def frame(weights: Weights, order: Sequence[str]) -> pd.DataFrame:
@@ -86,18 +128,24 @@ def spread(weights: Weights) -> tuple[float, float]:
     return float(entropy.mean()), float((weights.each > 0.01).any(1).sum(-1).mean())
 
 
+def family(task: str) -> str:
+    """The family of a task; a task that the table does not know is its own."""
+    return TASKS[task].family if task in TASKS else task
+
+
 def families(tasks: Sequence[str]) -> np.ndarray | None:
     """Known relatedness [K, K], 1 within a family; None where not both kinds of pairs occur."""
-    names = [TASKS[task].family if task in TASKS else task for task in tasks]
+    names = [family(task) for task in tasks]
     truth = np.array([[float(one == two) for two in names] for one in names])
     pairs = truth[np.triu_indices(len(names), k=1)]
     return truth if len(names) > 3 and 0 < pairs.sum() < len(pairs) else None
 
 
-def relatedness(weights: Weights) -> Mantel | None:
-    """Mantel's test of the attention's similarity of tasks against their families; None where these say nothing."""
-    truth = families(weights.tasks)
-    return None if truth is None else mantel([similarity(one) for one in weights.each], truth)
+def relatedness(weights: Weights) -> tuple[Mantel, Mantel] | None:
+    """Mantel's test of the attention's similarity of tasks against their families, of ranks (Spearman) and of the
+    similarities themselves (Pearson); None where the families say nothing."""
+    truth, own = families(weights.tasks), [similarity(one) for one in weights.each]
+    return None if truth is None else (mantel(own, truth, ranks=True), mantel(own, truth))
 
 
 def shares(run: RunRecord, steps: np.ndarray, values: np.ndarray) -> Mapping[str, np.ndarray]:

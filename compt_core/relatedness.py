@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from math import factorial, prod
 
 import numpy as np
 
 MOST = 20_000  # arrangements of the truth that are gone through one by one; beyond, as many are drawn
+_AT_ONCE = 2_000  # arrangements correlated together
 
 
 @dataclass(frozen=True)
 class Mantel:
     """Correlation of task similarities with the truth over all pairs of tasks, as the mean over runs.
 
-    r         mean over runs of Pearson's correlation, or of the partial one given controls
+    r         mean over runs of Pearson's correlation, of ranks where asked, or of the partial one given controls
     each      the runs' correlations; a run whose similarities are all alike counts 0
     p         share of the arrangements of the truth with a mean of at least r, the true one included
     smallest  the smallest p that this test can give
@@ -41,26 +43,39 @@ def similarity(attention: np.ndarray) -> np.ndarray:
     return np.asarray(rows @ rows.T)
 
 
-def mantel(similarities: Sequence[np.ndarray], truth: np.ndarray, controls: Sequence[np.ndarray] = ()) -> Mantel:
+def mantel(similarities: Sequence[np.ndarray], truth: np.ndarray, controls: Sequence[np.ndarray] = (),
+           ranks: bool = False) -> Mantel:
     """Mantel's test, one-sided, of `similarities` [n, K, K] against `truth` [K, K].
 
-    Both must be symmetric; diagonals are not used. With `controls` [c, K, K] the correlation is partial:
-    what the controls explain is taken out of both sides. Where the truth says which tasks form a family
-    (1 within, 0 between), every way to deal the tasks to families of these sizes is gone through if there
-    are at most MOST, so p is exact; else MOST random permutations stand for all.
+    Both must be symmetric; diagonals are not used. With `ranks` it is of Spearman's rank correlation instead of
+    Pearson's. With `controls` [c, K, K] the correlation is partial: what the controls explain is taken out of
+    both sides. Where the truth says which tasks form a family (1 within, 0 between), every way to deal the
+    tasks to families of these sizes is gone through if there are at most MOST, so p is exact; else MOST random
+    permutations stand for all.
     """
     pairs = np.triu_indices(len(truth), k=1)
     left_out = np.stack([np.ones(len(pairs[0])), *(control[pairs] for control in controls)], axis=1)
     basis = np.linalg.qr(left_out)[0]
-    own = _standard(np.stack([one[pairs] for one in similarities]), basis)  # [n, pairs]
-
-    def correlations(arranged: np.ndarray) -> np.ndarray:
-        return own @ _standard(arranged[pairs][None], basis)[0]
-
-    each = correlations(truth)
-    means = np.array([correlations(arranged).mean() for arranged in _arrangements(truth)])
+    rows = np.stack([one[pairs] for one in similarities])  # [n, pairs]
+    own = _standard(np.stack([ranked(row) for row in rows]) if ranks else rows, basis)
+    arranged = _arrangements(truth, ranks)
+    each = own @ _standard(arranged[:1], basis)[0]
+    mean = own.mean(0)
+    means = np.concatenate([_standard(arranged[i:i + _AT_ONCE], basis) @ mean
+                            for i in range(0, len(arranged), _AT_ONCE)])
     reached = int((means >= each.mean() - 1e-12).sum())
     return Mantel(float(each.mean()), tuple(map(float, each)), reached / len(means), 1 / len(means))
+
+
+def ranked(values: np.ndarray) -> np.ndarray:
+    """Ranks of `values` [n] from 0; equal ones (but for rounding, 1e-9) share the mean of theirs."""
+    order = np.argsort(values, kind="stable")
+    new = np.concatenate([[False], np.diff(values[order]) > 1e-9])
+    group = np.cumsum(new)
+    places = np.bincount(group, weights=np.arange(len(values))) / np.bincount(group)
+    found = np.empty(len(values))
+    found[order] = places[group]
+    return found
 
 
 def _standard(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
@@ -71,21 +86,34 @@ def _standard(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
         / np.maximum(norms, 1e-300)
 
 
-def _arrangements(truth: np.ndarray) -> Iterator[np.ndarray]:
-    """The truth itself and what permutations of the tasks make of it, each matrix once where they are few."""
+def _arrangements(truth: np.ndarray, ranks: bool) -> np.ndarray:
+    """The truth itself, first, and what permutations of the tasks make of it, each once where they are few:
+    [N, pairs], as ranks where asked."""
+    pairs = np.triu_indices(len(truth), k=1)
     families = _families(truth)
+    own = truth[pairs][None].astype(float)  # of ones and zeros, ranks are another scale that no correlation sees
     if families is not None and _count(sizes := sorted(map(len, families))) <= MOST:
-        for dealt in _deal(tuple(range(len(truth))), tuple(sizes)):
-            arranged = np.zeros_like(truth, dtype=float)
-            for family in dealt:
-                arranged[np.ix_(family, family)] = 1
-            yield arranged
-        return
-    yield truth
+        others = _all_deals(len(truth), tuple(sizes))
+        return np.concatenate([own, others[(others != own).any(1)]])
+    graded = np.zeros(truth.shape)
+    graded[pairs] = ranked(own[0]) if ranks else own[0]
+    graded += graded.T
     rng = np.random.default_rng(0)
-    for _ in range(MOST - 1):
-        order = rng.permutation(len(truth))
-        yield truth[np.ix_(order, order)]
+    orders = [np.arange(len(truth)), *(rng.permutation(len(truth)) for _ in range(MOST - 1))]
+    return np.stack([graded[order[pairs[0]], order[pairs[1]]] for order in orders])
+
+
+@lru_cache(maxsize=4)
+def _all_deals(tasks: int, sizes: tuple[int, ...]) -> np.ndarray:
+    """Every way to deal tasks to families of these sizes as ones within and zeros between [N, pairs]."""
+    pairs = np.triu_indices(tasks, k=1)
+    found = []
+    for dealt in _deal(tuple(range(tasks)), sizes):
+        family = np.empty(tasks, dtype=int)
+        for number, members in enumerate(dealt):
+            family[list(members)] = number
+        found.append(family[pairs[0]] == family[pairs[1]])
+    return np.stack(found).astype(np.float32)
 
 
 def _families(truth: np.ndarray) -> list[tuple[int, ...]] | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from compt_core.demo.suites import relatedness
-from compt_core.relatedness import mantel, similarity
+from compt_core.relatedness import mantel, ranked, similarity
 
 TRUTH = np.array(relatedness())  # [12, 12], three families of four
 SMALL = np.array([[1, 1, 0, 0, 0], [1, 1, 0, 0, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 1], [0, 0, 1, 1, 1]], dtype=float)
@@ -72,3 +72,25 @@ def test_a_graded_truth_is_tested_by_random_permutations() -> None:
     found = mantel([graded], graded)
     assert (found.r, found.smallest) == (pytest.approx(1), 1 / 20_000)
     assert 0 < found.p < 0.05
+
+
+@given(st.integers(0, 50))
+def test_of_ranks_it_is_spearmans_correlation(seed: int) -> None:
+    graded = similarity(noise(seed + 500))  # a truth of degrees
+    each = [similarity(noise(seed + run)) for run in (0, 1000)]
+    at = np.triu_indices(5, k=1)
+    for truth in (SMALL, graded):
+        wanted = [stats.spearmanr(one[at], truth[at])[0] for one in each]
+        assert mantel(each, truth, ranks=True).each == pytest.approx(wanted)
+
+
+def test_ranks_make_p_that_of_all_permutations_too() -> None:
+    one = similarity(noise(7))
+    at = np.triu_indices(5, k=1)
+    true = stats.spearmanr(one[at], SMALL[at])[0]
+    orders = [stats.spearmanr(one[at], SMALL[np.ix_(order, order)][at])[0] for order in permutations(range(5))]
+    assert mantel([one], SMALL, ranks=True).p == pytest.approx(np.mean(np.array(orders) >= true - 1e-9))
+
+
+def test_equal_values_share_a_rank() -> None:
+    assert ranked(np.array([0.5, 0.1, 0.5, 0.9])).tolist() == [1.5, 0, 1.5, 3]

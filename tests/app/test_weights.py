@@ -70,5 +70,6 @@ def test_relatedness_is_asked_only_where_families_say_something(runs):
     assert weights.families(("mine", "yours", "his", "hers")) is None  # no two of one family
     families = np.repeat(np.eye(3), 4, axis=0)
     run = replace(changed(runs[0], families), config={"tasks": list(DEMO_TASKS)})
-    test = weights.relatedness(weights.single(run))
+    test, plain = weights.relatedness(weights.single(run))
+    assert plain.r == pytest.approx(1)
     assert test.r == pytest.approx(1) and test.p == pytest.approx(test.smallest) == pytest.approx(1 / 5775)
