@@ -17,13 +17,14 @@ from app.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, same
 from app.styles import DIVERGING, MAGNITUDE, PRIVATE, ink, label, look
 from compt_core.methods import METHODS
 
-Scale = Literal["score", "difference", "weight", "shift"]  # shift: one weight minus another
+Scale = Literal["score", "difference", "weight", "shift", "count"]  # shift: one weight minus another
 PLOTLY_CONFIG: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
                                  "toImageButtonOptions": {"format": "svg", "scale": 2}}
-CONSTANT, PARTLY = "†", "‡"  # marks in a cell; the caption explains them
+CONSTANT, PARTLY, BEYOND = "†", "‡", "*"  # marks in a cell; the caption explains them
+LEVEL = 0.05  # of a p after correction
 MAX_COLUMNS = 14  # of one heatmap: more would not leave room for the numbers
 _ROW, _HEAD = 46, 104  # px: height of a row, and of the column names with the margins
-_UNIT: dict[Scale, float] = {"score": 100.0, "difference": 100.0, "weight": 1.0, "shift": 1.0}
+_UNIT: dict[Scale, float] = {"score": 100.0, "difference": 100.0, "weight": 1.0, "shift": 1.0, "count": 1.0}
 
 
 def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, float]) -> go.Figure:
@@ -109,7 +110,7 @@ def limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
     The mean with chance = 0 has another zero than the scores: it is not coloured.
     """
     known = cells.loc[cells["column"] != NORMALISED, "value"].dropna() * _UNIT[scale]
-    if scale == "weight":
+    if scale in ("weight", "count"):
         return 0.0, max(1.0, float(known.max()) if len(known) else 1.0)
     if scale in ("difference", "shift"):
         widest = max(0.01 * _UNIT[scale], float(known.abs().max())) if len(known) else 1.0
@@ -211,14 +212,21 @@ def _text(cell: Any, scale: Scale) -> str:
         return ""
     if scale == "shift":
         return f"{cell.value:+.2f}"
+    if scale == "count":
+        return f"{cell.value:,.0f}"
     if scale == "weight":
         return f"{cell.value:.2f}" + ("" if math.isnan(cell.half) else f"<br>±{cell.half:.2f}")
     if math.isnan(cell.value):
         return "undef."
     number = f"{100 * cell.value:+.1f}" if scale == "difference" else f"{100 * cell.value:.1f}"
-    marks = (CONSTANT if cell.constant else "") + (PARTLY if cell.undefined else "")
+    marks = (CONSTANT if cell.constant else "") + (PARTLY if cell.undefined else "") + (BEYOND if beyond(cell) else "")
     interval = "" if math.isnan(cell.half) else IDENTICAL if same(cell.half) else f"±{100 * cell.half:.1f}"
     return f"{number}{marks}" + (f"<br>{interval}" if interval else "")
+
+
+def beyond(cell: Any) -> bool:
+    """Whether a difference is told from 0 after correction over tasks (frames.differences); never for scores."""
+    return getattr(cell, "corrected", math.nan) < LEVEL
 
 
 def _hover(cell: Any, scale: Scale) -> str:
@@ -227,6 +235,8 @@ def _hover(cell: Any, scale: Scale) -> str:
     place = f"<b>{_row(cell.row)}</b> · {_column(cell.column)}<br>"
     if scale == "shift":
         return f"{place}difference {cell.value:+.4f}"
+    if scale == "count":
+        return f"right: <b>{html.escape(cell.row)}</b><br>answered: {html.escape(cell.column)}<br>{cell.value:,.0f} times"
     if scale == "weight":
         over = "" if cell.n == 1 else f" (mean over {cell.n} seeds, 95% t-interval ±{cell.half:.3f})"
         return f"{place}weight {cell.value:.4f}{over}"
@@ -238,6 +248,9 @@ def _hover(cell: Any, scale: Scale) -> str:
     if cell.n > 1:
         lines.append(f"{IDENTICAL} in all seeds" if same(cell.half) else f"95% t-interval ±{100 * cell.half:.2f}; "
                      f"lowest {100 * cell.lowest:.1f}, highest {100 * cell.highest:.1f}")
+    if not math.isnan(getattr(cell, "p", math.nan)):
+        over = "" if math.isnan(cell.corrected) else f"; {cell.corrected:.2g} after Holm's correction over tasks"
+        lines.append(f"paired t-test by seed: p = {cell.p:.2g}{over}")
     if cell.constant:
         lines.append(f"one label for every dev row in {cell.constant} of {cell.n}")
     if cell.undefined:

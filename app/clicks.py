@@ -7,7 +7,7 @@ an earlier one, also when a list beside the figure chose a cell in between.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,14 +20,21 @@ from app.charts import PLOTLY_CONFIG
 
 Cell = tuple[str, str]  # row, column, as in the columns of that name of frames.SUMMARY and weights.frame
 
+Link = Callable[[str, str], Cell | None]  # row, column -> what a click on that cell puts into the link, if anything
+
 _FRAME = (("#000000", 4), ("#ffffff", 2))  # one on the other: seen on every colour of a scale
 
 
-def clickable(figure: go.Figure, cells: pd.DataFrame, chosen: Cell | None = None) -> go.Figure:
+def _as_they_are(row: str, column: str) -> Cell | None:
+    return row, column
+
+
+def clickable(figure: go.Figure, cells: pd.DataFrame, chosen: Cell | None = None,
+              link: Link = _as_they_are) -> go.Figure:
     """`figure` (charts.heatmap of the same `cells`: row, column) with clickable cells and a frame around `chosen`.
 
-    Changed in place and returned. Hovers stay what they were; a missing cell cannot be clicked, and a `chosen`
-    that `cells` lack gets no frame.
+    Changed in place and returned. Hovers stay what they were; a missing cell cannot be clicked, nor one without a
+    `link`, and a `chosen` that is no cell's link gets no frame.
     """
     rows, columns = list(pd.unique(cells["row"])), list(pd.unique(cells["column"]))
     heat = figure.data[0]
@@ -40,12 +47,12 @@ def clickable(figure: go.Figure, cells: pd.DataFrame, chosen: Cell | None = None
     figure.add_trace(go.Scatter(
         x=[heat.x[j] for _, j in places], y=[heat.y[i] for i, _ in places], mode="markers",
         marker={"symbol": "square", "size": 24, "opacity": 0}, selected=clear, unselected=clear,
-        customdata=[[rows[i], columns[j]] for i, j in places],
+        customdata=[list(link(rows[i], columns[j]) or ()) for i, j in places],
         hovertext=[hovers[heat.x[j], heat.y[i]] for i, j in places],
         hovertemplate="%{hovertext}<extra></extra>", showlegend=False))
     figure.update_layout(hovermode="closest", hoverdistance=-1)  # of cells of one size, the nearest is the one below
-    if chosen and chosen[0] in rows and chosen[1] in columns:
-        i, j = rows.index(chosen[0]), columns.index(chosen[1])
+    framed = [(i, j) for i, j in places if chosen and link(rows[i], columns[j]) == chosen]
+    for i, j in framed:
         for colour, width in _FRAME:
             figure.add_shape(type="rect", x0=j - 0.48, x1=j + 0.48, y0=i - 0.46, y1=i + 0.46,
                              line={"color": colour, "width": width})
@@ -62,10 +69,10 @@ def picked(event: Mapping[str, Any] | None) -> Cell | None:
 
 
 def chart(figure: go.Figure, cells: pd.DataFrame, *, key: str, alt: str, names: tuple[str, str],
-          chosen: Cell | None = None) -> None:
+          chosen: Cell | None = None, link: Link = _as_they_are) -> None:
     """Draws a heatmap whose clicks go into the link, the row under `names[0]`, the column under `names[1]`
     (names as in app.state). The caller reads them there (state.open_choice), and offers lists for the keyboard."""
-    st.plotly_chart(clickable(figure, cells, chosen), width="stretch", key=key, config=PLOTLY_CONFIG, alt=alt,
+    st.plotly_chart(clickable(figure, cells, chosen, link), width="stretch", key=key, config=PLOTLY_CONFIG, alt=alt,
                     on_select=partial(_follow, key, names), selection_mode="points")
 
 

@@ -14,6 +14,8 @@ import pandas as pd
 from scipy import stats
 
 from app.styles import label
+from compt_core.means import holm
+from compt_core.means import paired as test
 from compt_core.methods import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks.table import TASKS
@@ -93,7 +95,11 @@ def few_rows(runs: Sequence[RunRecord], most: int = 100) -> dict[str, int]:
 
 
 def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """As :func:`summarise`, for each other method minus `baseline`, paired by shots and seed."""
+    """As :func:`summarise`, for each other method minus `baseline`, paired by shots and seed, with two more columns.
+
+    p          of the two-sided paired t-test over seeds, an undefined score counting 0; NaN for fewer than two pairs
+    corrected  that p after Holm's correction over the method's columns of single tasks; NaN for means
+    """
     base = frame[frame["method"] == baseline].set_index(["shots", "seed", "column"])["value"]
     rows = []
     for method in (m for m in METHOD_ORDER if m != baseline and m in set(frame["method"])):
@@ -106,8 +112,20 @@ def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
             if at.any():
                 row = _summary_row(method, column, gap[at], 0)
                 row["undefined"] = int(either_undefined[at].sum())
+                pairs = paired.fillna(0.0)[at]
+                row["p"] = test(pairs["own"].tolist(), pairs["base"].tolist()).p if len(pairs) > 1 else float("nan")
                 rows.append(row)
-    return pd.DataFrame(rows, columns=SUMMARY)
+    return _corrected(pd.DataFrame(rows, columns=[*SUMMARY, "p"]))
+
+
+def _corrected(cells: pd.DataFrame) -> pd.DataFrame:
+    """`cells` with the column corrected: Holm over the single tasks of each method."""
+    single = ~cells["column"].isin([MEAN, NORMALISED]) & cells["p"].notna()
+    cells["corrected"] = float("nan")
+    for method in pd.unique(cells["row"]):
+        at = single & (cells["row"] == method)
+        cells.loc[at, "corrected"] = holm(cells.loc[at, "p"].tolist())
+    return cells
 
 
 def _summary_row(row: str, column: str, values: pd.Series, constant: int) -> dict[str, Any]:
@@ -207,5 +225,7 @@ def readable(cells: pd.DataFrame) -> pd.DataFrame:
            for source, name in points.items()},
         "runs": cells["n"], "one label only": cells["constant"], "undefined": cells["undefined"],
     })
+    if several.any() and "p" in cells:
+        table["p"], table["p, Holm over tasks"] = cells["p"], cells["corrected"]
     table.loc[cells["row"].isin(list(REFERENCES)).to_numpy(), "runs"] = 0
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import pandas as pd
 import streamlit as st
@@ -53,6 +54,16 @@ def choice(name: str, label: str, options: Sequence[str], help_text: str, shown:
         shown_as = (lambda option: names.get(option, option)) if names else _view_label
         st.segmented_control(label, options, required=True, key=name, format_func=shown_as, help=help_text,
                              on_change=state.go_to_choice, args=(name, options[0]))
+    return chosen
+
+
+def pick(name: str, label: str, options: Sequence[str], help_text: str, names: Mapping[str, str] = MappingProxyType({})
+         ) -> str:
+    """As :func:`choice`, as a list to open: for many options."""
+    chosen = state.open_choice(name, options)
+    st.session_state[name] = chosen
+    st.selectbox(label, options, key=name, format_func=lambda option: names.get(option, option), help=help_text,
+                 on_change=state.go_to_choice, args=(name, options[0]))
     return chosen
 
 

@@ -22,6 +22,7 @@ _LEVEL = 0.05  # points: below this, two means print alike
 _NEAR_UNIFORM = 0.05  # largest distance of a weight from 1 / S that still counts as uniform
 _CHANCE = 0.05  # mean with chance = 0 (1 = perfect) that counts as clearly above it for a single run
 _SIGNIFICANT, _WEAK, _STRONG = 0.05, 0.3, 0.7  # p; correlations that are called so
+_UNTOLD = "°"  # behind a number
 _APART = 0.1  # difference of the two private shares worth a sentence
 
 
@@ -33,6 +34,39 @@ def comparisons(scores: pd.DataFrame, baseline: str | None) -> list[str]:
             composed = [method for method in METHODS if METHODS[method].composed]
             pairs = differences(scores[scores["method"].isin([*composed, name])], name)
             found += [_versus(row, name) for row in _records(pairs[pairs["column"] == MEAN])]
+    return found
+
+
+def by_shots(scores: pd.DataFrame) -> list[str]:
+    """ComPT against PT and MST on the mean over tasks at every shot count; `scores` of all shot counts."""
+    means, found = scores[scores["column"] == MEAN], list[str]()
+    for name in (name for name in ("pt", "mst") if name in set(scores["method"])):
+        for method in (m for m in METHODS if METHODS[m].composed and m in set(scores["method"])):
+            pairs = means[means["method"].isin([method, name])]
+            rows = [(shots, row) for shots, part in pairs.groupby("shots") for row in _records(differences(part, name))]
+            if rows:
+                each = listed([f"{100 * row['value']:+.1f} at {shots}{_doubt(row)}" for shots, row in rows])
+                found.append(f"{label(method)} minus {label(name)}, in points of the mean over tasks: {each} shots.")
+    if any(row for row in found if _UNTOLD in row):
+        found.append(f"{_UNTOLD} the 95% t-interval over paired seeds includes 0, or there is one seed and no interval.")
+    return found
+
+
+def _doubt(row: Mapping[str, Any]) -> str:
+    """A mark behind a difference that its seeds do not tell from 0."""
+    return "" if abs(row["value"]) > row["half"] and row["n"] > 1 else _UNTOLD
+
+
+def tests(cells: pd.DataFrame, baseline: str) -> list[str]:
+    """On which single tasks methods differ from `baseline` beyond chance; `cells` as in frames.differences."""
+    found = []
+    for method, part in cells[cells["corrected"].notna()].groupby("row", sort=False):
+        beyond = part[part["corrected"] < _SIGNIFICANT].sort_values("value", ascending=False)
+        names = [f"{literal(row['column'])} ({100 * row['value']:+.1f})" for row in _records(beyond)]
+        where = listed(names) if names else "none"
+        found.append(f"{label(str(method))} differs from {label(baseline)} on {len(names)} of {len(part)} columns of "
+                     f"single tasks: {where} (paired t-test over {part['n'].max()} seeds, p < {_SIGNIFICANT} after "
+                     "Holm's correction over them).")
     return found
 
 
@@ -98,7 +132,8 @@ def how_to_read(cells: pd.DataFrame, baseline: str | None) -> list[str]:
                  f"{NORMALISED}: majority = 0, perfect = 100; it is not coloured.")
     else:
         units = "Differences in points (× 100)."
-        units += " Intervals of single tasks are not corrected for their number." if several else ""
+        units += (" \\* differs from 0: paired t-test by seed, p < .05 after Holm's correction over its tasks. "
+                  "Intervals of single tasks are not corrected for their number.") if several else ""
     return [line for line in (sample(own), *marks(own), units) if line]
 
 

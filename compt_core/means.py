@@ -62,8 +62,8 @@ def paired(own: Sequence[float], base: Sequence[float]) -> Paired:
     half = half_width(gaps)
     if half is None:
         raise ValueError("A paired test needs at least two pairs.")
-    same = max(gaps) == min(gaps)  # no spread: scipy would warn and answer nan
-    p = (1.0 if gaps[0] == 0 else 0.0) if same else float(stats.ttest_rel(own, base).pvalue)
+    same = max(gaps) - min(gaps) < 1e-12  # no spread but for rounding: scipy would warn and answer nan
+    p = (1.0 if abs(gaps[0]) < 1e-12 else 0.0) if same else float(stats.ttest_rel(own, base).pvalue)
     return Paired(fmean(gaps), half, p, len(gaps))
 
 

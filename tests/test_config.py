@@ -40,7 +40,8 @@ TYPED: dict[str, tuple[str, Any]] = {
     "lr_attention": ("1", 1.0), "lr_gate": ("0.2", 0.2), "lr_rule": ("author", "author"), "warmup": ("0", 0.0),
     "weight_decay_prompt": ("0.3", 0.3), "weight_decay_weights": ("0.4", 0.4), "clip": ("2", 2.0),
     "dropout": ("0.1", 0.1), "select": ("best", "best"), "scoring": ("mean", "mean"),
-    "similarity": ("expectation", "expectation"), "eval_rows": ("17", 17), "watch_rows": ("0", 0), "data_seed": ("3", 3),
+    "similarity": ("expectation", "expectation"), "eval_rows": ("17", 17), "watch_rows": ("0", 0),
+    "data_seed": ("3", 3),
     "init_seed": ("4", 4), "method": ("scp", ("scp",)), "shots": ("8,4", (8, 4)), "seed": ("0-2", (0, 1, 2)),
 }
 PLURAL = {"method": "methods", "seed": "seeds"}
