@@ -110,7 +110,7 @@ def gates(board: Board, grid: Grid) -> None:
         components.findings(lines, [
             "The arrows have their true lengths and angles, in the plane that the two parts span. Dashed and hollow: "
             "as trained; solid: your gates.",
-            "Another prompt is not yet another score: this shows what the gates do to the vectors, not to the accuracy."])
+            "Another prompt is not yet another score: this shows the vectors, not the accuracy."])
     with left:
         question("Can you make the composed prompt point to the private part alone, in either form?",
                  ["In the form mean it comes as near as you like: alpha 1 and beta near 0 leave the private part. In "
