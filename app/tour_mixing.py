@@ -11,8 +11,7 @@ from app.tour_steps import halves, lacking, question, seed, shots, task
 from compt_core.runs.record import BUNDLED, RunRecord
 
 _LOGITS = (1.0, 0.6, 0.2, -1.0)  # sparsemax drops two of them, softmax none
-_FORMS = {"mean": "mean: (beta shared + alpha private) / (alpha + beta)",
-          "gated_sum": "gated sum: shared + alpha private"}
+_FORMS = {"mean": "mean", "gated_sum": "gated sum"}
 _LEAST = 0.01  # of a gate: it is a sigmoid, never 0
 _NO_SPP = "This step needs a completed run of ComPT (SPP)."
 
@@ -93,7 +92,8 @@ def gates(board: Board, grid: Grid) -> None:
             return
         trained_form = of.form if of.form in _FORMS else "mean"
         form = board.pick("form", "Form", [*_FORMS], trained_form,
-                          f"How SPP joins the parts. This run was trained with {of.form}.", _FORMS)
+                          "How SPP joins the parts. mean: (beta shared + alpha private) / (alpha + beta); gated sum: "
+                          f"shared + alpha private. This run was trained with {_FORMS.get(of.form, of.form)}.", _FORMS)
         alpha = board.number("alpha", "alpha (private)", (_LEAST, 1.0), 0.01, _round(of.alpha),
                              "The gate of the private prompt; it starts at what was learned.")
         beta = board.number("beta", "beta (shared)", (_LEAST, 1.0), 0.01, _round(of.beta),
@@ -113,8 +113,8 @@ def gates(board: Board, grid: Grid) -> None:
             "Another prompt is not yet another score: this shows the vectors, not the accuracy."])
     with left:
         question("Can you make the composed prompt point to the private part alone, in either form?",
-                 ["In the form mean it comes as near as you like: alpha 1 and beta near 0 leave the private part. In "
-                  "gated_sum it does not: the shared part always enters whole, and alpha is at most 1."], "The answer")
+                 ["In the mean it comes as near as you like: alpha 1 and beta near 0 leave the private part. In the "
+                  "gated sum it does not: the shared part always enters whole, and alpha is at most 1."], "The answer")
 
 
 def _spp(board: Board, grid: Grid) -> RunRecord | None:
