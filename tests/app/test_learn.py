@@ -160,7 +160,7 @@ def test_learned_weights_are_those_of_the_step(visit, grid):
     app.select_slider(key="tour_at").set_value("trained").run()
     assert "at" not in app.query_params and words(app) != first
     run = tour_runs.opened(Store()).run("spp", "8", "2")
-    assert f"The largest of all is {np.max(run.result['attention']):.2f}" in words(app)
+    assert f"the largest is {np.max(run.result['attention']):.2f} (uniform 0.50)" in words(app)
 
 
 @pytest.mark.parametrize("form", ["mean", "gated_sum"])
