@@ -59,7 +59,9 @@ def view() -> None:
         st.html(ROOT / "assets" / "presenter.css")
         st.title(step.headline, anchor=False)
         links = None
-        _buttons(names, chosen)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _buttons(names, chosen)
+            _leave()
     else:
         components.header("Learn", *step.terms)
         links = _list(names, chosen)
@@ -70,9 +72,7 @@ def view() -> None:
     _draw(step, board, grid)
     if grid is not None and step.draw:
         components.provenance(grid.experiment)
-    if presenting:
-        _leave()
-    elif links is not None:
+    if links is not None:
         with links:
             _present(chosen, board, grid)
 

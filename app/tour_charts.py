@@ -50,7 +50,7 @@ def levels(seeds: Sequence[float], mean: float, half: float, references: Mapping
     bare = pd.DataFrame([{"what": what, "score": 100 * value} for what, value in references.items()])
     each = pd.DataFrame([{"what": name, "score": 100 * value} for value in seeds])
     whole = pd.DataFrame([{"what": name, "score": 100 * mean, **_span(mean, half)}])
-    layers = [alt.Chart(each).mark_point(size=60, opacity=0.55, color=tint).encode(x=x, y=y, tooltip=["score"])]
+    layers = [alt.Chart(each).mark_point(size=60, opacity=0.85, color=tint).encode(x=x, y=y, tooltip=["score"])]
     if len(bare):
         layers.append(alt.Chart(bare).mark_point(shape="diamond", size=170, filled=True, opacity=1, color=GREY)
                       .encode(x=x, y=y, tooltip=["what", "score"]))
@@ -85,7 +85,8 @@ def bars(weights: Mapping[str, Sequence[float]], large: bool) -> Figure:
         x=alt.X("weight:Q", title="weight", scale=alt.Scale(domain=[0, 1.18], nice=False),
                 axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f")))
     tint = alt.Color("source:N", legend=None, scale=alt.Scale(domain=sources, range=list(SOURCES[:len(sources)])))
-    text = base.mark_text(align="left", dx=5, fontSize=15 if large else 12, **_inked_text()).encode(text="text:N")
+    text = base.mark_text(align="left", dx=5, dy=4 if large else 3, fontSize=15 if large else 12,
+                          **_inked_text()).encode(text="text:N")
     return _finished(alt.layer(base.mark_bar().encode(color=tint), text), 26 * len(table), large)
 
 

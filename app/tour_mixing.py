@@ -11,8 +11,7 @@ from app.tour_steps import halves, lacking, question, seed, shots, task
 from compt_core.runs.record import BUNDLED, RunRecord
 
 _LOGITS = (1.0, 0.6, 0.2, -1.0)  # sparsemax drops two of them, softmax none
-_FORMS = {"mean": "mean: (beta shared + alpha private) / (alpha + beta)",
-          "gated_sum": "gated sum: shared + alpha private"}
+_FORMS = {"mean": "mean", "gated_sum": "gated sum"}
 _LEAST = 0.01  # of a gate: it is a sigmoid, never 0
 _NO_SPP = "This step needs a completed run of ComPT (SPP)."
 
@@ -28,17 +27,17 @@ def attention(board: Board, grid: Grid | None) -> None:
         told = "The task's raw number for this source; training moves it."
         logits = [board.number(f"z{s}", f"Logit of s{s}", (-4.0, 4.0), 0.1, _LOGITS[s], told, "%.1f")
                   for s in range(count)]
-        question("Set all logits alike: what do softmax, sparsemax and sigmoid give then? Now raise one: which "
-                 "normaliser drops the others first?",
-                 [f"Alike, all but sigmoid give 1/{count} = {1 / count:.2f} each; that is where training starts. "
-                  "Sparsemax drops a source as soon as it lies 1 below the largest, often sooner; entmax15 later; "
-                  "softmax and sigmoid never."], "The answer")
     with right:
         with st.spinner("Loading torch, whose normalisers training uses, too (some seconds, once) …"):
             made = tour_maths.weights_of(logits)
         lines = tour_words.zeros(made)
         st.altair_chart(tour_charts.bars(made, board.large), width="stretch", key="bars", alt=captions.plain(lines))
         components.findings(lines)
+    question("Set all logits alike: what do softmax, sparsemax and sigmoid give then? Now raise one: which normaliser "
+             "drops the others first?",
+             [f"Alike, all but sigmoid give 1/{count} = {1 / count:.2f} each; that is where training starts. Sparsemax "
+              "drops a source once it lies 1 below the largest, often sooner; entmax15 once it lies 2 below, often "
+              "sooner; softmax and sigmoid never."], "The answer")
 
 
 def learned(board: Board, grid: Grid) -> None:
@@ -60,9 +59,9 @@ def learned(board: Board, grid: Grid) -> None:
         lines = [*readings.attention(frame, dead, trains), readings.spread(*weights.spread(drawn),
                                                                            drawn.values.shape[1])]
         components.findings(lines, [readings.normaliser(result, run.config)])
-        question("Move the seed: do the same tasks meet on one source again?", _doubt(grid))
     with right:
         panels.heatmap(frame, "weight", captions.plain(lines), "learned", "weight")
+    question("Move the seed: do the same tasks meet on one source again?", _doubt(grid))
 
 
 def _doubt(grid: Grid) -> list[str]:
@@ -93,7 +92,8 @@ def gates(board: Board, grid: Grid) -> None:
             return
         trained_form = of.form if of.form in _FORMS else "mean"
         form = board.pick("form", "Form", [*_FORMS], trained_form,
-                          f"How SPP joins the parts. This run was trained with {of.form}.", _FORMS)
+                          "How SPP joins the parts. mean: (beta shared + alpha private) / (alpha + beta); gated sum: "
+                          f"shared + alpha private. This run was trained with {_FORMS.get(of.form, of.form)}.", _FORMS)
         alpha = board.number("alpha", "alpha (private)", (_LEAST, 1.0), 0.01, _round(of.alpha),
                              "The gate of the private prompt; it starts at what was learned.")
         beta = board.number("beta", "beta (shared)", (_LEAST, 1.0), 0.01, _round(of.beta),
@@ -110,11 +110,10 @@ def gates(board: Board, grid: Grid) -> None:
         components.findings(lines, [
             "The arrows have their true lengths and angles, in the plane that the two parts span. Dashed and hollow: "
             "as trained; solid: your gates.",
-            "Another prompt is not yet another score: this shows what the gates do to the vectors, not to the accuracy."])
-    with left:
-        question("Can you make the composed prompt point to the private part alone, in either form?",
-                 ["In the form mean it comes as near as you like: alpha 1 and beta near 0 leave the private part. In "
-                  "gated_sum it does not: the shared part always enters whole, and alpha is at most 1."], "The answer")
+            "Another prompt is not yet another score: this shows the vectors, not the accuracy."])
+    question("Can you make the composed prompt point to the private part alone, in either form?",
+             ["In the mean it comes as near as you like: alpha 1 and beta near 0 leave the private part. In the gated "
+              "sum it does not: the shared part always enters whole, and alpha is at most 1."], "The answer")
 
 
 def _spp(board: Board, grid: Grid) -> RunRecord | None:

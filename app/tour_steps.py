@@ -85,9 +85,8 @@ def prompt(board: Board, grid: Grid) -> None:
                         "(blue above 0, brown below). No number of it can be read as a word.")
             st.altair_chart(tour_charts.vectors(vectors, board.large), width="stretch", key="vectors",
                             alt=f"{len(vectors)} prompt vectors of {vectors.shape[1]} numbers each, as colours")
-    with left:
-        question("From how many shots on is PT clear of the untrained backbone here, by more than its interval?",
-                 _clear(grid, name, references))
+    question("From how many shots on is PT clear of the untrained backbone here, by more than its interval?",
+             _clear(grid, name, references))
 
 
 def _example(board: Board, name: str, run: RunRecord | None, who: str) -> None:
@@ -137,7 +136,6 @@ def sharing(board: Board, grid: Grid) -> None:
                             {name: marked(name) for name in others})
         cells = frames.differences(grid.at(count), "pt")
         cells = cells[cells["row"] == method]
-        question("Does sharing everything help more with few rows, or with many?", _by_shots(grid, method))
     if cells.empty:
         lacking(f"{label(method)} and PT have no completed run with the same seed at {count} shots.")
         return
@@ -146,6 +144,7 @@ def sharing(board: Board, grid: Grid) -> None:
         st.altair_chart(tour_charts.gains(cells, method, board.large), width="stretch", key="gains",
                         alt=captions.plain(lines))
         components.findings(lines)
+    question(f"Does sharing as {label(method)} does help more with few rows, or with many?", _by_shots(grid, method))
 
 
 def _by_shots(grid: Grid, method: str) -> list[str]:
@@ -169,12 +168,12 @@ def few_shots(board: Board, grid: Grid) -> None:
         count = shots(board, grid)
         lines = [tour_words.aloud(summary[summary["shots"] == int(count)], references, count),
                  *tour_words.told_apart(_pairs(grid, count))]
-        components.findings(lines)
-        question("At which shot counts can the two methods of your choice not be told apart?",
-                 [f"{n} shots: {' '.join(tour_words.told_apart(_pairs(grid, n)))}" for n in grid.shots])
     with right:
         st.altair_chart(tour_charts.shot_curves(summary, references, int(count), board.large), width="stretch",
                         key="curves", alt=captions.plain(lines))
+        components.findings(lines)
+    question("At which shot counts can the two methods of your choice not be told apart?",
+             [f"{n} shots: {' '.join(tour_words.told_apart(_pairs(grid, n)))}" for n in grid.shots])
 
 
 def _pairs(grid: Grid, count: str) -> list[tuple[str, dict[str, Any]]]:

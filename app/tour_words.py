@@ -131,8 +131,9 @@ def zeros(weights: Mapping[str, Sequence[float]]) -> list[str]:
 
 def gates(task: str, now: Composed, trained: Composed, alpha: float, beta: float, form: str) -> list[str]:
     """What two gates do to a task's composed prompt, against what they were trained to."""
-    acting = {"gated_sum": "In this form beta is not used: the shared part enters whole, whatever beta is.",
-              "mean": f"In this form only the ratio acts: alpha / (alpha + beta) = {alpha / (alpha + beta):.2f}."}[form]
+    ratio = f"alpha / (alpha + beta) = {alpha / (alpha + beta):.2f}"
+    acting = {"gated_sum": "The gated sum is shared + alpha × private: the shared part enters whole, whatever beta is.",
+              "mean": f"In the mean only the ratio of the gates acts: {ratio}."}[form]
     found = [f"On {literal(task)} the private part makes **{now.share:.0%}** of the two parts' lengths "
              f"({trained.share:.0%} as trained). {acting}"]
     if any(map(math.isnan, (now.to_shared, now.to_private, now.between))):
