@@ -68,12 +68,10 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
 
     `half` is half the width of the 95% t-interval, NaN for one run; `undefined` and `constant` count runs.
     """
-    rows = []
-    for method in (m for m in METHOD_ORDER if m in set(frame["method"])):
-        for column in pd.unique(frame["column"]):
-            part = frame[(frame["method"] == method) & (frame["column"] == column)]
-            if len(part):
-                rows.append(_summary_row(method, column, part["value"], int(part["constant"].sum())))
+    cells = {key: part for key, part in frame.groupby(["method", "column"], sort=False)}
+    rows = [_summary_row(method, column, part["value"], int(part["constant"].sum()))
+            for method in METHOD_ORDER for column in pd.unique(frame["column"])
+            if (part := cells.get((method, column))) is not None]
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
@@ -101,12 +99,10 @@ def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
         paired = pd.concat([own, base], axis=1, keys=["own", "base"], join="inner")
         either_undefined = paired.isna().any(axis=1)
         gap = (paired["own"].fillna(0.0) - paired["base"].fillna(0.0)).mask(paired.isna().all(axis=1))
-        for column in pd.unique(frame["column"]):
-            at = gap.index.get_level_values("column") == column
-            if at.any():
-                row = _summary_row(method, column, gap[at], 0)
-                row["undefined"] = int(either_undefined[at].sum())
-                rows.append(row)
+        cells = {column: part for column, part in gap.groupby(level="column", sort=False)}
+        undefined = either_undefined.groupby(level="column").sum()
+        rows += [_summary_row(method, column, cells[column], 0) | {"undefined": int(undefined[column])}
+                 for column in pd.unique(frame["column"]) if column in cells]
     return pd.DataFrame(rows, columns=SUMMARY)
 
 

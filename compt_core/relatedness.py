@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from math import factorial, prod
 
 import numpy as np
 
 MOST = 20_000  # arrangements of the truth that are gone through one by one; beyond, as many are drawn
+_AT_ONCE = 2000  # arrangements, so that many tasks do not take much memory
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,10 @@ def mantel(similarities: Sequence[np.ndarray], truth: np.ndarray, controls: Sequ
     basis = np.linalg.qr(left_out)[0]
     own = _standard(np.stack([one[pairs] for one in similarities]), basis)  # [n, pairs]
 
-    def correlations(arranged: np.ndarray) -> np.ndarray:
-        return own @ _standard(arranged[pairs][None], basis)[0]
-
-    each = correlations(truth)
-    means = np.array([correlations(arranged).mean() for arranged in _arrangements(truth)])
+    each = own @ _standard(truth[pairs][None], basis)[0]
+    arranged = _arranged(truth.astype(float).tobytes(), len(truth))  # [m, pairs]
+    means = np.concatenate([_standard(some, basis) @ own.mean(axis=0)
+                            for some in np.array_split(arranged, len(arranged) // _AT_ONCE + 1)])
     reached = int((means >= each.mean() - 1e-12).sum())
     return Mantel(float(each.mean()), tuple(map(float, each)), reached / len(means), 1 / len(means))
 
@@ -69,6 +70,13 @@ def _standard(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
     norms = np.linalg.norm(left, axis=1, keepdims=True)
     return np.where(norms > 1e-9 * np.maximum(1, np.linalg.norm(rows, axis=1, keepdims=True)), left, 0) \
         / np.maximum(norms, 1e-300)
+
+
+@lru_cache(maxsize=1)  # of the tasks of one experiment, whose runs are tested one after another
+def _arranged(truth: bytes, tasks: int) -> np.ndarray:
+    """The pairs of tasks [m, pairs] of every matrix that :func:`_arrangements` makes of a truth."""
+    pairs = np.triu_indices(tasks, k=1)
+    return np.stack([one[pairs] for one in _arrangements(np.frombuffer(truth).reshape(tasks, tasks))])
 
 
 def _arrangements(truth: np.ndarray) -> Iterator[np.ndarray]:
