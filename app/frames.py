@@ -68,7 +68,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
 
     `half` is half the width of the 95% t-interval, NaN for one run; `undefined` and `constant` count runs.
     """
-    cells = {key: part for key, part in frame.groupby(["method", "column"], sort=False)}
+    cells = dict(iter(frame.groupby(["method", "column"], sort=False)))
     rows = [_summary_row(method, column, part["value"], int(part["constant"].sum()))
             for method in METHOD_ORDER for column in pd.unique(frame["column"])
             if (part := cells.get((method, column))) is not None]
@@ -99,7 +99,7 @@ def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
         paired = pd.concat([own, base], axis=1, keys=["own", "base"], join="inner")
         either_undefined = paired.isna().any(axis=1)
         gap = (paired["own"].fillna(0.0) - paired["base"].fillna(0.0)).mask(paired.isna().all(axis=1))
-        cells = {column: part for column, part in gap.groupby(level="column", sort=False)}
+        cells = dict(iter(gap.groupby(level="column", sort=False)))
         undefined = either_undefined.groupby(level="column").sum()
         rows += [_summary_row(method, column, cells[column], 0) | {"undefined": int(undefined[column])}
                  for column in pd.unique(frame["column"]) if column in cells]
