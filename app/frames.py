@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from app.styles import label
+from compt_core.means import t_quantile
 from compt_core.methods import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks.table import TASKS
@@ -109,7 +109,7 @@ def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
 def _summary_row(row: str, column: str, values: pd.Series, constant: int) -> dict[str, Any]:
     filled = values.fillna(0.0).to_numpy(dtype=float)
     n, undefined = len(filled), int(values.isna().sum())
-    half = float(stats.t.ppf(0.975, n - 1) * filled.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+    half = float(t_quantile(n) * filled.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
     return {"row": row, "column": column, "value": float("nan") if undefined == n else float(filled.mean()),
             "half": half, "n": n, "undefined": undefined, "constant": constant,
             "lowest": float(filled.min()), "highest": float(filled.max())}

@@ -113,7 +113,7 @@ def gates(runs: Sequence[RunRecord]) -> Block | None:
 
 def _gates(name: str, mates: Sequence[RunRecord]) -> Block:
     each = [frames.gates(run) for run in mates]
-    mean = pd.concat(each).groupby("task", sort=False).mean().reset_index()
+    mean = each[0] if len(each) == 1 else pd.concat(each).groupby("task", sort=False).mean().reset_index()
     lines = readings.gates(mean, mates[0].config["gates"])
     if len(mates) > 1:
         lines = [line.replace("in this run", "in these runs") for line in lines]

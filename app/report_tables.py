@@ -58,10 +58,10 @@ def weights(cells: pd.DataFrame, caption: str) -> Table:
 
 def means(parts: Sequence[pd.DataFrame], caption: str, names: Mapping[str, str]) -> Table:
     """Numbers per task (column "task"), as means over `parts` with half intervals; `names` are the columns shown."""
-    tasks = list(parts[0]["task"])
+    tasks, each = list(parts[0]["task"]), {name: [part[name].tolist() for part in parts] for name in names}
 
     def cell(name: str, at: int) -> Cell:
-        values = [float(part[name].iloc[at]) for part in parts]
+        values = [part[at] for part in each[name]]
         if any(math.isnan(value) for value in values):
             return Cell("–")
         half = half_width(values)
