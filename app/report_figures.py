@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.styles import Look, label, look
+from compt_core.methods import METHODS
 
 WIDTH, HEIGHT = 560, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 40, 46
@@ -113,7 +114,8 @@ def figure(title: str, about: str, series: Sequence[Series], x: Axis, y: Axis,
         marks = tuple(mark(how, *point) for point in marked)
         return Drawn(label(one.method), how.colour, _dash(how), path, marks, bars)
 
-    methods = list(dict.fromkeys(one.method for one in series))
+    drawn = {one.method for one in series}
+    methods = [name for name in METHODS if name in drawn]
     side_by_side = {name: 5.0 * (i - (len(methods) - 1) / 2) if any(one.halves for one in series) else 0.0
                     for i, name in enumerate(methods)}  # else intervals of one x would hide each other
     return Figure(

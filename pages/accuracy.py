@@ -1,6 +1,6 @@
 """Accuracy: methods x tasks, as scores or as differences to PT and MST. Reads only the store."""
 
-from app import captions, components, frames, panels, readings
+from app import captions, components, downloads, frames, panels, readings
 
 components.header("Accuracy", "PT", "MST", "ComPT", "SPP", "SCP", "majority", "no prompt", "mean, chance = 0",
                   "Matthews", "dev rows", "95% t-interval")
@@ -30,3 +30,4 @@ if opened:
         about = captions.plain([captions.provenance(experiment, frames.suites(experiment)), f"{view.shots} shots",
                                 *readings.how_to_read(cells, view.baseline)])
         panels.numbers(cells, f"accuracy-{experiment.id}-{view.shots}", about, signed=view.baseline is not None)
+        downloads.report(experiment)
