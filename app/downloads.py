@@ -19,8 +19,8 @@ def report(experiment: ExperimentRecord) -> None:
     store, identity = services.store(), experiment.id  # not inside: the click is answered outside of any page
     st.download_button("Report (HTML)", lambda: _report(store, identity, _standing(store, identity)),
                        f"compt-{identity}.html", "text/html", icon=":material/download:", key="report",
-                       on_click="ignore", help="One file with all scores, weights, curves and settings. It opens in any "
-                                               "browser, without a network, and can be printed.")
+                       on_click="ignore", help="One file with all scores, weights, curves and settings. It opens in "
+                                               "any browser, without a network, and can be printed.")
 
 
 def _standing(store: Store, identity: str) -> tuple[object, ...]:

@@ -107,7 +107,7 @@ def _meaning(name: str) -> str:
 
 def versions(runs: Sequence[RunRecord]) -> Block | None:
     """Libraries, backbone, device and data that the runs stood on; None where none has begun."""
-    found = [one for one in export.versions(runs) if len(one) > 1]
+    found = [one for one in export.versions(runs) if _flat(one)]
     if not found:
         return None
     flat = [_flat(one) for one in found]
