@@ -38,7 +38,7 @@ def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, fl
     grid = [[at.get((row, column)) for column in columns] for row in rows]
     low, high = ends
     colours = DIVERGING if scale in ("difference", "shift") else MAGNITUDE
-    z = [[_colour_value(cell, scale) for cell in line] for line in grid]
+    z = [[colour_value(cell, scale) for cell in line] for line in grid]
     x, y = [_column(column) for column in columns], [_row(row) for row in rows]
     figure = go.Figure(go.Heatmap(
         z=z, x=x, y=y, customdata=[[_hover(cell, scale) for cell in line] for line in grid],
@@ -49,9 +49,9 @@ def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, fl
     ))
     share = [(value - low) / (high - low) for line in z for value in line if value is not None]
     places = [(i, j) for i in range(len(y)) for j in range(len(x))]
-    known = [(x[j], y[i], _text(grid[i][j], scale)) for i, j in places if z[i][j] is not None]
-    blank = [(x[j], y[i], _text(grid[i][j], scale)) for i, j in places if z[i][j] is None]
-    figure.add_trace(_labels(known, [_ink(part, colours) for part in share]))
+    known = [(x[j], y[i], cell_text(grid[i][j], scale)) for i, j in places if z[i][j] is not None]
+    blank = [(x[j], y[i], cell_text(grid[i][j], scale)) for i, j in places if z[i][j] is None]
+    figure.add_trace(_labels(known, [ink_on(part, colours) for part in share]))
     figure.add_trace(_labels(blank, None, [_hover(grid[i][j], scale) for i, j in places if z[i][j] is None]))
     figure.update_layout(
         height=_HEAD + _ROW * len(rows),
@@ -84,7 +84,7 @@ def _font(size: int) -> dict[str, Any]:
     return {"size": size} | ({"color": colour} if colour else {})
 
 
-def _ink(share: float, colours: Any) -> str:
+def ink_on(share: float, colours: Any) -> str:
     """Black or white, whichever reads better on the colour at `share` (0-1) of a scale."""
     red, green, blue = (_linear(part) for part in unlabel_rgb(sample_colorscale(colours, min(1.0, max(0.0, share)))[0]))
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue  # WCAG 2
@@ -201,13 +201,13 @@ def _inked(figure: Any) -> Any:
             .configure_legend(labelColor=colour, titleColor=colour).configure_title(color=colour))
 
 
-def _colour_value(cell: Any, scale: Scale) -> float | None:
+def colour_value(cell: Any, scale: Scale) -> float | None:
     if cell is None or math.isnan(cell.value) or cell.column == NORMALISED:  # another zero, so no colour of this scale
         return None
     return float(cell.value * _UNIT[scale])
 
 
-def _text(cell: Any, scale: Scale) -> str:
+def cell_text(cell: Any, scale: Scale) -> str:
     if cell is None:
         return ""
     if scale == "shift":

@@ -6,15 +6,15 @@ Scores are drawn in points (x 100, as GLUE reports them: correlations run from -
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from app.styles import label
-from compt_core.means import holm
+from compt_core.means import holm, t_quantile
 from compt_core.means import paired as test
 from compt_core.methods import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
@@ -70,12 +70,10 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
 
     `half` is half the width of the 95% t-interval, NaN for one run; `undefined` and `constant` count runs.
     """
-    rows = []
-    for method in (m for m in METHOD_ORDER if m in set(frame["method"])):
-        for column in pd.unique(frame["column"]):
-            part = frame[(frame["method"] == method) & (frame["column"] == column)]
-            if len(part):
-                rows.append(_summary_row(method, column, part["value"], int(part["constant"].sum())))
+    cells = dict(iter(frame.groupby(["method", "column"], sort=False)))
+    rows = [_summary_row(method, column, part["value"], int(part["constant"].sum()))
+            for method in METHOD_ORDER for column in pd.unique(frame["column"])
+            if (part := cells.get((method, column))) is not None]
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
@@ -103,18 +101,17 @@ def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
     base = frame[frame["method"] == baseline].set_index(["shots", "seed", "column"])["value"]
     rows = []
     for method in (m for m in METHOD_ORDER if m != baseline and m in set(frame["method"])):
-        own = frame[frame["method"] == method].set_index(["shots", "seed", "column"])["value"]
-        paired = pd.concat([own, base], axis=1, keys=["own", "base"], join="inner")
+        mine = frame[frame["method"] == method].set_index(["shots", "seed", "column"])["value"]
+        paired = pd.concat([mine, base], axis=1, keys=["own", "base"], join="inner")
         either_undefined = paired.isna().any(axis=1)
         gap = (paired["own"].fillna(0.0) - paired["base"].fillna(0.0)).mask(paired.isna().all(axis=1))
-        for column in pd.unique(frame["column"]):
-            at = gap.index.get_level_values("column") == column
-            if at.any():
-                row = _summary_row(method, column, gap[at], 0)
-                row["undefined"] = int(either_undefined[at].sum())
-                pairs = paired.fillna(0.0)[at]
-                row["p"] = test(pairs["own"].tolist(), pairs["base"].tolist()).p if len(pairs) > 1 else float("nan")
-                rows.append(row)
+        pairs = dict(iter(paired.fillna(0.0).groupby(level="column", sort=False)))
+        cells = dict(iter(gap.groupby(level="column", sort=False)))
+        undefined = either_undefined.groupby(level="column").sum()
+        for column in (name for name in pd.unique(frame["column"]) if name in cells):
+            one, other = (pairs[column][name].tolist() for name in ("own", "base"))
+            rows.append(_summary_row(method, column, cells[column], 0)
+                        | {"undefined": int(undefined[column]), "p": test(one, other).p if len(one) > 1 else math.nan})
     return _corrected(pd.DataFrame(rows, columns=[*SUMMARY, "p"]))
 
 
@@ -131,7 +128,7 @@ def _corrected(cells: pd.DataFrame) -> pd.DataFrame:
 def _summary_row(row: str, column: str, values: pd.Series, constant: int) -> dict[str, Any]:
     filled = values.fillna(0.0).to_numpy(dtype=float)
     n, undefined = len(filled), int(values.isna().sum())
-    half = float(stats.t.ppf(0.975, n - 1) * filled.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+    half = float(t_quantile(n) * filled.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
     return {"row": row, "column": column, "value": float("nan") if undefined == n else float(filled.mean()),
             "half": half, "n": n, "undefined": undefined, "constant": constant,
             "lowest": float(filled.min()), "highest": float(filled.max())}

@@ -37,15 +37,8 @@ class Table:
 def document(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> dict[str, Any]:
     """What ``--json`` writes, with what is needed to repeat it: the settings of these runs, as ``--config`` reads
     them, and the versions, hashes of backbone and data, and device of each."""
-    versions: list[dict[str, Any]] = []
-    for run in runs:
-        of = run.versions or {}
-        same = next((known for known in versions if {**known, "runs": None} == {**of, "runs": None}), None)
-        if same is None:
-            versions.append({"runs": [run.id], **of})
-        else:
-            same["runs"].append(run.id)
-    return {**experiment_json(experiment, runs), "settings": settings(experiment, runs), "versions": versions}
+    about = {"settings": settings(experiment, runs), "versions": versions(runs)}
+    return {**experiment_json(experiment, runs), **about}
 
 
 def settings(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> dict[str, Any]:
@@ -57,6 +50,19 @@ def settings(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> dict[st
            if method in grid["methods"]}
     given = {name: value for name, value in experiment.config.items() if value is not None}  # empty is said by absence
     return {**given, **grid, "method_settings": own}
+
+
+def versions(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """What runs stood on (libraries, hashes of backbone and data, device), each with the ids of its runs."""
+    found: list[dict[str, Any]] = []
+    for run in runs:
+        of = run.versions or {}
+        same = next((known for known in found if {**known, "runs": None} == {**of, "runs": None}), None)
+        if same is None:
+            found.append({"runs": [run.id], **of})
+        else:
+            same["runs"].append(run.id)
+    return found
 
 
 def tables(written: Mapping[str, Any], curves: Curves, answers: Iterable[Sequence[object]]) -> dict[str, Table]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, stdev
 
 CORRELATIONS = frozenset({"matthews", "pearson", "spearman"})  # a constant prediction is 0 there already
@@ -39,9 +40,15 @@ def half_width(values: Sequence[float]) -> float | None:
     """Half the width of the 95% t-interval of the mean of `values`; None for fewer than two."""
     if len(values) < 2:
         return None
+    return t_quantile(len(values)) * stdev(values) / math.sqrt(len(values))
+
+
+@lru_cache(maxsize=256)
+def t_quantile(n: int) -> float:
+    """How many standard errors half of the 95% t-interval of n values is."""
     from scipy import stats  # slow to load, and one seed needs none
 
-    return float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    return float(stats.t.ppf(0.975, n - 1))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Accuracy: methods x tasks, as scores or as differences to PT and MST. Reads only the store."""
 
-from app import accuracy, components, frames
+from app import accuracy, components, downloads, frames
 
 components.header("Accuracy", "PT", "MST", "ComPT", "SPP", "SCP", "majority", "no prompt", "mean, chance = 0",
                   "Matthews", "dev rows", "95% t-interval", "paired t-test", "confusion matrix")
@@ -12,3 +12,4 @@ if opened:
         components.not_ready(experiment, "Scores appear as soon as the first run completes.")
     else:
         accuracy.view(experiment, runs, scores)
+        downloads.report(experiment)

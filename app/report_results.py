@@ -1,0 +1,158 @@
+"""The results of an experiment as pieces of its report: the sentences of the pages, their heatmaps and curves. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from app import captions, charts, frames, readings, report_figures, report_tables, weights
+from app.frames import MEAN
+from app.report_blocks import Block, block
+from app.report_figures import Axis, Figure, Series
+from app.styles import label
+from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord
+
+BASELINES = ("pt", "mst")
+_GATES = {"alpha": "alpha (private)", "beta": "beta (shared)", "private_share": "private share of gates",
+          "private_norm_share": "private share of norm"}
+
+
+def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
+    """Scores and differences of each shot count, and the means over shot counts as a curve."""
+    table = frames.scores(runs)
+    if table.empty:
+        return block("Scores", ["No run has completed: there are no scores."])
+    references = frames.reference_rows(experiment.references, experiment.config["tasks"])
+    counts = [int(count) for count in sorted(set(table["shots"]))]
+    at = {count: table[table["shots"] == count] for count in counts}
+    summaries = {count: frames.summarise(one) for count, one in at.items()}
+    gaps = {(count, name): frames.differences(one, name) for count, one in at.items() for name in BASELINES
+            if name in set(one["method"]) and one["method"].nunique() > 1}
+    cells = {count: frames.stack(one, frames.pick_columns(references, one)) for count, one in summaries.items()}
+    ends = charts.limits(pd.concat(cells.values()), "score")
+    apart = charts.limits(pd.concat(gaps.values()), "difference") if gaps else (-1.0, 1.0)
+    parts = []
+    for count in counts:
+        several = bool((summaries[count]["n"] > 1).any())
+        shown = [report_tables.scores(cells[count], "score", f"Scores × 100 at {count} shots", ends)]
+        shown += [report_tables.scores(gap, "difference", f"Difference to {label(name)}, {count} shots, points", apart)
+                  for (shots, name), gap in gaps.items() if shots == count and len(gap)]
+        lines = [*readings.chance(at[count]), *readings.untrained(at[count], references),
+                 *readings.comparisons(at[count][at[count]["column"] == MEAN], None)]
+        notes = [*readings.how_to_read(cells[count], None), *readings.resolution(frames.few_rows(runs), several)]
+        if len(shown) > 1:
+            notes.append("Differences are paired by seed: blue is better than the baseline, brown is worse."
+                         + (" Intervals of single tasks are not corrected for their number." if several else ""))
+        parts.append(block(captions.plural(count, "shot"), lines, notes, tables=tuple(shown)))
+    figures = (_shots_curve(summaries, references),) if len(counts) > 1 else ()
+    return block("Scores", [], _about_references(experiment, runs), figures=figures, parts=tuple(parts))
+
+
+def _about_references(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> tuple[str, ...]:
+    if experiment.references is None:
+        waits = any(run.state in ACTIVE for run in runs)
+        return ("The reference rows (majority, no prompt) "
+                + ("follow when all runs have ended." if waits else "were not scored yet when this was made."),)
+    if not any(experiment.references.values()):
+        return ("The reference rows (majority, no prompt) could not be computed for this experiment.",)
+    return ()
+
+
+def _shots_curve(summaries: Mapping[int, pd.DataFrame], references: pd.DataFrame) -> Figure:
+    """Mean over tasks by shot count, a line per method, with 95% t-intervals."""
+    means = {count: one[one["column"] == MEAN].set_index("row") for count, one in summaries.items()}
+    methods = list(dict.fromkeys(row for one in means.values() for row in one.index))
+    series = [Series(
+        method, [(math.log2(count), 100 * float(one.loc[method, "value"])) for count, one in means.items()
+                 if method in one.index],
+        [100 * float(np.nan_to_num(one.loc[method, "half"])) for one in means.values() if method in one.index],
+        each_marked=True) for method in methods]
+    levels = {f"{frames.REFERENCES[row]} {100 * value:.1f}": 100 * value
+              for row, value in references[references["column"] == MEAN][["row", "value"]].itertuples(index=False)}
+    reach = [end for one in series for (_, y), half in zip(one.points, one.halves, strict=True)
+             for end in (y - half, y + half)] + list(levels.values())
+    room = 0.05 * (max(reach) - min(reach)) or 1.0
+    low, high, counts = min(reach) - room, max(reach) + room, list(means)
+    ticks = {math.log2(count): str(count) for count in counts}
+    first, last = math.log2(counts[0]), math.log2(counts[-1])
+    edge = 0.06 * (last - first)
+    about = "; ".join(f"{label(one.method)} from {one.points[0][1]:.1f} to {one.points[-1][1]:.1f}" for one in series)
+    bars = " Bars are 95% t-intervals over seeds." if any(half for one in series for half in one.halves) else \
+        " One run per point: no interval."
+    return report_figures.figure(
+        f"Mean over tasks by shots, × 100.{bars}",
+        f"Mean over tasks, from {counts[0]} to {counts[-1]} shots: {about}.", series,
+        Axis("shots (logarithmic)", first - edge, last + edge, ticks),
+        Axis("mean score × 100", low, high, report_figures.ticks(low, high)), levels)
+
+
+def attention(runs: Sequence[RunRecord]) -> Block | None:
+    """The weights of each composed method and shot count: the run's, or the mean over its seeds."""
+    return _by_cell("Attention", frames.with_result(runs, "attention"), _attention)
+
+
+def _attention(name: str, mates: Sequence[RunRecord]) -> Block:
+    run = mates[0]
+    drawn = weights.mean(mates) if len(mates) > 1 else weights.single(run)
+    cells, learned = weights.frame(drawn, drawn.tasks), run.config["attention"] == "learned"
+    dead = ((run.result or {}).get("dead_sources") or []) if len(mates) == 1 else []
+    test = weights.relatedness(drawn) if learned else None
+    lines = [*readings.attention(cells, dead, learned, len(mates)),
+             readings.spread(*weights.spread(drawn), drawn.values.shape[1]), *readings.relatedness(test, len(mates))]
+    table = report_tables.weights(cells, f"Attention weights of {name}, {_over(mates)}")
+    return block(name, lines, [readings.normaliser(run.result or {}, run.config)], tables=(table,))
+
+
+def gates(runs: Sequence[RunRecord]) -> Block | None:
+    """alpha, beta and the two private shares of each composed method and shot count."""
+    return _by_cell("Gates", frames.with_result(runs, "alpha"), _gates, [readings.GATES_NOTE])
+
+
+def _gates(name: str, mates: Sequence[RunRecord]) -> Block:
+    each = [frames.gates(run) for run in mates]
+    mean = each[0] if len(each) == 1 else pd.concat(each).groupby("task", sort=False).mean().reset_index()
+    lines = readings.gates(mean, mates[0].config["gates"])
+    if len(mates) > 1:
+        lines = [line.replace("in this run", "in these runs") for line in lines]
+    return block(name, lines, [], tables=(report_tables.means(each, f"Gates of {name}, {_over(mates)}", _GATES),))
+
+
+def _by_cell(title: str, runs: Sequence[RunRecord], draw: Callable[[str, Sequence[RunRecord]], Block],
+             notes: Sequence[str] = ()) -> Block | None:
+    """What `draw` makes of the runs of each method and shot count; None without runs."""
+    cells: dict[tuple[str, int], list[RunRecord]] = {}
+    for run in runs:
+        cells.setdefault((run.method, run.shots), []).append(run)
+    parts = tuple(draw(f"{label(method)}, {captions.plural(shots, 'shot')}", mates)
+                  for (method, shots), mates in cells.items())
+    return block(title, [], notes, parts=parts) if parts else None
+
+
+def _over(mates: Sequence[RunRecord]) -> str:
+    if len(mates) == 1:
+        return f"seed {mates[0].seed} (one run: no interval)"
+    return f"mean over {len(mates)} seeds ± half of the 95% t-interval"
+
+
+def losses(runs: Sequence[RunRecord], curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Block | None:
+    """Training loss by step, a figure per shot count; None without any."""
+    measured = frames.curves([(run, *curves[run.id]) for run in runs if run.id in curves])
+    drawn = frames.thinned(measured)
+    ends = charts.loss_limits(drawn)
+    if ends is None:
+        return None
+    ended = all(run.state not in ACTIVE for run in runs)
+    figures = []
+    for count in sorted(set(drawn["shots"])):
+        part, whole = drawn[drawn["shots"] == count], measured[measured["shots"] == count]
+        series = [Series(str(one["method"].iloc[0]), list(zip(one["step"].tolist(), one["loss"].tolist(), strict=True)))
+                  for _, one in part.groupby("run", sort=False)]
+        last = max(1.0, float(drawn["step"].max()))
+        figures.append(report_figures.figure(
+            f"Training loss, {captions.plural(int(count), 'shot')}", captions.loss_alt(whole), series,
+            Axis("optimizer step", 0.0, last, report_figures.ticks(0.0, last)),
+            Axis("training loss (cross-entropy)", *ends, report_figures.ticks(*ends))))
+    return block("Training loss", [], [captions.loss(measured, len(runs), ended)], figures=tuple(figures))
