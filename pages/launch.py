@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import captions, components, drafts, forms, services, state
+from app import arrival, captions, components, drafts, forms, services, state
 from compt_core.config import to_yaml
 
 components.header("Launch", "PT", "MST", "ComPT", "SPP", "SCP", "shots", "seed", "backbone", "source prompt",
@@ -12,6 +12,7 @@ components.header("Launch", "PT", "MST", "ComPT", "SPP", "SCP", "shots", "seed",
 st.caption("Every combination of method, shots and seed becomes one run on the same frozen backbone.")
 
 forms.ready()
+notes = arrival.receive()
 experiment, issues = drafts.build(forms.draft())
 form_side, summary_side = st.columns([3, 2], gap="large")
 
@@ -47,8 +48,12 @@ with summary_side, st.container(border=True):
             st.code(to_yaml(experiment), language="yaml")
             st.download_button("Download", to_yaml(experiment), drafts.SETTINGS_FILE, "application/yaml",
                                icon=":material/download:", help="A settings file for --config of the command line.")
+    st.markdown("**A link to these settings**", help="Opens this form as it is now, in any browser that reaches this "
+                                                     "dashboard. Nothing is queued by opening it.")
+    st.code(arrival.permalink(forms.draft()), language=None, wrap_lines=True)
 
 with form_side:
+    issues = (*issues, *notes)
     forms.preset_picker()
     st.subheader("What to compare", anchor=False)
     forms.basics(issues)
