@@ -136,6 +136,11 @@ def own_values(draft: Mapping[str, Any], name: str) -> dict[str, Any]:
             if name in own and method in draft["methods"]}
 
 
+def own_names(method_settings: str) -> set[str]:
+    """The fields of which a method has a value of its own."""
+    return {name for own in _methods_own(method_settings).values() for name in own}
+
+
 def for_all(method_settings: str, name: str) -> str:
     """The text of the method settings without the field `name`, which is to hold for all methods; else as typed."""
     own = _methods_own(method_settings)

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 from app import drafts
 from compt_core.config import Experiment, allowed_values, parse_value
-from compt_core.errors import Issue, nearest, quoted
+from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.methods import METHODS
 from compt_core.presets import PRESETS
 
@@ -42,14 +42,14 @@ def address(page: str, found: Mapping[str, str]) -> str:
 def read(query: Mapping[str, str], start: Mapping[str, Any]) -> tuple[dict[str, Any], list[Issue]]:
     """The draft that a link asks for over `start`, and what it asks for in vain, by field ("" for none)."""
     given = {_ALSO.get(name, name): text for name, text in query.items() if name not in (PRESET, FROM)}
-    draft, found = {**start}, []
     unknown = [name for name in given if name not in Experiment.model_fields]
-    for name in Experiment.model_fields:
-        if name in given:
-            problem = _set(draft, name, given[name])
-            found += [problem] if problem else []
-    if "method_settings" not in given:
-        draft["method_settings"] = _without(draft["method_settings"], given)
+    values, found = {}, []
+    for name in (name for name in Experiment.model_fields if name in given):
+        try:
+            values[name] = _checked(name, given[name])
+        except ConfigError as error:
+            found += error.issues
+    draft = {**start, "method_settings": _without(start["method_settings"], values), **values}
     if unknown:
         more = f" and {len(unknown) - _MOST_NAMED:,} more" if len(unknown) > _MOST_NAMED else ""
         named = ", ".join(map(quoted, unknown[:_MOST_NAMED])) + more
@@ -66,7 +66,8 @@ def _preset(name: str) -> Mapping[str, Any]:
 def _over(preset: str, draft: Mapping[str, Any]) -> dict[str, str]:
     start = _preset(preset)
     here, there = ({name: _text(name, one[name]) for name in start} for one in (draft, start))
-    names = [name for name in start if name != "method_settings" and here[name] != there[name]]
+    single = drafts.own_names(start["method_settings"]) - drafts.own_names(draft["method_settings"])  # now of all
+    names = [name for name in start if name != "method_settings" and (here[name] != there[name] or name in single)]
     said = {PRESET: preset, **{name: here[name] for name in names}}
     own = draft["method_settings"] or ""
     return said if own == _without(start["method_settings"], names) else said | {"method_settings": own}
@@ -88,21 +89,19 @@ def _text(name: str, value: Any) -> str:
     return re.sub(r"\s*,\s*", ",", text.strip()) if name in LISTS else text
 
 
-def _set(draft: dict[str, Any], name: str, text: str) -> Issue | None:
-    """Sets one field of `draft`, or says why it stays as it is."""
+def _checked(name: str, text: str) -> Any:
+    """What the field's widget holds for `text`. Raises ConfigError for what it cannot hold."""
     if len(text) > MOST_CHARACTERS:
-        return Issue(name, f"This link gives {len(text):,} characters for '{name}', more than {MOST_CHARACTERS:,}: "
-                           "left out.")
+        raise ConfigError([Issue(name, f"This link gives {len(text):,} characters for '{name}', more than "
+                                       f"{MOST_CHARACTERS:,}: left out.")])
     try:
-        draft[name] = _value(name, text)
+        return _value(name, text)
     except ValueError:
-        return Issue(name, f"The '{name}' setting of this link must be {allowed_values(name)}. "
-                           f"Got {quoted(text)} instead, which is left out.")
-    return None
+        raise ConfigError([Issue(name, f"The '{name}' setting of this link must be {allowed_values(name)}. "
+                                       f"Got {quoted(text)} instead, which is left out.")]) from None
 
 
 def _value(name: str, text: str) -> Any:
-    """What the field's widget holds for `text`. Raises ValueError for what it cannot hold."""
     kind = drafts.kind(name)
     if name in LISTS:
         return _listed(name, text)
