@@ -19,6 +19,8 @@ form_side, summary_side = st.columns([3, 2], gap="large")
 with summary_side, st.container(border=True):
     st.subheader("Summary", anchor=False)
     st.markdown(captions.grid(experiment) if experiment else forms.to_correct(issues))
+    if experiment:
+        st.caption(captions.side_by_side(len(experiment.methods) * len(experiment.shots) * len(experiment.seeds)))
     with st.container(horizontal=True):
         check = st.button("Check", icon=":material/fact_check:", disabled=experiment is None, key="check",
                           help="Reads data and backbone, counts steps and parameters. Queues nothing.")
@@ -34,8 +36,8 @@ with summary_side, st.container(border=True):
         if checked is None:
             st.markdown(forms.to_correct(issues) + " Nothing was queued.")
         else:
-            st.table(captions.check_rows(checked, services.estimate(checked)), border="horizontal",
-                     alt="What this experiment will train, and how long that takes")
+            st.table(captions.check_rows(checked, *services.estimate(checked)), border="horizontal",
+                     alt="What this experiment will train, how long that takes and how much memory")
             if launch:
                 identity = state.once(queued, to_yaml(experiment), partial(services.submit, checked))
                 st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
