@@ -17,9 +17,9 @@ from app.frames import MOST_LINES
 from app.progress import ago, duration
 from app.styles import label
 from compt_core.config import Experiment
-from compt_core.estimate import Estimate
+from compt_core.estimate import STATE_BYTES, Estimate
 from compt_core.launch import LaunchCheck
-from compt_core.runs.record import BUNDLED, ExperimentRecord, State
+from compt_core.runs.record import BUNDLED, LARGEST_FLEET, ExperimentRecord, State, fleets
 from compt_core.tasks.table import TASKS
 
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in "',%/=\""})
@@ -126,8 +126,20 @@ def families(tasks: Sequence[str]) -> str:
                       for suite, of_suite in counts.items())
 
 
-def check_rows(check: LaunchCheck, time: Estimate | None) -> dict[str, str]:
-    """What a launch would train and how long that takes, as a table of two columns; ranges where runs differ."""
+def side_by_side(runs: int) -> str:
+    """How many fleets an experiment of so many runs becomes."""
+    count = len(fleets(range(runs)))
+    if runs == 1:
+        return "It trains as a fleet of its own."
+    return "They train as 1 fleet: side by side, in one pass through the backbone." if count == 1 else \
+        f"They train as {count} fleets of at most {LARGEST_FLEET} runs, one fleet after another."
+
+
+def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None) -> dict[str, str]:
+    """What a launch would train, how long that takes and how much memory, as a table of two columns.
+
+    Ranges where runs differ.
+    """
     backbone = check.backbone
     train, dev = sum(len(data.train) for data in check.data), sum(len(data.dev) for data in check.data)
     per_method = {run.method: count for run, count in zip(check.runs, check.parameters, strict=True)}
@@ -136,6 +148,7 @@ def check_rows(check: LaunchCheck, time: Estimate | None) -> dict[str, str]:
         "Optimizer steps per run": f"{low:,}" if low == high else f"{low:,} to {high:,}",
         "Trainable parameters": " · ".join(f"{label(method)} {count:,}" for method, count in per_method.items()),
         "Estimated time": estimated(time),
+        "Estimated memory": _memory(check.most_trained, memory),
         "Rows available": f"{train:,} for training, {dev:,} dev",
         "Backbone": f"{literal(backbone.ref)}, hidden size {backbone.hidden:,}",
     }
@@ -148,6 +161,18 @@ def estimated(time: Estimate | None) -> str:
     low, high = duration(time.low), duration(time.high)
     span = low if low == high else f"{low} to {high}"
     return f"{span} on an idle machine, by {plural(time.fleets, 'measured fleet')}"
+
+
+def _memory(trained: int, memory: float | None) -> str:
+    """How much memory the largest fleet will take, and what that rests on."""
+    own = f"{_bytes(STATE_BYTES * trained)} for the {trained:,} numbers that train side by side"
+    if memory is None:
+        return f"unknown until a first fleet has trained on this device with this backbone; at least {own}"
+    return f"about {_bytes(memory)}: {own}, and what the hungriest earlier fleet took beside its own"
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{math.ceil(count / 1e6):,} MB"
 
 
 def queue(queued: int, before: int | None, running: bool) -> str:

@@ -236,7 +236,8 @@ def _hover(cell: Any, scale: Scale) -> str:
     if scale == "shift":
         return f"{place}difference {cell.value:+.4f}"
     if scale == "count":
-        return f"right: <b>{html.escape(cell.row)}</b><br>answered: {html.escape(cell.column)}<br>{cell.value:,.0f} times"
+        named = f"right: <b>{html.escape(cell.row)}</b><br>answered: {html.escape(cell.column)}"
+        return f"{named}<br>{cell.value:,.0f} times"
     if scale == "weight":
         over = "" if cell.n == 1 else f" (mean over {cell.n} seeds, 95% t-interval ±{cell.half:.3f})"
         return f"{place}weight {cell.value:.4f}{over}"

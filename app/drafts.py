@@ -17,6 +17,7 @@ from compt_core import config
 from compt_core.config import Experiment, build_experiment, parse_value
 from compt_core.errors import ConfigError, Issue
 from compt_core.presets import PRESETS
+from compt_core.tasks.table import get_tasks
 
 SETTINGS_FILE = "experiment.yaml"  # the name under which the form offers them
 BASIC = ("tasks", "methods", "shots", "seeds", "backbone", "data_dir")
@@ -122,15 +123,22 @@ def raw(draft: Mapping[str, Any]) -> dict[str, Any]:
 def build(draft: Mapping[str, Any]) -> tuple[Experiment | None, tuple[Issue, ...]]:
     """The experiment that the draft asks for and no issues, or None and every problem found."""
     try:
-        return build_experiment(raw(draft)), ()
+        experiment = build_experiment(raw(draft))
+        get_tasks(experiment.tasks)
     except ConfigError as error:
         return None, error.issues
+    return experiment, ()
 
 
 def own_values(draft: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Method -> its own value of the field `name`, for the methods of the draft that have one."""
     return {method: own[name] for method, own in _methods_own(draft["method_settings"]).items()
             if name in own and method in draft["methods"]}
+
+
+def own_names(method_settings: str) -> set[str]:
+    """The fields of which a method has a value of its own."""
+    return {name for own in _methods_own(method_settings).values() for name in own}
 
 
 def for_all(method_settings: str, name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import captions, drafts, styles
+from app import captions, drafts, families, styles
 from compt_core.config import Experiment
 from compt_core.errors import Issue
 from compt_core.methods import METHODS
@@ -68,6 +68,8 @@ def _fill(preset: str) -> None:
 def basics(issues: Sequence[Issue]) -> None:
     """Tasks, methods, shots, seeds, backbone and data."""
     known = list(dict.fromkeys([*TASKS, *st.session_state[key("tasks")]]))  # an unknown one stays, its problem below it
+    with st.expander("Choose whole suites and families of tasks", icon=":material/category:", key="families"):
+        families.pickers(key("tasks"))
     st.multiselect(drafts.label("tasks"), known, key=key("tasks"), persist_state=_KEEP, wrap=True,
                    placeholder="Choose one or more tasks",
                    help=_help("tasks") + " demo-… are bundled, the others need data.")

@@ -41,8 +41,8 @@ TERMS: dict[str, str] = {
     "Matthews": "Matthews correlation, -100 to 100: 0 for a constant answer, however frequent the label is.",
     "95% t-interval": "Mean plus or minus Student's t times the standard error over seeds. "
                       "It takes seeds as a random sample and needs at least two.",
-    "paired t-test": "Whether a method's difference to another one, seed by seed, is told from 0. Holm's correction over "
-                     "the tasks keeps the chance of even one false alarm at 5%.",
+    "paired t-test": "Whether a method's difference to another one, seed by seed, is told from 0. Holm's correction "
+                     "over the tasks keeps the chance of even one false alarm at 5%.",
     "confusion matrix": "How often each label was answered (columns) where each label was right (rows).",
     "fleet": "Runs that are trained side by side in one pass through the backbone.",
     "optimizer step": "One update of the prompts from one batch of rows of all tasks.",

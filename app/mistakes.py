@@ -6,7 +6,6 @@ n runs (seeds) · N dev rows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np

@@ -18,10 +18,10 @@ import streamlit as st
 from app.progress import Observation
 from app.shared import Memo, Viewers
 from app.styles import ink
+from compt_core import estimate as estimates
 from compt_core.config import Experiment, build_experiment
 from compt_core.errors import ConfigError, Issue, StoreError
-from compt_core.estimate import Estimate, place
-from compt_core.estimate import estimate as predict
+from compt_core.estimate import Estimate, Pace, place
 from compt_core.launch import LaunchCheck
 from compt_core.launch import check as check_launch
 from compt_core.runs.bundle import import_bundles
@@ -138,8 +138,17 @@ def check(experiment: Experiment) -> tuple[LaunchCheck | None, tuple[Issue, ...]
         return None, error.issues
 
 
-def estimate(checked: LaunchCheck) -> Estimate | None:
-    """How long an experiment would train and be scored here; None before anything has on this device.
+def estimate(checked: LaunchCheck) -> tuple[Estimate | None, float | None]:
+    """How long an experiment would train and be scored here, and the bytes that its largest fleet would take.
+
+    None before anything has been measured on this device with this backbone.
+    """
+    paces = _paces(checked)
+    return estimates.estimate(checked.work, paces), estimates.memory(checked.most_trained, paces)
+
+
+def _paces(checked: LaunchCheck) -> list[Pace]:
+    """What earlier fleets took on the backbone and the device of an experiment.
 
     Which device trains is known from the newest fleet: a page loads no torch. On a CPU the number of
     torch threads counts, this process's where it trains itself.
@@ -148,7 +157,7 @@ def estimate(checked: LaunchCheck) -> Estimate | None:
     paces = [pace for pace in store().paces() if pace.place.endswith(hash_[:16])]
     if trains_here() and paces and paces[0].place.startswith("cpu"):
         paces = [pace for pace in paces if pace.place == place("cpu", app_threads(), hash_)]
-    return predict(checked.work, [pace for pace in paces if pace.place == paces[0].place])
+    return [pace for pace in paces if pace.place == paces[0].place]
 
 
 def submit(checked: LaunchCheck) -> str:

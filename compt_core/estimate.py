@@ -1,4 +1,4 @@
-"""How long an experiment will take, from what earlier fleets took on this device. No torch."""
+"""How long an experiment will take and how much memory, from what earlier fleets took on this device. No torch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 LEAST_SPREAD = 0.2  # of an estimate, either way: machines are not quieter than that
 FIRST_SPREAD = 0.4  # with a single fleet to go by
+STATE_BYTES = 16  # of a number that is trained: itself, its gradient and AdamW's two means of it, in float32
 STEP_TOKENS = 1_000  # what a step takes besides its tokens, in tokens: of the demo backbone on two cores
 
 
@@ -33,13 +34,16 @@ class Work:
 class Pace:
     """A fleet that was trained: where, what it had to do, and the seconds it took.
 
-    place  device, torch threads and backbone: seconds of one place say nothing of another
+    place   device, torch threads and backbone: seconds of one place say nothing of another
+    memory  bytes that it took at most beside STATE_BYTES for each number that it trained: backbone, data, passes
+            and, on a CPU, the program itself; None where that was not measured
     """
 
     place: str
     work: Work
     train_seconds: float
     eval_seconds: float
+    memory: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,12 @@ def fleet_work(runs: Iterable[Work]) -> Work:
                                               for name in ("tokens", "numbers", "scored")))
 
 
+def in_turn(fleets: Iterable[Work]) -> Work:
+    """The work of fleets one after another."""
+    each = list(fleets)
+    return Work(*(sum(getattr(w, name) for w in each) for name in ("steps", "tokens", "numbers", "scored")))
+
+
 def place(device: str, threads: int, backbone_hash: str) -> str:
     """Where a pace holds; threads count on a CPU alone."""
     return f"{device}{f', {threads} threads' if device == 'cpu' else ''}, {backbone_hash[:16]}"
@@ -82,6 +92,15 @@ def estimate(work: Work, paces: Sequence[Pace]) -> Estimate | None:
     seconds = train([work.tokens, work.steps, work.numbers]) + scoring([work.scored])
     spread = FIRST_SPREAD if len(paces) == 1 else max(LEAST_SPREAD, train.error, scoring.error)
     return Estimate(seconds * (1 - min(spread, 0.9)), seconds * (1 + spread), len(paces))
+
+
+def memory(trained: int, paces: Sequence[Pace]) -> float | None:
+    """Bytes that a fleet will take which trains `trained` numbers, by the paces of one place; None without any.
+
+    What the hungriest of them took beside its own numbers is taken for it, too.
+    """
+    beside = [pace.memory for pace in paces if pace.memory is not None]
+    return max(beside) + STATE_BYTES * trained if beside else None
 
 
 class _Fit:

@@ -16,10 +16,11 @@ from compt_core import __version__
 from compt_core.backbones import Backbone, BackboneFiles, best_device, find_backbone, load_backbone
 from compt_core.config import RunConfig
 from compt_core.errors import ComptError
-from compt_core.estimate import Pace, fleet_work, place, run_work
+from compt_core.estimate import STATE_BYTES, Pace, fleet_work, place, run_work
 from compt_core.fleet import Fleet, build_fleet
 from compt_core.inspection import inspect_run, kept_tensors, prompt_rms
 from compt_core.launch import trainable_parameters
+from compt_core.memory import peak, watch
 from compt_core.methods import structure
 from compt_core.metrics import mean_normalised, mean_primary
 from compt_core.scoring import TaskScores, majority, score_task
@@ -55,6 +56,7 @@ def train_fleet(
     """
     backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
     data = {run: load(run) if load else load_data(config.tasks, config.data_dir) for run, config in configs.items()}
+    watch(backbone.device)
     plans = {run: plan_run(config, data[run], backbone.tokenizer) for run, config in configs.items()}
     fleet = build_fleet(configs, backbone)
     outcomes: dict[str, Outcome] = {}
@@ -101,14 +103,17 @@ def train_fleet(
 
 def _pace(backbone: Backbone, plans: Mapping[str, RunPlan], scores: Scores, times: Mapping[str, float]
           ) -> dict[str, Any]:
-    """What the fleet had to do and how long it took, for estimates."""
+    """What the fleet had to do, how long it took and how much memory, for estimates."""
     about = backbone.describe()
+    numbers = {run: trainable_parameters(plan.config, backbone.hidden) for run, plan in plans.items()}
     work = fleet_work(run_work(
-        plan.steps, plan.config.batch, mean_tokens(plan, structure(plan.config).length),
-        trainable_parameters(plan.config, backbone.hidden), sum(s.tokens for s in scores[run].values()),
+        plan.steps, plan.config.batch, mean_tokens(plan, structure(plan.config).length), numbers[run],
+        sum(s.tokens for s in scores[run].values()),
     ) for run, plan in plans.items())
+    taken = peak(backbone.device)
+    memory = None if taken is None else max(0, taken - STATE_BYTES * sum(numbers.values()))
     where = place(about["device"], torch.get_num_threads(), about["hash"])
-    return asdict(Pace(where, work, times["train_seconds"], times["eval_seconds"]))
+    return asdict(Pace(where, work, times["train_seconds"], times["eval_seconds"], memory))
 
 
 def _completed(

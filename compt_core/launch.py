@@ -14,8 +14,9 @@ from compt_core.backbone_files import BackboneFiles, read_tokenizer, unknown_wor
 from compt_core.backbones import find_backbone
 from compt_core.config import Experiment, RunConfig
 from compt_core.errors import BackboneError, ComptError, ConfigError, HubError, Issue, quoted
-from compt_core.estimate import Work, fleet_work, run_work
+from compt_core.estimate import Work, fleet_work, in_turn, run_work
 from compt_core.methods import parameter_shapes, structure
+from compt_core.runs.record import fleets
 from compt_core.tasks.batches import frame, room_for_text
 from compt_core.tasks.fewshot import hold_out, sample_shots, total_steps
 from compt_core.tasks.files import load_task
@@ -35,7 +36,7 @@ class LaunchCheck:
     runs        the grid, in order
     steps       optimizer steps of each run
     parameters  trainable parameters of each run
-    work        what all of them have to do, as one fleet
+    work        what all of them have to do, fleet after fleet
     """
 
     experiment: Experiment
@@ -45,6 +46,11 @@ class LaunchCheck:
     steps: tuple[int, ...]
     parameters: tuple[int, ...]
     work: Work
+
+    @property
+    def most_trained(self) -> int:
+        """Numbers that the largest of its fleets trains at once."""
+        return max(map(sum, fleets(self.parameters)))
 
 
 def check(experiment: Experiment) -> LaunchCheck:
@@ -173,7 +179,7 @@ def _steps(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[int, ..
 
 def _work(files: BackboneFiles, data: Sequence[TaskData], runs: Sequence[RunConfig], steps: Sequence[int],
           parameters: Sequence[int]) -> Work:
-    """The work of the fleet, the length of a task's rows from a few of them."""
+    """The work of the fleets, the length of a task's rows from a few of them."""
     tokenizer = read_tokenizer(files)
 
     def tokens(texts: Sequence[str]) -> int:
@@ -195,4 +201,4 @@ def _work(files: BackboneFiles, data: Sequence[TaskData], runs: Sequence[RunConf
         prompt, kind = structure(run).length, (run.prefix, run.max_tokens)
         scored = sum(n * (own + prompt + more) for n, own, more in zip(dev, lengths("dev", *kind), words, strict=True))
         works.append(run_work(count, run.batch, float(np.mean(lengths("train", *kind))) + prompt, numbers, scored))
-    return fleet_work(works)
+    return in_turn(map(fleet_work, fleets(works)))

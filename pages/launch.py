@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import captions, components, drafts, forms, services, state
+from app import arrival, captions, components, drafts, forms, services, state
 from compt_core.config import to_yaml
 
 components.header("Launch", "PT", "MST", "ComPT", "SPP", "SCP", "shots", "seed", "backbone", "source prompt",
@@ -12,12 +12,15 @@ components.header("Launch", "PT", "MST", "ComPT", "SPP", "SCP", "shots", "seed",
 st.caption("Every combination of method, shots and seed becomes one run on the same frozen backbone.")
 
 forms.ready()
+notes = arrival.receive()
 experiment, issues = drafts.build(forms.draft())
 form_side, summary_side = st.columns([3, 2], gap="large")
 
 with summary_side, st.container(border=True):
     st.subheader("Summary", anchor=False)
     st.markdown(captions.grid(experiment) if experiment else forms.to_correct(issues))
+    if experiment:
+        st.caption(captions.side_by_side(len(experiment.methods) * len(experiment.shots) * len(experiment.seeds)))
     with st.container(horizontal=True):
         check = st.button("Check", icon=":material/fact_check:", disabled=experiment is None, key="check",
                           help="Reads data and backbone, counts steps and parameters. Queues nothing.")
@@ -33,8 +36,8 @@ with summary_side, st.container(border=True):
         if checked is None:
             st.markdown(forms.to_correct(issues) + " Nothing was queued.")
         else:
-            st.table(captions.check_rows(checked, services.estimate(checked)), border="horizontal",
-                     alt="What this experiment will train, and how long that takes")
+            st.table(captions.check_rows(checked, *services.estimate(checked)), border="horizontal",
+                     alt="What this experiment will train, how long that takes and how much memory")
             if launch:
                 identity = state.once(queued, to_yaml(experiment), partial(services.submit, checked))
                 st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
@@ -47,8 +50,12 @@ with summary_side, st.container(border=True):
             st.code(to_yaml(experiment), language="yaml")
             st.download_button("Download", to_yaml(experiment), drafts.SETTINGS_FILE, "application/yaml",
                                icon=":material/download:", help="A settings file for --config of the command line.")
+    st.markdown("**A link to these settings**", help="Opens this form as it is now, in any browser that reaches this "
+                                                     "dashboard. Nothing is queued by opening it.")
+    st.code(arrival.permalink(forms.draft()), language=None, wrap_lines=True)
 
 with form_side:
+    issues = (*issues, *notes)
     forms.preset_picker()
     st.subheader("What to compare", anchor=False)
     forms.basics(issues)

@@ -1,6 +1,6 @@
 """Runs: the experiments, and one of them live: states, queue, progress, loss. Reads only the store."""
 
-from app import actions, components, downloads, live, services, state
+from app import actions, again, components, downloads, live, services, state
 
 components.header("Runs", "fleet", "optimizer step", "PT", "MST", "SPP", "SCP", "shots", "seed", "backbone")
 experiment = state.open_experiment(services.store())
@@ -12,6 +12,7 @@ else:
     components.provenance(experiment)
     components.no_worker_note()
     actions.bar(experiment)
+    again.bar(experiment)
     live.view(experiment)
     downloads.report(experiment)
     live.log(experiment)

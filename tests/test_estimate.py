@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compt_core.estimate import Pace, Work, estimate, fleet_work, pace_of, place, run_work
+from compt_core.estimate import Pace, Work, estimate, fleet_work, in_turn, memory, pace_of, place, run_work
 
 RATES = {"tokens": 3e-5, "steps": 4e-3, "numbers": 2e-9, "scored": 9e-6}
 SHAPES = (Work(200, 1.2e6, 4e8, 5e5), Work(20, 4e5, 1e7, 1e4), Work(500, 9e5, 9e8, 2e6), Work(50, 2e6, 2e7, 1e5))
@@ -50,6 +50,23 @@ def test_runs_share_their_steps_and_add_up_the_rest():
     assert fleet_work(runs) == Work(30, 10 * 4 * 25 + 30 * 2 * 20, 10 * 1_000 + 30 * 500, 100)
 
 
+def test_fleets_one_after_another_take_the_steps_of_each():
+    assert in_turn([Work(30, 5, 7, 11), Work(2, 1, 3, 4)]) == Work(32, 6, 10, 15)
+
+
+def test_memory_is_that_of_the_hungriest_fleet_with_the_numbers_of_this_one():
+    def pace(taken):
+        return Pace("cpu", Work(1, 1, 1, 1), 1.0, 1.0, taken)
+
+    assert memory(1_000, []) is None and memory(1_000, [pace(None)]) is None
+    assert memory(1_000, [pace(5e6), pace(None), pace(8e6), pace(0)]) == 8e6 + 16_000
+
+
+def test_a_pace_of_before_memory_was_measured_is_read():
+    assert pace_of({"place": "cpu", "work": {"steps": 1, "tokens": 2, "numbers": 3, "scored": 4},
+                    "train_seconds": 5.0, "eval_seconds": 6.0}).memory is None
+
+
 def test_threads_count_on_a_cpu_alone():
     assert place("cpu", 2, "abc" * 20) != place("cpu", 1, "abc" * 20)
     assert place("cuda:0", 2, "abc") == place("cuda:0", 1, "abc") == "cuda:0, abc"
@@ -68,6 +85,7 @@ def test_a_trained_fleet_leaves_its_pace(backbone, glue_dir):
     assert pace == pace_of(outcomes["scp"].result["pace"])
     assert pace.place.startswith("cpu, 1 threads, ")
     assert 0 < pace.train_seconds < 60 and pace.work.steps == 3
+    assert 1e7 < pace.memory < 1e11, "bytes: a process with torch in it"
     from compt_core.config import build_experiment
 
     before = check(build_experiment({**shared, "methods": ["pt", "scp"], "shots": [4], "seeds": [0]})).work

@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
      "compt_core.demo.cases", "compt_core.demo.suites"),
     # the maths, the tasks, the frozen model
     ("compt_core.composition", "compt_core.tasks", "compt_core.backbone_files", "compt_core.backbones",
-     "compt_core.room", "compt_core.score_cache"),
+     "compt_core.room", "compt_core.score_cache", "compt_core.memory"),
     # runs side by side in one forward pass
     ("compt_core.methods", "compt_core.forward", "compt_core.fleet", "compt_core.predictions",
      "compt_core.scoring"),

@@ -20,12 +20,11 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from compt_core.errors import StoreError, UnknownId
 from compt_core.runs import points
-from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, ExperimentRecord, Left, RunRecord, State
+from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, ExperimentRecord, Left, RunRecord, State, fleets
 from compt_core.runs.rows import check_running
 from compt_core.runs.schema import events, experiments, runs, turns
 from compt_core.training.events import Event, Outcome
 
-LARGEST_FLEET = 256  # runs
 ID_LENGTH = 10
 Request = Literal["cancel", "pause", "delete"]
 _ASKED = {"cancel": State.CANCELLED, "pause": State.PAUSED}
@@ -173,7 +172,7 @@ def others_wait(connection: Connection, fleet: str) -> bool:
 def claim(connection: Connection) -> str | None:
     """Marks the next fleet running and returns its new id; None when nothing is queued.
 
-    The fleet is the first of :func:`line`, at most LARGEST_FLEET of it: a store may hold thousands.
+    The fleet is the first of :func:`line`, or as many of it as make the first of :func:`fleets`.
     """
     ahead = line(connection)
     if not ahead:
@@ -183,8 +182,8 @@ def claim(connection: Connection) -> str | None:
         select(runs.c.id).where(runs.c.state == State.QUEUED.value, runs.c.experiment == next_.experiment,
                                 runs.c.owner == next_.owner, runs.c.backbone == next_.backbone,
                                 runs.c.fleet.is_not_distinct_from(next_.fleet))
-        .order_by(runs.c.number).limit(LARGEST_FLEET)).scalars().all()
-    move(connection, mates, State.RUNNING, fleet=fleet, started=now, heartbeat=now)
+        .order_by(runs.c.number)).scalars().all()
+    move(connection, fleets(mates)[0], State.RUNNING, fleet=fleet, started=now, heartbeat=now)
     turn = connection.execute(select(func.coalesce(func.max(turns.c.turn), 0) + 1)).scalar_one()
     connection.execute(upsert(turns).values(owner=next_.owner, turn=turn)
                        .on_conflict_do_update(index_elements=[turns.c.owner], set_={"turn": turn}))

@@ -109,17 +109,18 @@ def test_the_estimate_goes_by_fleets_of_this_backbone_and_these_threads(store, m
     monkeypatch.setenv("COMPT_WORKER", "thread")
     monkeypatch.setenv("COMPT_THREADS", "3")
     checked, _ = services.check(build_experiment({}, preset="first-1"))
-    assert services.estimate(checked) is None
+    assert services.estimate(checked) == (None, None)
     seconds = {place("cpu", 3, checked.backbone.digest()): 20.0, place("cpu", 2, checked.backbone.digest()): 500.0,
                place("cpu", 3, "another backbone"): 900.0}
     for where, taken in seconds.items():  # the last fleet is of another backbone
         store.submit(build_experiment({}, preset="first-1"))
         run, = store.claim()
         store.started(run.id, 5, {})
-        pace = Pace(where, checked.work, taken, taken / 10)
+        pace = Pace(where, checked.work, taken, taken / 10, None if taken == 900 else 7e6 * taken)
         store.finish(run.id, Outcome("completed", result={"pace": dataclasses.asdict(pace)}))
     assert [pace.train_seconds for pace in store.paces()] == [900.0, 500.0, 20.0]
-    found = services.estimate(checked)
+    found, memory = services.estimate(checked)
+    assert memory == 140e6 + 16 * sum(checked.parameters)
     assert found.fleets == 1
     assert (found.low + found.high) / 2 == pytest.approx(22)
     services.store().close()

@@ -1,0 +1,28 @@
+"""The fleets that are announced before a launch are those that are claimed after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import captions
+from compt_core.config import build_experiment
+from compt_core.launch import check
+from compt_core.runs.record import fleets
+
+
+@pytest.mark.parametrize("seeds", [1, 5, 6, 7])
+def test_what_is_announced_is_what_is_claimed(store, monkeypatch, seeds):
+    monkeypatch.setattr("compt_core.runs.record.LARGEST_FLEET", 3)
+    experiment = build_experiment({"seeds": list(range(seeds)), "steps": 2}, preset="first-1")
+    store.submit(experiment)
+    claimed = [[run.seed for run in fleet] for fleet in iter(store.claim, ())]
+    assert claimed == [list(part) for part in fleets(range(seeds))]
+    checked = check(experiment)
+    assert checked.work.steps == 2 * len(claimed)
+    assert checked.most_trained == checked.parameters[0] * max(map(len, claimed))
+
+
+def test_the_sentence_counts_fleets():
+    assert captions.side_by_side(1) == "It trains as a fleet of its own."
+    assert "as 1 fleet:" in captions.side_by_side(256)
+    assert "as 3 fleets of at most 256 runs" in captions.side_by_side(513)
