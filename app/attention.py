@@ -58,31 +58,36 @@ def view(runs: Sequence[RunRecord]) -> None:
     run = components.run_picker(runs)
     mates = weights.seeds_of(run, runs)
     with st.container(horizontal=True):
-        whose = panels.choice(state.OF, "Show", [RUN, MEAN] if len(mates) > 1 else [RUN],
-                              "Sources have no order of their own: they are matched across seeds before averaging.",
-                              names={RUN: "this run", MEAN: f"mean over its {len(mates)} seeds"},
-                              shown=len(mates) > 1)
+        several = whose_control(mates, "Sources have no order of their own: they are matched across seeds before "
+                                       "averaging.")
         order = order_control()
-    kept = {TRAINED: weights.of_run(run)} if whose == MEAN else \
+    kept: Mapping[str, np.ndarray] = {} if several else \
         weights.shares(run, *services.store().events(run.id, "attention"))
     if playing.is_on(run.id) and len(kept) > 1:
         _film(run, kept, order)
         return
-    moment = TRAINED if whose == MEAN else _step(run, kept)
-    drawn = weights.mean(mates) if whose == MEAN else weights.single(run, kept[moment])
+    moment = TRAINED if several else _step(run, kept)
+    drawn = weights.mean(mates) if several else weights.single(run, kept[moment])
     shown = View(run, tuple(mates), drawn, moment, tuple(ordered(drawn, order)))
     task, source = _chosen(shown)
     _heatmap(shown, (task, f"s{source}") if task else None)
     _details(shown, task, source)
     _tree(shown)
     _versus(shown, runs)
-    _numbers(weights.frame(drawn, shown.order), f"attention-{run.id}-{whose if whose == MEAN else moment}")
+    _numbers(weights.frame(drawn, shown.order), f"attention-{run.id}-{MEAN if several else moment}")
+
+
+def whose_control(mates: Sequence[RunRecord], help_text: str) -> bool:
+    """Whether the mean over seeds is to be shown, which there is of two runs or more."""
+    several = len(mates) > 1
+    return panels.choice(state.OF, "Show", [RUN, MEAN] if several else [RUN], help_text, shown=several,
+                         names={RUN: "this run", MEAN: f"mean over its {len(mates)} seeds"}) == MEAN
 
 
 def order_control() -> str:
     """BY_FAMILY or CLUSTERED; one choice for all pages."""
     return panels.choice(state.ORDER, "Order of tasks", [BY_FAMILY, CLUSTERED],
-                         "Clustered puts tasks with similar weights next to each other.",
+                         "Clustered puts tasks with similar attention next to each other.",
                          names={BY_FAMILY: "by family", CLUSTERED: "clustered"})
 
 
@@ -219,6 +224,9 @@ def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
     if (sources := weights.of_run(second).shape[1]) != shown.drawn.values.shape[1]:
         st.info(f"That run has {sources} sources, this one {shown.drawn.values.shape[1]}: "
                 "choose one with as many, so that they can be matched.")
+        return
+    if shown.several and second in shown.mates:
+        st.info("That run is one of those whose mean is shown: choose one of another method or shot count.")
         return
     if shown.several:
         mates = weights.seeds_of(second, runs)

@@ -173,23 +173,34 @@ def plain(figure: alt.LayerChart | alt.FacetChart) -> dict[str, Any]:
 
 
 def gate_shares(gates: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Private share per task, 0-1: of the gates (circle) and of the composed prompt's norm (diamond)."""
+    """Private share per task, 0-1: of the gates (circle) and of the composed prompt's norm (diamond).
+
+    `gates` as in balance.numbers; where it has intervals they are drawn, the two shares a little apart.
+    """
     kinds = {"private_share": "of the gates: alpha / (alpha + beta)",
              "private_norm_share": "of the composed prompt's norm"}
     shapes = alt.Scale(domain=list(kinds.values()), range=["circle", "diamond"])
-    long = gates.melt("task", list(kinds), var_name="kind", value_name="share").dropna()
-    long["kind"] = long["kind"].map(kinds)
+    parts = [pd.DataFrame({"task": gates["task"], "kind": said, "share": gates[name],
+                           "half": gates[f"{name}_half"] if f"{name}_half" in gates else float("nan")})
+             for name, said in kinds.items()]
+    long = pd.concat(parts, ignore_index=True).dropna(subset=["share"])
+    long = long.assign(low=(long["share"] - long["half"]).clip(0, 1), high=(long["share"] + long["half"]).clip(0, 1))
+    several = bool(long["half"].notna().any())
     order = list(gates["task"])
     y = alt.Y("task:N", sort=order, title=None, axis=alt.Axis(labelLimit=240, labelFlush=False))
+    apart = {"yOffset": alt.YOffset("kind:N", sort=list(kinds.values()))} if several else {}
     x = alt.X("share:Q", title="private share (0 = shared part only, 1 = private prompt only)",
               scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=5, format=".1f"))
     legend = alt.Legend(orient="top", title=None, labelLimit=320, symbolSize=140)
-    span = alt.Chart(long).mark_rule(strokeWidth=2, color="#888888").encode(y=y, x="min(share):Q", x2="max(share):Q")
+    span = alt.Chart(long).mark_rule(strokeWidth=2, color="#888888")
+    lines = span.encode(y=y, x="low:Q", x2="high:Q", **apart) if several else \
+        span.encode(y=y, x="min(share):Q", x2="max(share):Q")
+    tips = ["task:N", "kind:N", alt.Tooltip("share:Q", format=".3f")]
+    tips += [alt.Tooltip("half:Q", format=".3f", title="half of the 95% interval")] if several else []
     dots = alt.Chart(long).mark_point(size=140, filled=True, opacity=1, color=PRIVATE).encode(
-        y=y, x=x, shape=alt.Shape("kind:N", scale=shapes, legend=legend),
-        tooltip=["task:N", "kind:N", alt.Tooltip("share:Q", format=".3f")])
+        y=y, x=x, shape=alt.Shape("kind:N", scale=shapes, legend=legend), tooltip=tips, **apart)
     half = alt.Chart(pd.DataFrame({"share": [0.5]})).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="share:Q")
-    return _inked(alt.layer(half, span, dots).properties(height=60 + 30 * len(order)))
+    return _inked(alt.layer(half, lines, dots).properties(height=60 + (40 if several else 30) * len(order)))
 
 
 def _inked(figure: Any) -> Any:

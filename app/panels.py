@@ -109,16 +109,20 @@ def numbers(cells: pd.DataFrame, name: str, about: str, signed: bool) -> None:
 
 
 def gate_table(gates: pd.DataFrame) -> None:
-    """Every number behind the gates' figure."""
-    st.dataframe(gates, hide_index=True, height="content", alt="Gates and shares per task", column_config={
-        "task": st.column_config.TextColumn("Task", pinned=True),
-        "alpha": st.column_config.NumberColumn("alpha (private)", format="%.3f"),
-        "beta": st.column_config.NumberColumn("beta (shared)", format="%.3f"),
-        "private_share": st.column_config.NumberColumn("Private share of gates", format="%.3f",
-                                                       help="alpha / (alpha + beta)"),
-        "private_norm_share": st.column_config.NumberColumn("Private share of norm", format="%.3f",
-                                                            help="Share of the composed prompt's norm"),
-    })
+    """Every number behind the gates' figure (balance.numbers)."""
+    column = st.column_config
+    shown = [name for name in gates.columns if name not in ("task", "n")]
+    names = {"alpha": ("alpha (private)", None), "beta": ("beta (shared)", None),
+             "private_share": ("Private share of gates", "alpha / (alpha + beta)"),
+             "private_norm_share": ("Private share of norm", "Share of the composed prompt's norm")}
+    order = [name for one in names for name in (one, f"{one}_half") if name in shown]
+    st.dataframe(gates, hide_index=True, height="content", alt="Gates and shares per task",
+                 column_order=["task", *order, *(["n"] if "n" in gates else [])], column_config={
+                     "task": column.TextColumn("Task", pinned=True), "n": column.NumberColumn("Runs"),
+                     **{name: column.NumberColumn(title, format="%.3f", help=about)
+                        for name, (title, about) in names.items()},
+                     **{f"{name}_half": column.NumberColumn("±", format="%.3f", help="Half of the 95% t-interval")
+                        for name in names}})
 
 
 def reference_note(experiment: ExperimentRecord) -> None:

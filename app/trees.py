@@ -103,8 +103,8 @@ def sentences(drawn: Tree, weights: Weights) -> list[str]:
     left, right, distance = drawn.merges[0]
     ties = sum(abs(other - distance) < _TIE for *_, other in drawn.merges[1:])
     also = f" ({plural(ties, 'other merge')} about as near)" if ties else ""
-    found = [f"{_group(left)} and {_group(right)} merge first, at distance {distance:.2f}{also}; "
-             f"the last two groups, at {drawn.merges[-1][2]:.2f}."]
+    found = [f"{_group(left)} and {_group(right)} merge first, at distance {distance:.2g}{also}; "
+             f"the last two groups at {drawn.merges[-1][2]:.2g}."]
     found += _nearest(weights)
     return found
 
