@@ -65,7 +65,7 @@ def table(answers: Answers) -> pd.DataFrame:
         times = int(wrong[:, number].sum())
         if times:
             given = answers.predicted[wrong[:, number], number]
-            texts = {name: text for name, text in zip(answers.task.columns, row.texts, strict=True)}
+            texts = dict(zip(answers.task.columns, row.texts, strict=True))
             found.append({**texts, **_compared(answers, row, given, answers.predicted[:, number]), "wrong in": times})
     frame = pd.DataFrame(found)
     order = [name for name in ("wrong in", "off by") if name in frame]

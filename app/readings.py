@@ -48,7 +48,7 @@ def by_shots(scores: pd.DataFrame) -> list[str]:
                 each = listed([f"{100 * row['value']:+.1f} at {shots}{_doubt(row)}" for shots, row in rows])
                 found.append(f"{label(method)} minus {label(name)}, in points of the mean over tasks: {each} shots.")
     if any(row for row in found if _UNTOLD in row):
-        found.append(f"{_UNTOLD} the 95% t-interval over paired seeds includes 0, or there is one seed and no interval.")
+        found.append(f"{_UNTOLD} the 95% t-interval over paired seeds includes 0, or there is one seed and none.")
     return found
 
 
