@@ -218,15 +218,15 @@ def loss(curves: pd.DataFrame, runs: int, ended: bool) -> str:
             "A lower training loss does not mean a better score.")
 
 
-def loss_alt(curves: pd.DataFrame) -> str:
-    """The loss figure's take-away in plain text: first and last loss per method."""
+def curves_alt(curves: pd.DataFrame, what: str) -> str:
+    """A figure's take-away in plain text: first and last value per method of `what` (loss or score)."""
     parts = []
     for method, part in curves.groupby("method", sort=False):
         ordered = part.sort_values("step")
         first, last = ordered.iloc[0], ordered.iloc[-1]
-        parts.append(f"{label(str(method))} from {_number(first['loss'])} at step {first['step']} "
-                     f"to {_number(last['loss'])} at step {last['step']}")
-    return f"Training loss: {'; '.join(parts)}"
+        parts.append(f"{label(str(method))} from {_number(first['value'])} at step {first['step']} "
+                     f"to {_number(last['value'])} at step {last['step']}")
+    return f"{what}: {'; '.join(parts)}"
 
 
 def _number(value: float) -> str:

@@ -119,9 +119,9 @@ def limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
     return float(min(lowest, 90)), 100.0
 
 
-def loss_limits(curves: pd.DataFrame) -> tuple[float, float] | None:
-    """Lowest and highest finite loss with some room, for all figures of one experiment; None without any."""
-    known = curves["loss"][np.isfinite(curves["loss"])]
+def ends(curves: pd.DataFrame) -> tuple[float, float] | None:
+    """Lowest and highest finite value with some room, for all figures of one experiment; None without any."""
+    known = curves["value"][np.isfinite(curves["value"])]
     if known.empty:
         return None
     low, high = float(known.min()), float(known.max())
@@ -129,21 +129,24 @@ def loss_limits(curves: pd.DataFrame) -> tuple[float, float] | None:
     return low - room, high + room
 
 
-def loss_curves(curves: pd.DataFrame, title: str = "",
-                ends: tuple[float, float] | None = None) -> alt.LayerChart | alt.FacetChart:
-    """Training loss by optimizer step, a line per run in its method's look; zoom and pan survive a refresh.
+LOSS, SCORE = "training loss (cross-entropy)", "score on a few dev rows"  # what an axis measures
 
-    `ends` are those of the loss axis (:func:`loss_limits`), from the data by default.
+
+def curves(table: pd.DataFrame, title: str = "", limits: tuple[float, float] | None = None, axis: str = LOSS,
+           height: int = 320) -> alt.LayerChart | alt.FacetChart:
+    """Loss or score (frames.curves) by optimizer step, a line per run in its method's look; zoom survives a refresh.
+
+    `limits` are the ends of its axis (:func:`ends`), from the data by default.
     """
-    shown = [method for method in METHODS if method in set(curves["method"])]
-    data = curves.assign(method=curves["method"].map(label))
+    shown = [method for method in METHODS if method in set(table["method"])]
+    data = table.assign(method=table["method"].map(label))
     domain, looks = [label(method) for method in shown], [look(method) for method in shown]
     base = alt.Chart(data).encode(
         x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1, format="d"),
                 scale=alt.Scale(padding=10, nice=False)),
-        y=alt.Y("loss:Q", title="training loss (cross-entropy)",
-                scale=alt.Scale(domain=list(ends), nice=False) if ends else alt.Scale(zero=False)),
-        tooltip=["method:N", "shots:Q", "seed:Q", "step:Q", alt.Tooltip("loss:Q", format=".4f")],
+        y=alt.Y("value:Q", title=axis,
+                scale=alt.Scale(domain=list(limits), nice=False) if limits else alt.Scale(zero=False)),
+        tooltip=["method:N", "shots:Q", "seed:Q", "step:Q", alt.Tooltip("value:Q", title=axis, format=".4f")],
     )
     legend = alt.Legend(orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3)
     lines = base.mark_line(strokeWidth=2, opacity=0.9).encode(
@@ -156,8 +159,8 @@ def loss_curves(curves: pd.DataFrame, title: str = "",
     last_points = [
         base.mark_point(size=80, filled=True, opacity=1, shape=one.marker, color=one.colour)
         .properties(data=last[last["method"] == name]) for name, one in zip(domain, looks, strict=True)]
-    figure = alt.layer(lines, *last_points).properties(height=320).interactive()
-    return _inked(figure.properties(title=title) if title else figure)
+    figure = alt.layer(lines, *last_points).properties(height=height).interactive()
+    return inked(figure.properties(title=title) if title else figure)
 
 
 def plain(figure: alt.LayerChart | alt.FacetChart) -> dict[str, Any]:
@@ -200,10 +203,10 @@ def gate_shares(gates: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     dots = alt.Chart(long).mark_point(size=140, filled=True, opacity=1, color=PRIVATE).encode(
         y=y, x=x, shape=alt.Shape("kind:N", scale=shapes, legend=legend), tooltip=tips, **apart)
     half = alt.Chart(pd.DataFrame({"share": [0.5]})).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="share:Q")
-    return _inked(alt.layer(half, lines, dots).properties(height=60 + (40 if several else 30) * len(order)))
+    return inked(alt.layer(half, lines, dots).properties(height=60 + (40 if several else 30) * len(order)))
 
 
-def _inked(figure: Any) -> Any:
+def inked(figure: Any) -> Any:
     """An Altair figure with its axes, legend and title in the theme's text colour."""
     colour = ink()
     if colour is None:

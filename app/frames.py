@@ -158,13 +158,16 @@ def _means(table: dict[str, Any], majority: dict[str, Any]) -> tuple[float, floa
 
 
 def curves(points: Sequence[tuple[RunRecord, np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    """Loss curves, long: run, method, shots, seed, step, loss; one point per measured step."""
+    """Curves, long: run, method, shots, seed, step, value; one point per measured step.
+
+    `points` are (run, steps [n], values [n, d]); a value is the mean over d, in which what is undefined counts 0.
+    """
     parts = [
         pd.DataFrame({"run": run.id, "method": run.method, "shots": run.shots, "seed": run.seed,
-                      "step": np.asarray(steps), "loss": np.asarray(values, dtype=float)[:, 0]})
+                      "step": np.asarray(steps), "value": _over_tasks(np.asarray(values, dtype=float))})
         for run, steps, values in points if len(steps)
     ]
-    empty = pd.DataFrame(columns=["run", "method", "shots", "seed", "step", "loss"])
+    empty = pd.DataFrame(columns=["run", "method", "shots", "seed", "step", "value"])
     return pd.concat(parts, ignore_index=True) if parts else empty
 
 
@@ -198,11 +201,21 @@ def with_result(runs: Sequence[RunRecord], name: str) -> list[RunRecord]:
     return [run for run in finished(runs) if (run.result or {}).get(name) is not None]
 
 
+def _over_tasks(values: np.ndarray) -> np.ndarray:
+    return values[:, 0] if values.shape[1] == 1 else np.nan_to_num(values, nan=0.0).mean(axis=1)
+
+
+def one_task(points: Sequence[tuple[RunRecord, np.ndarray, np.ndarray]], task: int
+             ) -> list[tuple[RunRecord, np.ndarray, np.ndarray]]:
+    """The points of one task alone, of values with one for every task."""
+    return [(run, steps, values[:, task:task + 1]) for run, steps, values in points]
+
+
 def thinned(curves: pd.DataFrame, most: int = MOST_LINES) -> pd.DataFrame:
     """Loss curves as they are, or the mean over seeds per method and shots where there are more than `most` runs."""
     if curves["run"].nunique() <= most:
         return curves
-    mean = curves.groupby(["method", "shots", "step"], as_index=False)["loss"].mean()
+    mean = curves.groupby(["method", "shots", "step"], as_index=False)["value"].mean()
     return mean.assign(run=mean["method"] + " " + mean["shots"].astype(str), seed=-1)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import actions, captions, charts, components, frames, progress, services, state
+from app import actions, captions, components, curves, progress, services, state
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 
 _SHOWN_FAILURES = 3
@@ -35,8 +34,10 @@ def _tick(identity: str, every: float | None) -> None:
         _failures(runs)
         if any(run.state == State.COMPLETED for run in runs):
             _links(identity)
-        _table(runs, left)
-        _losses(identity, runs)
+        _table(runs, left, curves.sparks(identity, runs))
+        curves.view(identity, runs)
+        if was_moving:
+            curves.forming(runs)
 
 
 def _queue(runs: Sequence[RunRecord]) -> None:
@@ -69,10 +70,10 @@ def _links(identity: str) -> None:
                          query_params={state.EXPERIMENT: identity})
 
 
-def _table(runs: Sequence[RunRecord], left: dict[str, float | None]) -> None:
+def _table(runs: Sequence[RunRecord], left: dict[str, float | None], sparks: Mapping[str, list[float]]) -> None:
     column = st.column_config
     st.dataframe(
-        progress.table(runs, left), hide_index=True, key="runs_table", placeholder="",
+        progress.table(runs, left, sparks), hide_index=True, key="runs_table", placeholder="",
         alt="Runs of this experiment with their progress",
         column_config={
             "run": None, "method": column.TextColumn("Method", pinned=True),
@@ -81,36 +82,9 @@ def _table(runs: Sequence[RunRecord], left: dict[str, float | None]) -> None:
                                               help="100% only when the run is completed"),
             "step": column.TextColumn("Step", help="Optimizer steps done / in all"),
             "left": column.TextColumn("Training left", help="At the pace measured so far"),
+            "loss": column.LineChartColumn("Loss", width="small", help="Training loss so far"),
             "mean": column.NumberColumn("Mean score", format="%.1f", help="Mean over tasks × 100"),
         })
-
-
-def _losses(identity: str, runs: Sequence[RunRecord]) -> None:
-    figures, take_away = services.loss_view(identity, runs, _draw_losses)
-    if not figures:
-        return
-    st.subheader("Training loss", anchor=False)
-    halves = st.grid(min(2, len(figures)), min_column_width=380, gap="medium")
-    for count, (spec, alt) in figures.items():
-        with halves.cell():
-            st.vega_lite_chart(spec, width="stretch", key=f"loss-{count}", alt=alt)
-    st.markdown(take_away)
-
-
-def _draw_losses(curves_of: Sequence[services.Curve]) -> tuple[dict[int, tuple[dict[str, Any], str]], str]:
-    """Shot count -> (figure, alternative text), and what the curves say."""
-    curves = frames.curves(curves_of)
-    if curves.empty:
-        return {}, ""
-    drawn, counts = frames.thinned(curves), sorted(set(curves["shots"]))
-    ends, figures = charts.loss_limits(drawn), {}
-    for count in counts:  # a figure per shot count: lines of two counts would look the same
-        name = captions.plural(int(count), "shot") if len(counts) > 1 else ""
-        said = captions.loss_alt(curves[curves["shots"] == count])
-        figures[int(count)] = (charts.plain(charts.loss_curves(drawn[drawn["shots"] == count], name, ends)),
-                               f"{name}. {said}" if name else said)
-    runs = [run for run, *_ in curves_of]
-    return figures, captions.loss(curves, len(runs), progress.settled(runs))
 
 
 def log(experiment: ExperimentRecord) -> None:

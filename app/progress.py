@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -78,8 +79,10 @@ def ago(then: float, now: float) -> str:
     return "just now"
 
 
-def table(runs: Sequence[RunRecord], left: Mapping[str, float | None]) -> pd.DataFrame:
-    """One row per run, by method, shots and seed: run, method, shots, seed, state, progress (0-100), step, left, mean.
+def table(runs: Sequence[RunRecord], left: Mapping[str, float | None],
+          losses: Mapping[str, Sequence[float]] = MappingProxyType({})) -> pd.DataFrame:
+    """One row per run, by method, shots and seed: run, method, shots, seed, state, progress (0-100), step, left, loss
+    (its course, a list), mean.
 
     `mean` is the run's mean over tasks in points, NaN until it is completed.
     """
@@ -87,10 +90,12 @@ def table(runs: Sequence[RunRecord], left: Mapping[str, float | None]) -> pd.Dat
         {"run": run.id, "method": marked(run.method), "shots": run.shots, "seed": run.seed,
          "state": f"{SYMBOL[run.state]} {phase(run)}", "progress": 100 * fraction(run),
          "step": f"{run.step} / {run.steps}" if run.steps else "", "left": _left(run, left.get(run.id)),
+         "loss": list(losses.get(run.id, ())),
          "mean": 100 * run.result["mean"] if run.result else float("nan")}
         for run in sorted(runs, key=lambda run: (METHOD_ORDER.index(run.method), run.shots, run.seed))
     ]
-    return pd.DataFrame(rows, columns=["run", "method", "shots", "seed", "state", "progress", "step", "left", "mean"])
+    return pd.DataFrame(rows, columns=["run", "method", "shots", "seed", "state", "progress", "step", "left", "loss",
+                                       "mean"])
 
 
 def headline(runs: Sequence[RunRecord], left: Mapping[str, float | None]) -> str:

@@ -94,17 +94,17 @@ def _runs_key(experiment: str) -> tuple[str, ...]:
     return os.environ.get("COMPT_HOME", ""), "runs", experiment
 
 
-def loss_view(experiment: str, runs: Sequence[RunRecord], draw: Callable[[Sequence[Curve]], T]) -> T:
-    """What `draw` makes of the runs' loss curves (run, steps [n], losses [n, 1]); drawn once for all in one theme.
+def drawn(experiment: str, runs: Sequence[RunRecord], kind: str, draw: Callable[[Sequence[Curve]], T]) -> T:
+    """What `draw` makes of the runs' curves of a kind (run, steps [n], values [n, d]); drawn once for all in one theme.
 
     While runs are moving it may be a little old, where drawing takes long; once all have ended it is not.
     """
     ended = all(run.state not in ACTIVE for run in runs)
-    key = (os.environ.get("COMPT_HOME", ""), "losses", experiment, draw, ink(),
+    key = (os.environ.get("COMPT_HOME", ""), "curves", experiment, kind, draw, ink(),
            tuple((run.id, run.step, run.state.value) for run in runs) if ended else None)
 
     def make() -> T:
-        curves = store().curves([run.id for run in runs], "loss")
+        curves = store().curves([run.id for run in runs], kind)
         return draw([(run, *curves[run.id]) for run in runs if run.id in curves])
 
     return _memo.get(key, make)

@@ -19,12 +19,14 @@ from compt_core.runs.store import Store
 EXPERIMENT, RUN = "exp", "run"
 VIEW, SHOTS, METRIC, OF, ORDER, STEP = "view", "shots", "metric", "of", "order", "step"
 TASK, SOURCE, WITH, METHOD, SEED = "task", "source", "with", "method", "seed"
+CURVES, FOLLOW = "curves", "follow"
 _REMEMBERED, _COMPLAINT = "remembered_experiment", "complaint"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
 _WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER: "order of tasks", STEP: "step",
-          TASK: "task", SOURCE: "source", WITH: "run to compare with", METHOD: "method", SEED: "seed"}
+          TASK: "task", SOURCE: "source", WITH: "run to compare with", METHOD: "method", SEED: "seed",
+          CURVES: "kind of curves", FOLLOW: "run to follow"}
 
 _LISTED = 8  # names in a sentence
 

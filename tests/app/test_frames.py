@@ -104,11 +104,11 @@ def test_curves_are_long_and_thinned_to_means_beyond_the_limit(lab, store):
     steps = np.array([0, 2])
     points = [(run, steps, np.array([[1.0], [0.5]])), (run, np.array([], dtype=int), np.zeros((0, 0)))]
     found = frames.curves(points)
-    assert list(zip(found["step"], found["loss"], strict=True)) == [(0, 1.0), (2, 0.5)]
+    assert list(zip(found["step"], found["value"], strict=True)) == [(0, 1.0), (2, 0.5)]
     assert frames.curves([]).empty
     many = pd.concat([found.assign(run=f"r{i}", seed=i, loss=float(i)) for i in range(frames.MOST_LINES + 1)])
     thin = frames.thinned(many)
-    assert thin["run"].nunique() == 1 and set(thin["loss"]) == {frames.MOST_LINES / 2}
+    assert thin["run"].nunique() == 1 and set(thin["value"]) == {frames.MOST_LINES / 2}
     assert frames.thinned(found) is found
 
 

@@ -278,7 +278,8 @@ def test_the_heatmap_shows_the_stored_numbers(visit, lab, store):
         expected = [*stored, result["mean"], None]  # the mean with another zero has no colour
         assert row == [None if value is None else pytest.approx(100 * value, abs=1e-9) for value in expected]
     written = {(x, y): text for trace in data[1:]
-               for x, y, text in zip(trace["x"], trace["y"], trace["text"], strict=True)}
+               for x, y, text in zip(trace["x"], trace["y"], trace.get("text", trace["x"]), strict=True)
+               if trace["mode"] == "text"}
     assert written["cola · accuracy", data[0]["y"][0]] == "60.0†"
     assert written["cola · matthews", data[0]["y"][0]] == "undef."
     assert written["<b>mean, chance = 0</b>", data[0]["y"][2]] == "31.0"

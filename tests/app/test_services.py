@@ -84,12 +84,12 @@ def test_loss_curves_are_read_and_drawn_once_for_all_viewers_and_the_last_ones_w
         return {run.id: list(steps) for run, steps, _ in curves}
 
     runs = store.runs(identity)
-    seen = [services.loss_view(identity, runs, draw) for _ in range(5)]
+    seen = [services.drawn(identity, runs, "loss", draw) for _ in range(5)]
     assert seen[0] == {run.id: [0, 1, 2, 3, 4] for run in runs} and seen.count(seen[0]) == 5 and len(reads) == 1
     for run in runs:
         store.write_events([Event(run.id, "loss", 5, (0.1,))])
         store.finish(run.id, Outcome("cancelled"))
-    ended = services.loss_view(identity, store.runs(identity), draw)  # at once, however fresh the last one was
+    ended = services.drawn(identity, store.runs(identity), "loss", draw)  # at once, however fresh the last one was
     assert ended == {run.id: [0, 1, 2, 3, 4, 5] for run in runs}
     services.store().close()
 
