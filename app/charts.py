@@ -121,7 +121,8 @@ def limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
 
 def ends(curves: pd.DataFrame) -> tuple[float, float] | None:
     """Lowest and highest finite value with some room, for all figures of one experiment; None without any."""
-    known = curves["value"][np.isfinite(curves["value"])]
+    known = curves["value"].astype(float)
+    known = known[np.isfinite(known)]
     if known.empty:
         return None
     low, high = float(known.min()), float(known.max())

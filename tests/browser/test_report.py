@@ -39,7 +39,8 @@ def finished(store: Store) -> str:
         store.write_events([Event(run.id, "loss", step, (2 - step / 9,)) for step in range(10)])
         scores = {task: {"accuracy": float(draw.uniform(0.4, 1))} for task in TASKS}
         mean = sum(one["accuracy"] for one in scores.values()) / 3
-        composed = {"attention": [[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]], "alpha": [0.3, 0.4, 0.5], "beta": [0.6, 0.7, 1.0],
+        composed = {"attention": [[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]],
+                    "alpha": [0.3, 0.4, 0.5], "beta": [0.6, 0.7, 1.0],
                     "private_share": [0.3] * 3, "private_norm_share": [0.2, 0.4, 0.6], "normalizer": "softmax"}
         store.finish(run.id, Outcome("completed", {
             "tasks": scores, "mean": mean, "mean_normalised": 2 * mean - 1, "constant": {},
