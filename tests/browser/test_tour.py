@@ -52,6 +52,7 @@ def test_the_tour_by_keys_and_presenter_mode(
     page.goto(f"{page.url}&controls=off")
     expect(dropped).to_be_visible(timeout=PAGE_MS)
     expect(page.get_by_role("slider")).to_have_count(0)
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible(timeout=PAGE_MS)
     page.keyboard.press("Escape")
     expect(menu).to_be_visible(timeout=PAGE_MS)
     expect(slider).to_be_visible()
