@@ -141,7 +141,7 @@ def losses(runs: Sequence[RunRecord], curves: Mapping[str, tuple[np.ndarray, np.
     """Training loss by step, a figure per shot count; None without any."""
     measured = frames.curves([(run, *curves[run.id]) for run in runs if run.id in curves])
     drawn = frames.thinned(measured)
-    ends = charts.loss_limits(drawn)
+    ends = None if drawn.empty else charts.loss_limits(drawn)
     if ends is None:
         return None
     ended = all(run.state not in ACTIVE for run in runs)
