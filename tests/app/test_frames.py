@@ -106,7 +106,7 @@ def test_curves_are_long_and_thinned_to_means_beyond_the_limit(lab, store):
     found = frames.curves(points)
     assert list(zip(found["step"], found["value"], strict=True)) == [(0, 1.0), (2, 0.5)]
     assert frames.curves([]).empty
-    many = pd.concat([found.assign(run=f"r{i}", seed=i, loss=float(i)) for i in range(frames.MOST_LINES + 1)])
+    many = pd.concat([found.assign(run=f"r{i}", seed=i, value=float(i)) for i in range(frames.MOST_LINES + 1)])
     thin = frames.thinned(many)
     assert thin["run"].nunique() == 1 and set(thin["value"]) == {frames.MOST_LINES / 2}
     assert frames.thinned(found) is found

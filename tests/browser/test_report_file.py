@@ -19,12 +19,12 @@ _CONTRAST = """() => {
     const linear = part => { part /= 255; return part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4 };
     const light = text => { const [r, g, b] = text.match(/[\\d.]+/g).map(Number).map(linear);
                             return .2126 * r + .7152 * g + .0722 * b };
-    const page = getComputedStyle(document.body).backgroundColor;
+    const page = getComputedStyle(document.body).backgroundColor, clear = text => /^rgba.*, 0\\)$/.test(text);
     return Math.min(...[...document.querySelectorAll("h1, h2, h3, p, li, a, th, td, small, caption, figcaption, pre")]
         .map(one => { let at = one, back = "rgba(0, 0, 0, 0)";
-                      while (at && back.endsWith(", 0)")) { back = getComputedStyle(at).backgroundColor;
+                      while (at && clear(back)) { back = getComputedStyle(at).backgroundColor;
                                                             at = at.parentElement }
-                      const [a, b] = [light(getComputedStyle(one).color), light(back.endsWith(", 0)") ? page : back)];
+                      const [a, b] = [light(getComputedStyle(one).color), light(clear(back) ? page : back)];
                       return (Math.max(a, b) + .05) / (Math.min(a, b) + .05) }));
 }"""
 
@@ -39,8 +39,8 @@ def finished(store: Store) -> str:
         store.write_events([Event(run.id, "loss", step, (2 - step / 9,)) for step in range(10)])
         scores = {task: {"accuracy": float(draw.uniform(0.4, 1))} for task in TASKS}
         mean = sum(one["accuracy"] for one in scores.values()) / 3
-        composed = {"attention": [[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]],
-                    "alpha": [0.3, 0.4, 0.5], "beta": [0.6, 0.7, 1.0],
+        composed = {"attention": [[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]], "alpha": [0.3, 0.4, 0.5],
+                    "beta": [0.6, 0.7, 1.0],
                     "private_share": [0.3] * 3, "private_norm_share": [0.2, 0.4, 0.6], "normalizer": "softmax"}
         store.finish(run.id, Outcome("completed", {
             "tasks": scores, "mean": mean, "mean_normalised": 2 * mean - 1, "constant": {},
