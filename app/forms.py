@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import captions, drafts, families, styles
+from app import captions, drafts, families, own_data, styles
 from compt_core.config import Experiment
 from compt_core.errors import Issue
 from compt_core.methods import METHODS
@@ -88,6 +88,7 @@ def basics(issues: Sequence[Issue]) -> None:
     with right:
         _text("seeds", issues, "0, 1, 2 or 0-9")
         _text("data_dir", issues, "empty: the datasets hub")
+    own_data.box(key("tasks"), key("data_dir"))
 
 
 def fields(names: Sequence[str], issues: Sequence[Issue], columns: int = 2) -> None:
