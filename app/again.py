@@ -27,7 +27,8 @@ def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
     lines = {experiment.id: f"all {captions.plural(len(runs), 'run')}", **{run.id: actions.line(run) for run in runs}}
     chosen = st.selectbox("Which runs", list(lines), format_func=lambda name: lines.get(name, name),
                           key=f"again-{experiment.id}")
-    arrival.offer("New from these" if chosen == experiment.id else "New from this run", chosen)
+    if chosen != experiment.id:
+        arrival.offer("New from this run", chosen)
     try:
         settings, _ = arrival.stored(chosen)
     except StoreError as error:

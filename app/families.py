@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -39,8 +40,12 @@ def pickers(key: str) -> None:
         name, sizes = f"families.{suite}", {group: len(members) for group, members in groups(suite).items()}
         st.session_state[name] = whole(suite, st.session_state[key])  # the list decides, not what the buttons remember
         st.pills(f"{suite} ({_NOTES[suite]})", list(sizes), key=name, selection_mode="multi", wrap=True,
-                 format_func=lambda group, sizes=sizes: f"{group} {sizes[group]}", on_change=_click, args=(suite, key),
+                 format_func=partial(_size, sizes), on_change=_click, args=(suite, key),
                  help="A click adds all tasks of a family, or takes them out again.")
+
+
+def _size(sizes: Mapping[str, int], group: str) -> str:
+    return f"{group} {sizes[group]}"
 
 
 def _click(suite: str, key: str) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import streamlit as st
 
-from app import captions, drafts, families, styles
-from compt_core.config import Experiment
+from app import captions, drafts, families, own_data, styles
+from compt_core.config import Experiment, RunConfig
 from compt_core.errors import Issue
-from compt_core.methods import METHODS
+from compt_core.methods import METHODS, resolve_normalizer
 from compt_core.presets import PRESETS
 from compt_core.tasks.table import TASKS
 
@@ -88,6 +88,7 @@ def basics(issues: Sequence[Issue]) -> None:
     with right:
         _text("seeds", issues, "0, 1, 2 or 0-9")
         _text("data_dir", issues, "empty: the datasets hub")
+    own_data.box(key("tasks"), key("data_dir"))
 
 
 def fields(names: Sequence[str], issues: Sequence[Issue], columns: int = 2) -> None:
@@ -121,14 +122,11 @@ def elsewhere(issues: Sequence[Issue]) -> list[str]:
 
 def normalizer_note(values: Mapping[str, Any]) -> str:
     """Which normaliser 'auto' chooses for the draft, and why; "" where another one is set."""
-    sources, tasks = values["sources"], len(values["tasks"])
+    sources, tasks = values["sources"], values["tasks"]
     if values["normalizer"] != "auto" or sources is None or not tasks:
         return ""
-    if sources == 1:
-        return "auto: sigmoid, as there is one source."
-    if sources <= tasks // 2:
-        return f"auto: softmax, as {sources} sources ≤ half of {tasks} tasks."
-    return f"auto: sparsemax, as {sources} sources > half of {tasks} tasks."
+    name, why = resolve_normalizer(RunConfig.model_construct(sources=sources, tasks=tuple(tasks)))
+    return f"auto: {name} ({why})."
 
 
 def _field(name: str, issues: Sequence[Issue]) -> None:

@@ -43,7 +43,8 @@ def read(query: Mapping[str, str], start: Mapping[str, Any]) -> tuple[dict[str, 
     """The draft that a link asks for over `start`, and what it asks for in vain, by field ("" for none)."""
     given = {_ALSO.get(name, name): text for name, text in query.items() if name not in (PRESET, FROM)}
     unknown = [name for name in given if name not in Experiment.model_fields]
-    values, found = {}, []
+    values: dict[str, Any] = {}
+    found: list[Issue] = []
     for name in (name for name in Experiment.model_fields if name in given):
         try:
             values[name] = _checked(name, given[name])

@@ -13,6 +13,7 @@ from typing import Any
 from compt_core.errors import DataError, quoted
 
 FORMATS = ("tsv", "csv", "jsonl", "parquet")
+MOST_COLUMNS = 1000  # a table of rows with names of their own would grow with the square of its file
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def _read_jsonl(path: Path) -> Table:
         rows.append(row)
         numbers.append(number)
     names = dict.fromkeys(name for row in rows for name in row)
+    _check_columns(path, len(names))
     return Table({name: [row.get(name) for row in rows] for name in names}, f"'{path}'", numbers)
 
 
@@ -100,6 +102,11 @@ def _text(path: Path) -> str:
     return text
 
 
+def _check_columns(path: Path, count: int) -> None:
+    if count > MOST_COLUMNS:
+        raise DataError(f"The file '{path}' has {count:,} columns, more than {MOST_COLUMNS:,}. Keep those of the task.")
+
+
 def _empty(path: Path) -> DataError:
     return DataError(f"The file '{path}' is empty. Give a header row and at least one row below it.")
 
@@ -108,6 +115,7 @@ def _rectangle(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Table:
     """(line number, cells) with the header first as a Table; every row must have as many cells as the header."""
     stream = iter(lines)
     _, names = next(stream)
+    _check_columns(path, len(names))
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"The file '{path}' has several columns called {quoted(twice)}. Rename or remove one.")

@@ -1,0 +1,148 @@
+"""Data files that a visitor uploads: ``HOME/uploads/HASH/TASK/{train,dev}.ENDING``, a data folder like any other.
+
+HASH follows from the contents, so that the same files are kept once. Nothing of a visitor's file name becomes part of
+a path. Only text is taken: a parquet file of a few bytes may unpack to more than the machine holds. No page here.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from compt_core.errors import DataError, quoted
+from compt_core.runs.home import home_folder
+from compt_core.tasks.files import load_task
+from compt_core.tasks.spec import Task, TaskData
+from compt_core.tasks.table import TASKS
+
+ENDINGS = ("tsv", "csv", "jsonl")
+SPLITS = ("train", "dev")
+MOST_BYTES = 8_000_000  # of a file
+MOST_IN_ALL = 400_000_000  # of all that is kept
+_BLOCK = 4096  # bytes that even a small file takes
+_STALE = 3600  # seconds after which a half-written folder was left by a crash
+_HASH = re.compile(r"[0-9a-f]{32}")
+_NUMERIC_EXAMPLES = ("0.0", "2.5", "5.0")
+
+
+@dataclass(frozen=True)
+class File:
+    """An uploaded file: its ending, one of ENDINGS, and what is in it."""
+
+    ending: str
+    data: bytes
+
+
+def upload_tasks() -> list[str]:
+    """The tasks whose rows can be uploaded: all whose rows are not generated."""
+    return [name for name, task in TASKS.items() if not task.bundled]
+
+
+def checked(name: str, data: bytes) -> File:
+    """A file by the name and contents that a browser sent. Raises DataError."""
+    ending = name.rpartition(".")[2].lower()
+    if "." not in name or ending not in ENDINGS:
+        raise DataError(f"The file {quoted(name)} must end in .{', .'.join(ENDINGS)}. Save the table as one of these.")
+    if len(data) > MOST_BYTES:
+        raise DataError(f"The file {quoted(name)} has {len(data) / 1e6:.1f} MB, more than {MOST_BYTES // 10**6}. "
+                        "Upload fewer rows, or give the folder with the files as the data folder.")
+    return File(ending, data)
+
+
+def keep(task: Task, files: Mapping[str, File], data_dir: str | None = None) -> tuple[Path, TaskData]:
+    """Keeps the files of a task by split and reads them; the data folder and its rows.
+
+    The folder also holds what was uploaded for other tasks, where `data_dir` is a folder of earlier uploads.
+    Raises DataError with the first problem of the files, or where there is no room; then nothing is kept.
+    """
+    folder = home_folder() / "uploads"
+    wanted = {**_earlier(folder, task, data_dir), **{(task.name, split): file for split, file in files.items()}}
+    target = folder / _hash(wanted)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _tidy(folder)
+        if not target.is_dir():
+            _check_room(folder, wanted)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as temporary:
+            made = Path(temporary) / "data"
+            for (name, split), file in wanted.items():
+                (made / name).mkdir(parents=True, exist_ok=True)
+                (made / name / f"{split}.{file.ending}").write_bytes(file.data)
+            rows = _read(task, made)
+            if not target.is_dir():
+                _rename(made, target)
+    except OSError as error:
+        raise DataError(f"The files cannot be kept in '{folder}': {error.strerror or error}. Free some space or mend "
+                        "the folder, then upload them again.") from None
+    return target, rows
+
+
+def template(task: Task) -> str:
+    """A CSV file with the header that the task's files must have and a row for some of its labels."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*task.columns, task.label_column))
+    for number, label in enumerate(example_labels(task), start=1):
+        writer.writerow((*(f"text of {column} in example {number}" for column in task.columns), label))
+    return text.getvalue()
+
+
+def example_labels(task: Task) -> tuple[str, ...]:
+    """Labels as they may stand in the task's files: all words, or some numbers of a numeric task."""
+    return _NUMERIC_EXAMPLES if task.numeric else task.labels
+
+
+def _earlier(folder: Path, task: Task, data_dir: str | None) -> dict[tuple[str, str], File]:
+    """What `data_dir` holds for other tasks, where it is a folder of uploads."""
+    given = Path(os.path.abspath(data_dir or "."))
+    if given.parent != folder or not _HASH.fullmatch(given.name):
+        return {}
+    paths = {(name, split, ending): given / name / f"{split}.{ending}"
+             for name in upload_tasks() if name != task.name for split in SPLITS for ending in ENDINGS}
+    return {(name, split): File(ending, path.read_bytes()) for (name, split, ending), path in paths.items()
+            if path.is_file()}
+
+
+def _hash(files: Mapping[tuple[str, str], File]) -> str:
+    digest = hashlib.sha256()
+    for (name, split), file in sorted(files.items(), key=lambda item: item[0]):
+        digest.update(f"{name}/{split}.{file.ending} {len(file.data)}\n".encode() + file.data)
+    return digest.hexdigest()[:32]
+
+
+def _read(task: Task, folder: Path) -> TaskData:
+    try:
+        return load_task(task, str(folder))
+    except DataError as error:  # of the visitor's files, not of a path that is gone by then
+        raise DataError(str(error).replace(f"{folder}{os.sep}", "")) from None
+
+
+def _rename(made: Path, target: Path) -> None:
+    try:
+        made.rename(target)
+    except OSError:
+        if not target.is_dir():  # the same files, by another visitor
+            raise
+
+
+def _check_room(folder: Path, files: Mapping[tuple[str, str], File]) -> None:
+    kept = sum(max(_BLOCK, path.stat().st_size) for path in folder.rglob("*") if path.is_file())
+    if kept + sum(max(_BLOCK, len(file.data)) for file in files.values()) > MOST_IN_ALL:
+        raise DataError(f"The uploads of all visitors fill their {MOST_IN_ALL // 10**6} MB. Whoever runs this "
+                        f"dashboard can remove folders below '{folder}' that no experiment uses.")
+
+
+def _tidy(folder: Path) -> None:
+    """Removes what a crash left half-written."""
+    for left in folder.glob(".*"):
+        if left.stat().st_mtime < time.time() - _STALE:
+            shutil.rmtree(left, ignore_errors=True)
