@@ -156,7 +156,7 @@ def loss_curves(curves: pd.DataFrame, title: str = "",
         base.mark_point(size=80, filled=True, opacity=1, shape=one.marker, color=one.colour)
         .properties(data=last[last["method"] == name]) for name, one in zip(domain, looks, strict=True)]
     figure = alt.layer(lines, *last_points).properties(height=320).interactive()
-    return _inked(figure.properties(title=title) if title else figure)
+    return inked(figure.properties(title=title) if title else figure)
 
 
 def plain(figure: alt.LayerChart | alt.FacetChart) -> dict[str, Any]:
@@ -199,10 +199,10 @@ def gate_shares(gates: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     dots = alt.Chart(long).mark_point(size=140, filled=True, opacity=1, color=PRIVATE).encode(
         y=y, x=x, shape=alt.Shape("kind:N", scale=shapes, legend=legend), tooltip=tips, **apart)
     half = alt.Chart(pd.DataFrame({"share": [0.5]})).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="share:Q")
-    return _inked(alt.layer(half, lines, dots).properties(height=60 + (40 if several else 30) * len(order)))
+    return inked(alt.layer(half, lines, dots).properties(height=60 + (40 if several else 30) * len(order)))
 
 
-def _inked(figure: Any) -> Any:
+def inked(figure: Any) -> Any:
     """An Altair figure with its axes, legend and title in the theme's text colour."""
     colour = ink()
     if colour is None:
