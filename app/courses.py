@@ -64,7 +64,5 @@ def lines(points: pd.DataFrame, chosen: str, title: str, dashed: Mapping[float, 
     for level, meaning in (dashed or {}).items():
         layers.append(alt.Chart(pd.DataFrame({"value": [level], "meaning": [meaning]})).mark_rule(
             strokeDash=[5, 4], color="#808080").encode(y=y, tooltip=["meaning:N"]))
-    end = table[table["step"] == table["step"].max()]
-    layers.append(alt.Chart(end[end["name"] == chosen]).mark_text(
-        align="right", dy=-12, fontWeight="bold", color=colour, fontSize=13).encode(x=x, y=y, text="name:N"))
-    return inked(alt.layer(*layers).properties(height=260).interactive())
+    name = alt.TitleParams(chosen, color=colour, anchor="start", fontSize=13)
+    return inked(alt.layer(*layers).properties(height=260, title=name).interactive())
