@@ -11,7 +11,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from app import charts
+from app.charts import inked
 from compt_core.means import half_width
 
 Points = tuple[np.ndarray, np.ndarray]  # steps [n], values [n, …] of one run
@@ -37,7 +37,7 @@ def course(curves: Sequence[Points], names: Sequence[str]) -> pd.DataFrame:
 
 
 def lines(points: pd.DataFrame, chosen: str, title: str, dashed: Mapping[float, str] | None = None,
-          colour: str = BRIGHT) -> alt.LayerChart:
+          colour: str = BRIGHT) -> alt.LayerChart | alt.FacetChart:
     """The lines of `points` (COLUMNS) over training, `chosen` bright with its interval, the others faint.
 
     `dashed` are level lines, value -> what it means.
@@ -64,7 +64,5 @@ def lines(points: pd.DataFrame, chosen: str, title: str, dashed: Mapping[float, 
     for level, meaning in (dashed or {}).items():
         layers.append(alt.Chart(pd.DataFrame({"value": [level], "meaning": [meaning]})).mark_rule(
             strokeDash=[5, 4], color="#808080").encode(y=y, tooltip=["meaning:N"]))
-    end = table[table["step"] == table["step"].max()]
-    layers.append(alt.Chart(end[end["name"] == chosen]).mark_text(
-        align="right", dy=-12, fontWeight="bold", color=colour, fontSize=13).encode(x=x, y=y, text="name:N"))
-    return charts.inked(alt.layer(*layers).properties(height=260).interactive())
+    name = alt.TitleParams(chosen, color=colour, anchor="start", fontSize=13)
+    return inked(alt.layer(*layers).properties(height=260, title=name).interactive())

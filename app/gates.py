@@ -60,15 +60,17 @@ def _over_training(runs: Sequence[RunRecord], order: Sequence[str]) -> None:
         st.markdown("No gates were recorded while these runs trained.")
         return
     chosen = state.open_choice(state.TASK, [attention.NONE, *tasks])
-    st.session_state[state.TASK] = chosen
-    st.selectbox("Task to bring out", [attention.NONE, *order], key=state.TASK, on_change=state.go_to_choice,
-                 args=(state.TASK, attention.NONE), help="Its lines are bright, all others faint.",
-                 format_func=lambda name: "the one that ends highest" if name == attention.NONE else name)
     moving = {name: one for name, one in points.items() if not balance.is_still(one)}
-    for name in points.keys() - moving.keys():
-        st.markdown(f"{name} never moved in training: {_levels(points[name])}.")
-    halves = st.grid(2, min_column_width=460, gap="medium")
-    for name, one in moving.items():
+    if moving:
+        st.session_state[state.TASK] = chosen
+        st.selectbox("Task to bring out", [attention.NONE, *order], key=state.TASK, on_change=state.go_to_choice,
+                     args=(state.TASK, attention.NONE), help="Its lines are bright, all others faint.",
+                     format_func=lambda name: "the one that ends highest" if name == attention.NONE else name)
+        halves = st.grid(len(moving), min_column_width=460, gap="medium")
+    for name, one in points.items():
+        if name not in moving:
+            st.markdown(f"{name} never moved in training: {_levels(one)}.")
+            continue
         end = one[one["step"] == one["step"].max()]
         task = str(end.loc[end["value"].idxmax(), "name"]) if chosen == attention.NONE else chosen
         said = balance.moved(one, name, task)

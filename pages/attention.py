@@ -1,8 +1,9 @@
-"""Attention: tasks x sources, of one run or the mean over seeds. Reads only the store."""
+"""Attention: tasks x sources, over training or seeds, as a tree, beside another run. Reads only the store."""
 
 from app import attention, components, frames
 
-components.header("Attention", "attention", "source prompt", "normaliser", "entropy", "known relatedness", "SPP", "SCP")
+components.header("Attention", "attention", "source prompt", "normaliser", "entropy", "cosine",
+                  "known relatedness", "rank correlation", "Mantel's test", "95% t-interval", "SPP", "SCP")
 opened = components.open_results()
 if opened:
     experiment, runs = opened
