@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import actions, captions, frames, glossary, services, state, styles
 from compt_core.errors import ComptError
-from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
+from compt_core.runs.record import ACTIVE, BUNDLED, ExperimentRecord, RunRecord, State
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -128,10 +128,21 @@ def picture(alt: str) -> None:
 
 
 def latest_experiments(limit: int) -> None:
-    """The newest experiments, each with its states and links; an invitation where there is none."""
+    """The newest experiments trained here, each with its states and links, and those that came with the project."""
     records = services.store().experiments(limit=limit)
-    if not records:
+    own = [record for record in records if record.owner != BUNDLED]
+    st.subheader("Latest experiments", anchor=False)
+    if not own:
         st.caption("None yet. Run the demo, or launch your own; everything that was trained stays here.")
+    _cards(own)
+    if bundled := [record for record in records if record.owner == BUNDLED]:
+        st.subheader("Finished experiments to look at", anchor=False)
+        st.caption("Trained with this program on the bundled model and shipped with it, so that every page has "
+                   "something true to show before anything has trained here.")
+        _cards(bundled)
+
+
+def _cards(records: Sequence[ExperimentRecord]) -> None:
     now = time.time()
     for record in records:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
@@ -141,6 +152,8 @@ def latest_experiments(limit: int) -> None:
             st.page_link(page("runs"), label="Progress", icon=":material/monitoring:", query_params=query)
             if record.states.get(State.COMPLETED):
                 st.page_link(page("accuracy"), label="Accuracy", icon=":material/grid_on:", query_params=query)
+                if {"spp", "scp"} & set(record.config["methods"]):
+                    st.page_link(page("attention"), label="Attention", icon=":material/hub:", query_params=query)
 
 
 def findings(lines: Sequence[str], notes: Sequence[str] = ()) -> None:

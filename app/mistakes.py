@@ -56,7 +56,7 @@ def confusion(answers: Answers) -> pd.DataFrame:
 
 
 def table(answers: Answers) -> pd.DataFrame:
-    """The rows with a wrong answer, those that are wrong in the most runs first: texts, right, answered, wrong in.
+    """The rows with a wrong answer, those that are wrong in the most runs first: wrong in, right, answered, texts.
 
     `answered` is the most frequent wrong answer; for a numeric task the mean one, and `off by` the mean distance.
     """
@@ -66,7 +66,7 @@ def table(answers: Answers) -> pd.DataFrame:
         if times:
             given = answers.predicted[wrong[:, number], number]
             texts = dict(zip(answers.task.columns, row.texts, strict=True))
-            found.append({**texts, **_compared(answers, row, given, answers.predicted[:, number]), "wrong in": times})
+            found.append({"wrong in": times, **_compared(answers, row, given, answers.predicted[:, number]), **texts})
     frame = pd.DataFrame(found)
     order = [name for name in ("wrong in", "off by") if name in frame]
     return frame.sort_values(order, ascending=False, kind="stable") if len(frame) else frame

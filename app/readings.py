@@ -63,9 +63,9 @@ def tests(cells: pd.DataFrame, baseline: str) -> list[str]:
     for method, part in cells[cells["corrected"].notna()].groupby("row", sort=False):
         beyond = part[part["corrected"] < _SIGNIFICANT].sort_values("value", ascending=False)
         names = [f"{literal(row['column'])} ({100 * row['value']:+.1f})" for row in _records(beyond)]
-        where = listed(names) if names else "none"
+        where = f": {listed(names)}" if names else ""
         found.append(f"{label(str(method))} differs from {label(baseline)} on {len(names)} of {len(part)} columns of "
-                     f"single tasks: {where} (paired t-test over {part['n'].max()} seeds, p < {_SIGNIFICANT} after "
+                     f"single tasks{where} (paired t-test over {part['n'].max()} seeds, p < {_SIGNIFICANT} after "
                      "Holm's correction over them).")
     return found
 

@@ -26,6 +26,7 @@ with halves.cell():
         run_demo = st.button("Run the demo", type="primary", icon=":material/play_arrow:", key="run_demo",
                              help="Trains PT, MST and both forms of ComPT on the bundled model and tasks.")
         st.page_link(components.page("launch"), label="Choose the settings", icon=":material/tune:")
+        st.page_link(components.page("learn"), label="Take the tour", icon=":material/school:")
     st.caption("The demo queues one experiment and opens its progress; accuracy, attention and gates follow.")
     components.no_worker_note()
 
@@ -35,5 +36,4 @@ if run_demo:
         identity = state.once(queued, "demo", services.run_demo)  # a double click queues one
     st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
 
-st.subheader("Latest experiments", anchor=False)
 components.latest_experiments(limit=6)
