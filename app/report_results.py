@@ -148,11 +148,13 @@ def losses(runs: Sequence[RunRecord], curves: Mapping[str, tuple[np.ndarray, np.
     figures = []
     for count in sorted(set(drawn["shots"])):
         part, whole = drawn[drawn["shots"] == count], measured[measured["shots"] == count]
-        series = [Series(str(one["method"].iloc[0]), list(zip(one["step"].tolist(), one["value"].tolist(), strict=True)))
+        series = [Series(str(one["method"].iloc[0]),
+                         list(zip(one["step"].tolist(), one["value"].tolist(), strict=True)))
                   for _, one in part.groupby("run", sort=False)]
         last = max(1.0, float(drawn["step"].max()))
         figures.append(report_figures.figure(
-            f"Training loss, {captions.plural(int(count), 'shot')}", captions.curves_alt(whole, "Training loss"), series,
+            f"Training loss, {captions.plural(int(count), 'shot')}", captions.curves_alt(whole, "Training loss"),
+            series,
             Axis("optimizer step", 0.0, last, report_figures.ticks(0.0, last)),
             Axis("training loss (cross-entropy)", *ends, report_figures.ticks(*ends))))
     return block("Training loss", [], [captions.loss(measured, len(runs), ended)], figures=tuple(figures))
