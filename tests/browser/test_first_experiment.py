@@ -1,8 +1,10 @@
-"""A first visit in a real browser: launch a tiny experiment, watch it train, see the heatmap fill, share the link."""
+"""A first visit in a real browser: launch a tiny experiment, watch it train, see the heatmap fill,
+open a cell, share the link, take the numbers along."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -26,6 +28,22 @@ def fill(page: Page, label: str, value: str) -> None:
     expect(field).to_have_value(value)
 
 
+def open_cell(page: Page) -> str:
+    """Clicks MST's cell of the second task; what the page then says stands behind it."""
+    grid = page.get_by_test_id("stPlotlyChart").first.locator(".nsewdrag").first
+    grid.scroll_into_view_if_needed()
+    box = grid.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] * 1.7 / 14, box["y"] + box["height"] * 1.4 / 6
+    page.mouse.move(x - 3, y)
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+    said = page.get_by_text(re.compile("MST on demo-opinion, 4 shots.*answers are wrong"))
+    expect(said).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_text(re.compile("dev rows? with a wrong answer"))).to_be_visible(timeout=PAGE_MS)
+    return said.inner_text()
+
+
 @pytest.mark.browser
 def test_from_launch_to_a_filled_heatmap(dashboard: str, page: Page, browser: Browser, complaints: list[str]) -> None:
     page.goto(dashboard)
@@ -45,7 +63,7 @@ def test_from_launch_to_a_filled_heatmap(dashboard: str, page: Page, browser: Br
 
     expect(page.get_by_role("heading", name="Runs")).to_be_visible(timeout=PAGE_MS)
     expect(page.get_by_text(re.compile(rf"{METHODS} runs: "))).to_be_visible(timeout=PAGE_MS)
-    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(2, timeout=TRAINING_MS)  # loss and score
     expect(page.get_by_text(f"{METHODS} runs: {METHODS} completed.")).to_be_visible(timeout=TRAINING_MS)
 
     page.get_by_test_id("stMain").get_by_role("link", name="Accuracy").click()
@@ -54,17 +72,23 @@ def test_from_launch_to_a_filled_heatmap(dashboard: str, page: Page, browser: Br
     numbers = heat_numbers(page)
     assert len(numbers) >= METHODS * 14 and all(re.fullmatch(r"-?\d+\.\d[†‡]*", text) for text in numbers)
     expect(page.get_by_text("one run: no interval").first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_text("The numbers as a table, CSV or LaTeX").click()
+        page.get_by_role("button", name="CSV").click()
+    assert Path(download.value.path()).read_text().startswith("method,column,value,")
+    opened = open_cell(page)
     link = page.url
-    assert re.search(r"[?&]exp=[a-z0-9]{10}", link)
+    assert re.search(r"[?&]exp=[a-z0-9]{10}", link) and "task=demo-opinion" in link and "method=mst" in link
 
     page.get_by_role("link", name="Attention").click()
     assert len(heat_numbers(page)) == 12 * 4
     page.get_by_role("link", name="Gates").click()
-    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=PAGE_MS)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
     elsewhere = browser.new_context().new_page()
     elsewhere.goto(link)
     shared = heat_numbers(elsewhere)
     assert shared == numbers
+    expect(elsewhere.get_by_text(opened)).to_be_visible(timeout=PAGE_MS)
     assert not complaints
