@@ -65,8 +65,9 @@ def learned(board: Board, grid: Grid) -> None:
 
 
 def _doubt(grid: Grid) -> list[str]:
-    found = ["Rarely the same ones: one run's map is a weak sign of which tasks are related. The Attention page "
-             "averages over seeds, sources matched first, and tests the weights against the tasks' families."]
+    found = ["Do not expect it: sources have no order, and one run's map is a weak sign of which tasks are "
+             "related. The Attention page averages over seeds, sources matched first, and "
+             "tests the weights against the tasks' families."]
     if grid.experiment.owner == BUNDLED:
         found.append("Nor was learned attention shown to do better: in controls on the suite demo, which are not among "
                      "the runs of this tour, runs with uniform attention scored as well within the noise "

@@ -162,9 +162,9 @@ def few_shots(board: Board, grid: Grid) -> None:
     summary = tour_runs.summaries(grid.scores)
     references = of_references(grid, frames.MEAN)
     with left:
-        st.markdown("With a handful of rows per task, what a method shares is most of what it has; with many, a task "
-                    "can learn alone. The bars are 95% t-intervals over seeds: where they are wide, a single run says "
-                    "nothing.")
+        st.markdown("The hope behind sharing: with a handful of rows per task it should help most, with many a task "
+                    "can learn alone. See whether these runs bear it out. The bars are 95% t-intervals over seeds: "
+                    "where they are wide, a single run says nothing.")
         count = shots(board, grid)
         lines = [tour_words.aloud(summary[summary["shots"] == int(count)], references, count),
                  *tour_words.told_apart(_pairs(grid, count))]
