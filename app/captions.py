@@ -165,10 +165,10 @@ def estimated(time: Estimate | None) -> str:
 
 def _memory(trained: int, memory: float | None) -> str:
     """How much memory the largest fleet will take, and what that rests on."""
-    own = f"{_bytes(STATE_BYTES * trained)} for the {trained:,} numbers that train side by side"
+    own = f"about {_bytes(STATE_BYTES * trained)} for the {trained:,} numbers that train side by side"
     if memory is None:
-        return f"unknown until a first fleet has trained on this device with this backbone; at least {own}"
-    return f"about {_bytes(memory)}: {own}, and what the hungriest earlier fleet took beside its own"
+        return f"unknown until a first fleet has trained on this device with this backbone; {own} alone"
+    return f"{_bytes(memory)}: {own}, and what the hungriest earlier fleet took beside its own"
 
 
 def _bytes(count: float) -> str:

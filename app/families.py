@@ -41,6 +41,7 @@ def pickers(key: str) -> None:
         st.session_state[name] = whole(suite, st.session_state[key])  # the list decides, not what the buttons remember
         st.pills(f"{suite} ({_NOTES[suite]})", list(sizes), key=name, selection_mode="multi", wrap=True,
                  format_func=partial(_size, sizes), on_change=_click, args=(suite, key),
+                 persist_state="session",  # a click that comes when the page has been left finds it still
                  help="A click adds all tasks of a family, or takes them out again.")
 
 

@@ -59,7 +59,7 @@ def test_memory_is_that_of_the_hungriest_fleet_with_the_numbers_of_this_one():
         return Pace("cpu", Work(1, 1, 1, 1), 1.0, 1.0, taken)
 
     assert memory(1_000, []) is None and memory(1_000, [pace(None)]) is None
-    assert memory(1_000, [pace(5e6), pace(None), pace(8e6), pace(0)]) == 8e6 + 16_000
+    assert memory(1_000, [pace(5e6), pace(None), pace(8e6), pace(0)]) == 8e6 + 26_000
 
 
 def test_a_pace_of_before_memory_was_measured_is_read():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app import drafts, forms, state
+from app import captions, drafts, forms, services, state
 from app.captions import plain
 from compt_core.config import Experiment, build_experiment
 from compt_core.runs.record import State
@@ -242,3 +242,11 @@ def test_auto_says_which_normaliser_and_why(form, sources, said):
     set_field(form, "normalizer", "sparsemax")
     form.run()
     assert not any(part.value.startswith("auto:") for part in form.caption)
+
+
+def test_the_memory_is_told_with_what_it_rests_on(form):
+    checked, _ = services.check(build_experiment({}, preset="demo"))
+    before, after = (captions.check_rows(checked, None, memory)["Estimated memory"] for memory in (None, 1.23e9))
+    own = f"about {26 * sum(checked.parameters) / 1e6:.0f} MB for the {sum(checked.parameters):,} numbers"
+    assert before.startswith("unknown until a first fleet") and own in before
+    assert after.startswith(f"1.2 GB: {own}")

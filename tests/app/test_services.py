@@ -120,7 +120,7 @@ def test_the_estimate_goes_by_fleets_of_this_backbone_and_these_threads(store, m
         store.finish(run.id, Outcome("completed", result={"pace": dataclasses.asdict(pace)}))
     assert [pace.train_seconds for pace in store.paces()] == [900.0, 500.0, 20.0]
     found, memory = services.estimate(checked)
-    assert memory == 140e6 + 16 * sum(checked.parameters)
+    assert memory == 140e6 + 26 * sum(checked.parameters)
     assert found.fleets == 1
     assert (found.low + found.high) / 2 == pytest.approx(22)
     services.store().close()
