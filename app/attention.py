@@ -256,10 +256,14 @@ def _three(shown: View, found: versus.Comparison, names: Sequence[str]) -> None:
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> None:
-    with st.expander("The numbers as a table or CSV", icon=":material/table:", key="numbers"):
+    """Every number, once it is asked for: the heatmap need not wait until a browser has loaded tables."""
+    box = st.expander("The numbers as a table or CSV", icon=":material/table:", key="numbers", on_change="rerun")
+    if not box.open:
+        return
+    named = {"row": "task", "column": "source", "value": "weight", "half": "half of the 95% interval", "n": "runs"}
+    with box:
         st.download_button("CSV", exports.csv(frame, "task"), f"{name}.csv", "text/csv", icon=":material/download:",
                            key="csv", on_click="ignore", help="Every weight with all its digits.")
-        named = {"row": "task", "column": "source", "value": "weight", "half": "half of the 95% interval", "n": "runs"}
         st.dataframe(frame.rename(columns=named)[list(named.values())], hide_index=True, placeholder="",
                      alt="Every weight of the heatmap",
                      column_config={name: st.column_config.NumberColumn(format="%.4f")

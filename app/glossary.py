@@ -19,8 +19,8 @@ TERMS: dict[str, str] = {
     "entropy": "How spread out a task's weights are: 1 when all sources weigh the same, 0 when one has it all.",
     "known relatedness": "Which tasks are of one family. Known for the bundled suites, which were made so; for other "
                          "tasks a family is a name given by people.",
-    "rank correlation": "Spearman's: whether two lists of numbers have the same order, whatever their steps. 1: the "
-                        "same order, -1: the reverse, 0: unrelated.",
+    "rank correlation": "Spearman's: whether two lists of numbers have the same order, whatever the steps between. "
+                        "1: the same order, -1: the reverse, 0: unrelated.",
     "Mantel's test": "Whether a correlation over pairs of tasks is beyond chance: it is compared with those that come "
                      "out when the tasks change places. p is the share of these that are at least as large.",
     "cosine": "How alike two tasks' weights are, whatever their size: 1 for the same mix of sources, 0 for none in "

@@ -211,9 +211,13 @@ def test_a_second_run_stands_beside_the_first_by_link_and_by_hand(visit, lab, st
     assert not mean.exception and "one of those whose mean is shown" in words(mean)
 
 
-def test_the_numbers_can_be_taken_along(visit, lab):
+def test_the_numbers_are_there_to_read_and_to_take_along_once_they_are_asked_for(visit, lab):
     app = visit("attention", exp=lab.finished())
+    assert not app.dataframe and not app.get("download_button")
+    app.session_state["numbers"] = True
+    app.run()
     assert [button.proto.label for button in app.get("download_button")] == ["CSV"]
+    assert len(app.dataframe[0].value) == 3 * 2 and list(app.dataframe[0].value["task"][:2]) == ["cola", "cola"]
 
 
 def test_rank_correlation_with_families_is_said(visit, lab):
