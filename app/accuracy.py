@@ -7,7 +7,21 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app import behind, captions, charts, clicks, components, frames, panels, readings, state, tour_charts, tour_runs
+from app import (
+    attention,
+    behind,
+    captions,
+    charts,
+    clicks,
+    components,
+    frames,
+    panels,
+    readings,
+    state,
+    tour_charts,
+    tour_runs,
+    weights,
+)
 from app.panels import View
 from compt_core.runs.record import ExperimentRecord, RunRecord
 
@@ -17,8 +31,8 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], scores: pd.Dat
     view = panels.score_controls(scores)
     at_shots = scores[scores["shots"] == view.shots]
     references = frames.reference_rows(experiment.references, experiment.config["tasks"])
-    cells = _cells(frames.pick_metric(at_shots, view.metric), view, references)
     answered = [run for run in frames.finished(runs) if run.shots == view.shots]
+    cells = frames.in_order(_cells(frames.pick_metric(at_shots, view.metric), view, references), _order(answered))
     lines = [*readings.chance(at_shots), *readings.untrained(at_shots, references),
              *readings.comparisons(at_shots, view.baseline),
              *(readings.tests(cells, view.baseline) if view.baseline else [])]
@@ -33,6 +47,14 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], scores: pd.Dat
     behind.view(answered, view.shots)
     if scores["shots"].nunique() > 1:
         _by_shots(scores, references, view.shots)
+
+
+def _order(runs: Sequence[RunRecord]) -> list[str]:
+    """The tasks by family or, where a run has attention, clustered by that of the first method that has."""
+    tasks, composed = runs[0].config["tasks"], frames.with_result(runs, "attention")
+    if not composed or len(tasks) < 3:
+        return weights.by_family(tasks)
+    return attention.ordered(weights.mean(weights.seeds_of(composed[0], composed)), attention.order_control())
 
 
 def _cells(shown: pd.DataFrame, view: View, references: pd.DataFrame) -> pd.DataFrame:

@@ -77,6 +77,13 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
+def in_order(cells: pd.DataFrame, tasks: Sequence[str]) -> pd.DataFrame:
+    """`cells` with the columns of the tasks in that order, then the means; rows stay as they stand."""
+    place = {task: at for at, task in enumerate(tasks)}
+    return cells.sort_values("column", kind="stable",
+                             key=lambda names: [place.get(name.split(BREAK)[0], len(place)) for name in names])
+
+
 def same(half: float) -> bool:
     """Whether a half width is 0 but for rounding: all seeds have one score. False for NaN (a single run)."""
     return half < 1e-9

@@ -18,7 +18,7 @@ from compt_core.report import experiment_json
 from compt_core.runs.record import ExperimentRecord, RunRecord
 
 Curves = Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]]  # kind -> run -> (steps [n], values [n, d])
-CURVES = ("loss", "task_loss", "attention", "gates")  # kinds of events that become tables
+CURVES = ("loss", "task_loss", "dev_score", "attention", "gates")  # kinds of events that become tables
 _GRID = ("methods", "shots", "seeds")
 _RUN = ("run", "method", "shots", "seed")
 _ABOUT = ("state", "error", "mean", "mean_normalised", "trainable_parameters", "train_seconds", "eval_seconds")
@@ -85,6 +85,9 @@ def tables(written: Mapping[str, Any], curves: Curves, answers: Iterable[Sequenc
         "task_loss.csv": Table(("run", "step", "task", "loss"), (
             (run, step, task, loss) for run in names["task_loss"] for step, one in _points(curves["task_loss"][run])
             for task, loss in zip(tasks, one, strict=True))),
+        "dev_score.csv": Table(("run", "step", "task", "score"), (
+            (run, step, task, score) for run in names["dev_score"] for step, one in _points(curves["dev_score"][run])
+            for task, score in zip(tasks, one, strict=True))),
         "attention_steps.csv": Table(("run", "step", "task", "source", "weight"), (
             (run, step, task, f"s{source}", weight) for run in names["attention"]
             for step, one in _points(curves["attention"][run])

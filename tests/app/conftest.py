@@ -89,6 +89,10 @@ class Lab:
             self.store.finish(run.id, Outcome("failed", error=ValueError(message)))
         return identity
 
+    def result(self, config: dict[str, Any]) -> dict[str, Any]:
+        """A completed run's result."""
+        return fake_result(config)
+
     def _train(self, upto: int) -> tuple[RunRecord, ...]:
         fleet = self.store.claim()
         for number, run in enumerate(fleet):

@@ -12,6 +12,7 @@ from app import frames, mistakes, readings
 from app.mistakes import Answers, confusion, names, reading, table
 from compt_core.answers import scored_rows
 from compt_core.means import holm, paired
+from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Row
 from compt_core.tasks.table import TASKS
 from compt_core.training.events import Outcome
@@ -116,9 +117,6 @@ def test_the_curve_over_shots_reads_its_differences_aloud(visit, lab):
 def answered(lab, store, glue_dir):
     """A finished experiment whose label scores are stored: SST-2 answered wrongly by SPP's seed 1 alone."""
     identity = lab.queued(tasks="sst2,rte", methods="pt,spp", seeds="0,1", data_dir=str(glue_dir))
-    from conftest import fake_result  # of this folder
-
-    from compt_core.tasks.files import load_task
     digests = {task: load_task(TASKS[task], str(glue_dir)).digest for task in ("sst2", "rte")}
     for run in store.claim():
         store.started(run.id, 3, {"data": digests})
@@ -127,7 +125,7 @@ def answered(lab, store, glue_dir):
             gold = np.array([row.label for row in load_task(TASKS[task], str(glue_dir)).dev])
             wrong = task == "sst2" and (run.method, run.seed) == ("spp", 1)
             scores[task] = -np.abs(np.arange(2)[None] - (1 - gold if wrong else gold)[:, None]).astype(np.float32)
-        store.finish(run.id, Outcome("completed", result=fake_result(run.config), scores=scores))
+        store.finish(run.id, Outcome("completed", result=lab.result(run.config), scores=scores))
     return identity
 
 
@@ -154,3 +152,17 @@ def test_a_wrong_cell_is_one_sentence(visit, answered, wrong):
 def test_answers_that_cannot_be_read_are_explained(visit, lab):
     app = visit("accuracy", exp=lab.finished(), task="sst2")
     assert not app.exception and any("cannot be shown" in one.value for one in app.info)
+
+
+def test_tasks_stand_by_family_or_clustered_by_attention(visit, lab):
+    identity = lab.finished(tasks="rte,sst2,qnli,mrpc", seeds="0,1", sources=3)
+
+    def columns(**link):
+        app = visit("accuracy", exp=identity, metric="accuracy", **link)
+        assert not app.exception and not app.error
+        return json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]["x"]
+
+    by_family = columns()
+    assert by_family == ["rte", "qnli", "sst2", "mrpc · accuracy"]
+    clustered = columns(order="clustered")
+    assert sorted(clustered) == sorted(by_family) and clustered == ["rte", "sst2", "qnli", "mrpc · accuracy"]

@@ -12,7 +12,7 @@ from compt_core.errors import StoreError
 from compt_core.runs.record import State
 from compt_core.training.events import Outcome
 
-PAGES = ("home", "launch", "runs", "accuracy", "attention", "gates")
+PAGES = ("home", "learn", "launch", "runs", "accuracy", "attention", "gates")
 OF_AN_EXPERIMENT = ("runs", "accuracy", "attention", "gates")
 RESULTS = ("accuracy", "attention", "gates")
 
@@ -92,7 +92,8 @@ def test_home_lists_what_was_trained(visit, lab):
     lab.finished()
     lab.queued()
     app = visit("home")
-    assert [link.value for link in app.page_link] == ["Choose the settings", "Progress", "Progress", "Accuracy"]
+    assert [link.value for link in app.page_link] == [
+        "Choose the settings", "Take the tour", "Progress", "Progress", "Accuracy", "Attention"]
     assert "4 completed" in words(app) and "4 queued" in words(app)
 
 

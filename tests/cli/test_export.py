@@ -64,7 +64,8 @@ def experiment(store: Store) -> str:
     data = {task: load_task(TASKS[task], None).digest for task in RAW["tasks"]}
     for number, run in enumerate(store.claim()):
         store.started(run.id, 9, {"compt": "0", "data": data, "threads": number // 4})
-        points = [Event(run.id, "loss", 4, (0.125 + number,)), Event(run.id, "task_loss", 4, (0.5, float("nan"), 2.0))]
+        points = [Event(run.id, "loss", 4, (0.125 + number,)), Event(run.id, "task_loss", 4, (0.5, float("nan"), 2.0)),
+                  Event(run.id, "dev_score", 4, (0.25, 1.0, float("nan")))]
         if run.method == "spp":
             points += [Event(run.id, "attention", 4, (0.0, 0.125, 0.25, 0.375, 0.5, 0.625)),
                        Event(run.id, "gates", 4, (1.0, 2.0, 3.0, 4.0, 5.0, 6.0))]
@@ -152,6 +153,7 @@ def test_curves_have_a_line_per_number(call: Call, store: Store, experiment: str
     assert found["loss"] == [{"run": composed, "step": "4", "loss": "7.125"}]
     assert [row["loss"] for row in found["task_loss"]] == ["0.5", "", "2.0"]
     assert [row["task"] for row in found["task_loss"]] == RAW["tasks"]
+    assert [row["score"] for row in found["dev_score"]] == ["0.25", "1.0", ""]
     assert [(row["task"], row["source"], row["weight"]) for row in found["attention_steps"]] == [
         (task, f"s{s}", str((2 * k + s) / 8)) for k, task in enumerate(RAW["tasks"]) for s in range(2)]
     assert [(row["alpha"], row["beta"]) for row in found["gates_steps"]] == [
