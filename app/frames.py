@@ -81,7 +81,7 @@ def in_order(cells: pd.DataFrame, tasks: Sequence[str]) -> pd.DataFrame:
     """`cells` with the columns of the tasks in that order, then the means; rows stay as they stand."""
     place = {task: at for at, task in enumerate(tasks)}
     return cells.sort_values("column", kind="stable",
-                             key=lambda names: [place.get(name.split(BREAK)[0], len(place)) for name in names])
+                             key=lambda names: names.map(lambda name: place.get(name.split(BREAK)[0], len(place))))
 
 
 def same(half: float) -> bool:
