@@ -18,11 +18,11 @@ from app import (
     panels,
     readings,
     state,
-    tour_charts,
-    tour_runs,
     weights,
 )
 from app.panels import View
+from app.tour import charts as tour_charts
+from app.tour import runs as tour_runs
 from compt_core.runs.record import ExperimentRecord, RunRecord
 
 

@@ -31,7 +31,7 @@ def _standing(store: Store, identity: str) -> tuple[object, ...]:
 
 @lru_cache(maxsize=4)  # most are some hundred kilobytes
 def _report(store: Store, identity: str, standing: tuple[object, ...]) -> bytes:
-    from app import report as made  # its libraries are for those who click
+    from app.report import document as made  # its libraries are for those who click
 
     runs = store.runs(identity)
     losses = store.curves([run.id for run in runs], "loss")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import tour_maths, tour_runs
-from app.tour import STEPS
+from app.tour import maths as tour_maths
+from app.tour import runs as tour_runs
+from app.tour.view import STEPS
 from compt_core.means import half_width, paired
 from compt_core.runs.store import Store
 from compt_core.training.events import Outcome

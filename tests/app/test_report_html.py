@@ -9,7 +9,9 @@ from itertools import pairwise
 
 import pytest
 
-from app import downloads, frames, report, report_figures, weights
+from app import downloads, frames, weights
+from app.report import document as report
+from app.report import figures as report_figures
 from compt_core.means import half_width
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}

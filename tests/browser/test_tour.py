@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from app.tour import STEPS
+from app.tour.view import STEPS
 
 PAGE_MS = 30_000
 

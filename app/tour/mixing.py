@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import captions, components, panels, readings, services, tour_charts, tour_maths, tour_words, weights
-from app.tour_board import Board, reset
-from app.tour_runs import Grid
-from app.tour_steps import halves, lacking, question, seed, shots, task
+from app import captions, components, panels, readings, services, weights
+from app.tour import charts as tour_charts
+from app.tour import maths as tour_maths
+from app.tour import words as tour_words
+from app.tour.board import Board, reset
+from app.tour.runs import Grid
+from app.tour.steps import halves, lacking, question, seed, shots, task
 from compt_core.runs.record import BUNDLED, RunRecord
 
 _LOGITS = (1.0, 0.6, 0.2, -1.0)  # sparsemax drops two of them, softmax none

@@ -16,14 +16,16 @@ import jinja2
 import numpy as np
 from pydantic import ValidationError
 
-from app import captions, drafts, frames, progress, report_results, report_tables
-from app.report_blocks import Block
+from app import captions, drafts, frames, progress
+from app.report import results as report_results
+from app.report import tables as report_tables
+from app.report.blocks import Block
 from app.styles import label
 from compt_core import __version__, export
 from compt_core.config import Experiment, to_yaml
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
 TEMPLATE = "report.html.jinja"
 _HASH = 16  # characters shown of a hash
 _LISTED_RUNS = 12  # of a failure

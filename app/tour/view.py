@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import components, services, tour_board, tour_mixing, tour_runs, tour_steps
+from app import components, services
 from app.components import ROOT
-from app.tour_board import CONTROLS, PRESENT, STEP, Board
-from app.tour_runs import Grid
+from app.tour import board as tour_board
+from app.tour import mixing as tour_mixing
+from app.tour import runs as tour_runs
+from app.tour import steps as tour_steps
+from app.tour.board import CONTROLS, PRESENT, STEP, Board
+from app.tour.runs import Grid
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import pandas as pd
 from app import frames
 from app.captions import listed, literal, plural
 from app.styles import label
-from app.tour_maths import Composed
-from app.tour_runs import Answer, records
+from app.tour.maths import Composed
+from app.tour.runs import Answer, records
 from compt_core.tasks.spec import Task
 
 MOST_CHIPS = 12  # prompt vectors written out before a text

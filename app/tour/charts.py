@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from app.styles import DIVERGING, PRIVATE, ink, label, look
-from app.tour_maths import Composed, Parts
+from app.tour.maths import Composed, Parts
 
 Figure = alt.LayerChart | alt.FacetChart
 SOURCES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # s0, s1, … of the sliders; every bar bears its name, too

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from app import captions, charts, frames, readings, report_figures, report_tables, weights
+from app import captions, charts, frames, readings, weights
 from app.frames import MEAN
-from app.report_blocks import Block, block
-from app.report_figures import Axis, Figure, Series
+from app.report import figures as report_figures
+from app.report import tables as report_tables
+from app.report.blocks import Block, block
+from app.report.figures import Axis, Figure, Series
 from app.styles import label
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord
 

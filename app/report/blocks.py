@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.captions import plain
-from app.report_figures import Figure
-from app.report_tables import Table
+from app.report.figures import Figure
+from app.report.tables import Table
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,13 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import captions, components, frames, state, tour_charts, tour_runs, tour_words
+from app import captions, components, frames, state
 from app.styles import label, marked
-from app.tour_board import Board
-from app.tour_runs import Grid
+from app.tour import charts as tour_charts
+from app.tour import runs as tour_runs
+from app.tour import words as tour_words
+from app.tour.board import Board
+from app.tour.runs import Grid
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.table import TASKS
 

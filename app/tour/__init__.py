@@ -1,0 +1,1 @@
+"""The guided tour of the Learn page: its steps, widgets, figures and words."""
