@@ -46,14 +46,14 @@ class TaskScores:
 def score_task(
     backbone: Backbone, task: Task, rows: Sequence[Row], encoded: Sequence[EncodedRow], prompts: Mapping[str, Tensor],
     *, scoring: str = "sum", similarity: str = "argmax",
-    going: Callable[[str], bool] = lambda name: True,
+    going: Callable[[str], bool] = lambda name: True, remember: bool = True,
 ) -> dict[str, TaskScores]:
     """Score `rows` (encoded as `encoded`) of `task` under each prompt [L, H] of `prompts`, by name.
 
     scoring: "sum" or "mean" of label log-probabilities, or greedy "generate"; similarity: how a
     numeric task reads its candidates. Rows of all prompts share their passes; what was scored before
-    comes from the backbone's cache. going(name) is asked before each pass; a prompt that is no longer
-    wanted is left out of the rest and of the result.
+    comes from the backbone's cache, and what is new goes there where it is to be remembered. going(name)
+    is asked before each pass; a prompt that is no longer wanted is left out of the rest and of the result.
     """
     words = label_ids(backbone.tokenizer, task.labels)
     common = rows_key(encoded, words, scoring)
@@ -61,7 +61,7 @@ def score_task(
     result = {name: scores for name, key in keys.items() if (scores := backbone.cache.get(key)) is not None}
     fresh = _score_rows(backbone, task, encoded, {name: prompts[name] for name in keys if name not in result}, words,
                         scoring, going)
-    for name, scores in fresh.items():
+    for name, scores in fresh.items() if remember else ():
         backbone.cache.put(keys[name], scores)
     result |= fresh
     cut, generated = sum(row.cut > 0 for row in encoded), scoring == "generate"

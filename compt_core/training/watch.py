@@ -69,7 +69,7 @@ class _Alike:
             spans = {run: self.fleet.address[run, k] for run in runs}
             prompts = {run: vectors[start:start + length] for run, (start, length) in spans.items()}
             scored = score_task(self.fleet.backbone, task, rows, encoded, prompts, scoring=self.config.scoring,
-                                similarity=self.config.similarity)
+                                similarity=self.config.similarity, remember=False)
             for run in runs:
                 value = scored[run].metrics[task.metrics[0]]
                 found[run].append(math.nan if value is None else value)

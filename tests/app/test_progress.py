@@ -75,7 +75,8 @@ def test_settled_means_that_nothing_moves_on_its_own(run):
     assert not progress.settled([*still, run(state=State.QUEUED)])
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (7265, "2 h 1 min")])
+@pytest.mark.parametrize(("seconds", "words"), [
+    (0.4, "0 s"), (59.4, "59 s"), (60, "1 min"), (80, "1 min 20 s"), (7200, "2 h"), (7265, "2 h 1 min")])
 def test_durations_in_words(seconds, words):
     assert progress.duration(seconds) == words
 

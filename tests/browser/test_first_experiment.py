@@ -74,7 +74,7 @@ def test_from_launch_to_a_filled_heatmap(dashboard: str, page: Page, browser: Br
     expect(page.get_by_text("one run: no interval").first).to_be_visible()
     with page.expect_download() as download:
         page.get_by_text("The numbers as a table, CSV or LaTeX").click()
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     assert Path(download.value.path()).read_text().startswith("method,column,value,")
     opened = open_cell(page)
     link = page.url

@@ -45,7 +45,7 @@ def test_a_closed_tab_a_killed_and_a_stopped_server(
     store = Store(home)
     identity, server = submit(store), serve()
     page.goto(f"{server.address}/runs?exp={identity}")
-    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=TRAINING_MS)
     before = steps(store, identity)
     link = page.url
     page.close()
