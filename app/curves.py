@@ -119,7 +119,7 @@ def _sparks(curves_of: Sequence[Curve]) -> dict[str, list[float]]:
         if len(values)}
 
 
-def forming(runs: Sequence[RunRecord]) -> None:
+def forming(experiment: str, runs: Sequence[RunRecord]) -> None:
     """Attention and gates of one run under way, as they stand now."""
     composed = [run for run in runs if run.method in ("spp", "scp") and run.state == State.RUNNING and run.step]
     if not composed:
@@ -131,27 +131,41 @@ def forming(runs: Sequence[RunRecord]) -> None:
         st.query_params.pop(state.FOLLOW)
     chosen = panels.pick(state.FOLLOW, "Run to follow", list(lines), "One run of SPP or SCP that is training.", lines)
     run = next(run for run in composed if run.id == chosen)
-    steps, values = services.store().events(run.id, "attention")
-    if not len(steps):
+    attention, gates = (services.drawn(f"{experiment}/{chosen}", [run], kind, draw)
+                        for kind, draw in (("attention", _draw_attention), ("gates", _draw_gates)))
+    if attention is None:
         st.caption("Nothing has been measured yet.")
         return
-    shape = len(run.config["tasks"]), -1
-    kept = weights.Weights(tuple(run.config["tasks"]), values[-1].reshape(shape), None, values[-1].reshape(1, *shape))
     halves = st.grid(2, min_column_width=380, gap="medium")
     with halves.cell():
-        frame = weights.frame(kept, kept.tasks)
-        st.markdown(f"**Attention** after step {steps[-1]}: tasks × sources")
-        st.plotly_chart(charts.heatmap(frame, "weight", "weight", charts.limits(frame, "weight")), width="stretch",
-                        key="forming", config=charts.PLOTLY_CONFIG,
-                        alt=f"Attention after step {steps[-1]}; the largest weight is {values[-1].max():.2f}")
-    at, gates = services.store().events(run.id, "gates")
-    if len(at):
-        alpha, beta = gates[-1].reshape(2, -1)
-        share = alpha / np.where(alpha + beta > 0, alpha + beta, 1)
+        figure, step, said = attention
+        st.markdown(f"**Attention** after step {step}: tasks × sources")
+        st.plotly_chart(figure, width="stretch", key="forming", config=charts.PLOTLY_CONFIG, alt=said)
+    if gates is not None:
         with halves.cell():
-            st.markdown(f"**Gates** after step {at[-1]}: how much of each task is its private prompt")
-            table = pd.DataFrame({"task": list(run.config["tasks"]), "private_share": share,
-                                  "private_norm_share": np.nan})
-            st.altair_chart(charts.gate_shares(table), width="stretch", key="forming_gates",
-                            alt=f"Private share of the gates after step {at[-1]}: "
-                                f"{share.min():.2f} to {share.max():.2f}")
+            spec, step, said = gates
+            st.markdown(f"**Gates** after step {step}: how much of each task is its private prompt")
+            st.vega_lite_chart(spec, width="stretch", key="forming_gates", alt=said)
+
+
+def _draw_attention(curves_of: Sequence[Curve]) -> tuple[Any, int, str] | None:
+    """The newest weights of the one run as (figure, step, alternative text)."""
+    if not curves_of:
+        return None
+    (run, steps, values), = curves_of
+    now = values[-1].reshape(len(run.config["tasks"]), -1)
+    frame = weights.frame(weights.Weights(tuple(run.config["tasks"]), now, None, now[None]), run.config["tasks"])
+    return (charts.heatmap(frame, "weight", "weight", charts.limits(frame, "weight")), int(steps[-1]),
+            f"Attention after step {steps[-1]}; the largest weight is {now.max():.2f}")
+
+
+def _draw_gates(curves_of: Sequence[Curve]) -> tuple[Any, int, str] | None:
+    """The newest private shares of the one run as (specification, step, alternative text)."""
+    if not curves_of:
+        return None
+    (run, steps, values), = curves_of
+    alpha, beta = values[-1].reshape(2, -1)
+    share = alpha / np.where(alpha + beta > 0, alpha + beta, 1)
+    table = pd.DataFrame({"task": list(run.config["tasks"]), "private_share": share, "private_norm_share": np.nan})
+    return (charts.plain(charts.gate_shares(table)), int(steps[-1]),
+            f"Private share of the gates after step {steps[-1]}: {share.min():.2f} to {share.max():.2f}")

@@ -37,7 +37,7 @@ def _tick(identity: str, every: float | None) -> None:
         _table(runs, left, curves.sparks(identity, runs))
         curves.view(identity, runs)
         if was_moving:
-            curves.forming(runs)
+            curves.forming(identity, runs)
 
 
 def _queue(runs: Sequence[RunRecord]) -> None:
