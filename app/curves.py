@@ -120,11 +120,19 @@ def _sparks(curves_of: Sequence[Curve]) -> dict[str, list[float]]:
 
 
 def forming(experiment: str, runs: Sequence[RunRecord]) -> None:
-    """Attention and gates of one run under way, as they stand now."""
+    """Attention and gates of one run under way, as they stand now; drawn for those who open the box alone, as a
+    browser on the machine that trains takes a part of it."""
     composed = [run for run in runs if run.method in ("spp", "scp") and run.state == State.RUNNING and run.step]
     if not composed:
         return
-    st.subheader("Attention and gates as they form", anchor=False)
+    box = st.expander("Watch attention and gates as they form", icon=":material/hub:", key="forming_box",
+                      on_change="rerun")
+    if box.open:
+        with box:
+            _follow(experiment, composed)
+
+
+def _follow(experiment: str, composed: Sequence[RunRecord]) -> None:
     lines = {run.id: actions.line(run) for run in composed}
     wanted = st.query_params.get(state.FOLLOW)
     if wanted is not None and wanted not in lines:  # it has ended since

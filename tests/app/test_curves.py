@@ -66,6 +66,9 @@ def test_a_mean_over_tasks_counts_the_undefined_as_nothing(store, training):
 
 def test_attention_and_gates_are_seen_as_they_form(visit, store, training):
     app = visit("runs", exp=training)
+    assert not app.get("plotly_chart")
+    app.session_state["forming_box"] = True
+    app.run()
     heat = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
     spp = next(run for run in store.runs(training) if run.method == "spp")
     last = store.events(spp.id, "attention")[1][-1].reshape(3, 2)
@@ -74,8 +77,9 @@ def test_attention_and_gates_are_seen_as_they_form(visit, store, training):
     scp = next(run for run in store.runs(training) if run.method == "scp")
     app.selectbox(key="follow").set_value(scp.id).run()
     assert app.query_params["follow"] == scp.id and not app.exception
-    gone = visit("runs", exp=training, follow="zzzzzzzzzz")  # a run that has ended since
-    assert not gone.exception and not gone.error and len(gone.get("plotly_chart")) == 1
+    app.query_params["follow"] = "zzzzzzzzzz"  # a run that has ended since
+    app.run()
+    assert not app.exception and not app.error and len(app.get("plotly_chart")) == 1
 
 
 def test_finished_runs_form_no_more_and_keep_their_curves(visit, lab):
