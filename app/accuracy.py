@@ -82,7 +82,7 @@ def _by_shots(scores: pd.DataFrame, references: pd.DataFrame, shots: int) -> Non
     levels = {frames.REFERENCES[row["row"]]: row["value"]
               for row in references[references["column"] == frames.MEAN].to_dict("records")}
     lines = readings.by_shots(scores)
-    st.altair_chart(tour_charts.shot_curves(summary, levels, shots, large=False), width="stretch", key="by_shots",
-                    alt=captions.plain(lines))
+    figure = charts.plain(tour_charts.shot_curves(summary, levels, shots, large=False))
+    st.vega_lite_chart(figure, width="stretch", key="by_shots", alt=captions.plain(lines))
     components.findings(lines, ["Bars: 95% t-interval over seeds, where there are two or more. Grey: the shot count "
                                 "of the heatmap above."])

@@ -134,10 +134,11 @@ LOSS, SCORE = "training loss (cross-entropy)", "score on a few dev rows"  # what
 
 
 def curves(table: pd.DataFrame, title: str = "", limits: tuple[float, float] | None = None, axis: str = LOSS,
-           height: int = 320) -> alt.LayerChart | alt.FacetChart:
+           small: bool = False) -> alt.LayerChart | alt.FacetChart:
     """Loss or score (frames.curves) by optimizer step, a line per run in its method's look; zoom survives a refresh.
 
-    `limits` are the ends of its axis (:func:`ends`), from the data by default.
+    `limits` are the ends of its axis (:func:`ends`), from the data by default. A small one, of many, has neither
+    legend nor name of its axis: the page says them once.
     """
     shown = [method for method in METHODS if method in set(table["method"])]
     data = table.assign(method=table["method"].map(label))
@@ -145,11 +146,11 @@ def curves(table: pd.DataFrame, title: str = "", limits: tuple[float, float] | N
     base = alt.Chart(data).encode(
         x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1, format="d"),
                 scale=alt.Scale(padding=10, nice=False)),
-        y=alt.Y("value:Q", title=axis,
+        y=alt.Y("value:Q", title=None if small else axis,
                 scale=alt.Scale(domain=list(limits), nice=False) if limits else alt.Scale(zero=False)),
         tooltip=["method:N", "shots:Q", "seed:Q", "step:Q", alt.Tooltip("value:Q", title=axis, format=".4f")],
     )
-    legend = alt.Legend(orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3)
+    legend = None if small else alt.Legend(orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3)
     lines = base.mark_line(strokeWidth=2, opacity=0.9).encode(
         color=alt.Color("method:N", title=None, legend=legend,
                         scale=alt.Scale(domain=domain, range=[one.colour for one in looks])),
@@ -160,7 +161,7 @@ def curves(table: pd.DataFrame, title: str = "", limits: tuple[float, float] | N
     last_points = [
         base.mark_point(size=80, filled=True, opacity=1, shape=one.marker, color=one.colour)
         .properties(data=last[last["method"] == name]) for name, one in zip(domain, looks, strict=True)]
-    figure = alt.layer(lines, *last_points).properties(height=height).interactive()
+    figure = alt.layer(lines, *last_points).properties(height=200 if small else 320).interactive()
     return inked(figure.properties(title=title) if title else figure)
 
 
@@ -183,7 +184,8 @@ def gate_shares(gates: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """
     kinds = {"private_share": "of the gates: alpha / (alpha + beta)",
              "private_norm_share": "of the composed prompt's norm"}
-    shapes = alt.Scale(domain=list(kinds.values()), range=["circle", "diamond"])
+    kinds = {name: said for name, said in kinds.items() if gates[name].notna().any()} or kinds  # as it forms: one
+    shapes = alt.Scale(domain=list(kinds.values()), range=["circle", "diamond"][:len(kinds)])
     parts = [pd.DataFrame({"task": gates["task"], "kind": said, "share": gates[name],
                            "half": gates[f"{name}_half"] if f"{name}_half" in gates else float("nan")})
              for name, said in kinds.items()]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import actions, captions, charts, frames, panels, progress, services, state, weights
+from app import actions, captions, charts, frames, panels, progress, services, state, styles, weights
 from app.services import Curve
 from compt_core.runs.record import RunRecord, State
 
@@ -62,8 +62,10 @@ def _per_task(experiment: str, runs: Sequence[RunRecord], kind: str) -> None:
     for task, (figure, said) in figures.items():
         with grid.cell():
             st.vega_lite_chart(figure, width="stretch", key=f"{kind}-{task}", alt=said)
-    if kind == SCORES and figures:
-        st.markdown(_rows(runs))
+    if figures:
+        shown = captions.listed([styles.marked(method) for method in dict.fromkeys(run.method for run in chosen)])
+        st.markdown(f"{_AXES[kind].capitalize()} by optimizer step; each line ends in its method's mark: {shown}."
+                    + (f" {_rows(runs)}" if kind == SCORES else ""))
 
 
 def _rows(runs: Sequence[RunRecord]) -> str:
@@ -100,7 +102,7 @@ def _draw_tasks(kind: str, curves_of: Sequence[Curve]) -> dict[str, Drawn]:
     whole = pd.concat([frames.thinned(table, most=4) for table in tables.values()])
     limits = charts.ends(whole) if kind == LOSSES else (min(0.0, float(whole["value"].min())), 1.0)
     what = "Training loss" if kind == LOSSES else "Score on a few dev rows"
-    return {task: (charts.plain(charts.curves(frames.thinned(table, most=4), task, limits, _AXES[kind], height=180)),
+    return {task: (charts.plain(charts.curves(frames.thinned(table, most=4), task, limits, _AXES[kind], small=True)),
                    f"{task}. {captions.curves_alt(table, what)}") for task, table in tables.items() if len(table)}
 
 

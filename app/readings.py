@@ -32,21 +32,21 @@ def comparisons(scores: pd.DataFrame, baseline: str | None) -> list[str]:
     for name in ("pt", "mst"):
         if name in set(scores["method"]) and baseline in (None, name):
             composed = [method for method in METHODS if METHODS[method].composed]
-            pairs = differences(scores[scores["method"].isin([*composed, name])], name)
-            found += [_versus(row, name) for row in _records(pairs[pairs["column"] == MEAN])]
+            means = scores[(scores["column"] == MEAN) & scores["method"].isin([*composed, name])]
+            found += [_versus(row, name) for row in _records(differences(means, name))]
     return found
 
 
 def by_shots(scores: pd.DataFrame) -> list[str]:
     """ComPT against PT and MST on the mean over tasks at every shot count; `scores` of all shot counts."""
-    means, found = scores[scores["column"] == MEAN], list[str]()
+    means, found = scores[scores["column"] == MEAN].sort_values("shots", kind="stable"), list[str]()
+    means = means.assign(column=means["shots"].astype(str))
+    composed = [method for method in METHODS if METHODS[method].composed]
     for name in (name for name in ("pt", "mst") if name in set(scores["method"])):
-        for method in (m for m in METHODS if METHODS[m].composed and m in set(scores["method"])):
-            pairs = means[means["method"].isin([method, name])]
-            rows = [(shots, row) for shots, part in pairs.groupby("shots") for row in _records(differences(part, name))]
-            if rows:
-                each = listed([f"{100 * row['value']:+.1f} at {shots}{_doubt(row)}" for shots, row in rows])
-                found.append(f"{label(method)} minus {label(name)}, in points of the mean over tasks: {each} shots.")
+        cells = differences(means[means["method"].isin([*composed, name])], name)
+        for method, part in cells.groupby("row", sort=False):
+            each = listed([f"{100 * row['value']:+.1f} at {row['column']}{_doubt(row)}" for row in _records(part)])
+            found.append(f"{label(str(method))} minus {label(name)}, in points of the mean over tasks: {each} shots.")
     if any(row for row in found if _UNTOLD in row):
         found.append(f"{_UNTOLD} the 95% t-interval over paired seeds includes 0, or there is one seed and none.")
     return found
