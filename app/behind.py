@@ -12,7 +12,7 @@ from app import captions, charts, frames, mistakes, panels, services, state, sty
 from app.clicks import Cell
 from app.mistakes import Answers
 from compt_core.answers import scored_rows
-from compt_core.errors import ComptError
+from compt_core.errors import ComptError, StoreError
 from compt_core.predictions import predict
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.table import TASKS
@@ -93,10 +93,11 @@ def _titled(wrong: pd.DataFrame, runs: int) -> pd.DataFrame:
 
 def _answers(runs: Sequence[RunRecord], task: str) -> Answers:
     """The answers of runs of one experiment on `task`. Raises ComptError where rows or scores cannot be read."""
-    rows = scored_rows(runs[0], task)
     given = []
-    for run in runs:
-        config, scores = run.config, services.store().scores(run.id)
+    for run in runs:  # each says whether the data are still its own
+        rows, config, scores = scored_rows(run, task), run.config, services.store().scores(run.id)
+        if task not in scores:
+            raise StoreError(f"the answers of run {run.id} are not in the store any more.")
         given.append(predict(TASKS[task], scores[task], similarity=config["similarity"],
                              generated=config["scoring"] == "generate"))
     return Answers(TASKS[task], rows, np.array(given))

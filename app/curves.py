@@ -70,19 +70,25 @@ def _per_task(experiment: str, runs: Sequence[RunRecord], kind: str) -> None:
 
 def _rows(runs: Sequence[RunRecord]) -> str:
     """What the scores were taken on."""
-    rows = max(run.config.get("watch_rows") or 0 for run in runs)
-    return (f"Scores: each task's first metric (× 1, undefined counts 0) on at most {captions.plural(rows, 'dev row')} "
+    rows = max(min(run.config.get("watch_rows", 8), run.config["eval_rows"] or 10**9) for run in runs)
+    return (f"Scores: each task's first metric (0-1, undefined counts 0) on at most {captions.plural(rows, 'dev row')} "
             f"per task, so one row of a task is {100 / max(rows, 1):.1f} points of its accuracy; the final scores are "
-            "on all dev rows.")
+            "on all rows that this experiment scores.")
+
+
+def _counted(kind: str, curves_of: Sequence[Curve]) -> Sequence[Curve]:
+    """Curves in which an undefined score counts 0, as in every mean of scores; losses stay."""
+    return [(run, steps, np.nan_to_num(values, nan=0.0)) for run, steps, values in curves_of] if kind == SCORES else \
+        curves_of
 
 
 def _draw(kind: str, curves_of: Sequence[Curve]) -> tuple[dict[int, Drawn], str]:
     """Shot count -> figure, and what the curves say."""
-    table = frames.curves(curves_of)
+    table = frames.curves(_counted(kind, curves_of))
     if table.empty:
         return {}, ""
     thin, counts = frames.thinned(table), sorted(set(table["shots"]))
-    limits, figures = (charts.ends(thin) if kind == "loss" else (0.0, 1.0)), {}
+    limits, figures = (charts.ends(thin) if kind == "loss" else (min(0.0, float(thin["value"].min())), 1.0)), {}
     for count in counts:  # a figure per shot count: lines of two counts would look the same
         name = captions.plural(int(count), "shot") if len(counts) > 1 else ""
         said = captions.curves_alt(table[table["shots"] == count],
@@ -97,8 +103,8 @@ def _draw_tasks(kind: str, curves_of: Sequence[Curve]) -> dict[str, Drawn]:
     """Task -> figure, all on one scale."""
     if not curves_of:
         return {}
-    tasks = curves_of[0][0].config["tasks"]
-    tables = {task: frames.curves(frames.one_task(curves_of, k)).dropna() for k, task in enumerate(tasks)}
+    tasks, measured = curves_of[0][0].config["tasks"], _counted(kind, curves_of)
+    tables = {task: frames.curves(frames.one_task(measured, k)).dropna() for k, task in enumerate(tasks)}
     whole = pd.concat([frames.thinned(table, most=4) for table in tables.values()])
     limits = charts.ends(whole) if kind == LOSSES else (min(0.0, float(whole["value"].min())), 1.0)
     what = "Training loss" if kind == LOSSES else "Score on a few dev rows"

@@ -102,7 +102,8 @@ def few_rows(runs: Sequence[RunRecord], most: int = 100) -> dict[str, int]:
 def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
     """As :func:`summarise`, for each other method minus `baseline`, paired by shots and seed, with two more columns.
 
-    p          of the two-sided paired t-test over seeds, an undefined score counting 0; NaN for fewer than two pairs
+    p          of the two-sided paired t-test over seeds, an undefined score counting 0; NaN for fewer than two
+               pairs, and where they have no spread
     corrected  that p after Holm's correction over the method's columns of single tasks; NaN for means
     """
     base = frame[frame["method"] == baseline].set_index(["shots", "seed", "column"])["value"]
@@ -124,11 +125,11 @@ def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
 
 def _corrected(cells: pd.DataFrame) -> pd.DataFrame:
     """`cells` with the column corrected: Holm over the single tasks of each method."""
-    single = ~cells["column"].isin([MEAN, NORMALISED]) & cells["p"].notna()
+    single = ~cells["column"].isin([MEAN, NORMALISED]) & (cells["n"] > 1)
     cells["corrected"] = float("nan")
     for method in pd.unique(cells["row"]):
         at = single & (cells["row"] == method)
-        cells.loc[at, "corrected"] = holm(cells.loc[at, "p"].tolist())
+        cells.loc[at, "corrected"] = holm(cells.loc[at, "p"].fillna(1.0).tolist())  # without spread: no test, but one
     return cells
 
 
@@ -167,7 +168,7 @@ def _means(table: dict[str, Any], majority: dict[str, Any]) -> tuple[float, floa
 def curves(points: Sequence[tuple[RunRecord, np.ndarray, np.ndarray]]) -> pd.DataFrame:
     """Curves, long: run, method, shots, seed, step, value; one point per measured step.
 
-    `points` are (run, steps [n], values [n, d]); a value is the mean over d, in which what is undefined counts 0.
+    `points` are (run, steps [n], values [n, d]); a value is the mean over d.
     """
     parts = [
         pd.DataFrame({"run": run.id, "method": run.method, "shots": run.shots, "seed": run.seed,
@@ -209,7 +210,7 @@ def with_result(runs: Sequence[RunRecord], name: str) -> list[RunRecord]:
 
 
 def _over_tasks(values: np.ndarray) -> np.ndarray:
-    return values[:, 0] if values.shape[1] == 1 else np.nan_to_num(values, nan=0.0).mean(axis=1)
+    return values[:, 0] if values.shape[1] == 1 else values.mean(axis=1)
 
 
 def one_task(points: Sequence[tuple[RunRecord, np.ndarray, np.ndarray]], task: int

@@ -48,13 +48,14 @@ def by_shots(scores: pd.DataFrame) -> list[str]:
             each = listed([f"{100 * row['value']:+.1f} at {row['column']}{_doubt(row)}" for row in _records(part)])
             found.append(f"{label(str(method))} minus {label(name)}, in points of the mean over tasks: {each} shots.")
     if any(row for row in found if _UNTOLD in row):
-        found.append(f"{_UNTOLD} the 95% t-interval over paired seeds includes 0, or there is one seed and none.")
+        found.append(f"{_UNTOLD} the 95% t-interval over paired seeds includes 0, or there is none.")
     return found
 
 
 def _doubt(row: Mapping[str, Any]) -> str:
     """A mark behind a difference that its seeds do not tell from 0."""
-    return "" if abs(row["value"]) > row["half"] and row["n"] > 1 else _UNTOLD
+    told = row["n"] > 1 and abs(row["value"]) > row["half"] and not same(row["half"])
+    return "" if told else _UNTOLD
 
 
 def tests(cells: pd.DataFrame, baseline: str) -> list[str]:
@@ -186,7 +187,8 @@ def attention(weights: pd.DataFrame, dead: Sequence[int], learned: bool, seeds: 
     else:
         found = _leanings(table, uniform, seeds)
     if seeds > 1:
-        found.append(f"Mean over {seeds} seeds, their sources matched; ± is half of the 95% t-interval over seeds.")
+        found.append(f"Mean over {seeds} seeds, their sources matched; ± is half of the 95% t-interval over seeds, "
+                     "too narrow by what the matching itself makes alike.")
     if dead:
         has = "has" if len(dead) == 1 else "have"
         found.append(f"{listed([f's{source}' for source in dead])} {has} weight 0 in every task: dead, "

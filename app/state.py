@@ -28,6 +28,8 @@ _WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER
           TASK: "task", SOURCE: "source", WITH: "run to compare with", METHOD: "method", SEED: "seed",
           CURVES: "kind of curves", FOLLOW: "run to follow"}
 
+_OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW})  # of one run or cell: of no use for the next
+
 _LISTED = 8  # names in a sentence
 
 Record = TypeVar("Record")
@@ -111,12 +113,13 @@ def open_choice(name: str, allowed: Sequence[str]) -> str:
     """Which of `allowed` (ids, not empty) a part of a view shows: the URL's under ``?name=``, else the one looked at
     last in this session where this experiment has it, else the first; anything but the first is written into the URL.
 
-    Raises StoreError when the link names another one.
+    Raises StoreError when the link names another one, unless the dashboard itself wrote it there, for another run say.
     """
-    wanted = st.query_params.get(name)
+    wanted, last = st.query_params.get(name), st.session_state.get(_remembered(name))
     if wanted is None:
-        last = st.session_state.get(_remembered(name))
-        wanted = last if last in allowed else allowed[0]
+        wanted = last if last in allowed and name not in _OF_ONE else allowed[0]
+    elif wanted not in allowed and wanted == last:
+        wanted = allowed[0]
     elif wanted not in allowed:
         raise StoreError(f"This link names the {_WORDS[name]} {quoted(wanted)}, which this experiment does not have. "
                          f"It has: {listed_briefly(allowed)}.")

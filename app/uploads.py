@@ -20,7 +20,7 @@ from pathlib import Path
 
 from compt_core.errors import DataError, quoted
 from compt_core.runs.home import home_folder
-from compt_core.tasks.files import load_task
+from compt_core.tasks.files import read_folder
 from compt_core.tasks.spec import Task, TaskData
 from compt_core.tasks.table import TASKS
 
@@ -121,7 +121,7 @@ def _hash(files: Mapping[tuple[str, str], File]) -> str:
 
 def _read(task: Task, folder: Path) -> TaskData:
     try:
-        return load_task(task, str(folder))
+        return read_folder(task, str(folder))
     except DataError as error:  # of the visitor's files, not of a path that is gone by then
         raise DataError(str(error).replace(f"{folder}{os.sep}", "")) from None
 
@@ -135,7 +135,8 @@ def _rename(made: Path, target: Path) -> None:
 
 
 def _check_room(folder: Path, files: Mapping[tuple[str, str], File]) -> None:
-    kept = sum(max(_BLOCK, path.stat().st_size) for path in folder.rglob("*") if path.is_file())
+    kept = sum(max(_BLOCK, path.stat().st_size) for one in folder.iterdir() if not one.name.startswith(".")
+               for path in one.rglob("*") if path.is_file())  # not what another visitor is just sending
     if kept + sum(max(_BLOCK, len(file.data)) for file in files.values()) > MOST_IN_ALL:
         raise DataError(f"The uploads of all visitors fill their {MOST_IN_ALL // 10**6} MB. Whoever runs this "
                         f"dashboard can remove folders below '{folder}' that no experiment uses.")

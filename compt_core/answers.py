@@ -22,13 +22,16 @@ def stored_answers(store: Store, runs: Sequence[RunRecord], notes: list[str]) ->
     """The :func:`answers` of all completed `runs` (of one experiment, which read one data); `notes` gets a sentence
     for whatever could not be read, and is whole when all answers were taken."""
     done = [run for run in runs if run.state == State.COMPLETED]
-    gold: dict[str, tuple[Row, ...]] = {}
-    for task in done[0].config["tasks"] if done else ():
-        try:
-            gold[task] = scored_rows(done[0], task)
-        except ComptError as error:
-            notes.append(f"The right answers of task '{task}' are left out: {error}")
+    told = set[str]()  # a sentence per task is enough
     for run in done:
+        gold: dict[str, tuple[Row, ...]] = {}
+        for task in run.config["tasks"]:
+            try:
+                gold[task] = scored_rows(run, task)
+            except ComptError as error:
+                if task not in told:
+                    notes.append(f"The right answers of task '{task}' are left out: {error}")
+                told.add(task)
         try:
             yield from answers(run, store.scores(run.id), gold)
         except StoreError as error:
@@ -40,6 +43,8 @@ def scored_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
 
     Raises DataError where its data cannot be read any more, or are not those of the run.
     """
+    if task not in TASKS:
+        raise DataError(f"this version of ComPT Lab has no task '{task}'.")
     data = load_task(TASKS[task], run.config["data_dir"])
     if ((run.versions or {}).get("data") or {}).get(task) != data.digest:
         raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on.")

@@ -53,7 +53,10 @@ def t_quantile(n: int) -> float:
 
 @dataclass(frozen=True)
 class Paired:
-    """Mean difference of paired values, half of its 95% t-interval, and the p of the two-sided paired t-test."""
+    """Mean difference of paired values, half of its 95% t-interval, and the p of the two-sided paired t-test.
+
+    p is NaN where all differences are one number but 0: without spread there is no test.
+    """
 
     mean: float
     half: float
@@ -70,7 +73,7 @@ def paired(own: Sequence[float], base: Sequence[float]) -> Paired:
     if half is None:
         raise ValueError("A paired test needs at least two pairs.")
     same = max(gaps) - min(gaps) < 1e-12  # no spread but for rounding: scipy would warn and answer nan
-    p = (1.0 if abs(gaps[0]) < 1e-12 else 0.0) if same else float(stats.ttest_rel(own, base).pvalue)
+    p = (1.0 if abs(gaps[0]) < 1e-12 else math.nan) if same else float(stats.ttest_rel(own, base).pvalue)
     return Paired(fmean(gaps), half, p, len(gaps))
 
 

@@ -46,8 +46,11 @@ def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
                  *readings.comparisons(at[count][at[count]["column"] == MEAN], None)]
         notes = [*readings.how_to_read(cells[count], None), *readings.resolution(frames.few_rows(runs), several)]
         if len(shown) > 1:
-            notes.append("Differences are paired by seed: blue is better than the baseline, brown is worse."
-                         + (" Intervals of single tasks are not corrected for their number." if several else ""))
+            notes.append("Differences are paired by seed: blue is better than the baseline, brown is worse.")
+            of_count = {name: gap for (shots, name), gap in gaps.items() if shots == count and len(gap)}
+            for name, gap in of_count.items():
+                lines += readings.tests(gap, name)
+                notes += [note for note in readings.how_to_read(gap, name) if note not in notes]
         parts.append(block(captions.plural(count, "shot"), lines, notes, tables=tuple(shown)))
     figures = (_shots_curve(summaries, references),) if len(counts) > 1 else ()
     return block("Scores", [], _about_references(experiment, runs), figures=figures, parts=tuple(parts))

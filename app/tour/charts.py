@@ -63,7 +63,7 @@ def gains(cells: pd.DataFrame, method: str, large: bool) -> Figure:
     order = list(cells["column"])
     table = pd.DataFrame([{"what": cell["column"], "score": 100 * cell["value"], **_span(cell["value"], cell["half"])}
                           for cell in cells.to_dict("records")])
-    widest = max(1.0, float(table[["low", "high"]].abs().to_numpy().max()))
+    widest = max([1.0, *table[["low", "high"]].abs().to_numpy()[table["score"].notna()].ravel().tolist()])
     y = alt.Y("what:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=_NAMES)
     title = f"points, {label(method)} minus PT (left of 0: the task loses)"
     x = alt.X("score:Q", title=title, scale=alt.Scale(domain=[-widest, widest], nice=True))

@@ -81,12 +81,12 @@ def opened(store: Store) -> Grid | None:
 
 
 def _grid(experiment: ExperimentRecord) -> Grid:
-    completed = experiment.states.get(State.COMPLETED, 0)
+    completed = tuple(run.id for run in services.store().runs(experiment.id) if run.state == State.COMPLETED)
     return Grid(experiment, _scores(os.environ.get("COMPT_HOME", ""), experiment.id, completed))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _scores(home: str, experiment: str, completed: int) -> pd.DataFrame:
+def _scores(home: str, experiment: str, completed: tuple[str, ...]) -> pd.DataFrame:
     return primary(frames.scores(services.store().runs(experiment)))
 
 

@@ -96,7 +96,7 @@ def sharing(cells: pd.DataFrame, method: str) -> list[str]:
 
 def verdict(value: float, half: float) -> str:
     """What an interval says of a difference: "gain", "lose" or "undecided" (also without an interval)."""
-    if math.isnan(half) or abs(value) <= half:
+    if math.isnan(value) or math.isnan(half) or frames.same(half) or abs(value) <= half:
         return "undecided"
     return "gain" if value > 0 else "lose"
 

@@ -33,6 +33,11 @@ def load_task(task: Task, data_dir: str | None) -> TaskData:
     return _load(task, data_dir, stamp)
 
 
+def read_folder(task: Task, data_dir: str) -> TaskData:
+    """As :func:`load_task` for a folder that will not be read again: nothing of it is remembered."""
+    return _load.__wrapped__(task, data_dir, ())
+
+
 @lru_cache(maxsize=64)
 def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
     if task.bundled:

@@ -14,6 +14,7 @@ from compt_core.errors import DataError, quoted
 
 FORMATS = ("tsv", "csv", "jsonl", "parquet")
 MOST_COLUMNS = 1000  # a table of rows with names of their own would grow with the square of its file
+MOST_CELLS = 20_000_000  # of a JSONL table
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ def _read_jsonl(path: Path) -> Table:
         numbers.append(number)
     names = dict.fromkeys(name for row in rows for name in row)
     _check_columns(path, len(names))
+    if len(rows) * len(names) > MOST_CELLS:  # lines that lack most columns take little in the file
+        raise DataError(f"The file '{path}' has {len(rows):,} lines with {len(names)} different names, more than "
+                        f"{MOST_CELLS:,} cells as a table. Leave out the names that the task does not need.")
     return Table({name: [row.get(name) for row in rows] for name in names}, f"'{path}'", numbers)
 
 

@@ -166,3 +166,32 @@ def test_tasks_stand_by_family_or_clustered_by_attention(visit, lab):
     assert by_family == ["rte", "qnli", "sst2", "mrpc · accuracy"]
     clustered = columns(order="clustered")
     assert sorted(clustered) == sorted(by_family) and clustered == ["rte", "sst2", "qnli", "mrpc · accuracy"]
+
+
+def test_equal_gaps_in_all_seeds_prove_nothing(table_of):
+    values = {(m, s, c): 0.5 + 0.25 * (m == "spp") for m in ("pt", "spp") for s in (0, 1) for c in ("a", frames.MEAN)}
+    cells = frames.differences(table_of(values), "pt")
+    assert cells["p"].isna().all() and (cells.loc[cells["column"] == "a", "corrected"] == 1).all()
+    assert "on 0 of 1 columns" in readings.tests(cells, "pt")[0]
+    assert "+25.0 at 8°" in readings.by_shots(table_of(values))[0]
+
+
+def test_a_seed_that_another_method_lacks_is_no_dead_link(visit, lab, store, answered):
+    for run in store.runs(answered):
+        if (run.method, run.seed) == ("pt", 1):
+            store.delete(run.id)
+    app = visit("accuracy", exp=answered, task="sst2", method="spp", seed="1")
+    assert not app.error and app.query_params["seed"] == "1"
+    app.selectbox(key="method").set_value("pt").run()
+    assert not app.exception and not app.error and app.selectbox(key="seed").value == "0"
+
+
+def test_answers_are_read_with_the_data_of_their_own_run(visit, store, answered, glue_dir):
+    path = next(path for path in (glue_dir / "sst2").iterdir() if path.name.startswith(("dev", "validation")))
+    whole = path.read_text()
+    try:
+        path.write_text("".join(whole.splitlines(keepends=True)[:-2]))
+        app = visit("accuracy", exp=answered, task="sst2")
+        assert not app.exception and any("are not those that run" in one.value.replace("\\", "") for one in app.info)
+    finally:
+        path.write_text(whole)

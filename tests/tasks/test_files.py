@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from compt_core.errors import DataError
+from compt_core.tasks import readers
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Row, TaskData
 from compt_core.tasks.table import TASKS
@@ -194,3 +195,13 @@ def test_impossible_paths_are_sentences(tmp_path: Path) -> None:
     assert "has no folder 'rte'" in problem(tmp_path / "no")
     (tmp_path / "rte").write_text("a file, no folder")
     assert "has no folder 'rte'" in problem(tmp_path)
+
+
+def test_lines_that_would_unpack_to_a_huge_table_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "MOST_CELLS", 30)
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"a": 1, "b": 2, "c": 3}\n' + "{}\n" * 9)
+    assert len(readers.read_file(path).columns["b"]) == 10
+    path.write_text('{"a": 1, "b": 2, "c": 3}\n' + "{}\n" * 10)
+    with pytest.raises(DataError, match="11 lines with 3 different names, more than 30 cells"):
+        readers.read_file(path)
