@@ -128,7 +128,8 @@ def test_sharing_tells_every_paired_difference(visit, grid, shots, method):
         one = paired(scores(method, shots, k), scores("pt", shots, k))
         line = next(line for line in said.splitlines() if f"{task} ({100 * one.mean:+.1f})" in line)
         parts = [part for part in said.split("- ") if f"{task} ({100 * one.mean:+.1f})" in part]
-        expected = "Not told apart" if abs(one.mean) <= one.half else "**Gain" if one.mean > 0 else "**Lose"
+        undecided = one.half < 1e-9 or abs(one.mean) <= one.half  # the same in all seeds proves nothing
+        expected = "Not told apart" if undecided else "**Gain" if one.mean > 0 else "**Lose"
         assert line and parts[0].startswith(expected)
 
 
