@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+expect.set_options(timeout=30_000)  # Playwright's own 5 s are short where everything shares two cores
 # A deep link makes Streamlit's own front end ask below the page's name first; it then finds the right address.
 EXPECTED = ("_stcore/health", "_stcore/host-config")
 

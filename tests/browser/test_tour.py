@@ -8,17 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from app.tour.view import STEPS
 
 PAGE_MS = 30_000
 
 
-def press(page: Page, key: str, gone: Locator) -> None:
-    """Presses a shortcut until `gone` is: Streamlit binds shortcuts a moment after it shows their button."""
+def press(page: Page, key: str, done: Callable[[], bool]) -> None:
+    """Presses a shortcut until it has acted: Streamlit binds shortcuts a moment after it shows their button."""
     end = time.monotonic() + PAGE_MS / 1000
-    while gone.count():
+    while not done():
         assert time.monotonic() < end
         page.keyboard.press(key)
         page.wait_for_timeout(500)
@@ -38,7 +38,8 @@ def test_the_tour_by_keys_and_presenter_mode(
             expect(chart).to_be_visible(timeout=PAGE_MS)
             page.get_by_role("button", name="Next").press("Enter")
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
-    press(page, "ArrowLeft", page.get_by_role("heading", name=heads[-1]))
+    last = page.get_by_role("heading", name=heads[-1])
+    press(page, "ArrowLeft", lambda: not last.is_visible())
 
     page.get_by_role("radio", name="3 Attention").click()
     expect(page.get_by_role("heading", name=heads[2])).to_be_visible(timeout=PAGE_MS)
@@ -61,8 +62,8 @@ def test_the_tour_by_keys_and_presenter_mode(
     page.goto(f"{page.url}&controls=off")
     expect(dropped).to_be_visible(timeout=PAGE_MS)
     expect(page.get_by_role("slider")).to_have_count(0)
-    press(page, "Escape", page.get_by_role("button", name="Leave presenter mode"))
-    expect(menu).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_role("button", name="Leave presenter mode")).to_be_visible(timeout=PAGE_MS)
+    press(page, "Escape", menu.is_visible)
     expect(slider).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
     assert not complaints
