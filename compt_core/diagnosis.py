@@ -123,7 +123,7 @@ def _not_falling(known: _Known) -> _Said:
         return {}
     batch = known.result.get("fixed_batch_loss")  # the same rows before and after: no noise of the draw
     before, after = (batch["initial"], batch["final"]) if batch else (float(values[:3].mean()), known.late_loss())
-    if after <= at.KNOWN or after <= (1 - at.FALLS) * before:
+    if not math.isfinite(after) or after <= at.KNOWN or after <= (1 - at.FALLS) * before:
         return {}
     return {"loss_not_falling": (after / before, 1 - at.FALLS, f", {before:.2f} to {after:.2f}{known.so_far}")}
 
@@ -151,7 +151,7 @@ def _overfits(known: _Known) -> _Said:
 def _fell(known: _Known) -> tuple[float, float, str] | str | None:
     """By how much the dev score fell, if it did beyond what so few rows make by chance, or why that is unknown."""
     steps, values = known.curve("dev_score")
-    rows = min(known.config["watch_rows"], known.config["eval_rows"] or math.inf) * len(known.config["tasks"])
+    rows = min(known.config.get("watch_rows", 0), known.config["eval_rows"] or math.inf) * len(known.config["tasks"])
     if not rows or not len(steps):
         return "no dev scores were taken in training (watch_rows)"
     needed = max(at.FELL, at.ERRORS * 0.5 / math.sqrt(rows))
