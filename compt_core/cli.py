@@ -187,7 +187,7 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run 
     experiment, runs = _looked_up(store, run_id)
     found = diagnose_runs(runs, {name: store.curves([r.id for r in runs], name) for name in KINDS})
     if experiment.id == run_id:
-        console().print(accuracy_table(experiment, runs), *diagnosis_lines(runs, found), markup=False)
+        console().print(accuracy_table(experiment, runs), *diagnosis_lines(runs, found), sep="\n")
         return
     r = runs[0]
     shown = {"run": r.id, "experiment": r.experiment, "state": r.state.value, "step": r.step, "steps": r.steps,

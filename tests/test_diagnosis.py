@@ -18,8 +18,10 @@ import pytest
 
 from compt_core import signatures
 from compt_core.config import RunConfig, build_experiment
-from compt_core.diagnosis import by_signature, diagnose, diagnose_runs
+from compt_core.diagnosis import KINDS, by_signature, diagnose, diagnose_runs
 from compt_core.runs import points
+from compt_core.runs.bundle import import_bundles
+from compt_core.runs.store import Store
 from compt_core.signatures import SIGNATURES, Diagnosis
 from compt_core.training.events import Event, Outcome
 
@@ -220,6 +222,19 @@ def test_runs_are_grouped_by_signature_problems_first(trained: dict[str, Trained
     assert severities == sorted(severities, reverse=True)
     assert list(groups[SIGNATURES["attention_uniform"]]) == ["tiny learning rates", "attention hardly trained"]
     assert diagnose_runs([], {}) == {}
+
+
+def test_hardly_an_ordinary_run_is_flagged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundled runs: no threshold was set on them. benchmarks/false_flags.py gives intervals."""
+    monkeypatch.setenv("COMPT_DEMO_RUNS", "on")
+    store = Store(tmp_path)
+    assert import_bundles(store) == 2
+    for experiment in store.experiments():
+        runs = store.runs(experiment.id)
+        found = diagnose_runs(runs, {kind: store.curves([run.id for run in runs], kind) for kind in KINDS})
+        assert len(found) == 200
+        assert sum(bool(one.problems) for one in found.values()) < 0.05 * 200
+    store.close()
 
 
 def test_the_document_gives_every_threshold_as_it_is() -> None:
