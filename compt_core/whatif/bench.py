@@ -6,6 +6,7 @@ n texts · C labels of a task · L prompt length (0: no prompt) · H hidden size
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +19,6 @@ from compt_core.config import RunConfig
 from compt_core.errors import BackboneError
 from compt_core.experiment import shared_backbone
 from compt_core.forward import encode
-from compt_core.runs.record import RunRecord
 from compt_core.scoring import label_scores
 from compt_core.tasks.batches import EncodedRow, bucket_on, collate, label_ids
 from compt_core.tasks.spec import Row, Task
@@ -26,25 +26,21 @@ from compt_core.training.plan import encode_with
 from compt_core.whatif.texts import Texts, shared_words
 
 
-def backbone_of(run: RunRecord) -> Backbone:
-    """The backbone that a completed run was trained on, loaded once per process; its files are looked at until they
-    were the run's once. Raises BackboneError where they are not, or cannot be had."""
-    return _backbone(run.config["backbone"], ((run.versions or {}).get("backbone") or {}).get("hash"), run.id)
-
-
 @lru_cache(maxsize=4)
-def _backbone(ref: str, trained_on: str | None, run: str) -> Backbone:
-    backbone = shared_backbone(ref)
-    if backbone.describe()["hash"] != trained_on:
-        raise BackboneError(f"The backbone '{ref}' is not the one that run '{run}' was trained on: its files have "
+def loaded(ref: str, trained_on: str | None) -> Backbone:
+    """The backbone `ref` whose hash is `trained_on` (a run's versions hold it), loaded once per process; its files are
+    asked for until it was. Raises BackboneError where they are others now, or cannot be had."""
+    found = shared_backbone(ref)
+    if found.describe()["hash"] != trained_on:
+        raise BackboneError(f"The backbone '{ref}' is not the one that this run was trained on: its files have "
                             "changed. Put them back, or train the run again.")
-    return backbone
+    return found
 
 
 @dataclass(frozen=True)
 class Neighbour:
     """A row of a few-shot sample beside a text: its number there (from 0), the cosine of the encoder's mean states
-    [H], and the words that both have."""
+    [H], and the words that both have, those of the fewest rows first."""
 
     number: int
     row: Row
@@ -79,7 +75,9 @@ def nearest(backbone: Backbone, config: RunConfig, task: Task, texts: Texts, row
     directions = states / np.linalg.norm(states, axis=1, keepdims=True)
     cosines = directions[1:] @ directions[0]
     order = np.argsort(-cosines, kind="stable")[:most]
-    return [Neighbour(int(i), rows[i], float(cosines[i]), shared_words(texts, rows[i].texts)) for i in order]
+    rare = Counter(word for row in rows for word in shared_words(row.texts, row.texts))
+    return [Neighbour(int(i), rows[i], float(cosines[i]),
+                      sorted(shared_words(texts, rows[i].texts), key=lambda word: rare[word])) for i in order]
 
 
 def mean_states(backbone: Backbone, encoded: Sequence[EncodedRow], prompt: torch.Tensor) -> np.ndarray:
