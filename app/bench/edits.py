@@ -21,7 +21,7 @@ from compt_core.export import harmless
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.spec import Task
 from compt_core.whatif.answer import Answer, moved, worded
-from compt_core.whatif.texts import LONGEST, alike, certified, replaced, words
+from compt_core.whatif.texts import LONGEST, alike, brief, certified, replaced, words
 from compt_core.whatif.variants import MOST, Variant, find, grown
 
 _KEPT, _LISTS = "bench_variants", 20  # in the session: lists by run and task, that many
@@ -57,7 +57,8 @@ def replacing(run: RunRecord, task: Task, now: Sentence) -> None:
     if not found:
         return
     several = len(task.columns) > 1
-    lines = [f"{f'{task.columns[word.text]} · ' if several else ''}{word.number} · {word.written}" for word in found]
+    lines = [(f"{task.columns[word.text]} · " if several else "") + f"{word.number} · {brief(word.written)}"
+             for word in found]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = next((i for i, word in enumerate(found) if alike(task, word.written)), 0)
         chosen = st.selectbox("Word", range(len(found)), first, format_func=lambda i: lines[i], width=260,
@@ -83,7 +84,7 @@ def listing(reader: Reader, now: Sentence) -> None:
     st.dataframe(frame, hide_index=True, placeholder="", key="bench_list_of_edits", alt=_alt(frame),
                  column_config=side.formats(frame))
     on_bench = find(found, now.texts)
-    lines = {one.number: f"{one.number} · {one.change}" for one in found}
+    lines = {one.number: f"{one.number} · {brief(one.change, 80)}" for one in found}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state[_VARIANT] = on_bench.number if on_bench else None
         st.selectbox("Variant on the bench", list(lines), key=_VARIANT, format_func=lambda number: lines[number],

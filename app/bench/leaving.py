@@ -14,7 +14,7 @@ from app.captions import literal
 from app.styles import ink
 from compt_core.tasks.spec import Task
 from compt_core.whatif.answer import Answer, moved, worded
-from compt_core.whatif.texts import Texts, words
+from compt_core.whatif.texts import Texts, brief, words
 from compt_core.whatif.variants import WORDS
 
 _LESS, _MORE = "#C4621F", "#2E7FB8"  # as in differences: below and above 0; at least 3:1 on both themes
@@ -34,7 +34,7 @@ def table(task: Task, whole: Answer, left: Sequence[tuple[int, str, Texts]], fou
 def figure(frame: pd.DataFrame, what: str) -> go.Figure:
     """The changes as bars in reading order; a word without which the answer is another one has a frame."""
     colours = [_MORE if change > 0 else _LESS for change in frame["change"]]
-    marks = [html.escape(word) + (" ⇄" if flip else "")
+    marks = [html.escape(brief(word, 16)) + (" ⇄" if flip else "")
              for word, flip in zip(frame["word"], frame["flips"], strict=True)]
     drawn = go.Figure(go.Bar(
         x=list(range(len(frame))), y=frame["change"], customdata=marks,

@@ -16,6 +16,7 @@ from app.mistakes import Answers
 from compt_core.predictions import predict
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.spec import Row, Task
+from compt_core.whatif.texts import brief
 
 ALL, WRONG, APART, FLIPPED = "all", "wrong", "apart", "flipped"
 _NAMES = {ALL: "any, by its number", WRONG: "those it gets wrong", APART: "where methods differ",
@@ -68,8 +69,7 @@ def _list(task: Task, numbers: Sequence[int], rows: Sequence[Row], at: int) -> N
 
 
 def _brief(row: Row) -> str:
-    text = " · ".join(row.texts)
-    return text if len(text) <= _PREVIEW else f"{text[:_PREVIEW - 1]}…"
+    return brief(" · ".join(row.texts), _PREVIEW)
 
 
 def _numbers(way: str, reader: Reader, runs: Sequence[RunRecord], rows: Sequence[Row]) -> list[int]:

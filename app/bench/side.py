@@ -6,7 +6,7 @@ C labels of a task.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,9 +64,9 @@ def _labels(task: Task, side: Side, found: Mapping[str, Answer], gold: float | N
     for column, label in enumerate(task.labels, 1):
         shares = [float(answer.probabilities[column - 1]) for answer in found.values()]
         drawn.add_trace(go.Bar(
-            x=shares, y=names, orientation="h", marker=_markers(side, found), text=[f"{share:.2f}" for share in shares],
-            textposition="outside", cliponaxis=False, hovertemplate="%{y}<br>" + html.escape(label)
-            + " %{x:.4f}<extra></extra>"), 1, column)
+            x=shares, y=names, orientation="h", marker=_bars(side, list(found)), cliponaxis=False,
+            text=[f"{share:.2f}" for share in shares], textposition="outside",
+            hovertemplate="%{y}<br>" + html.escape(label) + " %{x:.4f}<extra></extra>"), 1, column)
     drawn.update_xaxes(range=[0, 1.18], tickvals=[0, 0.5, 1], showgrid=True, gridcolor="rgba(128,128,128,0.25)")
     drawn.update_yaxes(autorange="reversed", ticks="")
     return drawn.update_layout(height=70 + 34 * len(names), margin={"l": 8, "r": 8, "t": 34, "b": 8})
@@ -77,14 +77,13 @@ def _numeric(task: Task, side: Side, found: Mapping[str, Answer], gold: float | 
     titles = [f"{_tick(side, name)}: expected {answer.expected:.2f}" for name, answer in found.items()]
     drawn = make_subplots(len(found), 1, subplot_titles=titles, shared_xaxes=True, vertical_spacing=0.3 / len(found))
     highest = max(float(answer.probabilities.max()) for answer in found.values())
-    markers = _markers(side, found)
-    for line, answer in enumerate(found.values(), 1):
-        one = {"color": markers["color"][line - 1], "pattern": {"shape": markers["pattern"]["shape"][line - 1]}}
+    for line, (name, answer) in enumerate(found.items(), 1):
+        one = _bars(side, [name] * len(candidates))
         drawn.add_trace(go.Bar(x=candidates, y=answer.probabilities, marker=one,
                                hovertemplate="%{x:.1f}: %{y:.4f}<extra></extra>"), line, 1)
         drawn.add_trace(go.Scatter(
             x=[answer.expected], y=[highest * 1.08], mode="markers", marker={"symbol": "triangle-down", "size": 11,
-                                                                             "color": one["color"]},
+                                                                             "color": one["color"][0]},
             hovertemplate="expected %{x:.2f}<extra></extra>"), line, 1)
     if gold is not None:
         drawn.add_vline(x=gold, line={"width": 2, "dash": "dash", "color": GOLD})
@@ -98,9 +97,12 @@ def _tick(side: Side, name: str) -> str:
     return html.escape(side.called(name)) + (f" {look(name).symbol}" if name in METHODS else "")
 
 
-def _markers(side: Side, found: Mapping[str, Answer]) -> dict[str, Any]:
-    colours = [look(side.opened if name == EDITED else name).colour for name in found]  # of no prompt: grey
-    return {"color": colours, "pattern": {"shape": ["/" if name == EDITED else "" for name in found]}}
+def _bars(side: Side, names: Sequence[str]) -> dict[str, Any]:
+    """How bars look that belong to these prompts, one after another; no prompt is grey."""
+    colours = [look(side.opened if name == EDITED else name).colour for name in names]
+    hatch = {"shape": ["/" if name == EDITED else "" for name in names], "solidity": 0.55, "size": 7}
+    return {"color": colours, "pattern": hatch,
+            "line": {"color": colours, "width": [1.5 if name == EDITED else 0 for name in names]}}
 
 
 def table(task: Task, side: Side, found: Mapping[str, Answer], gold: float | None) -> pd.DataFrame:
@@ -153,12 +155,13 @@ def edit_words(task: Task, before: Answer, after: Answer) -> str:
     """What the edited prompt does to the run's own answer; Markdown."""
     if task.numeric:
         return f"The edit moves the expected number from {before.expected:.2f} to {after.expected:.2f}."
-    change, said = moved(task, before, after), literal(worded(task, before.predicted))
+    said = literal(worded(task, before.predicted))
     if before.predicted == UNREADABLE:
         return "The run writes no label here; its edit " + ("does." if after.predicted != UNREADABLE else "neither.")
     flip = f" and **flips the answer** to {literal(worded(task, after.predicted))}" \
         if flipped(task, before, after) else "; the answer stays"
-    return f"The edit moves the probability of {said} from {before.confidence:.2f} by {change:+.2f}{flip}."
+    return (f"The edit moves the probability of {said} from {before.confidence:.2f} to "
+            f"{before.confidence + moved(task, before, after):.2f}{flip}.")
 
 
 def _group(task: Task, answer: Answer, gold: float | None) -> str:

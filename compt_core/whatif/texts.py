@@ -17,6 +17,7 @@ from compt_core.tasks.spec import Task
 Texts = tuple[str, ...]  # of one example, in the order of the task's columns
 LONGEST = 2000  # characters of a text from a person's hand
 _JOINERS = "\u200c\u200d"  # the format characters that some scripts cannot do without
+_CHANGES = 4  # that are named
 _WORD = re.compile(r"\S+")
 
 
@@ -62,7 +63,7 @@ def replaced(texts: Texts, word: Word, by: str) -> Texts:
 
 
 def difference(before: Texts, after: Texts, columns: Sequence[str]) -> str:
-    """What changed, by words: ``"sentence2: good → bad at word 4"``, several changes between semicolons."""
+    """What changed, by words: ``"sentence2: good → bad at word 4"``, the first of several between semicolons."""
     found = []
     for name, old, new in zip(columns, before, after, strict=True):
         one, two = old.split(), new.split()
@@ -72,8 +73,15 @@ def difference(before: Texts, after: Texts, columns: Sequence[str]) -> str:
                 old_words, new_words = " ".join(one[i:j]), " ".join(two[k:m])
                 if _bare(old_words) != _bare(new_words):
                     old_words, new_words = _bare(old_words), _bare(new_words)
-                found.append(f"{where}{old_words or '(nothing)'} → {new_words or '(nothing)'} at word {i + 1}")
-    return "; ".join(found) or "spaces"
+                found.append(f"{where}{brief(old_words) or '(nothing)'} → {brief(new_words) or '(nothing)'} "
+                             f"at word {i + 1}")
+    more = f"; {len(found) - _CHANGES} more" if len(found) > _CHANGES else ""
+    return "; ".join(found[:_CHANGES]) + more or "spaces"
+
+
+def brief(text: str, most: int = 40) -> str:
+    """A text of at most `most` characters, the last of which says where it was cut."""
+    return text if len(text) <= most else f"{text[:most - 1]}…"
 
 
 def _bare(text: str) -> str:

@@ -146,6 +146,8 @@ def test_words_are_replaced_in_place_and_the_change_is_named():
     assert difference(texts, both, columns) == \
         "sentence1: cellar → yard at word 3; sentence2: good → bad at word 2"
     assert difference(("a b",), ("a c b",), ("sentence",)) == "(nothing) → c at word 2"
+    far = difference(("a " * 60 + "x" * 99,), ("b a " * 60 + "y",), ("sentence",))
+    assert "more" in far and len(far) < 400
     assert difference(("a b.",), ("a b!",), ("sentence",)) == "b. → b! at word 2"
     assert difference(("a  b",), ("a b",), ("sentence",)) == "spaces"
 
