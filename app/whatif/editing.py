@@ -45,19 +45,19 @@ def items(edit: Edit) -> list[Item]:
     if edit.normalizer:
         found.append((f"weights anew by **{edit.normalizer}**", replace(edit, normalizer=None)))
     for task, row in edit.rows.items():
-        found.append((f"{_whose(task)}: attention {_row(row)}", put(edit, "rows", task, None)))
+        found.append((f"{_whose(task)}: attention {_row(row)}", _lacking(edit, "rows", task)))
     for task, sources in edit.mute.items():
         scaled = ", the rest scaled up" if edit.renormalise else ""
         said = f"source{'s' if len(sources) > 1 else ''} {listed([f's{s}' for s in sources])} muted{scaled}" \
             if sources else "no source muted"
-        found.append((f"{_whose(task)}: {said}", put(edit, "mute", task, None)))
+        found.append((f"{_whose(task)}: {said}", _lacking(edit, "mute", task)))
     for task, other in edit.private.items():
-        found.append((f"{_whose(task)}: the private prompt of **{literal(other)}**", put(edit, "private", task, None)))
+        found.append((f"{_whose(task)}: the private prompt of **{literal(other)}**", _lacking(edit, "private", task)))
     for name in ("alpha", "beta"):
         gates: Mapping[str, float] = getattr(edit, name)
         for task, gate in gates.items():
             said = f"{_GATES[name]} = {gate:.2f}" if gate else _WITHOUT[name]
-            found.append((f"{_whose(task)}: {said}", put(edit, name, task, None)))
+            found.append((f"{_whose(task)}: {said}", _lacking(edit, name, task)))
     if edit.blend:
         found.append((f"all tasks: {100 * edit.blend[1]:.0f}% of the way to the prompts of run "
                       f"**{literal(edit.blend[0])}**", replace(edit, blend=None)))
@@ -82,6 +82,11 @@ def carries_over(edit: Edit) -> bool:
 def is_source(row: Row) -> bool:
     """Whether a row of an edit is one source alone."""
     return isinstance(row, str) and row[:1] == "s" and row[1:].isdigit()
+
+
+def _lacking(edit: Edit, part: str, scope: str) -> Edit:
+    before: Mapping[str, Any] = getattr(edit, part)
+    return _changed(edit, part, {task: one for task, one in before.items() if task != scope})
 
 
 def _whose(task: str) -> str:

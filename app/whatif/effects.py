@@ -109,7 +109,7 @@ def figure(changed: pd.DataFrame) -> Any:
     y = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelLimit=420, labelFlush=False))
     widest = max(1.0, float(data[["low", "high", "points"]].abs().max().max()))
     x = alt.X("points:Q", title="edited minus trained, points of the primary metric",
-              scale=alt.Scale(domain=[-widest, widest], nice=True))
+              scale=alt.Scale(domain=[-widest, widest], nice=True), axis=alt.Axis(tickCount=7))
     base = alt.Chart(data).encode(y=y)
     moved = data[data["verdict"] != STILL]
     spans = alt.Chart(moved).mark_rule(strokeWidth=2, color="#888888").encode(y=y, x="low:Q", x2="high:Q")
