@@ -13,12 +13,10 @@ import streamlit as st
 from app import services
 from app.captions import listed, literal, plural
 from app.charts import inked
-from compt_core.errors import ConfigError, Issue
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.table import TASKS
 from compt_core.whatif.change import Change, mean_difference
-from compt_core.whatif.edit import Edit, read, write
-from compt_core.whatif.trained import Trained, taken_apart
+from compt_core.whatif.edit import Edit, write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,41 +38,22 @@ def of_edit(run: RunRecord, edit: Edit) -> dict[str, Edited]:
 
 @st.cache_data(max_entries=128, show_spinner="Scoring the edited prompts on all dev rows …")
 def _scored(home: str, run_id: str, text: str, _run: RunRecord) -> dict[str, Edited]:
-    from compt_core.whatif.apply import apply
+    from compt_core.whatif.apply import apply, prompts_of
 
-    return dict(apply(_run, services.store().scores(run_id), _prompts(_run, text)))
+    store = services.store()
+    return dict(apply(_run, store.scores(run_id), prompts_of(store, _run, text)))
 
 
 @st.cache_data(max_entries=128, show_spinner="Composing the prompts …")
 def _composed(home: str, run_id: str, text: str, _run: RunRecord) -> dict[str, np.ndarray]:
-    return _prompts(_run, text)
+    from compt_core.whatif.apply import prompts_of
+
+    return prompts_of(services.store(), _run, text)
 
 
 def prompts(run: RunRecord, edit: Edit) -> Mapping[str, np.ndarray]:
     """Task -> edited prompt [L, H] of every task that a non-empty edit changes."""
     return _composed(os.environ.get("COMPT_HOME", ""), run.id, write(edit), run)
-
-
-def _prompts(run: RunRecord, text: str) -> dict[str, np.ndarray]:
-    from compt_core.whatif.compose import changed
-
-    store = services.store()
-    trained = taken_apart(run, store.prompts(run.id))
-    edit = read(text, trained)
-    return changed(trained, edit, _other(run, edit))
-
-
-def _other(run: RunRecord, edit: Edit) -> Trained | None:
-    """The run that an edit blends with, if any. Raises ComptError for one that it cannot be blended with."""
-    if edit.blend is None:
-        return None
-    store = services.store()
-    other = store.run(edit.blend[0])
-    mine, its = ((one.versions or {}).get("backbone") for one in (run, other))
-    if mine and its and mine.get("hash") != its.get("hash"):
-        raise ConfigError([Issue("edit", f"A blend needs two runs on one backbone. Run '{other.id}' was trained on "
-                                         "another one; choose a run of this experiment.")])
-    return taken_apart(other, store.prompts(other.id))
 
 
 def table(changes: Sequence[Change], order: Sequence[str]) -> pd.DataFrame:

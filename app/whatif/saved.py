@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,23 +11,15 @@ import streamlit as st
 
 from app import captions, components, exports, panels, services, state, weights
 from app.captions import literal
-from app.whatif import editing, link
+from app.whatif import link
 from compt_core.errors import StoreError
 from compt_core.runs.edits import LONGEST_NAME, SavedEdit
 from compt_core.runs.record import RunRecord
 from compt_core.whatif.change import Change
+from compt_core.whatif.document import document
 from compt_core.whatif.edit import Edit, write
 
-FORMAT = 1
 _NAME = "edit_name"
-
-
-def document(run: RunRecord, edit: Edit, changes: Sequence[Change]) -> bytes:
-    """An edit with all that came of it, as JSON: run, experiment, edit (text and words), task -> change."""
-    return json.dumps({
-        "format": FORMAT, "run": run.id, "experiment": run.experiment, "method": run.method, "shots": run.shots,
-        "seed": run.seed, "backbone": run.config["backbone"], "edit": write(edit), "words": editing.sentence(edit),
-        "tasks": {one.task: asdict(one) for one in changes}}, indent=1).encode()
 
 
 def bar(run: RunRecord, edit: Edit, changed: pd.DataFrame, changes: Sequence[Change]) -> None:
@@ -39,7 +30,7 @@ def bar(run: RunRecord, edit: Edit, changed: pd.DataFrame, changes: Sequence[Cha
         st.button("Save", icon=":material/bookmark_add:", key="save-edit", on_click=_save, args=(run, edit, changes))
         st.download_button("CSV", exports.table(changed), f"whatif-{run.id}.csv", "text/csv", key="whatif-csv",
                            icon=":material/download:", on_click="ignore", help="A line per task, values 0-1.")
-        st.download_button("JSON", document(run, edit, changes), f"whatif-{run.id}.json", "application/json",
+        st.download_button("JSON", document(run, edit, changes).encode(), f"whatif-{run.id}.json", "application/json",
                            icon=":material/download:", key="whatif-json", on_click="ignore",
                            help="The edit and all that came of it, with the numbers of the flipped rows.")
 
