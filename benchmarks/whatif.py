@@ -33,7 +33,6 @@ from compt_core.runs.store import Store  # noqa: E402
 from compt_core.scoring import score_task  # noqa: E402
 from compt_core.tasks.table import TASKS  # noqa: E402
 from compt_core.whatif.apply import apply, backbone_of, dev_rows, prompts_of  # noqa: E402
-from compt_core.whatif.bench import probabilities  # noqa: E402
 
 SHOTS = 16
 
@@ -54,7 +53,8 @@ def main() -> None:
         task = run.config["tasks"][0]
         report("a gate", given.repeats, 1.0, lambda i: edit(store, run, f"alpha:{task}={.1 + .01 * i}"))
         report("all tasks", given.repeats, 4.0, lambda i: edit(store, run, f"mute=s{i % 4};alpha={.2 + .01 * i}"))
-        report("by generate()", given.repeats, None, lambda i: generated(store, run, f"mute=s{i % 4};alpha={.5 + .01 * i}"))
+        report("by generate()", given.repeats, None,
+               lambda i: generated(store, run, f"mute=s{i % 4};alpha={.5 + .01 * i}"))
 
 
 def edit(store: Store, run: RunRecord, text: str) -> None:
