@@ -64,9 +64,10 @@ def side(runs: Sequence[RunRecord], run: RunRecord, task: str, edited: Edited | 
                 prompts[method] = own if method == run.method else _prompt(mate, task)
             except StoreError as error:
                 missing.append(f"{styles.label(method)}: {error}")
-    changed = edited(task) if edited else None
-    if changed is not None:
+    if edited is not None and (changed := edited(task)) is not None:
         prompts[EDITED] = changed
+    elif edited is not None:
+        missing.append("this run, edited: the edit leaves this task as it was trained.")
     return Side(prompts, run.method, tuple(missing))
 
 

@@ -36,10 +36,9 @@ class Reader:
 
     def __post_init__(self) -> None:
         with st.spinner("Loading the frozen backbone, once …", show_time=False):
-            from compt_core.whatif import bench  # torch
+            from compt_core.whatif.apply import backbone_of  # torch
 
-            trained_on = ((self.run.versions or {}).get("backbone") or {}).get("hash")
-            self.backbone = bench.loaded(self.run.config["backbone"], trained_on)
+            self.backbone = backbone_of(self.run)
         self.config = RunConfig.model_validate(self.run.config)
 
     def answers(self, texts: Sequence[Texts], names: Sequence[str] | None = None) -> dict[str, list[Answer]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -41,12 +42,17 @@ class Edited:
 
 
 def backbone_of(run: RunRecord) -> Backbone:
-    """The backbone that a run was trained on, loaded once per process. Raises BackboneError where it is another now."""
-    backbone = shared_backbone(run.config["backbone"])
-    trained_on = ((run.versions or {}).get("backbone") or {}).get("hash")
+    """The backbone that a run was trained on, loaded once per process: until it was, its files (or the hub) are asked
+    for anew. Raises BackboneError where they are others now, or cannot be had."""
+    return _backbone(run.config["backbone"], ((run.versions or {}).get("backbone") or {}).get("hash"))
+
+
+@lru_cache(maxsize=4)
+def _backbone(ref: str, trained_on: str | None) -> Backbone:
+    backbone = shared_backbone(ref)
     if backbone.describe()["hash"] != trained_on:
-        raise BackboneError(f"The backbone '{run.config['backbone']}' is not the one that run '{run.id}' was trained "
-                            "on: its files have changed. Put them back, or train the run again.")
+        raise BackboneError(f"The backbone '{ref}' is not the one that this run was trained on: its files have "
+                            "changed. Put them back, or train the run again.")
     return backbone
 
 

@@ -9,32 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 
 from compt_core.backbones import Backbone
 from compt_core.config import RunConfig
-from compt_core.errors import BackboneError
-from compt_core.experiment import shared_backbone
 from compt_core.forward import encode
 from compt_core.scoring import label_scores
 from compt_core.tasks.batches import EncodedRow, bucket_on, collate, label_ids
 from compt_core.tasks.spec import Row, Task
 from compt_core.training.plan import encode_with
 from compt_core.whatif.texts import Texts, shared_words
-
-
-@lru_cache(maxsize=4)
-def loaded(ref: str, trained_on: str | None) -> Backbone:
-    """The backbone `ref` whose hash is `trained_on` (a run's versions hold it), loaded once per process; its files are
-    asked for until it was. Raises BackboneError where they are others now, or cannot be had."""
-    found = shared_backbone(ref)
-    if found.describe()["hash"] != trained_on:
-        raise BackboneError(f"The backbone '{ref}' is not the one that this run was trained on: its files have "
-                            "changed. Put them back, or train the run again.")
-    return found
 
 
 @dataclass(frozen=True)

@@ -121,13 +121,22 @@ def test_a_dev_row_has_the_probabilities_of_the_stored_scores(look, lab_home, gl
 def test_the_edited_prompt_lies_beside_the_trained_one_where_it_changes_the_task(look):
     app = look(task="sst2", edit="1")
     assert not app.exception and "this run, edited" in shares(app) and "The edit moves the probability of" in words(app)
-    assert "this run, edited" not in shares(look(task="mnli", edit="1"))
+    other = look(task="mnli", edit="1")
+    assert "this run, edited" not in shares(other) and "the edit leaves this task as it was trained" in words(other)
     flipped = look(task="sst2", edit="1", rows="flipped")
     assert not flipped.exception
     trained, edited = (np.array(shares(flipped)[name]).argmax() for name in ("ComPT (SPP) (this run) ▲",
                                                                              "this run, edited"))
     listed = [one for one in flipped.selectbox if one.key == "bench_list"]
     assert ("0 · (not of these)" in listed[0].options[0]) == (trained == edited) if listed else trained == edited
+
+
+def test_the_what_if_page_shows_it_with_its_edit(visit, lab_home, monkeypatch):
+    monkeypatch.setenv("COMPT_HOME", str(lab_home[0]))
+    app = visit("whatif", exp=lab_home[1], part="sentence", task="sst2", edit="alpha:sst2=0")
+    assert not app.exception and not app.error and list(shares(app))[-1] == "this run, edited"
+    app = visit("whatif", exp=lab_home[1], part="sentence", task="sst2", row="99")
+    assert len(app.error) == 1 and "names the dev row '99'" in app.error[0].value
 
 
 def test_numbers_have_a_panel_per_prompt_and_their_expected_value(look):
@@ -280,11 +289,11 @@ def test_changed_data_leave_typed_texts(look, glue_dir):
 
 
 def test_another_backbone_is_one_sentence(look, tiny_t5):
-    from compt_core.whatif import bench
+    from compt_core.whatif.apply import _backbone
 
     path = tiny_t5 / "config.json"
     whole = path.read_text()
-    bench.loaded.cache_clear()
+    _backbone.cache_clear()
     try:
         path.write_text(whole + "\n")
         app = look(task="sst2")
@@ -296,6 +305,11 @@ def test_another_backbone_is_one_sentence(look, tiny_t5):
     finally:
         path.write_text(whole)
     assert not look(task="sst2").info
+    path.unlink()
+    try:  # it was the run's when it was loaded: nothing is asked for again
+        assert "no prompt" in shares(look(task="sst2", row="5"))
+    finally:
+        path.write_text(whole)
 
 
 
