@@ -65,7 +65,7 @@ _ALL = (
     Signature("overfitting", "Overfitting", "problem", "fall of the mean dev score from its best look", ".2f", "from",
               "Take fewer steps or more shots, or let held-out shots choose the step (select: best)."),
     Signature("memorised", "Shots learned by heart", "problem", "mean dev score (chance = 0, perfect = 1)", ".2f",
-              "up to", "Give more shots or fewer steps: the training rows are known, and nothing carries over to other rows."),
+              "up to", "Give more shots or fewer steps: the training rows are known, and nothing carries over to others."),
     Signature("constant_answers", "One answer for every row", "problem", "tasks with a single answer", ".0%", "above",
               "Give shots of every label, more steps or other learning rates; such a score is only the label's share."),
     Signature("private_dominates", "Private part dominates", "problem", "private share of the norm", ".0%", "from",
