@@ -12,7 +12,7 @@ from compt_core.diagnosis import by_signature
 from compt_core.runs.record import RunRecord
 from compt_core.signatures import Diagnosis, Finding, Signature
 
-MARK = {"problem": "⚠", "note": "ⓘ"}
+MARK = {"problem": "⚠", "note": "Note:"}
 _GROUPS = 3  # of runs by method and shots, in a sentence
 _SEEDS = 4  # listed one by one
 
@@ -26,7 +26,7 @@ def headline(found: Mapping[str, Diagnosis]) -> str:
     total = len(found)
     said = f"{problems} of {plural(total, 'run')} {'has' if problems == 1 else 'have'} a problem" if problems else \
         "no problem in this run" if total == 1 else f"no problem in any of {total:,} runs"
-    return f"{said}{f', {notes:,} a note' if notes else ''}"
+    return said + (f"; {plural(notes, 'run')} with a note" if notes else "")
 
 
 def sentences(runs: Sequence[RunRecord], found: Mapping[str, Diagnosis], severity: str) -> list[str]:

@@ -87,7 +87,7 @@ def _table(runs: Sequence[RunRecord], left: dict[str, float | None], sparks: Map
             "left": column.TextColumn("Training left", help="At the pace measured so far"),
             "loss": column.LineChartColumn("Loss", width="small", help="Training loss so far"),
             "mean": column.NumberColumn("Mean score", format="%.1f", help="Mean over tasks × 100"),
-            "diagnosis": column.TextColumn("Diagnosis", help="⚠ a problem, ⓘ a note; what to try stands above")
+            "diagnosis": column.TextColumn("Diagnosis", width="medium", help="⚠ a problem; what to try stands above")
             if any(found.values()) else None,
         })
 

@@ -33,6 +33,7 @@ from compt_core.runs.existing import existing_store, has_store
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
+from compt_core.signatures import Diagnosis
 from compt_core.tasks.table import TASKS
 from compt_core.terminal import Ticker, console, quiet_libraries, say
 from compt_core.values import parse_value, read_yaml
@@ -138,7 +139,7 @@ def _train(experiment: Experiment, json_file: Path | None) -> int:
         drain(store, identity, ticker.tick, worker=worker)
     record, runs = store.experiment(identity), store.runs(identity)
     if any(r.state == State.COMPLETED for r in runs):
-        console().print(accuracy_table(record, runs))
+        _print_results(store, record, runs)
     for failed in (r for r in runs if r.state != State.COMPLETED):
         say(f"Run {failed.id} ({failed.method}, {failed.shots} shots, seed {failed.seed}) is {failed.state.value}"
             f"{': ' + failed.error_message if failed.error_message else '.'}")
@@ -150,6 +151,15 @@ def _train(experiment: Experiment, json_file: Path | None) -> int:
             say(f"The results are in the store, but '{json_file}' could not be written: {error.strerror}.")
             return FAILED
     return DONE if all(r.state == State.COMPLETED for r in runs) else FAILED
+
+
+def _print_results(store: Store, experiment: ExperimentRecord, runs: list[RunRecord]) -> None:
+    lines = diagnosis_lines(runs, _diagnosed(store, runs))
+    console().print(accuracy_table(experiment, runs), *lines, sep="\n")
+
+
+def _diagnosed(store: Store, runs: list[RunRecord]) -> dict[str, Diagnosis]:
+    return diagnose_runs(runs, {name: store.curves([r.id for r in runs], name) for name in KINDS})
 
 
 @app.command("tasks")
@@ -186,11 +196,10 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run 
     """Show a run: state, diagnosis, settings, scores, log; or the accuracy table of an experiment."""
     store = existing_store()
     experiment, runs = _looked_up(store, run_id)
-    found = diagnose_runs(runs, {name: store.curves([r.id for r in runs], name) for name in KINDS})
     if experiment.id == run_id:
-        console().print(accuracy_table(experiment, runs), *diagnosis_lines(runs, found), sep="\n")
+        _print_results(store, experiment, runs)
         return
-    r = runs[0]
+    r, found = runs[0], _diagnosed(store, runs)
     shown = {"run": r.id, "experiment": r.experiment, "state": r.state.value, "step": r.step, "steps": r.steps,
              "created": _when(r.created), "started": _when(r.started), "finished": _when(r.finished),
              "error": r.error_message, "diagnosis": [one.line for one in found[r.id].findings] or None,

@@ -79,7 +79,7 @@ def test_a_note_is_no_warning(visit, lab, store):
     identity = lab.finished(methods="spp", change=lambda run: {"dead_sources": [], "attention": [
         [0.5, 0.5, 0.0], [0.4, 0.6, 0.0], [0.7, 0.3, 0.0]]}, sources=3)
     app = visit("runs", exp=identity)
-    assert not app.warning and "1 a note" in said(app) and "**Dead source**" in said(app)
+    assert not app.warning and "; 1 run with a note" in said(app) and "**Dead source**" in said(app)
     app = visit("attention", exp=identity)
     assert not app.warning and "**Dead source**" in said(app)
 

@@ -107,6 +107,27 @@ def test_the_document_is_that_of_json_with_what_repeats_it(call: Call, store: St
     assert list((tmp_path / "new" / "folder").iterdir()) == [tmp_path / "new" / "folder" / f"{experiment}.json"]
 
 
+def test_show_and_both_exports_tell_the_same_diagnosis(call: Call, store: Store, tmp_path: Path) -> None:
+    identity = store.submit(build_experiment(RAW | {"methods": ["spp"], "shots": [8], "seeds": [3]}))
+    run, = store.claim()
+    store.started(run.id, 30, {})
+    store.write_events([Event(run.id, "loss", step, (0.01,)) for step in range(31)])
+    found = result(True, 0) | {"private_norm_share": [0.95, 0.9, 0.97], "mean_normalised": 0.5}
+    store.finish(run.id, Outcome("completed", found, {}, scores_of(0)))
+    for kind in ("json", "csv"):
+        call("export", identity, "--format", kind, "--out", tmp_path)
+    written = json.loads((tmp_path / f"{identity}.json").read_text())["diagnosis"][run.id]
+    one, = written["findings"]
+    assert (one["signature"], one["severity"], one["threshold"]) == ("private_dominates", "problem", 0.9)
+    rows = read(tmp_path)["diagnosis"]
+    assert [(row["run"], row["signature"], row["severity"]) for row in rows] == [
+        (run.id, "private_dominates", "problem"), (run.id, "overfitting", "unchecked")]
+    assert float(rows[0]["value"]) == one["value"] and rows[1]["said"] == written["unchecked"]["overfitting"]
+    assert "1 of 1 runs, among them" in (table := " ".join(call("show", identity).out.split()))
+    assert one["said"] in table and one["advice"] in table
+    assert f"problem: Private part dominates: {one['said']}." in call("show", run.id).out
+
+
 def test_the_settings_of_a_run_are_those_of_that_run_alone(call: Call, store: Store, experiment: str,
                                                            tmp_path: Path) -> None:
     run = store.runs(experiment)[6]
