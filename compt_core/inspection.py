@@ -38,10 +38,13 @@ def prompt_rms(fleet: Fleet, run: str) -> float:
 def kept_tensors(fleet: Fleet, run: str) -> dict[str, Any]:
     """Name -> float32 array of everything worth keeping of a run: its parameters, the encoded source and
     private prompts, and the composed prompts [K, L, H]."""
+    tensors = fleet.state(run) | prompts_now(fleet, run)
+    return {name: tensor.detach().float().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+
+
+def prompts_now(fleet: Fleet, run: str) -> dict[str, torch.Tensor]:
+    """A run's composed prompts [K, L, H] and the encoded source [S, P, H] and private ones [K, P, H] it has."""
     block, r = fleet.slot[run]
     with torch.no_grad():
-        tensors = fleet.state(run) | {"composed": block.compose()[r]}
-        for part in ("source", "private"):
-            if f"{part}.embedding" in block.parameters:
-                tensors[part] = block.prompts(part)[r]
-    return {name: tensor.detach().float().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+        parts = [part for part in ("source", "private") if f"{part}.embedding" in block.parameters]
+        return {"composed": block.compose()[r], **{part: block.prompts(part)[r] for part in parts}}

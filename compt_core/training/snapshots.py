@@ -1,0 +1,29 @@
+"""Prompts of a fleet while it trains, for the map of prompts over training: nothing in training ever looks at them.
+
+A snapshot is a sketch (:func:`compt_core.space.sketch`), for nobody needs the prompts of a step half way to the last
+digit: what is kept of a run grows neither with H nor with P, and is at most 12 snapshots of half a kilobyte per prompt
+(a run of 12 tasks and 4 sources: 170 kB).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from compt_core.fleet import Fleet
+from compt_core.inspection import prompts_now
+from compt_core.space import groups, sketch
+from compt_core.training.events import Event, OnEvent
+from compt_core.training.watch import Watch
+
+
+def snapshots(fleet: Fleet, on_event: OnEvent) -> Watch:
+    """A function that reports "prompts" [N, 1 + d] of runs as they stand: a sketch per prompt, in the order of
+    :func:`compt_core.space.prompts_of`."""
+    def take(at: Mapping[str, int]) -> None:
+        for run, step in at.items():
+            now = prompts_now(fleet, run)
+            chosen = groups(fleet.slot[run][0].structure.composed, now)
+            kept = sketch([one for name in chosen for one in now[name].double().cpu().numpy()])
+            on_event(Event(run, "prompts", step, tuple(kept.ravel().tolist())))
+
+    return take
