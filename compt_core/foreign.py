@@ -117,5 +117,5 @@ def _broken(name: str, what: str, error: Exception) -> DataError:
 
 
 def _shape(shape: tuple[int, ...]) -> str:
-    sides = [f"{one:,}" if one < 10**12 else f"{one:.1e}" for one in shape[:6]]
+    sides = [f"{one:,}" if abs(one) < 10**12 else "over 10^12" for one in shape[:6]]
     return "[" + ", ".join([*sides, *(["…"] if len(shape) > 6 else [])]) + "]"
