@@ -26,6 +26,13 @@ def csv(cells: pd.DataFrame, row: str = "method") -> bytes:
     return table.to_csv(index=False).encode()
 
 
+def table(frame: pd.DataFrame) -> bytes:
+    """Any table as CSV, numbers with all their digits, texts that a spreadsheet would compute with a quote in front."""
+    texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
+    return frame.assign(**{str(name): [harmless(str(text)) for text in frame[name]] for name in texts}) \
+        .to_csv(index=False).encode()
+
+
 def latex(cells: pd.DataFrame, about: str, signed: bool = False) -> bytes:
     """Scores in points (frames.SUMMARY) as a LaTeX table: a line per task, a column per method, mean ± half of the
     95% t-interval. `about` becomes the caption; needs the package booktabs."""

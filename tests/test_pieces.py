@@ -74,7 +74,7 @@ def test_a_table_in_bfloat16_and_under_another_name_is_read(tmp_path, tiny_t5, t
     files = find_backbone(str(tmp_path / "t5"))
     assert pieces.nearest(files, table[[9]], "cosine", 1).ids.tolist() == [[9]]
     save_file({"lm_head.weight": torch.zeros(2, 2)}, tmp_path / "t5" / "model.safetensors")
-    with pytest.raises(BackboneError, match="has no table of embeddings: none of shared.weight"):
+    with pytest.raises(BackboneError, match=r"has no table of embeddings: none of shared.weight"):
         pieces.nearest(find_backbone(str(tmp_path / "t5")), VECTORS, "cosine")
 
 
