@@ -159,13 +159,13 @@ def size_sentences(table: pd.DataFrame, vocabulary: tuple[float, float, float] |
     found = []
     for group, part in table.groupby("group", sort=False):
         middle, low, high = part["norm"].median(), part["norm"].min(), part["norm"].max()
-        span = f" ({_number(low)} to {_number(high)})" if len(part) > 1 else ""
+        span = f" at the median ({_number(low)} to {_number(high)})" if len(part) > 1 else ""
         times = f", {_number(middle / vocabulary[1])} times a vocabulary piece's" if vocabulary else ""
-        found.append(f"A vector of {plural(len(part), f'{group} prompt')} has a norm of {_number(middle)}{span}"
-                     f"{times}.")
+        found.append(f"{str(group).capitalize()}: the vectors of {plural(len(part), 'prompt')} have a norm of "
+                     f"{_number(middle)}{span}{times}.")
     if vocabulary:
-        found.append(f"Half of the vocabulary's pieces have an embedding of norm {_number(vocabulary[1])} or more; "
-                     f"90% lie between {_number(vocabulary[0])} and {_number(vocabulary[2])}.")
+        found.append(f"Vocabulary: its pieces' embeddings have a norm of {_number(vocabulary[1])} at the median "
+                     f"(90% of them {_number(vocabulary[0])} to {_number(vocabulary[2])}).")
     if zeros := int((table["norm"] == 0).sum()):
         found.append(f"{plural(zeros, 'prompt')} of zeros cannot stand on a logarithmic axis.")
     return found

@@ -11,19 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from compt_core.space import Prompt, pca, unsketched
+from compt_core.space import Prompt, one_length, pca, unsketched
 
 HALF = 0.5  # of the way, measured as cosine with the end
 
 
 @dataclass(frozen=True)
 class Journey:
-    """Of the prompts: steps [n], norms [n, N] of what is compared of them, and directions [n, N, d]."""
+    """Of the prompts: steps [n], norms [n, N] and directions [n, N, d].
+
+    The directions are of whole prompts and the norms of a vector of theirs (root mean square) where `whole`; else, of
+    a run whose prompts differ in length, both are of the mean of their vectors.
+    """
 
     prompts: tuple[Prompt, ...]
     steps: tuple[int, ...]
     norms: np.ndarray
     directions: np.ndarray
+    whole: bool
 
 
 def journey(steps: np.ndarray, values: np.ndarray, prompts: Sequence[Prompt], groups: Sequence[str]) -> Journey | None:
@@ -33,7 +38,9 @@ def journey(steps: np.ndarray, values: np.ndarray, prompts: Sequence[Prompt], gr
     if len(steps) < 2 or not at or values.shape[1] % len(prompts):
         return None
     norms, directions = unsketched(values, len(prompts))
-    return Journey(tuple(prompts[i] for i in at), tuple(map(int, steps)), norms[:, at], directions[:, at])
+    whole = one_length([one.vectors.shape for one in prompts])
+    norms = norms / np.sqrt(len(prompts[0].vectors)) if whole else norms
+    return Journey(tuple(prompts[i] for i in at), tuple(map(int, steps)), norms[:, at], directions[:, at], whole)
 
 
 def mapped(way: Journey) -> tuple[np.ndarray, tuple[float, float]]:
@@ -69,5 +76,6 @@ def sentences(way: Journey) -> list[str]:
         found.append(
             f"{str(group).capitalize()} prompts: their direction at step {way.steps[0]} has a cosine of "
             f"{part['value'].iloc[0]:.2f} with the one they ended with (median); from step {half.min()} on it is "
-            f"{HALF} or more. Their norm went from {size.iloc[0]:.3g} to {size.iloc[-1]:.3g}.")
+            f"{HALF} or more. {'A vector' if way.whole else 'The mean of their vectors'} had a norm of "
+            f"{size.iloc[0]:.3g} at first and has {size.iloc[-1]:.3g} now.")
     return found

@@ -61,11 +61,12 @@ def similarity(prompts: Sequence[Prompt], cosines: np.ndarray) -> go.Figure:
                   "title": {"text": "cosine", "side": "right", "font": _font(12)}}))
     if numbers:
         cells = [(i, j) for i in places for j in places]
+        inks = {value: ink_on((value + 1) / 2, DIVERGING) for value in np.unique(cosines.round(2)).tolist()}
         figure.add_trace(go.Scatter(
             x=[j for _, j in cells], y=[i for i, _ in cells], mode="text", hoverinfo="skip", showlegend=False,
             text=[short(cosines[i, j]) for i, j in cells],
             textfont={"size": 12 if count <= 20 else 10,
-                      "color": [ink_on((cosines[i, j] + 1) / 2, DIVERGING) for i, j in cells]}))
+                      "color": [inks[float(cosines[i, j].round(2))] for i, j in cells]}))
     for at in (i for i in places[1:] if prompts[i].group != prompts[i - 1].group):
         for axis in ("x", "y"):
             figure.add_shape(type="line", line={"width": 3, "color": _GREY},

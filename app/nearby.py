@@ -79,8 +79,9 @@ def sentences(prompt: Prompt, near: Nearest, names: list[list[str]], measure: st
     closest = int(best.argmin() if measure == "distance" else best.argmax())
     unit, number = MEASURES[measure], "is" if hits == 1 else "are"
     vectors = f"{hits} of the {plural(len(best), 'vector')} of {literal(prompt.name)}"
-    return [f"{vectors} {number} nearer to a piece than 95% of random directions of like norm are to theirs ({unit} {'below' if measure == 'distance' else 'above'} "
-            f"{beyond:.3g}; {middle:.3g} at the median). The nearest is vector {closest + 1}, to "
+    side = "below" if measure == "distance" else "above"
+    return [f"{vectors} {number} nearer to a piece than 95% of random directions of like norm are to theirs ({unit} "
+            f"{side} {beyond:.3g}; {middle:.3g} at the median). The nearest is vector {closest + 1}, to "
             f"“{literal(names[closest][0])}” ({best[closest]:.3g})."]
 
 

@@ -135,7 +135,7 @@ def _map(shown: Compared, files: Files) -> None:
     found = _laid_out(values[kept], perplexity)
     lines = _map_sentences(shown, found, len(kept), len(points), perplexity)
     truth = families(list({one.owner for one in shown.prompts if one.group.endswith((PRIVATE, COMPOSED))}))
-    st.plotly_chart(maps.scatter(found, drawn, truth is not None), width="stretch", key="map",
+    st.plotly_chart(maps.scatter(found, drawn, truth is not None), width="stretch", key="points_map",
                     config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
     components.findings(lines, ["Each is taken at norm 1: the map shows directions, whatever their scale. Markers are "
                                 "groups" + (", colours are families." if truth is not None else ".")])
@@ -198,8 +198,8 @@ def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], file
                     width="stretch", key="paths", config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
     turns, sizes = journeys.by_group(way, journeys.turned(way)), journeys.by_group(way, way.norms)
     halves = st.grid(2, min_column_width=420, gap="medium")
-    for name, table, title, log in (("turned", turns, "cosine with their end", False),
-                                    ("grown", sizes, "norm (logarithmic axis)", True)):
+    grown = f"norm of {'a vector' if way.whole else 'the mean vector'} (logarithmic axis)"
+    for name, table, title, log in (("turned", turns, "cosine with their end", False), ("grown", sizes, grown, True)):
         with halves.cell():
             st.altair_chart(maps.over_training(table[table["low"] > 0] if log else table, title, log), width="stretch",
                             key=name, alt=f"{title}, median over the prompts of a group. {captions.plain(lines)}")
