@@ -63,7 +63,7 @@ def sentences(shown: Compared) -> list[str]:
              *_second(shown), *_imported(shown)]
     if not found and len(shown.prompts) > 1:
         apart = shown.cosines[np.triu_indices(len(shown.prompts), k=1)]
-        found = [f"Cosines lie between {apart.min():.2f} and {apart.max():.2f}, {apart.mean():.2f} on average."]
+        found = [f"Cosines lie between {two(apart.min())} and {two(apart.max())}, {two(apart.mean())} on average."]
     return found or ["There is one prompt, and so nothing to compare it with."]
 
 
@@ -84,11 +84,12 @@ def _nearest_sources(shown: Compared) -> list[str]:
     limit = chance(shown.values.shape[1], len(sources))
     told = np.flatnonzero(best > limit)
     told = told[np.argsort(-best[told], kind="stable")]
-    said = (f"{len(told)} of {plural(len(private), 'private prompt')} point along or against their nearest source more "
-            f"than 95% of random directions would along the nearest of {len(sources)} (beyond ±{limit:.2f})")
+    said = (f"{len(told)} of {plural(len(private), 'private prompt')} {'has' if len(told) == 1 else 'have'} a cosine "
+            f"beyond ±{limit:.2f} with a source, as one random direction in twenty has with any of {len(sources)}")
     named = [f"{literal(shown.prompts[private[k]].owner)} with {shown.prompts[sources[at[k]]].owner} "
-             f"({near[k, at[k]]:.2f})" for k in told[:_NAMED]]
-    return [f"{said}{': ' if named else ''}{listed(named) if named else ''}{', …' if len(told) > _NAMED else ''}."]
+             f"({two(near[k, at[k]])})" for k in told[:_NAMED]]
+    most = f"; the nearest are {listed(named)}" if len(told) > _NAMED else f": {listed(named)}" if named else ""
+    return [f"{said}{most}."]
 
 
 def _families(shown: Compared, group: str) -> list[str]:
@@ -101,8 +102,8 @@ def _families(shown: Compared, group: str) -> list[str]:
     same = truth[pairs] > 0
     test = mantel([own], truth)
     verdict = "beyond chance" if test.p < 0.05 else "not told from chance"
-    return [f"{group.capitalize()} prompts have a mean cosine of **{own[pairs][same].mean():.2f}** within a family of "
-            f"tasks and **{own[pairs][~same].mean():.2f}** between families (Mantel's test: r = {test.r:.2f}, "
+    return [f"{group.capitalize()} prompts have a mean cosine of **{two(own[pairs][same].mean())}** within a family of "
+            f"tasks and **{two(own[pairs][~same].mean())}** between families (Mantel's test: r = {test.r:.2f}, "
             f"p = {test.p:.2g}, {verdict}; one run)."]
 
 
@@ -111,7 +112,7 @@ def _sources(shown: Compared) -> list[str]:
     if len(at) < 2:
         return []
     own = shown.cosines[np.ix_(at, at)][np.triu_indices(len(at), k=1)]
-    span = f"between {own.min():.2f} and {own.max():.2f}" if len(own) > 1 else f"of {own[0]:.2f}"
+    span = f"between {two(own.min())} and {two(own.max())}" if len(own) > 1 else f"of {two(own[0])}"
     return [f"The {len(at)} sources have cosines {span} with each other."]
 
 
@@ -124,8 +125,8 @@ def _second(shown: Compared) -> list[str]:
             continue
         near = shown.cosines[np.ix_(here, there)]
         others = near[~np.eye(len(here), dtype=bool)]
-        found.append(f"A task's {group} prompt has a mean cosine of {np.diag(near).mean():.2f} with the second run's "
-                     f"of the same task, and of {others.mean():.2f} with those of other tasks.")
+        found.append(f"A task's {group} prompt has a mean cosine of {two(np.diag(near).mean())} with the second run's "
+                     f"of the same task, and of {two(others.mean())} with those of other tasks.")
     return found
 
 
@@ -138,7 +139,7 @@ def _imported(shown: Compared) -> list[str]:
     near = shown.cosines[np.ix_(at, others)]
     limit = chance(shown.values.shape[1], len(others))
     named = [f"**{literal(shown.prompts[i].owner)}** is nearest to {literal(shown.prompts[others[row.argmax()]].name)} "
-             f"({row.max():.2f})" for i, row in zip(at[:_NAMED], near, strict=False)]
+             f"({two(row.max())})" for i, row in zip(at[:_NAMED], near, strict=False)]
     more = f"; {len(at) - _NAMED} more stand in the figure" if len(at) > _NAMED else ""
     return [f"Imported: {listed(named)}{more}. The nearest of {len(others)} random directions has less than "
             f"{limit:.2f} in 95% of cases."]
@@ -175,6 +176,11 @@ def family_of(one: Prompt) -> str | None:
     """The family of a task's prompt; None of a source, an imported prompt, or a task without one."""
     known = family(one.owner)
     return None if one.group.endswith(SOURCE) or one.group == IMPORTED or known == one.owner else known
+
+
+def two(cosine: float) -> str:
+    """A cosine with two digits, never a negative zero."""
+    return f"{cosine:.2f}".replace("-0.00", "0.00")
 
 
 def _number(value: float) -> str:

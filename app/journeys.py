@@ -77,5 +77,5 @@ def sentences(way: Journey) -> list[str]:
             f"{str(group).capitalize()} prompts: their direction at step {way.steps[0]} has a cosine of "
             f"{part['value'].iloc[0]:.2f} with the one they ended with (median); from step {half.min()} on it is "
             f"{HALF} or more. {'A vector' if way.whole else 'The mean of their vectors'} had a norm of "
-            f"{size.iloc[0]:.3g} at first and has {size.iloc[-1]:.3g} now.")
+            f"{size.iloc[0]:.3g} at first and {size.iloc[-1]:.3g} at the end.")
     return found

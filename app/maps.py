@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.alike import IMPORTED, SECOND, family_of
+from app.alike import IMPORTED, SECOND, family_of, two
 from app.charts import ink_on, inked
 from app.styles import DIVERGING, PRIVATE, ink
 from app.trees import FAMILY_LOOKS
@@ -49,12 +49,14 @@ def look(group: str) -> tuple[str, str, str]:
 
 
 def similarity(prompts: Sequence[Prompt], cosines: np.ndarray) -> go.Figure:
-    """Cosines [N, N], -1 to 1, with lines between the groups; numbers stand in the cells of up to MOST_NUMBERS."""
+    """Cosines [N, N], -1 to 1, with lines between the groups; up to MOST_NUMBERS prompts have numbers in their cells
+    and names above, too."""
     names = [html.escape(one.name, quote=False) for one in prompts]
     count, numbers = len(names), len(names) <= MOST_NUMBERS
     places = list(range(count))
     figure = go.Figure(go.Heatmap(
-        z=cosines, x=places, y=places, zmin=-1, zmax=1, colorscale=DIVERGING, xgap=1, ygap=1,
+        z=cosines, x=places, y=places, zmin=-1, zmax=1, colorscale=DIVERGING,
+        xgap=int(numbers), ygap=int(numbers),
         customdata=[[f"<b>{one}</b><br>{other}" for other in names] for one in names],
         hovertemplate="%{customdata}<br>cosine %{z:.3f}<extra></extra>",
         colorbar={"thickness": 10, "outlinewidth": 0, "len": 1, "tickfont": _font(12),
@@ -73,11 +75,11 @@ def similarity(prompts: Sequence[Prompt], cosines: np.ndarray) -> go.Figure:
                              **{f"{axis}0": at - 0.5, f"{axis}1": at - 0.5, **_across(axis, count)})
     ticks = {"tickmode": "array", "tickvals": places, "ticktext": names, "ticks": "", "showgrid": False,
              "zeroline": False, "fixedrange": True, "tickfont": _font(12 if numbers else 10)}
+    over = {"side": "top", "showticklabels": numbers, "tickangle": 0 if count <= 6 else -60}
     return figure.update_layout(
-        height=(_ROW if numbers else _SMALL) * count + 160, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False,
-        plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
-        xaxis=ticks | {"side": "top", "tickangle": 0 if count <= 6 else -60, "range": [-0.5, count - 0.5]},
-        yaxis=ticks | {"range": [count - 0.5, -0.5]})
+        height=_ROW * count + 160 if numbers else _SMALL * count + 32, margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        dragmode=False, plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
+        xaxis=ticks | over | {"range": [-0.5, count - 0.5]}, yaxis=ticks | {"range": [count - 0.5, -0.5]})
 
 
 def _across(axis: str, count: int) -> dict[str, float]:
@@ -87,7 +89,7 @@ def _across(axis: str, count: int) -> dict[str, float]:
 
 def short(cosine: float) -> str:
     """A cosine in few characters: ``.43``, ``-.05``, ``1``."""
-    text = f"{cosine:.2f}".replace("-0.00", "0.00")
+    text = two(cosine)
     return {"1.00": "1", "-1.00": "-1", "0.00": "0"}.get(text, text.replace("0.", ".", 1))
 
 
@@ -102,7 +104,8 @@ def norms(table: pd.DataFrame, vocabulary: tuple[float, float, float] | None) ->
               axis=alt.Axis(labelLimit=240, labelFlush=False, labelOverlap=False))
     x = alt.X("norm:Q", title="norm of a vector (logarithmic axis)", axis=alt.Axis(format="~g", labelOverlap=True),
               scale=alt.Scale(type="log", nice=False, padding=12))
-    colour = alt.Color("group:N", title=None, legend=alt.Legend(orient="top", symbolSize=120),
+    legend = alt.Legend(orient="top", symbolSize=120, symbolOpacity=1, columns=4)
+    colour = alt.Color("group:N", title=None, legend=legend,
                        scale=alt.Scale(domain=groups, range=[look(one)[0] for one in groups]))
     shape = alt.Shape("group:N", title=None, scale=alt.Scale(domain=groups, range=[look(one)[2] for one in groups]))
     tips = ["name:N", *(alt.Tooltip(f"{name}:Q", format=".4g") for name in ("norm", "lowest", "highest", "rms")),
@@ -116,9 +119,11 @@ def norms(table: pd.DataFrame, vocabulary: tuple[float, float, float] | None) ->
                    reference.mark_rule(strokeDash=[5, 4], strokeWidth=2, color=_GREY).encode(
                        x="norm:Q", tooltip=["meaning:N", "low:Q", "high:Q"])]
     base = alt.Chart(shown)
-    layers += [base.mark_rule(strokeWidth=2, opacity=0.6).encode(y=y, x="lowest:Q", x2="highest:Q", color=colour),
-               base.mark_point(size=90, filled=True, opacity=1).encode(y=y, x=x, color=colour, shape=shape,
-                                                                       tooltip=tips)]
+    layers.append(base.mark_rule(strokeWidth=2, opacity=0.6).encode(y=y, x="lowest:Q", x2="highest:Q", color=colour))
+    for hollow in (False, True):
+        own = base.transform_filter(alt.FieldOneOfPredicate("group", [one for one in groups if _hollow(one) == hollow]))
+        layers.append(own.mark_point(size=90, filled=not hollow, opacity=1, strokeWidth=2).encode(
+            y=y, x=x, color=colour, shape=shape, tooltip=tips))
     return inked(alt.layer(*layers).properties(height=alt.Step(20 if len(shown) <= MOST_NAMES else 15)))
 
 
@@ -128,7 +133,7 @@ def scatter(found: Map, points: Sequence[Point], by_family: bool) -> go.Figure:
     colours = family_colours([one.prompt for one in points]) if by_family else {}
     named = len(points) <= MOST_NAMES
     for (group, family), at in _parts(points, by_family).items():
-        colour = colours.get(family or "", look(group)[0])
+        colour = colours.get(family or "", _GREY if colours else look(group)[0])
         figure.add_trace(go.Scatter(
             x=found.points[at, 0], y=found.points[at, 1], mode="markers+text" if named else "markers",
             name=html.escape(f"{group} · {family}" if family else group, quote=False), cliponaxis=False,
@@ -170,7 +175,8 @@ def over_training(table: pd.DataFrame, title: str, log: bool) -> alt.LayerChart 
     x = alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1))
     y = alt.Y("value:Q", title=title, scale=alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False),
               axis=alt.Axis(format="~g", labelOverlap=True))
-    colour = alt.Color("group:N", title=None, legend=alt.Legend(orient="top", symbolType="stroke", symbolSize=300),
+    legend = alt.Legend(orient="top", symbolType="stroke", symbolSize=300, symbolOpacity=1)
+    colour = alt.Color("group:N", title=None, legend=legend,
                        scale=alt.Scale(domain=groups, range=[look(one)[0] for one in groups]))
     base = alt.Chart(table)
     band = base.mark_area(opacity=0.15).encode(x=x, y=alt.Y("low:Q", title=title), y2="high:Q", color=colour)
@@ -194,9 +200,13 @@ def _parts(points: Sequence[Point], by_family: bool) -> dict[tuple[str, str | No
 
 
 def _marker(group: str, colour: str, size: Any) -> dict[str, Any]:
-    hollow = group.startswith(SECOND)
-    return {"color": colour, "symbol": look(group)[1] + ("-open" if hollow else ""), "size": size,
-            "line": {"width": 2 if hollow else 0, "color": colour}}
+    return {"color": colour, "symbol": look(group)[1] + ("-open" if _hollow(group) else ""), "size": size,
+            "line": {"width": 2 if _hollow(group) else 0, "color": colour}}
+
+
+def _hollow(group: str) -> bool:
+    """Whether a group is of the second run."""
+    return group.startswith(SECOND)
 
 
 def _square(figure: go.Figure, titles: Sequence[str], ticks: bool) -> go.Figure:

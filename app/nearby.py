@@ -86,5 +86,5 @@ def sentences(prompt: Prompt, near: Nearest, names: list[list[str]], measure: st
 
 
 NOTE = ("Trained prompts usually lie far from every piece of the vocabulary, and among so many pieces one is always "
-        "somewhat near: read a piece as a hint, and only where it is nearer than chance. “▁” is a space before "
-        "the piece.")
+        "somewhat near: read a piece as a hint, and only where it is nearer than chance.")
+SPACED = "“▁” is a space before the piece."

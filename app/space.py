@@ -57,8 +57,8 @@ def _second(run: RunRecord, runs: Sequence[RunRecord], hidden: int) -> list[Prom
     other = state.open_choice(state.WITH, [NONE, *lines, run.id])
     other = NONE if other == run.id else other
     st.session_state[state.WITH] = other
-    st.selectbox("Beside it", [NONE, *lines], key=state.WITH, on_change=state.go_to_choice, args=(state.WITH, NONE),
-                 format_func=lambda name: lines.get(name, "no second run"),
+    st.selectbox("Second run", [NONE, *lines], key=state.WITH, on_change=state.go_to_choice, args=(state.WITH, NONE),
+                 format_func=lambda name: lines.get(name, "none"),
                  help="Any completed run of this experiment. Its prompts join the figures, with hollow markers.")
     second = next((one for one in runs if one.id == other), None)
     found = [Prompt(f"{SECOND} {one.group}", one.owner, one.vectors) for one in (_prompts(second) if second else [])]
@@ -198,14 +198,17 @@ def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], file
                     width="stretch", key="paths", config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
     turns, sizes = journeys.by_group(way, journeys.turned(way)), journeys.by_group(way, way.norms)
     halves = st.grid(2, min_column_width=420, gap="medium")
-    grown = f"norm of {'a vector' if way.whole else 'the mean vector'} (logarithmic axis)"
+    grown = f"norm of {'a vector' if way.whole else 'the mean vector'} (log)"
     for name, table, title, log in (("turned", turns, "cosine with their end", False), ("grown", sizes, grown, True)):
         with halves.cell():
             st.altair_chart(maps.over_training(table[table["low"] > 0] if log else table, title, log), width="stretch",
                             key=name, alt=f"{title}, median over the prompts of a group. {captions.plain(lines)}")
+    rough = way.directions.shape[2] == space.SKETCH
     components.findings(lines, [
-        f"{len(way.steps)} snapshots; a small ring marks the first. Of a prompt's direction at most {space.SKETCH} "
-        "numbers are kept, by a random projection: distances are right to about 4%, cosines to about ±.06."])
+        f"{len(way.steps)} snapshots; a small ring marks the first."
+        + ("" if way.whole else " They are of mean vectors, because this run's prompts differ in length."),
+        *([f"Of each direction {space.SKETCH} numbers were kept, by a random projection: distances are right to about "
+           "4%, cosines to about ±.06."] if rough else [])])
     files["training"] = exports.table(pd.DataFrame([
         {"name": one.name, "step": step, "x": float(course[n, i, 0]), "y": float(course[n, i, 1]),
          "norm": float(way.norms[n, i])}
@@ -231,7 +234,8 @@ def _nearest(everything: Sequence[Prompt], vocabulary: nearby.Vocabulary, files:
     st.dataframe(nearby.table(prompt, near, names), hide_index=True, alt=captions.plain(lines), column_config={
         "vector": st.column_config.NumberColumn("Vector", pinned=True, width="small"),
         "norm": st.column_config.NumberColumn("Norm", format="%.4g", width="small")})
-    components.findings(lines, [nearby.NOTE])
+    spaced = any("▁" in name for row in names for name in row)
+    components.findings(lines, [nearby.NOTE, *([nearby.SPACED] if spaced else [])])
     files["pieces"] = exports.table(nearby.numbers(prompt, near, names, measure))
 
 
