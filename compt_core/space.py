@@ -155,7 +155,7 @@ def sketch(prompts: Sequence[np.ndarray]) -> np.ndarray:
     """
     values = rows(prompts, one_length([one.shape for one in prompts]))
     with np.errstate(divide="ignore"):  # of zeros
-        lengths = np.log([np.sqrt(one.size) * rms(one[None]) for one in values])
+        lengths = np.log(norms(values))
     own = directions(values)
     kept = own if own.shape[1] <= SKETCH else own @ _projection(own.shape[1])
     return np.concatenate([lengths[:, None], kept], axis=1)

@@ -20,10 +20,13 @@ def snapshots(fleet: Fleet, on_event: OnEvent) -> Watch:
     """A function that reports "prompts" [N, 1 + d] of runs as they stand: a sketch per prompt, in the order of
     :func:`compt_core.space.prompts_of`."""
     def take(at: Mapping[str, int]) -> None:
-        for run, step in at.items():
-            now = prompts_now(fleet, run)
-            chosen = groups(fleet.slot[run][0].structure.composed, now)
-            kept = sketch([one for name in chosen for one in now[name].double().cpu().numpy()])
-            on_event(Event(run, "prompts", step, tuple(kept.ravel().tolist())))
+        for block in fleet.blocks:
+            due = [(r, run) for r, run in enumerate(block.runs) if run in at]
+            if not due:
+                continue
+            now = {part: prompts.double().cpu().numpy() for part, prompts in prompts_now(block).items()}
+            for r, run in due:
+                kept = sketch([one for name in groups(block.structure.composed, now) for one in now[name][r]])
+                on_event(Event(run, "prompts", at[run], tuple(kept.ravel().tolist())))
 
     return take

@@ -14,7 +14,7 @@ TASKS = ("sst2", "cola", "rte")
 def configs(glue_dir, tiny_t5):
     shared = {"tasks": TASKS, "shots": 8, "batch": 5, "encoder_hidden": 9, "sources": 2, "prompt_length": 4,
               "data_dir": str(glue_dir), "backbone": str(tiny_t5), "watch_rows": 0, "eval_rows": 4}
-    return {method: RunConfig(method=method, steps=steps, **shared)
+    return {method: RunConfig(method=method, steps=steps, encoder="none" if method == "mst" else "residual", **shared)
             for method, steps in (("pt", 25), ("mst", 3), ("spp", 7), ("scp", 12))}
 
 
