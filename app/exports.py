@@ -27,10 +27,8 @@ def csv(cells: pd.DataFrame, row: str = "method") -> bytes:
 
 
 def table(frame: pd.DataFrame) -> bytes:
-    """Any table as CSV, numbers with all their digits, texts that a spreadsheet would compute with a quote in front."""
-    texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
-    return frame.assign(**{str(name): [harmless(str(text)) for text in frame[name]] for name in texts}) \
-        .to_csv(index=False).encode()
+    """Any table as CSV; texts that a spreadsheet would take for a formula get a quote in front."""
+    return frame.map(lambda value: harmless(value) if isinstance(value, str) else value).to_csv(index=False).encode()
 
 
 def latex(cells: pd.DataFrame, about: str, signed: bool = False) -> bytes:

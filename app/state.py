@@ -20,6 +20,8 @@ EXPERIMENT, RUN = "exp", "run"
 VIEW, SHOTS, METRIC, OF, ORDER, STEP = "view", "shots", "metric", "of", "order", "step"
 TASK, SOURCE, WITH, METHOD, SEED = "task", "source", "with", "method", "seed"
 CURVES, FOLLOW = "curves", "follow"
+PART, EDIT = "part", "edit"
+ROW, ROWS, LENS, TEXTS = "row", "rows", "lens", ("text", "text2")  # of the sentence bench; a task has two texts at most
 GROUPS, BY, MAP, POINTS, PERPLEXITY = "groups", "by", "map", "points", "perplexity"
 PROMPT, NEAR, FOREIGN = "prompt", "near", "foreign"
 _REMEMBERED, _COMPLAINT = "remembered_experiment", "complaint"
@@ -28,11 +30,12 @@ _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
 _WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER: "order of tasks", STEP: "step",
           TASK: "task", SOURCE: "source", WITH: "run to compare with", METHOD: "method", SEED: "seed",
-          CURVES: "kind of curves", FOLLOW: "run to follow", GROUPS: "group of prompts", BY: "way to compare",
-          MAP: "kind of map", POINTS: "kind of points", PERPLEXITY: "perplexity", PROMPT: "prompt",
-          NEAR: "measure of nearness", FOREIGN: "imported file"}
+          CURVES: "kind of curves", FOLLOW: "run to follow", PART: "part of the page", ROW: "dev row",
+          ROWS: "choice of dev rows", LENS: "way to look", **dict.fromkeys(TEXTS, "text"), GROUPS: "group of prompts",
+          BY: "way to compare", MAP: "kind of map", POINTS: "kind of points", PERPLEXITY: "perplexity",
+          PROMPT: "prompt", NEAR: "measure of nearness", FOREIGN: "imported file"}
 
-_OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW, PROMPT})  # of one run or cell: of no use for the next
+_OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW, ROW, PROMPT})  # of one run or cell: of no use for the next
 
 _LISTED = 8  # names in a sentence
 

@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # who keeps runs, and who made the bundled backbone
     ("compt_core.runs", "compt_core.demo"),
     ("compt_core.report", "compt_core.answers", "compt_core.export", "compt_core.output", "compt_core.terminal",
-     "compt_core.cli", "compt_core.__main__"),
+     "compt_core.whatif", "compt_core.cli", "compt_core.__main__"),
     ("app",),
     ("pages",),
 )
@@ -57,6 +57,8 @@ TORCH_FREE = (
     "compt_core.estimate", "compt_core.space", "compt_core.foreign", "compt_core.pieces", "compt_core.tasks.table",
     "compt_core.tasks.files", "compt_core.backbones",
     "compt_core.runs.record", "compt_core.runs.store", "compt_core.runs.worker", "compt_core.launch", "compt_core.cli",
+    "compt_core.whatif.edit", "compt_core.whatif.inside", "compt_core.whatif.change",
+    "compt_core.whatif.answer", "compt_core.whatif.texts", "compt_core.whatif.variants",
 )
 FILE_LINES, PAGE_LINES, FUNCTION_LINES = 300, 120, 60
 

@@ -94,9 +94,8 @@ class Lab:
     def finished(self, *, constant: tuple[str, ...] = (), references: bool = True, **raw: Any) -> str:
         identity = self.queued(**raw)
         for run in self._train(upto=STEPS):
-            result = fake_result(run.config, constant=constant)
-            self.store.finish(run.id, Outcome("completed", result, {k: v.astype("f4") for k, v in
-                                                                    fake_prompts(run.config).items()}))
+            self.store.finish(run.id, Outcome("completed", fake_result(run.config, constant=constant),
+                                              fake_prompts(run.config)))
         if references:
             tasks = self.store.experiment(identity).config["tasks"]
             rows = {task: dict.fromkeys(TASKS[task].metrics, 0.45) for task in tasks}
@@ -112,10 +111,6 @@ class Lab:
     def result(self, config: dict[str, Any]) -> dict[str, Any]:
         """A completed run's result."""
         return fake_result(config)
-
-    def prompts(self, config: dict[str, Any]) -> dict[str, np.ndarray]:
-        """A completed run's prompts."""
-        return fake_prompts(config)
 
     def _train(self, upto: int) -> tuple[RunRecord, ...]:
         fleet = self.store.claim()
