@@ -1,7 +1,8 @@
 """Prompt space: where a run's source, private and composed prompts lie, and what is near them. Reads the store and the
 backbone's files."""
 
-from app import components, frames, space
+from app import components, frames
+from app.space import view
 from compt_core.methods import METHODS
 
 components.header("Prompt space", "source prompt", "private prompt", "composed prompt", "prompt length and direction",
@@ -11,6 +12,6 @@ if opened:
     experiment, runs = opened
     shown = sorted(frames.finished(runs), key=lambda run: not METHODS[run.method].composed)
     if shown:
-        space.view(shown)
+        view.view(shown)
     else:
         components.not_ready(experiment, "Prompts exist of completed runs.")

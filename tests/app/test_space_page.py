@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save
 
-from app import alike, imported, journeys, maps, uploads
+from app import exports, uploads
+from app.space import alike, imported, journeys, maps, view
 from compt_core import pieces, space
 from compt_core.backbones import find_backbone
 from compt_core.errors import DataError, StoreError
@@ -321,10 +322,8 @@ def test_a_second_run_stands_beside_the_first(visit, lab, store):
 
 
 def test_everything_on_the_page_can_be_taken_away(lab, store, visit, monkeypatch):
-    from app import space as page
-
     kept = {}
-    monkeypatch.setattr(page, "_numbers", lambda shown, files, run: kept.update(files))
+    monkeypatch.setattr(view, "_numbers", lambda shown, files, run: kept.update(files))
     lab.snapshots = True
     run = run_of(store, lab.finished(), "spp")
     app = visit("space", run=run.id, foreign=imported.keep("=1+1.npy", npy(np.ones((3, H))), H))
@@ -334,5 +333,4 @@ def test_everything_on_the_page_can_be_taken_away(lab, store, visit, monkeypatch
     assert read["norms"]["name"].tolist()[-1] == "imported =1+1" and len(read["map"]) == 9
     assert len(read["training"]) == 3 * 8 and len(read["pieces"]) == 3 * 5
     table = alike.sizes([Prompt("source", "=1+1", np.ones((1, H)))])
-    from app import exports
     assert b"'=1+1" in exports.table(table)

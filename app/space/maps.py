@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.alike import IMPORTED, SECOND, family_of, two
 from app.charts import ink_on, inked
+from app.space.alike import IMPORTED, SECOND, family_of, two
 from app.styles import DIVERGING, PRIVATE, ink
 from app.trees import FAMILY_LOOKS
 from compt_core.space import COMPOSED, SOURCE, Map, Prompt

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import alike, captions, charts, components, exports, imported, journeys, maps, nearby, panels, services, state
-from app.alike import SECOND, Compared
-from app.maps import Point
+from app import captions, charts, components, exports, panels, services, state
+from app.space import alike, imported, journeys, maps, nearby
+from app.space.alike import SECOND, Compared
+from app.space.maps import Point
 from app.weights import families
 from compt_core import space
 from compt_core.methods import METHODS

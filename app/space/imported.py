@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from app import captions, state, uploads
-from app.alike import IMPORTED
+from app.space.alike import IMPORTED
 from compt_core import foreign
 from compt_core.errors import DataError, StoreError
 from compt_core.space import Prompt
