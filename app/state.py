@@ -152,6 +152,13 @@ def go_to_several(name: str, allowed: Sequence[str]) -> None:
     _keep(name, ",".join(st.session_state[name] or allowed), ",".join(allowed))
 
 
+def join_several(name: str, one: str) -> None:
+    """Adds `one`, which has just come to be, to what a control with several choices shows; all without a choice do."""
+    chosen = str(st.query_params.get(name, "")).split(",")
+    if chosen != [""] and one not in chosen:
+        _keep(name, ",".join([*chosen, one]), "")
+
+
 def go_to_choice(name: str, first: str) -> None:
     """Callback of a control of the view, whose key is `name`: its choice becomes the URL's and the session's."""
     _keep(name, st.session_state[name] or first, first)

@@ -104,8 +104,9 @@ def _prompts(name: str, tensor: str, array: np.ndarray, hidden: int) -> list[tup
     wrong = np.argwhere(~(np.abs(array) <= LARGEST))
     if len(wrong):
         at = tuple(map(int, wrong[0]))
-        raise DataError(f"{what} must hold numbers of at most {LARGEST:.0e}. Got {array[at]} at {list(at)} instead"
-                        + (f", and {len(wrong) - 1:,} more." if len(wrong) > 1 else "."))
+        more = f", and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
+        raise DataError(f"{what} must hold finite numbers, of at most {LARGEST:.0e}. Got {array[at]} at {list(at)} "
+                        f"instead{more}. Save a prompt whose training stayed finite.")
     if array.ndim == 2:
         return [(tensor or "prompt", array)]
     return [(f"{tensor} {i}".strip() if len(array) > 1 else tensor or "prompt", one) for i, one in enumerate(array)]

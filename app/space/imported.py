@@ -101,6 +101,7 @@ def _take(hidden: int) -> None:
         st.session_state[_SAID] = f":red[:material/error: {captions.literal(error)}]"
         return
     st.query_params[state.FOREIGN] = identity
+    state.join_several(state.GROUPS, IMPORTED)
     st.session_state[_SAID] = f":material/check: {captions.plural(len(load(identity)), 'prompt')} of " \
                               f"{captions.literal(sent.name)} can be seen beside this run's."
 

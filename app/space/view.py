@@ -86,7 +86,9 @@ def _similarity(shown: Compared, asked_whole: bool, files: Files) -> None:
         st.plotly_chart(maps.similarity(shown.prompts, shown.cosines), width="stretch", key="similarity",
                         config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
         files["cosines"] = exports.csv(_long(shown), "prompt")
-    components.findings(lines, [alike.how(shown, asked_whole), alike.level(shown)])
+    many = "Columns stand in the order of the rows; each cell says its number when pointed at."
+    components.findings(lines, [*([many] if len(shown.prompts) > maps.MOST_NUMBERS else []),
+                                alike.how(shown, asked_whole), alike.level(shown)])
 
 
 def _long(shown: Compared) -> pd.DataFrame:

@@ -273,15 +273,16 @@ def test_imported_prompts_of_another_hidden_size_are_left_out_with_a_sentence(vi
 
 
 def test_an_upload_goes_into_the_link_or_is_refused_in_a_sentence(visit, lab, store):
-    app = visit("space", run=run_of(store, lab.finished(), "spp").id)
+    app = visit("space", run=run_of(store, lab.finished(), "spp").id, groups="private")
     app.session_state["importer"] = True
     app.run()
     app.file_uploader(key="import").upload("bad.npy", npy(np.full((2, H), np.nan))).run()
     app.button(key="import_take").click().run()
-    assert "must hold numbers of at most" in words(app) and "foreign" not in app.query_params
+    assert "must hold finite numbers" in words(app) and "foreign" not in app.query_params
     app.file_uploader(key="import").upload("good.npy", npy(np.ones((2, H)))).run()
     app.button(key="import_take").click().run()
     assert not app.exception and "1 prompt of good\\.npy" in words(app) and len(app.query_params["foreign"]) == 32
+    assert app.query_params["groups"] == "private,imported" and "**good** is nearest to" in words(app)
     app.button(key="import_drop").click().run()
     assert "foreign" not in app.query_params
 
