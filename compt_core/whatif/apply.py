@@ -14,16 +14,20 @@ import torch
 from compt_core.answers import scored_rows
 from compt_core.backbones import Backbone
 from compt_core.config import RunConfig
-from compt_core.errors import BackboneError
+from compt_core.errors import BackboneError, ConfigError, Issue
 from compt_core.experiment import shared_backbone
 from compt_core.predictions import predict
 from compt_core.runs.record import RunRecord
+from compt_core.runs.store import Store
 from compt_core.scoring import score_task
 from compt_core.tasks.batches import EncodedRow
 from compt_core.tasks.spec import Row
 from compt_core.tasks.table import TASKS
 from compt_core.training.plan import encode_with
 from compt_core.whatif.change import Change, compare
+from compt_core.whatif.compose import changed
+from compt_core.whatif.edit import read
+from compt_core.whatif.trained import taken_apart
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,23 @@ def backbone_of(run: RunRecord) -> Backbone:
         raise BackboneError(f"The backbone '{run.config['backbone']}' is not the one that run '{run.id}' was trained "
                             "on: its files have changed. Put them back, or train the run again.")
     return backbone
+
+
+def prompts_of(store: Store, run: RunRecord, text: str) -> dict[str, np.ndarray]:
+    """Task -> edited prompt [L, H] of every task that an edit, as text, changes of a completed run of `store`.
+
+    Raises ConfigError for a wrong edit, StoreError for a run that it blends with and that the store does not hold.
+    """
+    trained = taken_apart(run, store.prompts(run.id))
+    edit = read(text, trained)
+    if edit.blend is None:
+        return changed(trained, edit)
+    other = store.run(edit.blend[0])
+    mine, its = (((one.versions or {}).get("backbone") or {}).get("hash") for one in (run, other))
+    if mine != its:
+        raise ConfigError([Issue("edit", f"A blend needs two runs on one backbone. Run '{other.id}' was trained on "
+                                         "another one; choose a run of this experiment.")])
+    return changed(trained, edit, taken_apart(other, store.prompts(other.id)))
 
 
 def dev_rows(run: RunRecord, task: str, backbone: Backbone) -> tuple[tuple[Row, ...], list[EncodedRow]]:

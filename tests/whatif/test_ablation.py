@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from compt_core.answers import scored_rows
 from compt_core.errors import ConfigError
 from compt_core.whatif.ablation import ablate, prompts_of, shifted
 from compt_core.whatif.apply import apply
@@ -49,9 +50,8 @@ def test_a_cell_is_what_its_edit_does_alone(shelf, finished, apart, table, name,
 def test_the_log_probability_is_that_of_the_right_label_among_the_label_words(shelf, finished, apart, table):
     run, trained, found = finished("mean"), apart("mean"), table("mean")
     k = trained.tasks.index("demo-mnli")
-    single = dict(apply(run, shelf.scores(run.id), changed(trained, Edit(mute={ALL: (1,)})), ["demo-mnli"]))["demo-mnli"]
-    from compt_core.answers import scored_rows
-
+    prompts = changed(trained, Edit(mute={ALL: (1,)}))
+    (_, single), = apply(run, shelf.scores(run.id), prompts, ["demo-mnli"])
     gold = [row.label for row in scored_rows(run, "demo-mnli")]
     before, after = (np.log(np.exp(one) / np.exp(one).sum(1, keepdims=True))[range(len(gold)), gold]
                      for one in (shelf.scores(run.id)["demo-mnli"].astype(float), single.scores.astype(float)))

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from compt_core.errors import BackboneError
+from compt_core.metrics import score
 from compt_core.predictions import predict
 from compt_core.tasks.table import TASKS
 from compt_core.whatif.apply import apply
-from compt_core.whatif.change import Change, compare, mean_difference, proportions
+from compt_core.whatif.change import Change, _pearson, compare, mean_difference, proportions
 from compt_core.whatif.compose import changed
 from compt_core.whatif.edit import Edit, read
 
@@ -108,9 +109,6 @@ def test_the_mean_over_tasks_counts_an_undefined_score_as_0():
 
 
 def test_resampled_correlations_are_those_of_the_metric():
-    from compt_core.metrics import score
-    from compt_core.whatif.change import _pearson
-
     draw = np.random.default_rng(4)
     one, two = draw.normal(size=(5, 30)), draw.normal(size=(5, 30))
     two[3] = 1.7  # undefined, counts 0

@@ -7,8 +7,9 @@ import pytest
 
 from compt_core.errors import ConfigError, StoreError
 from compt_core.runs.record import State
-from compt_core.whatif.compose import as_trained, changed, edited
+from compt_core.whatif.compose import changed
 from compt_core.whatif.edit import ALL, Edit, read
+from compt_core.whatif.inside import as_trained, edited
 from compt_core.whatif.trained import taken_apart
 
 COMPOSED = ("mean", "gated_sum", "sum", "fixed", "sparse", "one", "scp")
