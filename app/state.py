@@ -21,13 +21,15 @@ VIEW, SHOTS, METRIC, OF, ORDER, STEP = "view", "shots", "metric", "of", "order",
 TASK, SOURCE, WITH, METHOD, SEED = "task", "source", "with", "method", "seed"
 CURVES, FOLLOW = "curves", "follow"
 PART, EDIT = "part", "edit"
+MEASURE, RENORMALISE, CONTROL = "measure", "renormalise", "control"
 _REMEMBERED, _COMPLAINT = "remembered_experiment", "complaint"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
 _WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER: "order of tasks", STEP: "step",
           TASK: "task", SOURCE: "source", WITH: "run to compare with", METHOD: "method", SEED: "seed",
-          CURVES: "kind of curves", FOLLOW: "run to follow", PART: "part of the page"}
+          CURVES: "kind of curves", FOLLOW: "run to follow", PART: "part of the page",
+          MEASURE: "measure", RENORMALISE: "way to mute", CONTROL: "control"}
 
 _OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW})  # of one run or cell: of no use for the next
 

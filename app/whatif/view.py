@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from app import captions, components, panels, services, state, weights
+from app.ablation import view as ablation
 from app.whatif import controls, effects, flips, link, saved, seeds
 from compt_core.answers import scored_rows
 from compt_core.config import RunConfig
@@ -43,6 +44,8 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
     _warm_up(run)
     if part == EDIT:
         _edited(run, runs, trained, edit)
+    elif part == ABLATION:
+        ablation.view(runs, run)
 
 
 def _edited(run: RunRecord, runs: Sequence[RunRecord], trained: Trained, edit: Edit) -> None:

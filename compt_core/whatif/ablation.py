@@ -31,7 +31,7 @@ from compt_core.whatif.edit import ALL, Edit
 from compt_core.whatif.effects import MEASURES, PROBABILITY, SCORE, Ablation, Effects
 from compt_core.whatif.trained import Trained
 
-MUTED, SHIFTED, PRIVATE_OFF, SHARED_OFF = "muted", "shifted", "private off", "shared off"
+TRAINED, MUTED, SHIFTED, PRIVATE_OFF, SHARED_OFF = "trained", "muted", "shifted", "private off", "shared off"
 Name = str  # of a prompt: one of the above, with the number of a source behind the first two
 Cell = tuple[float, float, float, float]  # change, low, high, p
 _NOTHING: Cell = (0.0, math.nan, math.nan, 1.0)
@@ -40,30 +40,36 @@ _Z = 1.959964  # as in change.py
 
 @dataclass(frozen=True)
 class _Task:
-    """A task's rows and what the run said of them; a cell is what another prompt does to that."""
+    """A task's rows, and label scores under the trained prompt; a cell is what another prompt does to them.
+
+    stored   [n, C] that the run kept, for what it answered
+    trained  [n, C] anew, for log-probabilities: runs that were bundled kept theirs in half precision, and the rounding
+             would pass for an effect
+    """
 
     task: Task
     rows: tuple[Row, ...]
-    scores: np.ndarray
+    stored: np.ndarray
+    trained: np.ndarray
     how: Mapping[str, object]
 
     def before(self) -> dict[str, float]:
-        said = self._said(self.scores)
+        said = self._said(self.stored)
         score = compare(self.task, self.rows, said, said).before
         found = {SCORE: math.nan if score is None else score}
-        return found if self.how["generated"] else found | {PROBABILITY: float(self._right(self.scores).mean())}
+        return found if self.how["generated"] else found | {PROBABILITY: float(self._right(self.trained).mean())}
 
     def cells(self, scores: np.ndarray) -> dict[str, Cell]:
         found = {SCORE: self._score(scores)}
         if not self.how["generated"]:
-            found[PROBABILITY] = _mean(self._right(scores) - self._right(self.scores))
+            found[PROBABILITY] = _mean(self._right(scores) - self._right(self.trained))
         return found
 
     def _score(self, scores: np.ndarray) -> Cell:
         """By `compare`; p is McNemar's, exact, for accuracy, else a normal's by the width of the interval."""
         from scipy import stats
 
-        found = compare(self.task, self.rows, self._said(self.scores), self._said(scores))
+        found = compare(self.task, self.rows, self._said(self.stored), self._said(scores))
         if found.metric == "accuracy":
             changed_rows = len(found.gained) + len(found.lost)
             p = float(stats.binomtest(len(found.lost), changed_rows).pvalue) if changed_rows else 1.0
@@ -146,14 +152,15 @@ def ablate(run: RunRecord, trained: Trained, scores: Mapping[str, np.ndarray], *
     progress(0, len(trained.tasks))
     for number, name in enumerate(trained.tasks, 1):
         rows, encoded = dev_rows(run, name, backbone)
-        wanted = {key: torch.from_numpy(prompt).to(backbone.device) for key, prompt in prompts[name].items()}
+        asked = {TRAINED: trained.composed[number - 1], **prompts[name]}
+        wanted = {key: torch.from_numpy(prompt).to(backbone.device) for key, prompt in asked.items()}
         found = score_task(backbone, TASKS[name], rows, encoded, wanted, scoring=config["scoring"],
                            similarity=config["similarity"], going=lambda _: going())
         if len(found) < len(wanted):
             return None
-        judged = _Task(TASKS[name], rows, scores[name], how)
+        judged = _Task(TASKS[name], rows, scores[name], found[TRAINED].scores, how)
         before[name] = judged.before()
-        cells[name] = {key: judged.cells(one.scores) for key, one in found.items()}
+        cells[name] = {key: judged.cells(found[key].scores) for key in prompts[name]}
         progress(number, len(trained.tasks))
     return _table(trained, renormalise, control, before, cells)
 
