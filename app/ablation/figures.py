@@ -24,7 +24,7 @@ def heatmap(frame: pd.DataFrame, measure: str) -> go.Figure:
     """Changes (tables.cells or tables.parts) with their intervals, blue where muting helps, brown where it costs."""
     scale: charts.Scale = "difference" if measure == SCORE else "shift"
     title = "change, points" if measure == SCORE else "change, nats"
-    figure = charts.heatmap(tables.drawn(frame), scale, title, charts.limits(frame, scale))
+    figure = charts.heatmap(tables.drawn(frame, measure), scale, title, charts.limits(frame, scale))
     at = {(line["row"], line["column"]): line for line in frame.to_dict("records")}
     rows, columns = list(pd.unique(frame["row"])), list(pd.unique(frame["column"]))
     figure.data[0].customdata = [[_hover(at[row, column], measure) for column in columns] for row in rows]
@@ -41,7 +41,7 @@ def points(frame: pd.DataFrame, measure: str) -> go.Figure:
     shown.add_hline(y=0, line={"width": 1, "color": "#888888"})
     for name in names:
         part = frame[frame["row"].map(family) == name]
-        told = part["corrected"] < LEVEL
+        told = tables.drawn(part, measure)["corrected"] < LEVEL
         shown.add_trace(go.Scatter(
             x=part["weight"], y=unit * part["value"], mode="markers", name=html.escape(name, quote=False),
             marker={"color": looks[name][0], "size": 10, "opacity": 0.9, "line": {"width": 1.5},

@@ -13,12 +13,13 @@ import pandas as pd
 import streamlit as st
 
 from app import services
+from app.ablation.words import WORTH
 from compt_core.runs.record import RunRecord
-from compt_core.whatif.effects import SCORE, Ablation, Effects
+from compt_core.whatif.effects import PROBABILITY, SCORE, Ablation, Effects
 from compt_core.whatif.trained import taken_apart
 
 PRIVATE_OFF, SHARED_OFF = "private off", "shared off"
-_DIGITS = 3  # of a drawn change: a tenth of a point, a thousandth of a nat
+_DIGITS = {SCORE: 3, PROBABILITY: 2}  # of a drawn change: a tenth of a point, a hundredth of a nat
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,11 @@ def _frame(table: Ablation, order: Sequence[str], effects: Effects, columns: Seq
         for task in order for c, column in enumerate(columns)])
 
 
-def drawn(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with changes as they print, so that no cell says minus zero."""
-    return frame.assign(value=frame["value"].round(_DIGITS) + 0.0)
+def drawn(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """`frame` with changes as they print, so that no cell says minus zero, and no p, so no mark, where a change is
+    nothing to speak of."""
+    return frame.assign(value=frame["value"].round(_DIGITS[measure]) + 0.0,
+                        corrected=frame["corrected"].where(frame["value"].abs() >= WORTH[measure]))
 
 
 def download(table: Ablation, order: Sequence[str]) -> pd.DataFrame:

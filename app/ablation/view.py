@@ -28,8 +28,7 @@ def view(runs: Sequence[RunRecord], run: RunRecord) -> None:
                 "another run above.", icon=":material/info:")
         return
     mates = weights.seeds_of(run, runs)
-    measure, options, several = _controls(run, mates)
-    order = attention.order_control() if not several else ""
+    measure, options, several, order = _controls(run, mates)
     if several:
         over_seeds.view(mates, measure, options)
         return
@@ -37,7 +36,7 @@ def view(runs: Sequence[RunRecord], run: RunRecord) -> None:
     _one(run, table, measure, attention.ordered(weights.single(run), order))
 
 
-def _controls(run: RunRecord, mates: Sequence[RunRecord]) -> tuple[str, Options, bool]:
+def _controls(run: RunRecord, mates: Sequence[RunRecord]) -> tuple[str, Options, bool, str]:
     generated = run.config["scoring"] == "generate"
     with st.container(horizontal=True):
         several = panels.choice(state.OF, "Show", [RUN, MEAN] if len(mates) > 1 else [RUN],
@@ -54,7 +53,8 @@ def _controls(run: RunRecord, mates: Sequence[RunRecord]) -> tuple[str, Options,
         control = panels.choice(state.CONTROL, "Random moves", [OFF, ON],
                                 "A control: each prompt is also moved in a random direction, as far as the muting "
                                 "moves it. Takes about twice as long.", names={OFF: OFF, ON: ON})
-    return measure, Options(renormalise == ON, control == ON), several
+        order = "" if several else attention.order_control()
+    return measure, Options(renormalise == ON, control == ON), several, order
 
 
 def _made(run: RunRecord, options: Options) -> Ablation:

@@ -36,14 +36,14 @@ def reading(table: Ablation, measure: str) -> list[str]:
 
 
 def _told(table: Ablation, measure: str, muted: Effects) -> list[str]:
-    beyond, cells = muted.corrected < LEVEL, int((table.weights != 0).sum())
-    before = int((muted.p < LEVEL).sum())
-    found = [f"Muting one source changes the {NAMES[measure]} beyond chance in **{int(beyond.sum())} of "
-             f"{plural(cells, 'cell')}** (p < {LEVEL} after Holm's correction over all cells). Without the correction "
-             f"it would be {before}, and about {LEVEL * cells:.0f} by chance alone if muting never did anything."]
+    told, cells = muted.corrected < LEVEL, int((table.weights != 0).sum())
+    before, matters = int((muted.p < LEVEL).sum()), marked(muted, measure)
+    found = [f"Muting one source changes the {NAMES[measure]} beyond chance in **{int(told.sum())} of "
+             f"{plural(cells, 'cell')}** (p < {LEVEL} after Holm's correction over all cells), in {int(matters.sum())} "
+             f"of them by {amount(measure, WORTH[measure], signed=False)} or more. Without the correction it would be "
+             f"{before}, and about {LEVEL * cells:.0f} by chance alone if muting never did anything."]
     if zero := table.weights.size - cells:
         found.append(f"{plural(zero, 'cell')} with weight 0: muting changes nothing there, by construction.")
-    matters = beyond & (np.abs(muted.change) >= WORTH[measure])
     for said, places in (("Most is lost", _places(matters & (muted.change < 0), muted.change)),
                          ("Muting helps", _places(matters & (muted.change > 0), -muted.change))):
         if places:
@@ -52,6 +52,11 @@ def _told(table: Ablation, measure: str, muted: Effects) -> list[str]:
                      f"{table.weights[k, s]:.2f})" for k, s in places[:_NAMED]]
             found.append(f"{said}: {', '.join(names) + more if more else listed(names)}.")
     return found
+
+
+def marked(effects: Effects, measure: str) -> np.ndarray:
+    """Which effects are told from 0 after correction and large enough to speak of."""
+    return np.asarray((effects.corrected < LEVEL) & (np.abs(effects.change) >= WORTH[measure]))
 
 
 def _places(where: np.ndarray, by: np.ndarray) -> list[Place]:
@@ -66,7 +71,7 @@ def _weights_against_effects(table: Ablation, measure: str, muted: Effects) -> l
     share = table.weights / np.where(sums > 0, sums, 1)
     large, small = share > 1 / sources, (share < 0.5 / sources) & (share > 0)
     worth = np.abs(muted.change) >= WORTH[measure]
-    idle, loud = large & ~(worth & (muted.p < LEVEL)), small & worth & (muted.corrected < LEVEL)
+    idle, loud = large & ~(worth & (muted.p < LEVEL)), small & marked(muted, measure)
     least = amount(measure, WORTH[measure], signed=False)
     found = []
     if idle.any():
@@ -183,7 +188,8 @@ def note(table: Ablation, measure: str) -> str:
     scaled = "what is not muted is scaled up to the row's sum" if table.renormalise else \
         "what is not muted keeps its weight, so that the shared part also gets smaller"
     return (f"Effect: score after muting minus as trained; {scaled}. ± is half of the 95% interval over the dev rows "
-            f"({how}), \\* p < {LEVEL} after Holm's correction over all sources and tasks. One run: sources of other "
+            f"({how}), \\* p < {LEVEL} after Holm's correction over all sources and tasks, and at least "
+            f"{amount(measure, WORTH[measure], signed=False)}. One run: sources of other "
             "seeds are others.")
 
 
