@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,6 +107,7 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
 
     from compt_core.room import new_room
     from compt_core.score_cache import ScoreCache
+    from compt_core.threads import Turns
 
     place = torch.device(device or best_device())
     logging.set_verbosity_error()
@@ -128,7 +128,7 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
     if tokenizer.eos_token_id is None:
         raise BackboneError(f"The tokenizer of backbone '{files.ref}' must name an end token. Got none; save it anew "
                             "with eos_token.")
-    lock = threading.Lock()  # one for both kinds
+    lock = Turns()  # one for both kinds
     rooms = {kind: new_room(place, files.hidden, lock) for kind in ("train", "score")}
     return Backbone(files, model.requires_grad_(False).eval().to(place), tokenizer, place, rooms, ScoreCache())
 

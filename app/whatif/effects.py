@@ -36,7 +36,7 @@ def of_edit(run: RunRecord, edit: Edit) -> dict[str, Edited]:
     return _scored(os.environ.get("COMPT_HOME", ""), run.id, write(edit), run)
 
 
-@st.cache_data(max_entries=128, show_spinner="Scoring the edited prompts on all dev rows …")
+@st.cache_data(max_entries=256, show_spinner="Scoring the edited prompts on all dev rows …")
 def _scored(home: str, run_id: str, text: str, _run: RunRecord) -> dict[str, Edited]:
     from compt_core.whatif.apply import apply, prompts_of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import pandas as pd
@@ -31,22 +30,24 @@ def view(run: RunRecord, mates: Sequence[RunRecord], edit: Edit) -> None:
                         "s0 of one seed is not s0 of another: on other seeds it would be another edit. Gates, "
                         "uniform attention, a normaliser and private prompts mean the same in all of them.")
             return
-        each = _each(os.environ.get("COMPT_HOME", ""), tuple(one.id for one in mates), write(edit), list(mates))
+        each = _each(mates, write(edit))
         lines = sentences(each)
         components.findings(lines)
         st.dataframe(each, hide_index=True, alt=captions.plain(lines), column_config={
             name: st.column_config.NumberColumn(format="%.1f") for name in ("trained", "edited", "change, points")})
 
 
-@st.cache_data(max_entries=32, show_spinner="Scoring the edit on every seed …")
-def _each(home: str, runs: Sequence[str], text: str, _runs: Sequence[RunRecord]) -> pd.DataFrame:
-    store, lines = services.store(), []
-    for run in _runs:
+def _each(runs: Sequence[RunRecord], text: str) -> pd.DataFrame:
+    """Seed, mean over tasks as trained and edited, in points; each run is scored once for all visitors."""
+    store, lines, bar = services.store(), [], st.empty()
+    for number, run in enumerate(runs):
+        bar.progress(number / len(runs), f"Scoring the edit on seed {run.seed} ({number + 1} of {len(runs)}) …")
         edit = read(text, taken_apart(run, store.prompts(run.id)))
         changes = [one.change for one in effects.of_edit(run, edit).values()]
         gap, before = mean_difference(changes), sum(one.before or 0.0 for one in changes) / len(changes)
         lines.append({"seed": run.seed, "trained": 100 * before, "edited": 100 * (before + gap),
                       "change, points": 100 * gap})
+    bar.empty()
     return pd.DataFrame(lines)
 
 
