@@ -69,6 +69,12 @@ TERMS: dict[str, str] = {
     "edit": "A change made by hand to what a finished run learned: its attention, gates or prompts. The run itself "
             "stays as it is.",
     "mute": "To give a source the weight 0, for one task or for all.",
+    "ablation table": "What each source is worth to each task: the change when that source alone is muted, beside its "
+                      "attention weight.",
+    "log-probability": "How probable the right label is among the label words, on the scale of the natural logarithm "
+                       "(nats): 0 is certainty, -0.69 one half. It also moves where no answer changes.",
+    "random move": "A control: the prompt moved as far as muting a source moves it, in a direction drawn at random. "
+                   "What it does, any change of that size may do.",
     "dev score": "A task's primary metric on its dev rows: accuracy, or a correlation where answers are numbers.",
     "fleet": "Runs that are trained side by side in one pass through the backbone.",
     "optimizer step": "One update of the prompts from one batch of rows of all tasks.",

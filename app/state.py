@@ -21,6 +21,7 @@ VIEW, SHOTS, METRIC, OF, ORDER, STEP = "view", "shots", "metric", "of", "order",
 TASK, SOURCE, WITH, METHOD, SEED = "task", "source", "with", "method", "seed"
 CURVES, FOLLOW = "curves", "follow"
 PART, EDIT = "part", "edit"
+MEASURE, RENORMALISE, CONTROL = "measure", "renormalise", "control"
 ROW, ROWS, LENS, TEXTS = "row", "rows", "lens", ("text", "text2")  # of the sentence bench; a task has two texts at most
 GROUPS, BY, MAP, POINTS, PERPLEXITY = "groups", "by", "map", "points", "perplexity"
 PROMPT, NEAR, FOREIGN = "prompt", "near", "foreign"
@@ -33,7 +34,8 @@ _WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER
           CURVES: "kind of curves", FOLLOW: "run to follow", PART: "part of the page", ROW: "dev row",
           ROWS: "choice of dev rows", LENS: "way to look", **dict.fromkeys(TEXTS, "text"), GROUPS: "group of prompts",
           BY: "way to compare", MAP: "kind of map", POINTS: "kind of points", PERPLEXITY: "perplexity",
-          PROMPT: "prompt", NEAR: "measure of nearness", FOREIGN: "imported file"}
+          PROMPT: "prompt", NEAR: "measure of nearness", FOREIGN: "imported file", MEASURE: "measure",
+          RENORMALISE: "way to mute", CONTROL: "control"}
 
 _OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW, ROW, PROMPT})  # of one run or cell: of no use for the next
 
