@@ -65,6 +65,12 @@ TERMS: dict[str, str] = {
                       "It takes seeds as a random sample and needs at least two.",
     "paired t-test": "Whether a method's difference to another one, seed by seed, is told from 0. Holm's correction "
                      "over the tasks keeps the chance of even one false alarm at 5%.",
+    "diagnosis": "What a run's own numbers say went wrong or looks odd, each beside the number and the threshold. A "
+                 "problem: the run is not what its settings were meant for. A note: true, and no failure.",
+    "dead source": "A source with weight 0 in every task. No gradient reaches it from there, so it stays dead.",
+    "overfitting": "The training rows are known by heart (loss near 0) while the score on dev rows falls.",
+    "norm of a part": "How large the shared or the private part is as it enters the prompt: the square root of the sum "
+                      "of its squared numbers. The larger one decides most of the prompt.",
     "confusion matrix": "How often each label was answered (columns) where each label was right (rows).",
     "edit": "A change made by hand to what a finished run learned: its attention, gates or prompts. The run itself "
             "stays as it is.",
