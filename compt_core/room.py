@@ -102,7 +102,12 @@ class Room:
         return None
 
     def _measured(self, tokens: int, part: np.ndarray, work: Callable[[np.ndarray], T]) -> T:
-        """The first pass on a GPU: what it takes sets the size of later parts."""
+        """The first part of some size on a GPU: what it takes sets the size of later ones.
+
+        A small one says nothing of them: what it takes is mostly libraries' workspaces.
+        """
+        if 2 * tokens < self.tokens:
+            return work(part)
         torch.cuda.reset_peak_memory_stats(self.device)
         before = torch.cuda.memory_allocated(self.device)
         result = work(part)
