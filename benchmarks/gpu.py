@@ -192,7 +192,7 @@ def memory(given: Any) -> None:
     }
     for kind, work in works.items():
         work(8)  # loads kernels and their workspaces
-        for rows in (2**i for i in range(3, len(items).bit_length())):
+        for rows in (8, 32, 128, 512, 2048):
             backbone.rooms[kind] = replaced(backbone, kind)
             taken = peak_of(backbone, lambda work=work, rows=rows: work(rows))  # type: ignore[misc]
             tokens = sum(e.row.length(fleet.address[run, e.task][1]) for run, e in items[:rows])
@@ -236,11 +236,11 @@ def gradients_of(setting: s.Setting, backbone: Backbone) -> list[torch.Tensor]:
 def limited(backbone: Backbone, size: int) -> Iterator[None]:
     """Within the block this process gets no more than `size` bytes of the GPU."""
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(size / torch.cuda.mem_get_info(backbone.device)[1], backbone.device)
+    torch.cuda.set_per_process_memory_fraction(size / torch.cuda.mem_get_info(backbone.device)[1])
     try:
         yield
     finally:
-        torch.cuda.set_per_process_memory_fraction(1.0, backbone.device)
+        torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 PARTS = {"methods": methods, "precision": precision, "exact": exact, "memory": memory}

@@ -115,7 +115,7 @@ def main() -> None:
         passes.forward_backward(fleet, items, dict.fromkeys(setting.plans, 0), setting.plans)
         s.wait(backbone)
     column = "self_cuda_time_total" if backbone.device.type == "cuda" else "self_cpu_time_total"
-    print(profiled.key_averages().table(sort_by=column, row_limit=14, max_name_column_width=60))
+    print(profiled.key_averages().table(sort_by=column, row_limit=10, max_name_column_width=60))
 
 
 if __name__ == "__main__":

@@ -110,6 +110,8 @@ def _parts(fleet: Fleet, items: Sequence[Item], work: Callable[[np.ndarray], T],
     lengths = [e.row.length(fleet.address[run, e.task][1]) for run, e in items]
     words = max(len(e.target) for _, e in items)
     max_rows = max(1, LOGITS_AT_ONCE // (backbone.model.config.vocab_size * words))  # autograd keeps them all
+    if backbone.device.type == "cuda":  # there they are part of what a pass was seen to take
+        max_rows = None
     return backbone.rooms[kind].map(lengths, work, max_rows=max_rows, alone=alone)
 
 
