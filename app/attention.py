@@ -63,6 +63,7 @@ def view(runs: Sequence[RunRecord]) -> None:
         order = order_control()
     kept: Mapping[str, np.ndarray] = {} if several else \
         weights.shares(run, *services.store().events(run.id, "attention"))
+    components.change_it(run)
     if playing.is_on(run.id) and len(kept) > 1:
         _film(run, kept, order)
         return

@@ -113,6 +113,12 @@ def run_line(run: RunRecord) -> str:
     return f"{styles.label(run.method)} · {run.shots} shots · seed {run.seed} · {run.id}"
 
 
+def change_it(run: RunRecord) -> None:
+    """The way from what a run learned to changing it."""
+    st.page_link(page("whatif"), label="Change it and see what happens", icon=":material/experiment:",
+                 query_params={state.EXPERIMENT: run.experiment, state.RUN: run.id})
+
+
 def no_worker_note() -> None:
     """Says who trains, where this process does not."""
     if not services.trains_here():

@@ -26,6 +26,11 @@ def csv(cells: pd.DataFrame, row: str = "method") -> bytes:
     return table.to_csv(index=False).encode()
 
 
+def table(frame: pd.DataFrame) -> bytes:
+    """Any table as CSV; texts that a spreadsheet would take for a formula get a quote in front."""
+    return frame.map(lambda value: harmless(value) if isinstance(value, str) else value).to_csv(index=False).encode()
+
+
 def latex(cells: pd.DataFrame, about: str, signed: bool = False) -> bytes:
     """Scores in points (frames.SUMMARY) as a LaTeX table: a line per task, a column per method, mean ± half of the
     95% t-interval. `about` becomes the caption; needs the package booktabs."""

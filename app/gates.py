@@ -35,6 +35,7 @@ def view(runs: Sequence[RunRecord]) -> None:
     with st.container(horizontal=True):
         several = attention.whose_control(mates, "Gates belong to tasks, so they can be averaged over seeds.")
         order = attention.order_control()
+    components.change_it(run)
     shown = mates if several else [run]
     drawn = weights.mean(mates) if several else weights.single(run)
     table = balance.numbers(shown, attention.ordered(drawn, order))

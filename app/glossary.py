@@ -50,6 +50,10 @@ TERMS: dict[str, str] = {
     "paired t-test": "Whether a method's difference to another one, seed by seed, is told from 0. Holm's correction "
                      "over the tasks keeps the chance of even one false alarm at 5%.",
     "confusion matrix": "How often each label was answered (columns) where each label was right (rows).",
+    "edit": "A change made by hand to what a finished run learned: its attention, gates or prompts. The run itself "
+            "stays as it is.",
+    "mute": "To give a source the weight 0, for one task or for all.",
+    "dev score": "A task's primary metric on its dev rows: accuracy, or a correlation where answers are numbers.",
     "fleet": "Runs that are trained side by side in one pass through the backbone.",
     "optimizer step": "One update of the prompts from one batch of rows of all tasks.",
 }

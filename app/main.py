@@ -20,6 +20,7 @@ PAGES = {
     "accuracy": ("Accuracy", "grid_on", "Scores of every method on every task, and differences to PT and MST."),
     "attention": ("Attention", "hub", "How much of each shared source prompt every task uses."),
     "gates": ("Gates", "tune", "How much each task leans on its private prompt."),
+    "whatif": ("What-if", "experiment", "Change what a run learned, and see its scores and answers change."),
 }
 chosen = st.navigation(
     [st.Page(components.page(name), title=title, icon=f":material/{icon}:", help=text, default=name == "home")

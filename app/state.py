@@ -20,13 +20,14 @@ EXPERIMENT, RUN = "exp", "run"
 VIEW, SHOTS, METRIC, OF, ORDER, STEP = "view", "shots", "metric", "of", "order", "step"
 TASK, SOURCE, WITH, METHOD, SEED = "task", "source", "with", "method", "seed"
 CURVES, FOLLOW = "curves", "follow"
+PART, EDIT = "part", "edit"
 _REMEMBERED, _COMPLAINT = "remembered_experiment", "complaint"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
 _WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER: "order of tasks", STEP: "step",
           TASK: "task", SOURCE: "source", WITH: "run to compare with", METHOD: "method", SEED: "seed",
-          CURVES: "kind of curves", FOLLOW: "run to follow"}
+          CURVES: "kind of curves", FOLLOW: "run to follow", PART: "part of the page"}
 
 _OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW})  # of one run or cell: of no use for the next
 

@@ -28,13 +28,14 @@ from compt_core.output import Write, writable, write_file, write_folder
 from compt_core.presets import PRESETS
 from compt_core.report import accuracy_table, experiment_json
 from compt_core.runs.drain import drain
-from compt_core.runs.home import home_folder
+from compt_core.runs.existing import existing_store, has_store
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
 from compt_core.tasks.table import TASKS
 from compt_core.terminal import Ticker, console, quiet_libraries, say
 from compt_core.values import parse_value, read_yaml
+from compt_core.whatif.command import whatif
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Compositional prompt tuning of a frozen T5, compared with PT and MST.")
@@ -165,7 +166,7 @@ def list_tasks() -> None:
 @app.command("runs")
 def list_runs(limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50) -> None:
     """List the newest runs."""
-    found = _store().runs(limit=limit) if _has_store() else []
+    found = existing_store().runs(limit=limit) if has_store() else []
     if not found:
         print("No runs yet. Start the first ones with 'python -m compt_core run'.")
         return
@@ -182,7 +183,7 @@ def list_runs(limit: Annotated[int, typer.Option(min=1, max=10_000, help="How ma
 @app.command()
 def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")]) -> None:
     """Show a run: state, settings, scores, log; or the accuracy table of an experiment."""
-    store = _store()
+    store = existing_store()
     experiment, runs = _looked_up(store, run_id)
     if experiment.id == run_id:
         console().print(accuracy_table(experiment, runs))
@@ -202,7 +203,7 @@ def export(
     out: Annotated[str, typer.Option(metavar="DIR", help="Folder for the files; made if need be.")],
 ) -> None:
     """Write scores, weights, curves and predictions of a run or an experiment as files."""
-    store = _store()
+    store = existing_store()
     experiment, runs = _looked_up(store, run_id)
     written, notes, files = document(experiment, runs), list[str](), dict[str, Write]()
     if kind == "json":
@@ -216,6 +217,9 @@ def export(
     print(f"Wrote {', '.join(files)} into '{out}': {done} of {len(runs)} runs completed.")
     for note in notes:
         say(note)
+
+
+app.command()(whatif)
 
 
 def _looked_up(store: Store, identity: str) -> tuple[ExperimentRecord, list[RunRecord]]:
@@ -233,21 +237,21 @@ def _looked_up(store: Store, identity: str) -> tuple[ExperimentRecord, list[RunR
 @app.command()
 def cancel(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
     """Cancel a queued or running run; a finished one stays as it is."""
-    r = _store().request(run_id, "cancel")
+    r = existing_store().request(run_id, "cancel")
     print(f"Run {r.id} is {r.state.value}" + (", and stops at its next step." if r.request else "."))
 
 
 @app.command()
 def pause(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
     """Pause a queued or running run; a finished one stays as it is."""
-    r = _store().request(run_id, "pause")
+    r = existing_store().request(run_id, "pause")
     print(f"Run {r.id} is {r.state.value}" + (", and pauses at its next step." if r.request else "."))
 
 
 @app.command()
 def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
     """Queue a run again that was paused, interrupted or cancelled, or that failed; it goes on from its checkpoint."""
-    r = _store().requeue(run_id)[0]
+    r = existing_store().requeue(run_id)[0]
     origin = f" and goes on from step {r.checkpoint}" if r.checkpoint else ""
     hint = "; 'python -m compt_core worker' or the dashboard trains it" if r.state == State.QUEUED else ""
     print(f"Run {r.id} is {r.state.value}{origin if hint else ''}{hint}.")
@@ -256,7 +260,7 @@ def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a ru
 @app.command()
 def delete(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
     """Delete a run with all it left; a running one stops at its next step."""
-    store = _store()
+    store = existing_store()
     store.run(run_id)  # a wrong id is said
     store.delete(run_id)
     print(f"Run {run_id} is deleted, or will be as soon as its training has stopped.")
@@ -272,18 +276,6 @@ def worker() -> int:
     log_to_file(store.home)
     say(f"Training what is queued in {store.home}; {LOG_NAME} there says what happens. Stop with Ctrl+C.")
     return DONE if serve(Worker(store), stop) else FAILED
-
-
-def _has_store() -> bool:
-    return (home_folder() / "compt.db").is_file()
-
-
-def _store() -> Store:
-    """The store to look into; looking makes none."""
-    if not _has_store():
-        raise StoreError(f"There are no runs yet in '{home_folder()}'. Start some with 'python -m compt_core run', "
-                         "or set COMPT_HOME to the folder that has them.")
-    return Store()
 
 
 def _when(seconds: float | None) -> str | None:

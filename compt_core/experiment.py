@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -38,6 +39,7 @@ from compt_core.training.watch import watcher
 OnOutcome = Callable[[str, Outcome], None]
 Load = Callable[[str], tuple[TaskData, ...]]  # run -> its rows
 Scores = dict[str, dict[str, TaskScores]]  # run -> task -> scores
+_loading = Lock()
 
 
 def train_fleet(
@@ -238,7 +240,8 @@ def shared_backbone(ref: str, device: str | None = None) -> Backbone:
     """The backbone `ref` on `device` (the best by default), loaded once per process while its files stay the same."""
     files = find_backbone(ref)
     device = device or best_device()
-    return _loaded(files, files.digest(), "cuda:0" if device == "cuda" else device)
+    with _loading:  # a page's what-if and the worker may ask at the same moment; transformers loads one at a time
+        return _loaded(files, files.digest(), "cuda:0" if device == "cuda" else device)
 
 
 @lru_cache(maxsize=16)  # one for each GPU of a machine, of two backbones

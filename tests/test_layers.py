@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # who keeps runs, and who made the bundled backbone
     ("compt_core.runs", "compt_core.demo"),
     ("compt_core.report", "compt_core.answers", "compt_core.export", "compt_core.output", "compt_core.terminal",
-     "compt_core.cli", "compt_core.__main__"),
+     "compt_core.whatif", "compt_core.cli", "compt_core.__main__"),
     ("app",),
     ("pages",),
 )
@@ -56,6 +56,7 @@ TORCH_FREE = (
     "compt_core.config", "compt_core.presets", "compt_core.methods", "compt_core.training.events",
     "compt_core.estimate", "compt_core.tasks.table", "compt_core.tasks.files", "compt_core.backbones",
     "compt_core.runs.record", "compt_core.runs.store", "compt_core.runs.worker", "compt_core.launch", "compt_core.cli",
+    "compt_core.whatif.edit", "compt_core.whatif.inside", "compt_core.whatif.change",
 )
 FILE_LINES, PAGE_LINES, FUNCTION_LINES = 300, 120, 60
 

@@ -22,7 +22,7 @@ from compt_core.errors import StoreError, UnknownId
 from compt_core.runs import points
 from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, ExperimentRecord, Left, RunRecord, State, fleets
 from compt_core.runs.rows import check_running
-from compt_core.runs.schema import events, experiments, runs, turns
+from compt_core.runs.schema import edits, events, experiments, runs, turns
 from compt_core.training.events import Event, Outcome
 
 ID_LENGTH = 10
@@ -139,7 +139,8 @@ def keep_checkpoints(connection: Connection, steps: Mapping[str, int]) -> None:
 
 
 def delete(connection: Connection, gone: Collection[str]) -> None:
-    """Forgets runs and their curves, and experiments that have none left."""
+    """Forgets runs with their curves and edits, and experiments that have none left."""
+    connection.execute(sql_delete(edits).where(edits.c.run.in_(gone)))
     connection.execute(sql_delete(events).where(events.c.run.in_(gone)))
     connection.execute(sql_delete(runs).where(runs.c.id.in_(gone)))
     connection.execute(sql_delete(experiments).where(

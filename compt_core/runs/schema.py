@@ -39,7 +39,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from compt_core.errors import StoreError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 15.0  # how long a writer waits for another process's transaction
 
 _tables = MetaData()
@@ -101,6 +101,17 @@ events = Table(
     sqlite_with_rowid=False,
 )
 
+# What-if edits that somebody named.
+edits = Table(
+    "edits", _tables,
+    Column("id", Text, primary_key=True),
+    Column("run", Text, ForeignKey("runs.id"), nullable=False, index=True),
+    Column("owner", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("changes", _Json, nullable=False),
+)
 
 # Whose turn it is: the owner with the lowest number was served longest ago.
 turns = Table("turns", _tables, Column("owner", Text, primary_key=True), Column("turn", Integer, nullable=False))
@@ -108,6 +119,9 @@ turns = Table("turns", _tables, Column("owner", Text, primary_key=True), Column(
 _MIGRATIONS = {  # schema -> what makes the next one of it
     1: ("ALTER TABLE experiments ADD COLUMN place FLOAT", "ALTER TABLE runs ADD COLUMN checkpoint INTEGER",
         "CREATE TABLE turns (owner TEXT NOT NULL PRIMARY KEY, turn INTEGER NOT NULL)"),
+    2: ("CREATE TABLE edits (id TEXT NOT NULL PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), owner TEXT NOT "
+        "NULL, name TEXT NOT NULL, created FLOAT NOT NULL, text TEXT NOT NULL, changes JSON NOT NULL)",
+        "CREATE INDEX ix_edits_run ON edits (run)"),
 }
 
 

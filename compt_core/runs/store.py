@@ -19,6 +19,7 @@ from compt_core.config import Experiment
 from compt_core.errors import StoreError
 from compt_core.estimate import Pace
 from compt_core.runs import points, queue
+from compt_core.runs.edits import Edits
 from compt_core.runs.home import Artifacts, home_folder
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.rows import check_running, experiment_records, paces, run_record
@@ -37,8 +38,8 @@ class Store:
         except OSError as error:
             raise StoreError(f"The folder '{self.home}' cannot be created: {error.strerror}. "
                              "Set COMPT_HOME to a folder that you may write to.") from error
-        self._database = Database(self.home / "compt.db")
-        self._artifacts = Artifacts(self.home)
+        self._database, self._artifacts = Database(self.home / "compt.db"), Artifacts(self.home)
+        self.edits = Edits(self._database)
 
     def close(self) -> None:
         """Closes the files; a later call opens them again."""
@@ -294,6 +295,5 @@ class Store:
         return self._tensors(run, "scores")
 
     def _tensors(self, run: str, name: str) -> dict[str, np.ndarray]:
-        record = self.run(run)
-        return self._artifacts.read_tensors(record.id, name) if record.state == State.COMPLETED else {}
+        return self._artifacts.read_tensors(run, name) if self.run(run).state == State.COMPLETED else {}
 

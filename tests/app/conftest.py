@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
@@ -59,6 +60,16 @@ def fake_result(config: dict[str, Any], *, constant: tuple[str, ...] = (), shift
     }
 
 
+def fake_prompts(config: dict[str, Any]) -> dict[str, np.ndarray]:
+    """A completed run's prompts [., 2, 3], of the names that its method leaves."""
+    draw, tasks = np.random.default_rng(config["seed"]), len(config["tasks"])
+    counts = {"composed": tasks, "source": config["sources"] if config["method"] in ("spp", "scp") else 1,
+              "private": tasks}
+    absent = {"pt": {"source"}, "mst": {"private"}}.get(config["method"], set[str]())
+    return {name: draw.normal(size=(count, 2, 3)).astype(np.float32)
+            for name, count in counts.items() if name not in absent}
+
+
 @dataclass
 class Lab:
     """Experiments in the states that a page can meet; each method returns the experiment's id."""
@@ -76,7 +87,8 @@ class Lab:
     def finished(self, *, constant: tuple[str, ...] = (), references: bool = True, **raw: Any) -> str:
         identity = self.queued(**raw)
         for run in self._train(upto=STEPS):
-            self.store.finish(run.id, Outcome("completed", result=fake_result(run.config, constant=constant)))
+            self.store.finish(run.id, Outcome("completed", fake_result(run.config, constant=constant),
+                                              fake_prompts(run.config)))
         if references:
             tasks = self.store.experiment(identity).config["tasks"]
             rows = {task: dict.fromkeys(TASKS[task].metrics, 0.45) for task in tasks}

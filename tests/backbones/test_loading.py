@@ -63,3 +63,16 @@ def test_devices_are_tried_in_order(monkeypatch: pytest.MonkeyPatch, cuda: bool,
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert best_device() == device
+
+
+def test_threads_that_ask_at_once_get_one_backbone(tiny_t5: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from compt_core import experiment
+
+    experiment._loaded.cache_clear()
+    asked, load = [], experiment.load_backbone
+    monkeypatch.setattr(experiment, "load_backbone", lambda *given: asked.append(given) or load(*given))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: experiment.shared_backbone(str(tiny_t5), "cpu"), range(8)))
+    assert len(asked) == 1 and all(one is found[0] for one in found)

@@ -1,0 +1,35 @@
+"""The sentences whose answer an edit changed. Pure but for the table that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from compt_core.predictions import UNREADABLE
+from compt_core.tasks.spec import Row, Task
+from compt_core.whatif.change import Change
+
+MOST = 200  # rows shown
+RIGHT, WRONG, OTHER = "now right", "now wrong", "wrong in another way"
+
+
+def table(task: Task, rows: Sequence[Row], change: Change, before: np.ndarray, after: np.ndarray) -> pd.DataFrame:
+    """The flipped rows, those that became wrong first: row, what became of it, right, trained, edited, texts."""
+    lost, gained = set(change.lost), set(change.gained)
+    found = [{"row": i, "what": WRONG if i in lost else RIGHT if i in gained else OTHER,
+              "right": _said(task, rows[i].value), "trained": _said(task, before[i]), "edited": _said(task, after[i]),
+              **dict(zip(task.columns, rows[i].texts, strict=True))} for i in change.flipped]
+    if task.numeric:
+        for line in found:
+            del line["what"]
+        return pd.DataFrame(found[:MOST])
+    order = {WRONG: 0, RIGHT: 1, OTHER: 2}
+    return pd.DataFrame(sorted(found, key=lambda line: order[str(line["what"])])[:MOST])
+
+
+def _said(task: Task, value: float) -> str:
+    if task.numeric:
+        return f"{value:.1f}"
+    return "(no label)" if value == UNREADABLE else task.labels[int(value)]

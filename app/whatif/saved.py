@@ -1,0 +1,94 @@
+"""Named edits of an experiment: kept in the store, opened again, compared beside each other, as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import captions, components, exports, panels, services, state, weights
+from app.captions import literal
+from app.whatif import link
+from compt_core.errors import StoreError
+from compt_core.runs.edits import LONGEST_NAME, SavedEdit
+from compt_core.runs.record import RunRecord
+from compt_core.whatif.change import Change
+from compt_core.whatif.document import document
+from compt_core.whatif.edit import Edit, write
+
+_NAME = "edit_name"
+
+
+def bar(run: RunRecord, edit: Edit, changed: pd.DataFrame, changes: Sequence[Change]) -> None:
+    """A name and Save, and the edit as files."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Name", key=_NAME, max_chars=LONGEST_NAME, placeholder="a name for this edit", width=280,
+                      help="Keeps the edit and its scores in the store, for everybody who opens this experiment.")
+        st.button("Save", icon=":material/bookmark_add:", key="save-edit", on_click=_save, args=(run, edit, changes))
+        st.download_button("CSV", exports.table(changed), f"whatif-{run.id}.csv", "text/csv", key="whatif-csv",
+                           icon=":material/download:", on_click="ignore", help="A line per task, values 0-1.")
+        st.download_button("JSON", document(run, edit, changes).encode(), f"whatif-{run.id}.json", "application/json",
+                           icon=":material/download:", key="whatif-json", on_click="ignore",
+                           help="The edit and all that came of it, with the numbers of the flipped rows.")
+
+
+def _save(run: RunRecord, edit: Edit, changes: Sequence[Change]) -> None:
+    try:
+        services.store().edits.save(run.id, st.session_state.get(_NAME, ""), write(edit),
+                                    {one.task: asdict(one) for one in changes}, owner=services.owner())
+    except StoreError as error:
+        state.complain(error)
+        return
+    st.session_state[_NAME] = ""
+
+
+def shelf(runs: Sequence[RunRecord]) -> None:
+    """The named edits of the runs of an experiment; nothing where there are none."""
+    known = {run.id: run for run in runs}
+    kept = services.store().edits.of(list(known))
+    if not kept:
+        return
+    st.subheader("Saved edits", anchor=False)
+    cells = compared(kept, known)
+    if len(cells):
+        best = max(kept, key=_mean)
+        said = [f"{captions.plural(len(kept), 'saved edit')}. The highest mean change: **{literal(best.name)}** "
+                f"({100 * _mean(best):+.1f} points over its tasks)."]
+        panels.heatmap(cells, "difference", captions.plain(said), "saved", "edited minus trained, points")
+        components.findings(said, ["Each against its own run as trained; no correction for how many edits were tried."])
+    for one in kept:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            about = f"{literal(components.run_line(known[one.run]))} · mean {100 * _mean(one):+.1f} points"
+            st.markdown(f"**{literal(one.name)}** — {literal(one.text)}  \n:small[{about}]", width="stretch")
+            st.button("Open", icon=":material/open_in_new:", key=f"open-{one.id}", on_click=_open, args=(one,))
+            if one.owner == services.owner():
+                st.button("Delete", icon=":material/delete:", key=f"delete-{one.id}",
+                          on_click=services.store().edits.delete, args=(one.id,), kwargs={"owner": one.owner})
+
+
+def compared(kept: Sequence[SavedEdit], known: Mapping[str, RunRecord]) -> pd.DataFrame:
+    """Edits x tasks as differences, for charts.heatmap: row, column, value, half (none), n and the marks of a score."""
+    lines = []
+    for one in kept:
+        name = one.name if sum(other.name == one.name for other in kept) == 1 else f"{one.name} ({one.run})"
+        for task in weights.by_family(known[one.run].config["tasks"]):
+            if task in one.changes:
+                lines.append({"row": name, "column": task, "value": _difference(one.changes[task]),
+                              "half": float("nan"), "n": 1, "constant": False, "undefined": False})
+    return pd.DataFrame(lines)
+
+
+def _difference(change: Mapping[str, Any]) -> float:
+    return float((change.get("after") or 0.0) - (change.get("before") or 0.0))
+
+
+def _mean(one: SavedEdit) -> float:
+    return sum(map(_difference, one.changes.values())) / max(1, len(one.changes))
+
+
+def _open(one: SavedEdit) -> None:
+    st.query_params[state.RUN] = one.run
+    link.put_text(one.text)

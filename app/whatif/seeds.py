@@ -1,0 +1,61 @@
+"""The same edit on every seed of a setting: the one way to say more than of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app import captions, components, services
+from app.whatif import editing, effects
+from compt_core.means import half_width
+from compt_core.runs.record import RunRecord
+from compt_core.whatif.change import mean_difference
+from compt_core.whatif.edit import Edit, read, write
+from compt_core.whatif.trained import taken_apart
+
+
+def view(run: RunRecord, mates: Sequence[RunRecord], edit: Edit) -> None:
+    """The mean over seeds, once asked for; why not, where the edit means something else in another run."""
+    if len(mates) < 2:
+        return
+    box = st.expander(f"The same edit on all {len(mates)} seeds", icon=":material/groups:", key="all-seeds",
+                      on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        if not editing.carries_over(edit):
+            st.markdown("This edit names sources, weights or another run. Sources have no order of their own, so that "
+                        "s0 of one seed is not s0 of another: on other seeds it would be another edit. Gates, "
+                        "uniform attention, a normaliser and private prompts mean the same in all of them.")
+            return
+        each = _each(mates, write(edit))
+        lines = sentences(each)
+        components.findings(lines)
+        st.dataframe(each, hide_index=True, alt=captions.plain(lines), column_config={
+            name: st.column_config.NumberColumn(format="%.1f") for name in ("trained", "edited", "change, points")})
+
+
+def _each(runs: Sequence[RunRecord], text: str) -> pd.DataFrame:
+    """Seed, mean over tasks as trained and edited, in points; each run is scored once for all visitors."""
+    store, lines, bar = services.store(), [], st.empty()
+    for number, run in enumerate(runs):
+        bar.progress(number / len(runs), f"Scoring the edit on seed {run.seed} ({number + 1} of {len(runs)}) …")
+        edit = read(text, taken_apart(run, store.prompts(run.id)))
+        changes = [one.change for one in effects.of_edit(run, edit).values()]
+        gap, before = mean_difference(changes), sum(one.before or 0.0 for one in changes) / len(changes)
+        lines.append({"seed": run.seed, "trained": 100 * before, "edited": 100 * (before + gap),
+                      "change, points": 100 * gap})
+    bar.empty()
+    return pd.DataFrame(lines)
+
+
+def sentences(each: pd.DataFrame) -> list[str]:
+    """The mean change over seeds with its interval."""
+    gaps = each["change, points"].tolist()
+    mean, half = sum(gaps) / len(gaps), half_width(gaps) or 0.0
+    verdict = "" if abs(mean) > half else " The interval includes 0: these seeds do not tell it from no change."
+    return [f"Mean over {captions.plural(len(gaps), 'seed')}: the mean over tasks changes by "
+            f"**{mean:+.1f} ± {half:.1f}** points (95% t-interval over seeds; lowest {min(gaps):+.1f}, highest "
+            f"{max(gaps):+.1f}).{verdict}"]

@@ -1,0 +1,151 @@
+"""The What-if page's view: a run, the part of the page, and what an edit of the run does."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import captions, components, panels, services, state, weights
+from app.whatif import controls, effects, flips, link, saved, seeds
+from compt_core.answers import scored_rows
+from compt_core.config import RunConfig
+from compt_core.errors import ComptError
+from compt_core.methods import METHODS, structure
+from compt_core.predictions import predict
+from compt_core.runs.record import ExperimentRecord, RunRecord
+from compt_core.tasks.table import TASKS
+from compt_core.whatif.edit import Edit
+from compt_core.whatif.inside import edited
+from compt_core.whatif.trained import Trained, taken_apart
+
+if TYPE_CHECKING:
+    from compt_core.whatif.apply import Edited
+
+EDIT, SENTENCE, ABLATION = "edit", "sentence", "ablation"
+_warm, _warming = set[str](), threading.Lock()  # backbones that this process loads or has loaded
+PARTS = {EDIT: "Change the run", SENTENCE: "One sentence", ABLATION: "Mute every source"}
+
+
+def view(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
+    """Everything on the page for the completed runs (not empty) of an experiment."""
+    run = components.run_picker(sorted(runs, key=lambda one: not METHODS[one.method].composed))
+    part = panels.choice(state.PART, "What to look at", [EDIT, SENTENCE, ABLATION],
+                         "Change attention, gates and prompts; try one sentence; or mute each source in turn.",
+                         names=PARTS)
+    trained = taken_apart(run, services.store().prompts(run.id))
+    edit = link.opened(trained)
+    _warm_up(run)
+    if part == EDIT:
+        _edited(run, runs, trained, edit)
+
+
+def _edited(run: RunRecord, runs: Sequence[RunRecord], trained: Trained, edit: Edit) -> None:
+    halves = st.grid(2, min_column_width=460, gap="large")
+    with halves.cell():
+        st.subheader("Change", anchor=False)
+        where = controls.scope(trained)
+        controls.show(trained, edit, where, _alike(run, runs))
+    with halves.cell():
+        st.subheader("What it does", anchor=False)
+        controls.changes(edit)
+        found = effects.of_edit(run, edit) if edit else {}
+        if edit:
+            changed = _effects(run, edit, found)
+        else:
+            _as_trained(run)
+    if edit:
+        _flipped(run, changed, found)
+        _inside(trained, edit)
+        seeds.view(run, weights.seeds_of(run, runs), edit)
+    saved.shelf(runs)
+
+
+def _as_trained(run: RunRecord) -> None:
+    result = run.result or {}
+    tasks = weights.by_family(run.config["tasks"])
+    frame = pd.DataFrame([{"task": task, "metric": TASKS[task].metrics[0],
+                           "score": 100 * (result["tasks"][task][TASKS[task].metrics[0]] or 0.0)} for task in tasks])
+    st.markdown(f"Mean over {captions.plural(len(tasks), 'task')}: **{100 * result['mean']:.1f}**. Move a control, and "
+                "the dev scores and the sentences whose answer changes stand here at once, beside these.")
+    st.dataframe(frame, hide_index=True, height="content", alt="The run's dev scores as trained", column_config={
+        "score": st.column_config.ProgressColumn("score as trained", format="%.1f", min_value=0, max_value=100)})
+
+
+def _effects(run: RunRecord, edit: Edit, found: Mapping[str, Edited]) -> pd.DataFrame:
+    changes = [one.change for one in found.values()]
+    changed = effects.table(changes, weights.by_family(run.config["tasks"]))
+    lines = effects.sentences(changed, changes, sum(len(one.predicted) for one in found.values()))
+    st.altair_chart(effects.figure(changed), width="stretch", key="effects", alt=captions.plain(lines))
+    components.findings(lines, [effects.note(changed)])
+    saved.bar(run, edit, changed, changes)
+    return changed
+
+
+def _flipped(run: RunRecord, changed: pd.DataFrame, found: Mapping[str, Edited]) -> None:
+    names = list(changed.sort_values("flipped", ascending=False, kind="stable")["task"])
+    counts = dict(zip(changed["task"], changed["flipped"], strict=True))
+    if not any(counts.values()):
+        return
+    st.subheader("Sentences whose answer changed", anchor=False)
+    chosen = st.session_state.get(state.TASK)
+    start = names.index(chosen) if chosen in names else 0
+    task = st.selectbox("Of task", names, index=start, key=f"flips-of-{chosen}",
+                        format_func=lambda name: f"{name} ({counts[name]:,})")
+    one = found[task]
+    how = {"similarity": run.config["similarity"], "generated": run.config["scoring"] == "generate"}
+    before = predict(TASKS[task], services.store().scores(run.id)[task], **how)
+    table = flips.table(TASKS[task], scored_rows(run, task), one.change, before, one.predicted)
+    if table.empty:
+        st.markdown("No answer on this task's dev rows changed.")
+        return
+    st.dataframe(table, hide_index=True, placeholder="",
+                 alt=f"The {counts[task]} dev rows of {task} whose answer changed")
+    if counts[task] > len(table):
+        st.caption(f"The first {len(table)} of {counts[task]:,}.")
+
+
+def _inside(trained: Trained, edit: Edit) -> None:
+    """The attention that enters the edited prompts, for who wants to see it."""
+    if trained.weights is None:
+        return
+    box = st.expander("Attention after the edit", icon=":material/hub:", key="inside", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        inside = edited(trained, edit).weights
+        assert inside is not None
+        drawn = weights.Weights(trained.tasks, inside, None, inside[None])
+        frame = weights.frame(drawn, weights.by_family(trained.tasks))
+        moved = [task for k, task in enumerate(trained.tasks) if not np.array_equal(inside[k], trained.weights[k])]
+        said = f"Other than trained: {captions.listed([captions.literal(task) for task in moved])}."
+        panels.heatmap(frame, "weight", captions.plain([said]), "inside", "weight")
+        st.markdown(said)
+
+
+def _alike(run: RunRecord, runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """The other runs whose prompts have the size of this one's."""
+    length = structure(RunConfig.model_validate(run.config)).length
+    return [one for one in runs if one.id != run.id
+            and structure(RunConfig.model_validate(one.config)).length == length]
+
+
+def _warm_up(run: RunRecord) -> None:
+    """Loads the backbone in a thread while the visitor still reads, so that the first edit need not wait for it."""
+    with _warming:
+        if run.config["backbone"] in _warm:
+            return
+        _warm.add(run.config["backbone"])
+
+    def load() -> None:
+        with contextlib.suppress(ComptError):  # the first edit says so
+            from compt_core.whatif.apply import backbone_of
+
+            backbone_of(run)
+
+    threading.Thread(target=load, name="compt-whatif", daemon=True).start()

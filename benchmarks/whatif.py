@@ -1,0 +1,87 @@
+"""How soon an edit answers: ``python benchmarks/whatif.py [--repeats N]``, on a bundled run and all its dev rows.
+
+Each line is the time that a visitor waits for the core, and its share of the bound that the page is to keep:
+
+    a gate     alpha of one task moved: compose, score its dev rows, compare          1 s
+    all tasks  a source muted for all twelve tasks                                    4 s
+    a sentence its label probabilities under no prompt, PT, MST, SPP, SCP and an edit 0.3 s
+    by generate()  the muted tasks again, the way the Trainer of transformers scores them: a peer, no bound
+
+Every repeat is an edit of its own, so that nothing comes from the cache of scores. The first of each is left out, and
+so is loading the backbone, which is printed apart: it happens once per process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+
+from compt_core.runs.bundle import import_bundles  # noqa: E402
+from compt_core.runs.record import RunRecord  # noqa: E402
+from compt_core.runs.store import Store  # noqa: E402
+from compt_core.scoring import score_task  # noqa: E402
+from compt_core.tasks.table import TASKS  # noqa: E402
+from compt_core.whatif.apply import apply, backbone_of, dev_rows, prompts_of  # noqa: E402
+
+SHOTS = 16
+
+
+def main() -> None:
+    """Print the median seconds of each and what share of its bound that is."""
+    parser = argparse.ArgumentParser(prog="python benchmarks/whatif.py", description=main.__doc__)
+    parser.add_argument("--repeats", type=int, default=7)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        import_bundles(store)
+        runs = {run.method: run for run in reversed(store.runs(store.experiments()[0].id)) if run.shots == SHOTS}
+        run = runs["spp"]
+        begun = time.perf_counter()
+        backbone_of(run)
+        print(f"loading the backbone, once: {time.perf_counter() - begun:.2f} s; {torch.get_num_threads()} threads")
+        task = run.config["tasks"][0]
+        report("a gate", given.repeats, 1.0, lambda i: edit(store, run, f"alpha:{task}={.1 + .01 * i}"))
+        report("all tasks", given.repeats, 4.0, lambda i: edit(store, run, f"mute=s{i % 4};alpha={.2 + .01 * i}"))
+        report("by generate()", given.repeats, None,
+               lambda i: generated(store, run, f"mute=s{i % 4};alpha={.5 + .01 * i}"))
+
+
+def edit(store: Store, run: RunRecord, text: str) -> None:
+    """One edit from its text to its changes, as the page computes it."""
+    dict(apply(run, store.scores(run.id), prompts_of(store, run, text)))
+
+
+def generated(store: Store, run: RunRecord, text: str) -> None:
+    """The same edit, its answers generated."""
+    backbone = backbone_of(run)
+    for name, prompt in prompts_of(store, run, text).items():
+        rows, encoded = dev_rows(run, name, backbone)
+        score_task(backbone, TASKS[name], rows, encoded, {name: torch.from_numpy(prompt)}, scoring="generate",
+                   remember=False)
+
+
+def report(name: str, repeats: int, bound: float | None, work: Callable[[int], object]) -> None:
+    """Time `work` for each repeat but a first one."""
+    seconds = []
+    for i in range(repeats + 1):
+        begun = time.perf_counter()
+        work(i)
+        seconds.append(time.perf_counter() - begun)
+    median, worst = statistics.median(seconds[1:]), max(seconds[1:])
+    share = "" if bound is None else f": {median / bound:.0%} of {bound:g} s"
+    print(f"{name}: {median:.3f} s (slowest {worst:.3f}){share}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What-if edits that somebody named and kept: which run, what was changed, and what came of it. Loads no torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+
+from compt_core.errors import StoreError, quoted
+from compt_core.runs import queue
+from compt_core.runs.schema import Database, edits
+
+LONGEST_NAME = 60  # characters
+MOST = 100  # of one run and owner
+
+
+@dataclass(frozen=True)
+class SavedEdit:
+    """One edit as stored. `text` is what `whatif.edit` reads; `changes` task -> what `whatif.change.Change` holds."""
+
+    id: str
+    run: str
+    owner: str
+    name: str
+    created: float
+    text: str
+    changes: dict[str, Any]
+
+
+class Edits:
+    """The named edits of all runs of a store; they go when their run goes."""
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    def save(self, run: str, name: str, text: str, changes: dict[str, Any], *, owner: str = "local") -> SavedEdit:
+        """Keeps an edit under a name that its run and owner do not have yet. Raises StoreError where they do, for
+        a name that is empty or too long, and beyond MOST."""
+        name = " ".join(name.split())
+        if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+            raise StoreError(f"The name of an edit must be 1 to {LONGEST_NAME} printable characters. "
+                             f"Got {quoted(name) if name else 'nothing'} instead.")
+        with self._database.write() as connection:
+            queue.find(connection, run)
+            mine = (edits.c.run == run, edits.c.owner == owner)
+            if connection.execute(select(edits.c.id).where(*mine, edits.c.name == name)).first():
+                raise StoreError(f"This run has an edit named {quoted(name)} already. Choose another name, or delete "
+                                 "that one.")
+            if connection.execute(select(func.count()).select_from(edits).where(*mine)).scalar_one() >= MOST:
+                raise StoreError(f"A run keeps at most {MOST} edits. Delete one of them first.")
+            saved = SavedEdit(queue.new_id(), run, owner, name, time.time(), text, changes)
+            connection.execute(insert(edits).values(**vars(saved)))
+        return saved
+
+    def of(self, runs: Sequence[str]) -> list[SavedEdit]:
+        """All edits of some runs, oldest first."""
+        wanted = select(edits).where(edits.c.run.in_(runs)).order_by(edits.c.created, edits.c.id)
+        with self._database.read() as connection:
+            return [SavedEdit(**row._mapping) for row in connection.execute(wanted)]
+
+    def delete(self, edit: str, *, owner: str = "local") -> None:
+        """Forgets an edit of one's own; one that is gone already is no error."""
+        with self._database.write() as connection:
+            connection.execute(delete(edits).where(edits.c.id == edit, edits.c.owner == owner))

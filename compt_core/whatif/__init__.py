@@ -1,0 +1,1 @@
+"""What-if: a finished run whose attention, gates and prompts are changed by hand, and what that does to its scores."""

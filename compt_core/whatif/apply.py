@@ -1,0 +1,99 @@
+"""(run, edit) -> scores: the changed prompts through the run's own backbone, on the dev rows it was scored on.
+
+A task that an edit leaves as it was keeps the numbers that the run stored: nothing is computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from compt_core.answers import scored_rows
+from compt_core.backbones import Backbone
+from compt_core.config import RunConfig
+from compt_core.errors import BackboneError, ConfigError, Issue
+from compt_core.experiment import shared_backbone
+from compt_core.predictions import predict
+from compt_core.runs.record import RunRecord
+from compt_core.runs.store import Store
+from compt_core.scoring import score_task
+from compt_core.tasks.batches import EncodedRow
+from compt_core.tasks.spec import Row
+from compt_core.tasks.table import TASKS
+from compt_core.training.plan import encode_with
+from compt_core.whatif.change import Change, compare
+from compt_core.whatif.compose import changed
+from compt_core.whatif.edit import read
+from compt_core.whatif.trained import taken_apart
+
+
+@dataclass(frozen=True)
+class Edited:
+    """One task under an edit: label scores [n, C], predictions [n] and what changed; `stored`: nothing did."""
+
+    scores: np.ndarray
+    predicted: np.ndarray
+    change: Change
+    stored: bool
+
+
+def backbone_of(run: RunRecord) -> Backbone:
+    """The backbone that a run was trained on, loaded once per process. Raises BackboneError where it is another now."""
+    backbone = shared_backbone(run.config["backbone"])
+    trained_on = ((run.versions or {}).get("backbone") or {}).get("hash")
+    if backbone.describe()["hash"] != trained_on:
+        raise BackboneError(f"The backbone '{run.config['backbone']}' is not the one that run '{run.id}' was trained "
+                            "on: its files have changed. Put them back, or train the run again.")
+    return backbone
+
+
+def prompts_of(store: Store, run: RunRecord, text: str) -> dict[str, np.ndarray]:
+    """Task -> edited prompt [L, H] of every task that an edit, as text, changes of a completed run of `store`.
+
+    Raises ConfigError for a wrong edit, StoreError for a run that it blends with and that the store does not hold.
+    """
+    trained = taken_apart(run, store.prompts(run.id))
+    edit = read(text, trained)
+    if edit.blend is None:
+        return changed(trained, edit)
+    other = store.run(edit.blend[0])
+    mine, its = (((one.versions or {}).get("backbone") or {}).get("hash") for one in (run, other))
+    if mine != its:
+        raise ConfigError([Issue("edit", f"A blend needs two runs on one backbone. Run '{other.id}' was trained on "
+                                         "another one; choose a run of this experiment.")])
+    return changed(trained, edit, taken_apart(other, store.prompts(other.id)))
+
+
+def dev_rows(run: RunRecord, task: str, backbone: Backbone) -> tuple[tuple[Row, ...], list[EncodedRow]]:
+    """The dev rows of a task that a run was scored on, and as the backbone reads them. Raises DataError where the
+    data are not the run's any more."""
+    rows = scored_rows(run, task)
+    return rows, encode_with(backbone.tokenizer, RunConfig.model_validate(run.config), TASKS[task], rows)
+
+
+def apply(run: RunRecord, scores: Mapping[str, np.ndarray], prompts: Mapping[str, np.ndarray],
+          tasks: Sequence[str] | None = None) -> Iterator[tuple[str, Edited]]:
+    """(task, answers) of the run's `tasks` (default: all), one after another.
+
+    scores   task -> label scores [n, C] that the run stored
+    prompts  task -> edited prompt [L, H] of the tasks that an edit changes (`compose.changed`)
+    Raises DataError or BackboneError where data or backbone are not the run's.
+    """
+    config = run.config
+    for name in tasks if tasks is not None else config["tasks"]:
+        task = TASKS[name]
+        how = {"similarity": config["similarity"], "generated": config["scoring"] == "generate"}
+        before = predict(task, scores[name], **how)
+        if name not in prompts:
+            rows = scored_rows(run, name)
+            yield name, Edited(scores[name], before, compare(task, rows, before, before), stored=True)
+            continue
+        backbone = backbone_of(run)
+        rows, encoded = dev_rows(run, name, backbone)
+        prompt = torch.from_numpy(prompts[name]).to(backbone.device)
+        found = score_task(backbone, task, rows, encoded, {name: prompt}, scoring=config["scoring"],
+                           similarity=config["similarity"])[name]
+        yield name, Edited(found.scores, found.predicted, compare(task, rows, before, found.predicted), stored=False)

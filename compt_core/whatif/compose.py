@@ -1,0 +1,81 @@
+"""(run, edit) -> composed prompts. Pure; the paper's own formulas (`compt_core.composition`).
+
+L prompt length · H hidden size. Of an edit's parts the blend with another run acts last; the others as
+:mod:`compt_core.whatif.inside` says.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compt_core.composition.combine import FORMS, shared_part
+from compt_core.errors import ConfigError, Issue
+from compt_core.methods import GATES_OF_FORM
+from compt_core.whatif.edit import Edit
+from compt_core.whatif.inside import Inside, as_trained, edited, same
+from compt_core.whatif.trained import Trained
+
+
+def changed(trained: Trained, edit: Edit, other: Trained | None = None) -> dict[str, np.ndarray]:
+    """Task -> composed prompt [L, H] of every task whose composition the edit changes, and of no other.
+
+    L is the run's own, less a concatenated part whose gate is 0. `other` is the run that the edit blends with; tasks
+    that it does not have stay as they are. Raises ConfigError where an edit leaves nothing of a task's prompt, or
+    blends prompts of unequal size.
+    """
+    before, after = as_trained(trained), edited(trained, edit)
+    touched = [k for k in range(len(trained.tasks)) if not same(before, after, k)]
+    prompts = {trained.tasks[k]: _composed(trained, after, k) for k in touched}
+    if other is not None and edit.blend is not None:
+        prompts = _blended(trained, prompts, other, edit.blend[1])
+    return prompts
+
+
+def _composed(trained: Trained, inside: Inside, k: int) -> np.ndarray:
+    """The composed prompt [L, H] of one task by the run's own form; a part whose gate is 0 is left out.
+
+    Where the form has no gate for a part (gated_sum: none for the shared one), the edit's multiplies it all the same:
+    trained, it is 1 there.
+    """
+    private = None if trained.private is None else torch.from_numpy(trained.private[inside.private[k]])
+    if trained.source is None or inside.weights is None:
+        assert private is not None  # MST has nothing to edit but the blend
+        return private.numpy()
+    assert private is not None
+    alpha, beta = torch.tensor([[inside.alpha[k]]]), torch.tensor([[inside.beta[k]]])
+    if alpha == 0 and beta == 0:
+        raise ConfigError([Issue("edit", f"The gates alpha and beta of '{trained.tasks[k]}' must not both be 0: "
+                                         "nothing would be left of its prompt. Raise one of them.")])
+    mix = shared_part(torch.from_numpy(inside.weights[k])[None, None], torch.from_numpy(trained.source)[None])
+    shared, own = (part[0, 0] for part in FORMS[trained.form](mix, private[None, None], alpha, beta))
+    shared = shared if "gate.beta" in GATES_OF_FORM[trained.form] else shared * beta[0, 0]
+    own = own if "gate.alpha" in GATES_OF_FORM[trained.form] else own * alpha[0, 0]
+    return _joined(shared, own, inside, k, trained.form).numpy()
+
+
+def _joined(shared: Tensor, own: Tensor, inside: Inside, k: int, form: str) -> Tensor:
+    if inside.beta[k] == 0:
+        return own
+    if inside.alpha[k] == 0:
+        return shared
+    return torch.cat([shared, own]) if form == "concat" else shared + own
+
+
+def _blended(trained: Trained, prompts: dict[str, np.ndarray], other: Trained, share: float) -> dict[str, np.ndarray]:
+    result = dict(prompts)
+    for k, task in enumerate(trained.tasks):
+        if task not in other.tasks:
+            continue
+        one, two = prompts.get(task, trained.composed[k]), other.composed[other.tasks.index(task)]
+        if one.shape != two.shape:
+            raise ConfigError([Issue("edit", f"A blend needs prompts of one size. Got {_size(one)} for '{task}' here "
+                                             f"and {_size(two)} in run '{other.run}'; choose a run with the same "
+                                             "prompt length and backbone.")])
+        result[task] = ((1 - share) * one + share * two).astype(np.float32)
+    return result
+
+
+def _size(prompt: np.ndarray) -> str:
+    return f"{len(prompt)} vectors of {prompt.shape[1]} numbers"

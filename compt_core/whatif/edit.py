@@ -1,0 +1,210 @@
+"""Interventions on a finished run, and the one line of text that a link, a file and the command line carry. No torch.
+
+An edit is a set, not a sequence: :mod:`compt_core.whatif.compose` says in which order its parts act. As text it is
+items between semicolons, `WHAT=VALUE` for all tasks or `WHAT:TASK=VALUE` for one, which goes before one for all:
+
+    normalizer=sparsemax         the weights anew from the learned logits
+    row=uniform  row:T=s2        attention uniform, or one source alone
+    row:T=U                      the row of task U
+    row:T=.5,.5,0,0              weights written out
+    mute=s1,s3   mute:T=s0       weight 0 for these sources
+    renormalise=on               what is not muted is scaled to the row's sum of before
+    private:T=U  swap:T=U        the private prompt of U for T; for both the other's
+    alpha=.3     beta:T=0        gates of the private and the shared part; at 0 the part is left out
+    blend=RUN,.5                 half way to the composed prompts of another run
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from compt_core.errors import ConfigError, Issue, nearest, quoted
+from compt_core.whatif.trained import Trained
+
+ALL = "*"  # every task
+UNIFORM = "uniform"
+LARGEST_GATE = 10.0  # as in the settings
+LARGEST_TEXT = 4000  # characters
+NORMALIZERS = ("softmax", "sparsemax", "entmax15", "sigmoid")
+Row = str | tuple[float, ...]  # UNIFORM, a source "s2", a task's name, or weights [S]
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_SOURCE = re.compile(r"s(\d{1,4})")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What is changed; the empty one changes nothing. Keys are task names or ALL.
+
+    rows     task -> row of attention     mute   task -> muted sources
+    private  task -> task whose private prompt it gets
+    alpha, beta  task -> gate             blend  (run id, share of it in (0, 1])
+    """
+
+    normalizer: str | None = None
+    rows: Mapping[str, Row] = field(default_factory=lambda: _NOTHING)
+    mute: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: _NOTHING)
+    renormalise: bool = False
+    private: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    alpha: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
+    beta: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
+    blend: tuple[str, float] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether it changes anything: renormalising alone does not."""
+        return any(getattr(self, one.name) for one in fields(self) if one.name != "renormalise")
+
+    def of(self, what: str, task: str) -> Any:
+        """What the part `what` says for a task: its own, else that for all, else None."""
+        part: Mapping[str, Any] = getattr(self, what)
+        return part.get(task, part.get(ALL))
+
+
+def write(edit: Edit) -> str:
+    """The text of an edit; ``""`` for the empty one. :func:`read` gives the edit back."""
+    items = [f"normalizer={edit.normalizer}"] if edit.normalizer else []
+    written: dict[str, Callable[[Any], str]] = {
+        "row": lambda row: row if isinstance(row, str) else ",".join(map(_number, row)),
+        "mute": lambda sources: ",".join(f"s{s}" for s in sources),
+        "private": str, "alpha": _number, "beta": _number}
+    for name, say in written.items():
+        part: Mapping[str, Any] = getattr(edit, "rows" if name == "row" else name)
+        items += [f"{name}{'' if task == ALL else f':{task}'}={say(value)}" for task, value in sorted(part.items())]
+    items += ["renormalise=on"] if edit.renormalise and edit.mute else []
+    items += [f"blend={edit.blend[0]},{_number(edit.blend[1])}"] if edit.blend else []
+    return ";".join(items)
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def read(text: str, trained: Trained) -> Edit:
+    """The edit that `text` describes, of a run. Raises ConfigError with a sentence for every wrong item."""
+    if len(text) > LARGEST_TEXT:
+        raise ConfigError([Issue("edit", f"An edit must be at most {LARGEST_TEXT:,} characters of text. "
+                                         f"Got {len(text):,} instead; make it anew on the What-if page.")])
+    edit, problems = Edit(), list[Issue]()
+    for item in filter(None, (part.strip() for part in text.split(";"))):
+        try:
+            edit = _with(edit, item, trained)
+        except ValueError as error:
+            problems.append(Issue("edit", f"The edit's item {quoted(item)} {error}"))
+    if problems:
+        raise ConfigError(problems)
+    return edit
+
+
+def _with(edit: Edit, item: str, trained: Trained) -> Edit:
+    name, equals, value = (part.strip() for part in item.partition("="))
+    what, _, task = (part.strip() for part in name.partition(":"))
+    if not equals or what not in _READERS:
+        raise ValueError("must be one of " + ", ".join(f"{one}=…" for one in _READERS) + f".{nearest(what, _READERS)}")
+    if task and what in ("normalizer", "renormalise", "blend"):
+        raise ValueError(f"is about all tasks and takes no task: write '{what}={value[:40]}'.")
+    if task and task not in trained.tasks:
+        raise ValueError(f"must name one of this run's tasks, {_listed(trained.tasks)}.{nearest(task, trained.tasks)}")
+    return _READERS[what](edit, task or ALL, value, trained)
+
+
+def _normalizer(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
+    if trained.logits is None:
+        raise ValueError("needs a run with learned attention; this one has none.")
+    if value not in NORMALIZERS:
+        raise ValueError(f"must be one of {', '.join(NORMALIZERS)}.{nearest(value, NORMALIZERS)}")
+    return replace(edit, normalizer=None if value == trained.normalizer else value)
+
+
+def _row(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
+    count = _sources(trained)
+    row: Row = value
+    if _SOURCE.fullmatch(value):
+        _source(value, count)
+    elif value != UNIFORM and value not in trained.tasks:
+        try:
+            row = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            raise ValueError(f"must be 'uniform', a source s0 to s{count - 1}, a task of this run, or {count} numbers "
+                             f"between commas.{nearest(value, [UNIFORM, *trained.tasks])}") from None
+        if len(row) != count or not all(0 <= one <= 1 for one in row):
+            raise ValueError(f"must be {count} weights in [0, 1], one for each source.")
+    return replace(edit, rows={**edit.rows, task: row})
+
+
+def _mute(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
+    count = _sources(trained)
+    sources = tuple(sorted({_source(one.strip(), count) for one in value.split(",") if one.strip()}))
+    return replace(edit, mute={**edit.mute, task: sources})
+
+
+def _renormalise(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
+    if value not in ("on", "off"):
+        raise ValueError("must be 'on' or 'off'.")
+    return replace(edit, renormalise=value == "on")
+
+
+def _private(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
+    if trained.private is None:
+        raise ValueError("needs a run with private prompts; MST has none.")
+    if value not in trained.tasks:
+        raise ValueError(f"must give one of this run's tasks, {_listed(trained.tasks)}.{nearest(value, trained.tasks)}")
+    return replace(edit, private={**edit.private, task: value})
+
+
+def _swap(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
+    if task == ALL:
+        raise ValueError("must name both tasks: write 'swap:TASK=TASK'.")
+    return _private(_private(edit, task, value, trained), value, task, trained)
+
+
+def _gate(name: str) -> Callable[[Edit, str, str, Trained], Edit]:
+    def read_gate(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
+        if not trained.composed_of_two:
+            raise ValueError("needs a run with shared and private prompts (SPP or SCP).")
+        try:
+            gate = float(value)
+        except ValueError:
+            gate = math.nan
+        if not 0 <= gate <= LARGEST_GATE:  # false of NaN too
+            raise ValueError(f"must be a number in [0, {LARGEST_GATE:g}].")
+        if name == "alpha":
+            return replace(edit, alpha={**edit.alpha, task: gate})
+        return replace(edit, beta={**edit.beta, task: gate})
+    return read_gate
+
+
+def _blend(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
+    run, _, share = (part.strip() for part in value.partition(","))
+    try:
+        part = float(share)
+    except ValueError:
+        part = math.nan
+    if not re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", run) or not 0 <= part <= 1:
+        raise ValueError("must be the id of a run, a comma and its share in [0, 1].")
+    return replace(edit, blend=(run, part) if part else None)
+
+
+_READERS: dict[str, Callable[[Edit, str, str, Trained], Edit]] = {
+    "normalizer": _normalizer, "row": _row, "mute": _mute, "renormalise": _renormalise, "private": _private,
+    "swap": _swap, "alpha": _gate("alpha"), "beta": _gate("beta"), "blend": _blend}
+
+
+def _sources(trained: Trained) -> int:
+    if trained.weights is None:
+        raise ValueError("needs a run with attention over sources (SPP or SCP).")
+    return int(trained.weights.shape[1])
+
+
+def _source(text: str, count: int) -> int:
+    found = _SOURCE.fullmatch(text)
+    if not found or int(found[1]) >= count:
+        raise ValueError(f"must name sources of this run, s0 to s{count - 1}. Got {quoted(text)} instead.")
+    return int(found[1])
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:12]) + (f" … ({len(names)} in all)" if len(names) > 12 else "")

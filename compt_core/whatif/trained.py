@@ -1,0 +1,70 @@
+"""A finished run as an edit finds it: its composition taken apart. No torch.
+
+K tasks · S sources · P, L prompt lengths · H hidden size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from compt_core.config import RunConfig
+from compt_core.errors import StoreError
+from compt_core.methods import structure
+from compt_core.runs.record import RunRecord, State
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training left of a run; None for what its method does not have. All arrays are float32.
+
+    weights   [K, S] attention as used          logits      [K, S] where it was learned, by `normalizer`
+    alpha, beta  [K] gates as used, 1 where there are none
+    source    [S, P, H], private [K, P, H]      composed    [K, L, H] what was scored
+    """
+
+    run: str
+    tasks: tuple[str, ...]
+    form: str
+    normalizer: str | None
+    weights: np.ndarray | None
+    logits: np.ndarray | None
+    alpha: np.ndarray
+    beta: np.ndarray
+    source: np.ndarray | None
+    private: np.ndarray | None
+    composed: np.ndarray
+
+    @property
+    def composed_of_two(self) -> bool:
+        """Whether it has a shared and a private part, with a gate each."""
+        return self.source is not None and self.private is not None
+
+
+def taken_apart(run: RunRecord, prompts: Mapping[str, np.ndarray]) -> Trained:
+    """A completed run with the prompts that the store kept of it (`inspection.kept_tensors`).
+
+    Raises StoreError for a run that has not completed, or whose files are not what it left.
+    """
+    if run.state != State.COMPLETED or run.result is None:
+        raise StoreError(f"Run '{run.id}' is {run.state.value}: only a completed run can be taken apart. "
+                         "Wait for it, or choose another one.")
+    try:
+        shape = structure(RunConfig.model_validate(run.config))
+        tasks = tuple(run.config["tasks"])
+        ones = np.ones(len(tasks), dtype=np.float32)
+        weights, alpha, beta = (run.result.get(name) for name in ("attention", "alpha", "beta"))
+        found = Trained(
+            run.id, tasks, shape.form, shape.normalizer,
+            None if weights is None else np.asarray(weights, dtype=np.float32), prompts.get("attention.logits"),
+            ones if alpha is None else np.asarray(alpha, dtype=np.float32),
+            ones if beta is None else np.asarray(beta, dtype=np.float32),
+            prompts.get("source") if shape.composed else None, prompts.get("private"), prompts["composed"])
+        if len(found.composed) != len(tasks) or (shape.composed and (found.source is None or found.private is None)):
+            raise ValueError("its prompts are not those of its tasks")
+    except (KeyError, ValueError) as error:
+        raise StoreError(f"The prompts of run '{run.id}' cannot be taken apart: {error}. Train the run again.") \
+            from error
+    return found
