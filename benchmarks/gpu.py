@@ -49,13 +49,14 @@ def places(given: Any) -> list[tuple[str, Backbone]]:
     made = [("cpu float32", s.backbone_of(given.backbone, "cpu"))]
     if given.device.startswith("cuda"):
         made.append((f"{given.device} bfloat16", s.backbone_of(given.backbone, given.device)))
-        made.append((f"{given.device} float32", cast(s.backbone_of(given.backbone, given.device), torch.float32)))
+        made.append((f"{given.device} float32", cast(given, torch.float32)))
     return made
 
 
-def cast(backbone: Backbone, dtype: torch.dtype) -> Backbone:
-    """The backbone, its weights as `dtype` from here on."""
-    backbone.model.to(dtype)
+def cast(given: Any, dtype: torch.dtype) -> Backbone:
+    """The backbone on the device, its weights as `dtype`; those of float32 are not rounded to bfloat16 before."""
+    backbone = s.backbone_of(given.backbone, given.device)
+    backbone.model.to(dtype).load_state_dict(s.backbone_of(given.backbone, "cpu").model.state_dict())
     return backbone
 
 
@@ -70,14 +71,14 @@ def methods(given: Any) -> None:
         first = next(iter(records.values()))
         print(f"{place:15} {len(configs)} runs in {time.perf_counter() - begun:.1f} s: training "
               f"{first['train_seconds']:.1f} s, scoring {first['eval_seconds']:.1f} s; parts of at most "
-              + ", ".join(f"{room.tokens:,} tokens ({kind})" for kind, room in backbone.rooms.items()), flush=True)
-    cpu = found.pop("cpu float32")
-    for method in METHODS:
-        line = f"{method:4} cpu float32 {spread(cpu[method])}"
-        for place, values in found.items():
-            differences = [value - other for value, other in zip(values[method], cpu[method], strict=True)]
-            line += f" | {place} {spread(values[method])}, from the CPU's {spread(differences, '+.1f')}"
-        print(line)
+              + ", ".join(f"{room.tokens:,} tokens ({kind})" for kind, room in backbone.rooms.items()))
+        cpu = found["cpu float32"]
+        for method, means in found[place].items():
+            line = f"  {method:4} {spread(means)}"
+            if place != "cpu float32":
+                differences = [mean - other for mean, other in zip(means, cpu[method], strict=True)]
+                line += f", from the CPU's {spread(differences, '+.1f')}"
+            print(line, flush=True)
 
 
 def spread(values: Sequence[float], form: str = ".1f") -> str:
@@ -130,7 +131,7 @@ def exact(given: Any) -> None:
     """Fleet against solo, and a fleet against itself, in each number format."""
     tasks = s.tasks_of(given, 8)
     for dtype in (torch.float64, torch.float32, *([torch.bfloat16] if given.device.startswith("cuda") else [])):
-        backbone = cast(s.backbone_of(given.backbone, given.device), dtype)
+        backbone = cast(given, dtype)
         setting = s.make_setting(backbone, METHODS, 2, tasks=tasks, shots=16, steps=given.steps, batch=4 * len(tasks))
         runs = list(setting.configs)
         together, again = gradients(setting, runs), gradients(setting, runs)
@@ -201,14 +202,16 @@ def memory(given: Any) -> None:
     room = backbone.rooms["train"]
     room.tokens, room.open = 2**30, False  # as if all would fit
     whole, base = gradients_of(setting, backbone), torch.cuda.memory_allocated(backbone.device)
-    needed = peak_of(backbone, lambda: works["train"](len(items)))
-    for share in (0.6, 0.25, 0.1):
+    needed = peak_of(backbone, lambda: gradients_of(setting, backbone))
+    room.tokens = 2_048
+    least = peak_of(backbone, lambda: gradients_of(setting, backbone))  # mostly the fleet's own, which is never halved
+    for share in (0.6, 0.3):
         room.tokens = 2**30
-        with limited(backbone, base + int(share * needed)):
+        with limited(base + least + int(share * (needed - least))):
             halved = gradients_of(setting, backbone)
         off = max(distance(a, b) for a, b in zip(halved, whole, strict=True))
-        print(f"with {share:.0%} of the {needed / 1e6:,.0f} MB that one pass takes: parts of {room.tokens:,} tokens, "
-              f"gradients {off:.1e} from those of one pass", flush=True)
+        print(f"one pass takes {needed / 1e6:,.0f} MB, with {share:.0%} of what it takes beyond {least / 1e6:,.0f} MB: "
+              f"parts of {room.tokens:,} tokens, gradients {off:.1e} from those of one pass", flush=True)
 
 
 def replaced(backbone: Backbone, kind: str) -> Any:
@@ -233,10 +236,10 @@ def gradients_of(setting: s.Setting, backbone: Backbone) -> list[torch.Tensor]:
 
 
 @contextmanager
-def limited(backbone: Backbone, size: int) -> Iterator[None]:
+def limited(size: int) -> Iterator[None]:
     """Within the block this process gets no more than `size` bytes of the GPU."""
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(size / torch.cuda.mem_get_info(backbone.device)[1])
+    torch.cuda.set_per_process_memory_fraction(size / torch.cuda.mem_get_info()[1])
     try:
         yield
     finally:
