@@ -40,6 +40,14 @@ TERMS: dict[str, str] = {
     "seed": "Number that fixes the sample of shots, the initialisation and the order. Several seeds show the spread.",
     "dev rows": "Rows with known labels that no run trains on; every score is measured on them.",
     "label words": "The words among which the backbone chooses a task's answer, by how probable it finds each.",
+    "label probability": "A label's share among a task's label words: the softmax of their scores, by the run's own "
+                         "way of scoring. Other words that the backbone might write play no part in it.",
+    "counterfactual": "The same text with a word changed, to see whether the answer follows. It shows what a run "
+                      "reacts to in this text, not why.",
+    "saliency": "How much each word matters for an answer: here the change of its probability when the word is left "
+                "out. What is left is often no sentence any more, so it tells of the model more than of the language.",
+    "nearest training rows": "Of the few rows that a run was trained on, those that the frozen encoder takes for the "
+                             "most alike: the cosine of its mean states, under the run's prompt.",
     "majority": "What always answering the most frequent label of the dev rows scores. No training.",
     "no prompt": "What the frozen backbone scores with the task prefix alone. No training.",
     "mean, chance = 0": "Mean over tasks after rescaling, so that majority scores 0 and a perfect run 100. "

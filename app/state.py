@@ -21,15 +21,17 @@ VIEW, SHOTS, METRIC, OF, ORDER, STEP = "view", "shots", "metric", "of", "order",
 TASK, SOURCE, WITH, METHOD, SEED = "task", "source", "with", "method", "seed"
 CURVES, FOLLOW = "curves", "follow"
 PART, EDIT = "part", "edit"
+ROW, ROWS, LENS, TEXTS = "row", "rows", "lens", ("text", "text2")  # of the sentence bench; a task has two texts at most
 _REMEMBERED, _COMPLAINT = "remembered_experiment", "complaint"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
 _WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER: "order of tasks", STEP: "step",
           TASK: "task", SOURCE: "source", WITH: "run to compare with", METHOD: "method", SEED: "seed",
-          CURVES: "kind of curves", FOLLOW: "run to follow", PART: "part of the page"}
+          CURVES: "kind of curves", FOLLOW: "run to follow", PART: "part of the page", ROW: "dev row",
+          ROWS: "choice of dev rows", LENS: "way to look", **dict.fromkeys(TEXTS, "text")}
 
-_OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW})  # of one run or cell: of no use for the next
+_OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW, ROW})  # of one run or cell: of no use for the next
 
 _LISTED = 8  # names in a sentence
 

@@ -6,6 +6,7 @@ Each line is the time that a visitor waits for the core, and its share of the bo
     all tasks  a source muted for all twelve tasks                                    4 s
     a sentence its label probabilities under no prompt, PT, MST, SPP, SCP and an edit 0.3 s
     by generate()  the muted tasks again, the way the Trainer of transformers scores them: a peer, no bound
+    … while training  the same while a fleet of sixteen runs trains in the same process, as in a dashboard
 
 Every repeat is an edit of its own, so that nothing comes from the cache of scores. The first of each is left out, and
 so is loading the backbone, which is printed apart: it happens once per process.
@@ -17,8 +18,10 @@ import argparse
 import statistics
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -27,11 +30,14 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 
+from compt_core.config import RunConfig, build_experiment  # noqa: E402
+from compt_core.experiment import train_fleet  # noqa: E402
 from compt_core.runs.bundle import import_bundles  # noqa: E402
 from compt_core.runs.record import RunRecord  # noqa: E402
 from compt_core.runs.store import Store  # noqa: E402
 from compt_core.scoring import score_task  # noqa: E402
 from compt_core.tasks.table import TASKS  # noqa: E402
+from compt_core.whatif import bench  # noqa: E402
 from compt_core.whatif.apply import apply, backbone_of, dev_rows, prompts_of  # noqa: E402
 
 SHOTS = 16
@@ -53,8 +59,13 @@ def main() -> None:
         task = run.config["tasks"][0]
         report("a gate", given.repeats, 1.0, lambda i: edit(store, run, f"alpha:{task}={.1 + .01 * i}"))
         report("all tasks", given.repeats, 4.0, lambda i: edit(store, run, f"mute=s{i % 4};alpha={.2 + .01 * i}"))
+        report("a sentence", given.repeats, 0.3, lambda i: sentence(store, runs, i))
         report("by generate()", given.repeats, None,
                lambda i: generated(store, run, f"mute=s{i % 4};alpha={.5 + .01 * i}"))
+        with training():
+            report("a gate while training", given.repeats, 1.0,
+                   lambda i: edit(store, run, f"alpha:{task}={.6 + .01 * i}"))
+            report("a sentence while training", given.repeats, 0.3, lambda i: sentence(store, runs, 100 + i))
 
 
 def edit(store: Store, run: RunRecord, text: str) -> None:
@@ -69,6 +80,32 @@ def generated(store: Store, run: RunRecord, text: str) -> None:
         rows, encoded = dev_rows(run, name, backbone)
         score_task(backbone, TASKS[name], rows, encoded, {name: torch.from_numpy(prompt)}, scoring="generate",
                    remember=False)
+
+
+def sentence(store: Store, runs: Mapping[str, RunRecord], number: int) -> None:
+    """One dev row's label scores under the bench's six prompts."""
+    run = runs["spp"]
+    name = run.config["tasks"][0]
+    backbone = backbone_of(run)
+    prompts = {method: store.prompts(one.id)["composed"][0] for method, one in runs.items()}
+    prompts |= {"no prompt": prompts["pt"][:0], **prompts_of(store, run, f"beta:{name}=.5")}
+    rows, _ = dev_rows(run, name, backbone)
+    bench.scores(backbone, RunConfig.model_validate(run.config), TASKS[name], [rows[number].texts], prompts)
+
+
+@contextmanager
+def training() -> Iterator[None]:
+    """A fleet that trains in a thread until the block ends."""
+    runs = build_experiment({"seeds": "0-3", "steps": 100_000}, preset="demo").runs()
+    ended = threading.Event()
+    fleet = threading.Thread(target=train_fleet, args=(
+        dict(zip(map(str, range(len(runs))), runs, strict=True)), lambda event: None,
+        lambda run: "cancel" if ended.is_set() else "keep"))
+    fleet.start()
+    time.sleep(5)  # the plan is made, steps are under way
+    yield
+    ended.set()
+    fleet.join()
 
 
 def report(name: str, repeats: int, bound: float | None, work: Callable[[int], object]) -> None:

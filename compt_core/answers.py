@@ -12,7 +12,7 @@ from compt_core.runs.record import RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.tasks.fewshot import sample_dev
 from compt_core.tasks.files import load_task
-from compt_core.tasks.spec import Row, Task
+from compt_core.tasks.spec import Row, Task, TaskData
 from compt_core.tasks.table import TASKS
 
 Answer = tuple[str, str, int, str | float | None, str | float | None]  # run, task, row, predicted, gold
@@ -39,7 +39,13 @@ def stored_answers(store: Store, runs: Sequence[RunRecord], notes: list[str]) ->
 
 
 def scored_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
-    """The dev rows of `task` that a completed run was scored on, in their order.
+    """The dev rows of `task` that a completed run was scored on, in their order. Raises DataError as
+    :func:`data_of`."""
+    return sample_dev(data_of(run, task), run.config["eval_rows"])
+
+
+def data_of(run: RunRecord, task: str) -> TaskData:
+    """The rows of `task` that a completed run was trained and scored on.
 
     Raises DataError where its data cannot be read any more, or are not those of the run.
     """
@@ -48,7 +54,7 @@ def scored_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
     data = load_task(TASKS[task], run.config["data_dir"])
     if ((run.versions or {}).get("data") or {}).get(task) != data.digest:
         raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on.")
-    return sample_dev(data, run.config["eval_rows"])
+    return data
 
 
 def answers(run: RunRecord, scores: Mapping[str, np.ndarray], gold: Mapping[str, Sequence[Row]]) -> Iterator[Answer]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +108,7 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
 
     from compt_core.room import new_room
     from compt_core.score_cache import ScoreCache
+    from compt_core.threads import Turns
 
     place = torch.device(device or best_device())
     logging.set_verbosity_error()
@@ -131,7 +131,7 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
                             "with eos_token.")
     if place.type == "cuda":  # cuDNN plans its attention anew for every number of rows: a step took ten times as long
         torch.backends.cuda.enable_cudnn_sdp(False)
-    lock = threading.Lock()  # one for both kinds
+    lock = Turns()  # one for both kinds
     rooms = {kind: new_room(place, files.hidden, lock) for kind in ("train", "score")}
     return Backbone(files, model.requires_grad_(False).eval().to(place), tokenizer, place, rooms, ScoreCache())
 

@@ -22,7 +22,7 @@ import torch
 
 from compt_core.errors import ComptError
 from compt_core.tasks.batches import bucket_on, chunks, padded
-from compt_core.threads import Daemons
+from compt_core.threads import Daemons, Turns
 
 CPU_NUMBERS = 131_072  # tokens x hidden size of a part; measured, see benchmarks/RESULTS.md
 CPU_LEAST = 256  # tokens of a part of a large model, whose matrix products want some rows
@@ -47,7 +47,7 @@ class Room:
     device: torch.device
     tokens: int
     open: bool
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: Turns = field(default_factory=Turns)
 
     def map(self, lengths: Sequence[int], work: Callable[[np.ndarray], T], *, max_rows: int | None = None,
             alone: bool = False) -> list[T]:
@@ -156,7 +156,7 @@ def _pool(threads: int) -> Daemons:
     return Daemons(threads)
 
 
-def new_room(device: torch.device, hidden: int, lock: threading.Lock) -> Room:
+def new_room(device: torch.device, hidden: int, lock: Turns) -> Room:
     """The room to begin with for a backbone of hidden size `hidden`."""
     if device.type == "cpu":
         return Room(device, max(CPU_LEAST, CPU_NUMBERS // hidden), open=False, lock=lock)

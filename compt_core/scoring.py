@@ -59,8 +59,8 @@ def score_task(
     common = rows_key(encoded, words, scoring)
     keys = {name: score_key(common, prompt) for name, prompt in prompts.items() if going(name)}
     result = {name: scores for name, key in keys.items() if (scores := backbone.cache.get(key)) is not None}
-    fresh = _score_rows(backbone, task, encoded, {name: prompts[name] for name in keys if name not in result}, words,
-                        scoring, going)
+    fresh = label_scores(backbone, task, encoded, {name: prompts[name] for name in keys if name not in result}, words,
+                         scoring, going)
     for name, scores in fresh.items() if remember else ():
         backbone.cache.put(keys[name], scores)
     result |= fresh
@@ -72,12 +72,13 @@ def score_task(
             for name, scores in judged.items()}
 
 
-def _score_rows(
+def label_scores(
     backbone: Backbone, task: Task, encoded: Sequence[EncodedRow], prompts: Mapping[str, Tensor],
-    words: Sequence[tuple[int, ...]], scoring: str, going: Callable[[str], bool],
+    words: Sequence[tuple[int, ...]], scoring: str, going: Callable[[str], bool] = lambda name: True,
 ) -> dict[str, np.ndarray]:
-    """Label scores [n, C] under each prompt that is wanted to the end."""
-    label_scores = _generated if scoring == "generate" else _likelihoods
+    """Label scores [n, C] under each prompt that is wanted to the end, as :func:`score_task` with its cache and its
+    metrics left out; `words` are the labels' token ids (`label_ids`)."""
+    values_of = _generated if scoring == "generate" else _likelihoods
     packed = PackedLabels(words, backbone.model.config.decoder_start_token_id, backbone.device)
     jobs = [(name, i) for name in prompts for i in range(len(encoded))]
     result = {name: np.zeros((len(encoded), len(words)), dtype=np.float32) for name in prompts}
@@ -92,7 +93,7 @@ def _score_rows(
         batch = collate([encoded[i] for _, i in chosen], [len(prompts[name]) for name, _ in chosen], bucket)
         vectors = torch.cat([prompts[name] for name, _ in chosen])
         with torch.inference_mode():
-            values = label_scores(backbone, task, packed, encode(backbone, batch, vectors), scoring == "mean")
+            values = values_of(backbone, task, packed, encode(backbone, batch, vectors), scoring == "mean")
         for (name, i), value in zip(chosen, values, strict=True):
             result[name][i] = value
 

@@ -1,4 +1,4 @@
-"""Threads that work side by side and never keep a process from leaving.
+"""Threads that work side by side and never keep a process from leaving, and a lock under which they take turns.
 
 Those of ``concurrent.futures`` end by a hook that runs before any other at the exit of the interpreter:
 a fleet that is asked to pause at exit could take no further step, and so keep no checkpoint. These are
@@ -7,10 +7,11 @@ daemons, and serve to the last moment.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 
@@ -36,3 +37,41 @@ class Daemons:
             except BaseException as error:
                 future.set_exception(error)
             del future, work, arguments  # what they hold must not live until the next job
+
+
+class Turns:
+    """A lock, as a context, that serves threads in the order in which they asked.
+
+    Python's own may be taken again and again by a thread that trains, while a page waits for seconds.
+    """
+
+    def __init__(self) -> None:
+        self._guard, self._held, self._waiting = Lock(), False, deque[Event]()
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._held:
+                self._held = True
+                return
+            mine = Event()
+            self._waiting.append(mine)
+        try:
+            mine.wait()
+        except BaseException:  # Ctrl+C: the turn must not be lost
+            with self._guard:
+                if mine in self._waiting:
+                    self._waiting.remove(mine)
+                    raise
+            self.__exit__()
+            raise
+
+    def locked(self) -> bool:
+        """Whether a thread has its turn."""
+        return self._held
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().set()  # handed over, never free in between
+            else:
+                self._held = False

@@ -5,7 +5,8 @@ from app.whatif import view
 from compt_core.runs.record import State
 
 components.header("What-if", "edit", "mute", "attention", "gates", "source prompt", "private prompt", "normaliser",
-                  "dev score", "dev rows", "SPP", "SCP")
+                  "dev score", "dev rows", "label probability", "counterfactual", "saliency", "nearest training rows",
+                  "SPP", "SCP")
 opened = components.open_results()
 if opened:
     experiment, runs = opened

@@ -57,6 +57,7 @@ TORCH_FREE = (
     "compt_core.estimate", "compt_core.tasks.table", "compt_core.tasks.files", "compt_core.backbones",
     "compt_core.runs.record", "compt_core.runs.store", "compt_core.runs.worker", "compt_core.launch", "compt_core.cli",
     "compt_core.whatif.edit", "compt_core.whatif.inside", "compt_core.whatif.change",
+    "compt_core.whatif.answer", "compt_core.whatif.texts", "compt_core.whatif.variants",
 )
 FILE_LINES, PAGE_LINES, FUNCTION_LINES = 300, 120, 60
 

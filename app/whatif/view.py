@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import captions, components, panels, services, state, weights
+from app import bench, captions, components, panels, services, state, weights
 from app.whatif import controls, effects, flips, link, saved, seeds
 from compt_core.answers import scored_rows
 from compt_core.config import RunConfig
@@ -43,6 +43,9 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
     _warm_up(run)
     if part == EDIT:
         _edited(run, runs, trained, edit)
+    elif part == SENTENCE:
+        controls.changes(edit)
+        bench.view(experiment, runs, run, effects.prompts(run, edit).get if edit else None)
 
 
 def _edited(run: RunRecord, runs: Sequence[RunRecord], trained: Trained, edit: Edit) -> None:

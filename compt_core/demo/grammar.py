@@ -150,6 +150,7 @@ _QUESTIONS: Final = {
     "place": re.compile(f"R(?:dtPB{_THING}|w{_THING}VbtP){_TIME}"),
     "time": re.compile(f"E(?:dtPB{_THING}|w{_THING}VbtP){_PLACE}"),
 }
+_DENIED: Final = {"was": ("wasn't",), "wasn't": ("was",), "did": ("didn't",), "didn't": ("did",)}
 _FIELD: Final = {"P": 0, "B": 1, "V": 1, "T": 3, "Q": 4, "L": 5, "O": 5, "S": 6}
 
 
@@ -170,6 +171,13 @@ def parse_question(text: str) -> Question:
             return Question(asked, found)
     raise DataError(f"{quoted(text)} is not a question of the demo language, such as 'Where was the big dog praised "
                     "by the chef?'")
+
+
+def same_kind(word: str) -> tuple[str, ...]:
+    """The other words that can stand in a word's place; of "was" and "did" their denial. () for a word outside."""
+    bare = word.lower()
+    kind = _KINDS.get(bare, ("", 0))[0]
+    return _DENIED.get(bare) or tuple(other for other, (same, _) in _KINDS.items() if same == kind and other != bare)
 
 
 def unknown_words(text: str) -> list[str]:

@@ -69,12 +69,18 @@ def plan_run(config: RunConfig, data: Sequence[TaskData], tokenizer: Any) -> Run
     train: list[tuple[Example, ...]] = []
     held_out: list[Example] = []
     for index, task_data in enumerate(data):
-        kept: Sequence[Row] = sample_shots(task_data, config)
-        if config.select == "best":
-            kept, out = hold_out(kept, config.seed if config.data_seed is None else config.data_seed)
-            held_out += _examples(config, index, task_data.task, out, tokenizer)
+        kept, out = shots_of(config, task_data)
+        held_out += _examples(config, index, task_data.task, out, tokenizer)
         train.append(tuple(_examples(config, index, task_data.task, kept, tokenizer)))
     return RunPlan(config, tuple(train), tuple(held_out), total_steps(config, sum(map(len, train))))
+
+
+def shots_of(config: RunConfig, data: TaskData) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """(rows of a task that a run trains on, those held out to choose its best step). Raises as :func:`plan_run`."""
+    rows = sample_shots(data, config)
+    if config.select != "best":
+        return rows, ()
+    return hold_out(rows, config.seed if config.data_seed is None else config.data_seed)
 
 
 def _examples(config: RunConfig, index: int, task: Task, rows: Sequence[Row], tokenizer: Any) -> list[Example]:

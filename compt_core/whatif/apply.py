@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +22,9 @@ from compt_core.predictions import predict
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
 from compt_core.scoring import score_task
-from compt_core.tasks.batches import EncodedRow
-from compt_core.tasks.spec import Row
+from compt_core.tasks.batches import EncodedRow, encode_rows
+from compt_core.tasks.spec import Row, Task
 from compt_core.tasks.table import TASKS
-from compt_core.training.plan import encode_with
 from compt_core.whatif.change import Change, compare
 from compt_core.whatif.compose import changed
 from compt_core.whatif.edit import read
@@ -41,12 +42,17 @@ class Edited:
 
 
 def backbone_of(run: RunRecord) -> Backbone:
-    """The backbone that a run was trained on, loaded once per process. Raises BackboneError where it is another now."""
-    backbone = shared_backbone(run.config["backbone"])
-    trained_on = ((run.versions or {}).get("backbone") or {}).get("hash")
+    """The backbone that a run was trained on, loaded once per process: until it was, its files (or the hub) are asked
+    for anew. Raises BackboneError where they are others now, or cannot be had."""
+    return _backbone(run.config["backbone"], ((run.versions or {}).get("backbone") or {}).get("hash"))
+
+
+@lru_cache(maxsize=4)
+def _backbone(ref: str, trained_on: str | None) -> Backbone:
+    backbone = shared_backbone(ref)
     if backbone.describe()["hash"] != trained_on:
-        raise BackboneError(f"The backbone '{run.config['backbone']}' is not the one that run '{run.id}' was trained "
-                            "on: its files have changed. Put them back, or train the run again.")
+        raise BackboneError(f"The backbone '{ref}' is not the one that this run was trained on: its files have "
+                            "changed. Put them back, or train the run again.")
     return backbone
 
 
@@ -71,7 +77,14 @@ def dev_rows(run: RunRecord, task: str, backbone: Backbone) -> tuple[tuple[Row, 
     """The dev rows of a task that a run was scored on, and as the backbone reads them. Raises DataError where the
     data are not the run's any more."""
     rows = scored_rows(run, task)
-    return rows, encode_with(backbone.tokenizer, RunConfig.model_validate(run.config), TASKS[task], rows)
+    config = RunConfig.model_validate(run.config)
+    return rows, _encoded(backbone.tokenizer, TASKS[task], rows, config.prefix, config.position, config.max_tokens)
+
+
+@lru_cache(maxsize=64)  # the tasks of a few runs: a visitor edits one run again and again
+def _encoded(tokenizer: Any, task: Task, rows: tuple[Row, ...], prefix: str, position: str, max_tokens: int
+             ) -> list[EncodedRow]:
+    return encode_rows(tokenizer, task, rows, prefix=prefix, position=position, max_tokens=max_tokens)
 
 
 def apply(run: RunRecord, scores: Mapping[str, np.ndarray], prompts: Mapping[str, np.ndarray],

@@ -1,0 +1,91 @@
+"""Texts that a person typed or picked, under any number of prompts at once: label scores, cuts, nearest shots.
+
+n texts · C labels of a task · L prompt length (0: no prompt) · H hidden size. Everything goes the way of the dev rows
+(`encode_with`, `label_scores`), so that a dev row gets the scores that its run stored. Nothing is remembered here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from compt_core.backbones import Backbone
+from compt_core.config import RunConfig
+from compt_core.forward import encode
+from compt_core.scoring import label_scores
+from compt_core.tasks.batches import EncodedRow, bucket_on, collate, label_ids
+from compt_core.tasks.spec import Row, Task
+from compt_core.training.plan import encode_with
+from compt_core.whatif.texts import Texts, shared_words
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A row of a few-shot sample beside a text: its number there (from 0), the cosine of the encoder's mean states
+    [H], and the words that both have, those of the fewest rows first."""
+
+    number: int
+    row: Row
+    cosine: float
+    shared: list[str]
+
+
+def scores(backbone: Backbone, config: RunConfig, task: Task, texts: Sequence[Texts], prompts: Mapping[str, np.ndarray]
+           ) -> dict[str, np.ndarray]:
+    """Label scores [n, C] of the texts under each prompt [L, H], by name, all in the same passes."""
+    given = {name: _tensor(backbone, prompt) for name, prompt in prompts.items()}
+    return label_scores(backbone, task, _encoded(backbone, config, task, texts), given,
+                        label_ids(backbone.tokenizer, task.labels), config.scoring)
+
+
+def cut(backbone: Backbone, config: RunConfig, task: Task, texts: Texts) -> tuple[int, int]:
+    """(tokens of the texts beyond the run's max_tokens, which are left out; tokens of the texts)."""
+    pieces = backbone.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    return _encoded(backbone, config, task, [texts])[0].cut, sum(map(len, pieces))
+
+
+def nearest(backbone: Backbone, config: RunConfig, task: Task, texts: Texts, rows: Sequence[Row], prompt: np.ndarray,
+            most: int = 5) -> list[Neighbour]:
+    """The `most` rows whose mean encoder states under `prompt` [L, H] point most nearly where those of `texts` do.
+
+    The mean is over all tokens of an input, prefix and field names too, but not over the prompt's own places.
+    """
+    if not rows:
+        return []
+    states = mean_states(backbone, _encoded(backbone, config, task, [texts, *(row.texts for row in rows)]),
+                         _tensor(backbone, prompt))
+    directions = states / np.linalg.norm(states, axis=1, keepdims=True)
+    cosines = directions[1:] @ directions[0]
+    order = np.argsort(-cosines, kind="stable")[:most]
+    rare = Counter(word for row in rows for word in shared_words(row.texts, row.texts))
+    return [Neighbour(int(i), rows[i], float(cosines[i]),
+                      sorted(shared_words(texts, rows[i].texts), key=lambda word: rare[word])) for i in order]
+
+
+def mean_states(backbone: Backbone, encoded: Sequence[EncodedRow], prompt: torch.Tensor) -> np.ndarray:
+    """Means [n, H] over the encoder's states of the rows' own tokens, with `prompt` [L, H] in its place."""
+    result, length = np.zeros((len(encoded), backbone.hidden), dtype=np.float32), len(prompt)
+
+    def work(part: np.ndarray) -> None:
+        chosen = [encoded[i] for i in part]
+        batch = collate(chosen, [length] * len(chosen), bucket_on(backbone.device.type))
+        with torch.inference_mode():
+            states, _ = encode(backbone, batch, prompt.repeat(len(chosen), 1)).padded()
+        for i, row, state in zip(part, chosen, states.float().cpu().numpy(), strict=True):
+            first = len(row.before)
+            result[i] = np.concatenate([state[:first], state[first + length : row.length(length)]]).mean(axis=0)
+
+    backbone.rooms["score"].map([row.length(length) for row in encoded], work)
+    return result
+
+
+def _encoded(backbone: Backbone, config: RunConfig, task: Task, texts: Sequence[Texts]) -> list[EncodedRow]:
+    return encode_with(backbone.tokenizer, config, task, [Row(one, 0, 0.0) for one in texts])  # labels play no part
+
+
+def _tensor(backbone: Backbone, prompt: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(prompt, dtype=np.float32)).to(backbone.device)
