@@ -48,6 +48,21 @@ VERBS = ("finds", "paints", "carries", "watches", "repairs", "forgets", "follows
 ADJECTIVES = ("quiet", "bright", "broken", "gentle", "old", "heavy", "warm", "hollow")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where two processes share the tests, as in `make test`: a file's stay together, and so do all that start programs
+    of their own, browsers and workers, for two of these at once would starve each other. They go first, as the longest.
+    """
+    if not config.getoption("loadgroup", False):
+        return
+    def group(item: pytest.Item) -> str:
+        return "programs" if item.path.parent.name in ("browser", "faults") else str(item.path)
+
+    items.sort(key=lambda item: group(item) != "programs")
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
 def pytest_unconfigure() -> None:
     """Removes the home folder of the tests that did not ask for their own."""
     shutil.rmtree(os.environ["COMPT_HOME"], ignore_errors=True)
