@@ -70,14 +70,10 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def _same_numbers_each_time() -> None:
-    """Seeds the global generators, torch's only where a test has loaded torch."""
+    """Seeds the global generators, torch's only where a test has loaded torch (a page's thread may be half-way)."""
     random.seed(0)
-    for name, seed in (("numpy", "random.seed"), ("torch", "manual_seed")):
-        if name in sys.modules:
-            function = sys.modules[name]
-            for part in seed.split("."):
-                function = getattr(function, part)
-            function(0)
+    for name, seed in (("numpy.random", "seed"), ("torch", "manual_seed")):
+        getattr(sys.modules.get(name), seed, lambda number: None)(0)
 
 
 @pytest.fixture
