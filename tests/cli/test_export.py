@@ -121,7 +121,7 @@ def test_tables_hold_every_number_of_the_document(call: Call, store: Store, expe
     done = call("export", experiment, "--format", "csv", "--out", tmp_path / "out")
     assert (done.code, done.err) == (0, "")
     found = read(tmp_path / "out")
-    told = {run["run"]: run for run in document(store.experiment(experiment), store.runs(experiment))["runs"]}
+    told = {run["run"]: run for run in document(store.experiment(experiment), store.runs(experiment), {})["runs"]}
     assert [row["run"] for row in found["runs"]] == list(told)
     for row in found["runs"]:
         run = told[row["run"]]
@@ -217,7 +217,7 @@ def test_an_experiment_that_has_not_begun_is_tables_without_rows(call: Call, sto
     assert done.code == 0 and "0 of 8 runs completed" in done.out
     found = read(tmp_path / "out")
     assert set(found) == {name.removesuffix(".csv") for name in tables(
-        document(store.experiment(identity), store.runs(identity)), {}, [])}
+        document(store.experiment(identity), store.runs(identity), {}), {}, [])}
     assert {name for name, rows in found.items() if rows} == {"runs"}
     assert {row["state"] for row in found["runs"]} == {"queued"}
     given = {name: value for name, value in store.experiment(identity).config.items() if value is not None}

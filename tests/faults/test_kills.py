@@ -85,7 +85,7 @@ def test_runs_outlive_their_worker(tmp_path: Path, experiment: Experiment) -> No
         assert one.result["tasks"] == two.result["tasks"]
         for name, prompt in calm.prompts(one.id).items():
             assert np.array_equal(prompt, stormy.prompts(two.id)[name]), (one.method, name)
-        for kind in ("loss", "task_loss", "attention", "gates", "dev_score"):
+        for kind in ("loss", "task_loss", "attention", "gates", "dev_score", "prompts"):
             for whole, pieced in zip(calm.events(one.id, kind), stormy.events(two.id, kind), strict=True):
                 assert np.array_equal(whole, pieced, equal_nan=True), (one.method, kind)
         assert not list((stormy.home / "artifacts" / two.id).glob("checkpoint*"))
