@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -43,24 +44,30 @@ GLUE_FILES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 TRAIN_ROWS, DEV_ROWS = 48, 20
 
+# Tests that start browsers, servers and workers of their own: two of them at once would starve each other.
+PROGRAMS = ("tests/browser/", "tests/faults/")
+
 NOUNS = ("baker", "river", "lantern", "sister", "garden", "engine", "letter", "window", "teacher", "harbour")
 VERBS = ("finds", "paints", "carries", "watches", "repairs", "forgets", "follows", "opens")
 ADJECTIVES = ("quiet", "bright", "broken", "gentle", "old", "heavy", "warm", "hollow")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where two processes share the tests, as in `make test`: a file's stay together, and so do all that start programs
-    of their own, browsers and workers, for two of these at once would starve each other. They go first, as the longest.
-    """
-    if not config.getoption("loadgroup", False):
-        return
-    def group(item: pytest.Item) -> str:
-        return "programs" if item.path.parent.name in ("browser", "faults") else str(item.path)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where two processes share the tests, as in `make test`, a file's stay together, and so do those of PROGRAMS."""
+    from xdist.scheduler import LoadScopeScheduling
 
-    items.sort(key=lambda item: group(item) != "programs")
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "programs" if nodeid.startswith(PROGRAMS) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """There PROGRAMS go first, as the longest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(PROGRAMS))
 
 
 def pytest_unconfigure() -> None:
