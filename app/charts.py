@@ -228,7 +228,8 @@ def cell_text(cell: Any, scale: Scale) -> str:
     if cell is None:
         return ""
     if scale == "shift":
-        return f"{cell.value:+.2f}"
+        return f"{cell.value:+.2f}{BEYOND if beyond(cell) else ''}" + ("" if math.isnan(cell.half)
+                                                                       else f"<br>±{cell.half:.2f}")
     if scale == "count":
         return f"{cell.value:,.0f}"
     if scale == "weight":

@@ -14,6 +14,14 @@ TERMS: dict[str, str] = {
     "source prompt": "One of S prompts that all tasks share. Sources have no meaning or order of their own: "
                      "s0 of one run is not s0 of another.",
     "private prompt": "A prompt that belongs to one task alone.",
+    "composed prompt": "What stands before a task's text: the shared part, which attention mixes from the sources, and "
+                       "the private prompt, put together.",
+    "PCA": "Principal components: the two directions along which points differ most become the axes of a map. What "
+           "differs in other directions is not seen; how much is seen stands beside the axes.",
+    "t-SNE": "A map that tries to keep near points near. How far apart groups lie, and the axes, mean nothing; its "
+             "perplexity says about how many neighbours count.",
+    "vocabulary piece": "A word or part of a word that the backbone knows, with a vector of its own (its embedding). "
+                        "Soft prompts are such vectors that belong to no piece.",
     "attention": "How much of each source goes into a task's prompt: one learned weight per task and source, "
                  "the same for every input. It starts uniform.",
     "entropy": "How spread out a task's weights are: 1 when all sources weigh the same, 0 when one has it all.",
@@ -67,6 +75,12 @@ TERMS: dict[str, str] = {
     "edit": "A change made by hand to what a finished run learned: its attention, gates or prompts. The run itself "
             "stays as it is.",
     "mute": "To give a source the weight 0, for one task or for all.",
+    "ablation table": "What each source is worth to each task: the change when that source alone is muted, beside its "
+                      "attention weight.",
+    "log-probability": "How probable the right label is among the label words, on the scale of the natural logarithm "
+                       "(nats): 0 is certainty, -0.69 one half. It also moves where no answer changes.",
+    "random move": "A control: the prompt moved as far as muting a source moves it, in a direction drawn at random. "
+                   "What it does, any change of that size may do.",
     "dev score": "A task's primary metric on its dev rows: accuracy, or a correlation where answers are numbers.",
     "fleet": "Runs that are trained side by side in one pass through the backbone.",
     "optimizer step": "One update of the prompts from one batch of rows of all tasks.",

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from app import bench, captions, components, panels, services, state, weights
+from app.ablation import view as ablation
 from app.whatif import controls, effects, flips, link, saved, seeds
 from compt_core.answers import scored_rows
 from compt_core.config import RunConfig
@@ -46,6 +47,8 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
     elif part == SENTENCE:
         controls.changes(edit)
         bench.view(experiment, runs, run, effects.prompts(run, edit).get if edit else None)
+    elif part == ABLATION:
+        ablation.view(runs, run)
 
 
 def _edited(run: RunRecord, runs: Sequence[RunRecord], trained: Trained, edit: Edit) -> None:

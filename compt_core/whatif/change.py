@@ -77,15 +77,27 @@ def _bootstrap(metric: str, gold: np.ndarray, before: np.ndarray, after: np.ndar
                ) -> tuple[float | None, float | None]:
     from scipy.stats import bootstrap  # slow to load
 
-    def difference(rows: np.ndarray) -> float:
+    def difference(rows: np.ndarray, axis: int = -1) -> np.ndarray:
+        if metric == "pearson":  # all resamples at once: a hundred times as fast, and a table asks for dozens
+            return _pearson(gold[rows], after[rows]) - _pearson(gold[rows], before[rows])
+        return np.apply_along_axis(one_by_one, axis, rows)
+
+    def one_by_one(rows: np.ndarray) -> float:
         own, base = (score(metric, gold[rows].tolist(), one[rows].tolist()) for one in (after, before))
         return (own or 0.0) - (base or 0.0)
 
     if len(gold) < 2 or np.array_equal(before, after):
         return None, None
-    found = bootstrap((np.arange(len(gold)),), difference, n_resamples=RESAMPLES, method="percentile", vectorized=False,
+    found = bootstrap((np.arange(len(gold)),), difference, n_resamples=RESAMPLES, method="percentile", vectorized=True,
                       rng=np.random.default_rng(0)).confidence_interval
     return float(found.low), float(found.high)
+
+
+def _pearson(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """Correlation of the last axis of each, 0 where undefined."""
+    one, two = (values - values.mean(-1, keepdims=True) for values in (one, two))
+    norms = np.sqrt((one ** 2).sum(-1) * (two ** 2).sum(-1))
+    return np.asarray((one * two).sum(-1) / np.where(norms > 1e-12, norms, np.inf))
 
 
 def mean_difference(changes: Sequence[Change]) -> float:

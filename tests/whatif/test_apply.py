@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from compt_core.errors import BackboneError
+from compt_core.metrics import score
 from compt_core.predictions import predict
 from compt_core.tasks.table import TASKS
 from compt_core.whatif.apply import apply
-from compt_core.whatif.change import Change, compare, mean_difference, proportions
+from compt_core.whatif.change import Change, _pearson, compare, mean_difference, proportions
 from compt_core.whatif.compose import changed
 from compt_core.whatif.edit import Edit, read
 
@@ -105,3 +106,10 @@ def test_a_correlation_has_a_bootstrap_interval():
 def test_the_mean_over_tasks_counts_an_undefined_score_as_0():
     changes = [Change("a", "pearson", 0.5, None, None, None), Change("b", "accuracy", 0.5, 0.75, -0.1, 0.6)]
     assert mean_difference(changes) == pytest.approx((-0.5 + 0.25) / 2)
+
+
+def test_resampled_correlations_are_those_of_the_metric():
+    draw = np.random.default_rng(4)
+    one, two = draw.normal(size=(5, 30)), draw.normal(size=(5, 30))
+    two[3] = 1.7  # undefined, counts 0
+    assert _pearson(one, two) == pytest.approx([score("pearson", a, b) or 0.0 for a, b in zip(one, two, strict=True)])

@@ -1,0 +1,1 @@
+"""The ablation table on the What-if page: every source muted on every task, beside its weight."""
