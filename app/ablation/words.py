@@ -159,6 +159,11 @@ def parts(table: Ablation, measure: str) -> list[str]:
     if alone:
         found.append(f"On {listed([literal(task) for task in alone])} the shared part matters though no single source "
                      "of it does: sources can stand in for each other, which muting one at a time cannot show.")
+    worst, muted = table.muted[measure].change.min(1), marked(table.muted[measure], measure)
+    worse = [task for k, task in enumerate(table.tasks) if muted[k].any() and worst[k] < shared.low[k]]
+    if worse:
+        found.append(f"On {listed([literal(task) for task in worse])} muting one source costs more than leaving out "
+                     "the whole shared part: what is then left of it misleads.")
     return found
 
 

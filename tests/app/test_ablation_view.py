@@ -152,6 +152,11 @@ def test_sources_that_stand_in_for_each_other_are_named():
     assert "On demo-rte the shared part matters though no single source of it does" in found
 
 
+def test_a_muting_that_costs_more_than_the_whole_part_is_named():
+    found = plain(words.parts(table([[-0.2, 0, 0], [-0.2, 0, 0]], [[1e-6, 1, 1]] * 2), SCORE))
+    assert "On demo-mnli muting one source costs more than leaving out the whole shared part" in found
+
+
 def test_a_run_of_one_part_only_has_no_columns_for_parts():
     one = replace(table([[0, 0, 0], [0, 0, 0]], FLAT), private_off=None)
     assert "cannot be switched off" in plain(words.parts(one, SCORE))
