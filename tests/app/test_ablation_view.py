@@ -135,9 +135,12 @@ def test_the_control_decides_what_the_correlation_shows():
     weights = draw.dirichlet(np.ones(3), 2)
     lost, other = -weights, -weights[:, ::-1] ** 2
     one = table(lost, FLAT, weights, shifted=lost / 3)
-    assert "explained by how far the prompt moves" in plain(words.ranks(one, SCORE))
+    assert "rank random moves about as well" in plain(words.ranks(one, SCORE))
     two = table(lost, FLAT, weights, shifted=np.where(weights == weights.max(1, keepdims=True), 0, other))
     assert "more than that of how far the prompt moves" in plain(words.ranks(two, SCORE))
+    assert "rank random moves about as well" in plain(words.over_runs([one, one], SCORE))
+    said_of_two = plain(words.over_runs([two, two, two], SCORE))
+    assert "rank random moves less well" in said_of_two and "higher by 2.00 ± 0.00, run by run" in said_of_two
     assert "The control, random moves" in plain(words.ranks(table(lost, FLAT, weights), SCORE))
 
 
