@@ -12,7 +12,7 @@ from app import captions, components, progress
 from app.ablation import tables, words
 from app.ablation.tables import Options
 from compt_core.runs.record import RunRecord
-from compt_core.whatif.effects import SCORE, Ablation, relation
+from compt_core.whatif.effects import SCORE, Ablation
 
 _GUESS = 10.0  # seconds of a table, before one has been made
 
@@ -63,14 +63,11 @@ def summary(runs: Sequence[RunRecord], found: Sequence[Ablation], measure: str) 
     unit, lines = (100 if measure == SCORE else 1), []
     for run, table in zip(runs, found, strict=True):
         muted, kept = table.muted[measure], table.weights != 0
-        ranks = {"size": np.abs(muted.change), "lost": -muted.change}
-        if table.shifted is not None:
-            ranks["random"] = np.abs(table.shifted[measure].change)
-        each = {name: relation(table.weights, one) for name, one in ranks.items()}
+        ranks = ("size", "lost") if table.shifted is None else ("size", "lost", "random")
         off = {"private off": table.private_off, "shared off": table.shared_off}
         lines.append({
             "seed": run.seed, "run": run.id,
-            **{name: None if one is None else one.within for name, one in each.items()},
+            **{name: words.within(table, measure, name) for name in ranks},
             "mean size": unit * float(np.abs(muted.change[kept]).mean()),
             **{name: unit * float(np.nanmean(part[measure].change)) for name, part in off.items() if part is not None}})
     return pd.DataFrame(lines)

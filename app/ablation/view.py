@@ -72,12 +72,13 @@ def _tell(bar: st.delta_generator.DeltaGenerator, done: int, of: int) -> None:
 
 
 def _one(run: RunRecord, table: Ablation, measure: str, order: Sequence[str]) -> None:
-    lines, frame, chosen = words.reading(table, measure), tables.cells(table, measure, order), _chosen(table)
+    ranked = words.ranks(table, measure)
+    lines, frame, chosen = words.reading(table, measure, ranked), tables.cells(table, measure, order), _chosen(table)
     drawn = weights.frame(weights.single(run), order)
     halves = st.grid(2, min_column_width=460, gap="medium")
     _pair(halves, "What muting a source does", "effects",
           [(figures.heatmap(panel, measure), panel) for panel in charts.panels(frame)], captions.plain(lines), chosen)
-    ends, ranks = charts.limits(drawn, "weight"), captions.plain(words.ranks(table, measure))
+    ends, ranks = charts.limits(drawn, "weight"), captions.plain(ranked)
     _pair(halves, "Its attention weight", "weights",
           [(charts.heatmap(panel, "weight", "weight", ends), panel) for panel in charts.panels(drawn)],
           f"Attention weights in the same order. {ranks}", chosen)

@@ -28,11 +28,12 @@ def amount(measure: str, value: float, signed: bool = True) -> str:
     return f"{'+' if signed and float(number) > 0 else ''}{number} {'points' if measure == SCORE else 'nats'}"
 
 
-def reading(table: Ablation, measure: str) -> list[str]:
-    """Everything that can be said of one run by one measure (Markdown)."""
+def reading(table: Ablation, measure: str, ranked: Sequence[str] | None = None) -> list[str]:
+    """Everything that can be said of one run by one measure (Markdown); `ranked` is what :func:`ranks` says, which
+    takes a moment."""
     muted = table.muted[measure]
     return [*_told(table, measure, muted), *_weights_against_effects(table, measure, muted),
-            *ranks(table, measure), *parts(table, measure)]
+            *(ranks(table, measure) if ranked is None else ranked), *parts(table, measure)]
 
 
 def _told(table: Ablation, measure: str, muted: Effects) -> list[str]:
@@ -118,21 +119,21 @@ def _control(table: Ablation, measure: str, sizes: Relation) -> str:
         return ("How little this may show: without a source of large weight the prompt also moves farther, whatever "
                 "that source holds. The control, random moves of the same length, says how much that alone explains.")
     kept, shifted = table.weights != 0, table.shifted[measure]
-    random = relation(table.weights, np.abs(shifted.change))
+    random = relation(table.weights, np.abs(shifted.change), permutations=1)
     if random is None:
         return "Random moves of the same length change nothing that could be ranked."
     of_muting, of_random = (amount(measure, float(np.abs(one.change[kept]).mean()), signed=False)
                             for one in (table.muted[measure], shifted))
     return (f"Control: moving the prompt as far in a random direction changes a cell by {of_random} on average, muting "
             f"by {of_muting}; the random moves' rank correlation with the weights is {random.r:.2f} "
-            f"({random.within:.2f} within a task). {_verdict(sizes.within, random.within)}")
+            f"({random.within:.2f} within a task). {_verdict(sizes.within - random.within > _AS_GOOD)}")
 
 
-def _verdict(own: float, random: float) -> str:
-    if own - random < _AS_GOOD:
-        return ("So the order is explained by how far the prompt moves: it is no sign that attention gives its large "
-                "weights to the sources that hold what a task needs.")
-    return "So the order is more than that of how far the prompt moves."
+def _verdict(more: bool) -> str:
+    if more:
+        return "They rank random moves less well: the order is more than that of how far the prompt moves."
+    return ("They rank random moves about as well: so the order is that of how far the prompt moves, and no sign that "
+            "attention gives its large weights to the sources that hold what a task needs.")
 
 
 def _means(r: float) -> str:
@@ -159,6 +160,11 @@ def parts(table: Ablation, measure: str) -> list[str]:
     if alone:
         found.append(f"On {listed([literal(task) for task in alone])} the shared part matters though no single source "
                      "of it does: sources can stand in for each other, which muting one at a time cannot show.")
+    worst, muted = table.muted[measure].change.min(1), marked(table.muted[measure], measure)
+    worse = [task for k, task in enumerate(table.tasks) if muted[k].any() and worst[k] < shared.low[k]]
+    if worse:
+        found.append(f"On {listed([literal(task) for task in worse])} muting one source costs more than leaving out "
+                     "the whole shared part: what is then left of it misleads.")
     return found
 
 
@@ -195,32 +201,40 @@ def note(table: Ablation, measure: str) -> str:
 
 def over_runs(tables: Sequence[Ablation], measure: str) -> list[str]:
     """The same questions over runs of other seeds, whose sources need no matching for that."""
-    found = {name: over([None if one is None else one.within for one in each]) for name, each in
-             ((name, [relation(table.weights, take(table)) for table in tables]) for name, take in
-              (("size", lambda table: np.abs(table.muted[measure].change)),
-               ("lost", lambda table: -table.muted[measure].change)))}
-    if found["size"] is None:
+    each = {name: [within(table, measure, name) for table in tables] for name in ("size", "lost", "random")}
+    found, lost, random = (over(values) for values in each.values())
+    if found is None:
         return ["There is no order to compare in any of these runs: their weights, or effects, do not differ."]
-    count, of = len(found["size"].each), plural(len(tables), "run")
+    count, of = len(found.each), plural(len(tables), "run")
     basis = f"mean over {of} and half of its 95% t-interval" if count == len(tables) > 1 else \
         f"mean over the {count} of {of} whose weights and effects have an order"
-    lines = [f"Within a task, weight and size of effect have a rank correlation of **{_interval(found['size'])}** "
-             f"({basis}): over these seeds a larger weight {_means(found['size'].mean)} a larger effect."
-             f"{_doubt(found['size'])}"]
-    if found["lost"] is not None:
-        lines.append(f"As what is lost by muting: {_interval(found['lost'])}.{_doubt(found['lost'])}")
-    random = over([None if table.shifted is None or (one := relation(
-        table.weights, np.abs(table.shifted[measure].change))) is None else one.within for table in tables])
-    if random is not None:
-        lines.append(f"Random moves of the same length: {_interval(random)}. "
-                     f"{_verdict(found['size'].mean, random.mean)}")
-    parts = [over([float(np.nanmean(part[measure].change)) for table in tables if (part := take(table)) is not None])
-             for take in (lambda table: table.private_off, lambda table: table.shared_off)]
-    if parts[0] and parts[1]:
+    lines = [f"Within a task, weight and size of effect have a rank correlation of **{_interval(found)}** ({basis}): "
+             f"over these seeds a larger weight {_means(found.mean)} a larger effect.{_doubt(found)}"]
+    if lost is not None:
+        lines.append(f"With the sign of the effect, as what is lost by muting: {_interval(lost)}.{_doubt(lost)}")
+    gap = over([one - two for one, two in zip(each["size"], each["random"], strict=True)
+                if one is not None and two is not None])
+    if random is not None and gap is not None:
+        more = gap.half is not None and gap.mean - gap.half > 0
+        lines.append(f"The weights with what random moves of the same length do: {_interval(random)}; muting's is "
+                     f"higher by {_interval(gap)}, run by run.{_doubt(gap)} {_verdict(more)}")
+    off = [over([float(np.nanmean(part[measure].change)) for table in tables if (part := take(table)) is not None])
+           for take in (lambda table: table.private_off, lambda table: table.shared_off)]
+    if off[0] and off[1]:
         said = [f"{amount(measure, part.mean)}{'' if part.half is None else f' ± {amount(measure, part.half, False)}'}"
-                for part in parts if part]
+                for part in off if part]
         lines.append(f"Mean over tasks without the private prompts {said[0]}, without the shared part {said[1]}.")
     return lines
+
+
+def within(table: Ablation, measure: str, what: str) -> float | None:
+    """Mean over tasks of the rank correlation of weights with the size of muting's effects ("size"), with what is
+    lost ("lost"), or with the size of what random moves do ("random"); None where there is no order."""
+    if what == "random" and table.shifted is None:
+        return None
+    change = (table.shifted or {})[measure].change if what == "random" else table.muted[measure].change
+    found = relation(table.weights, -change if what == "lost" else np.abs(change), permutations=1)
+    return None if found is None else found.within
 
 
 def _interval(found: Over) -> str:

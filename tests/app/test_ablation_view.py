@@ -135,9 +135,12 @@ def test_the_control_decides_what_the_correlation_shows():
     weights = draw.dirichlet(np.ones(3), 2)
     lost, other = -weights, -weights[:, ::-1] ** 2
     one = table(lost, FLAT, weights, shifted=lost / 3)
-    assert "explained by how far the prompt moves" in plain(words.ranks(one, SCORE))
+    assert "rank random moves about as well" in plain(words.ranks(one, SCORE))
     two = table(lost, FLAT, weights, shifted=np.where(weights == weights.max(1, keepdims=True), 0, other))
     assert "more than that of how far the prompt moves" in plain(words.ranks(two, SCORE))
+    assert "rank random moves about as well" in plain(words.over_runs([one, one], SCORE))
+    said_of_two = plain(words.over_runs([two, two, two], SCORE))
+    assert "rank random moves less well" in said_of_two and "higher by 2.00 ± 0.00, run by run" in said_of_two
     assert "The control, random moves" in plain(words.ranks(table(lost, FLAT, weights), SCORE))
 
 
@@ -150,6 +153,11 @@ def test_uniform_weights_are_said_to_have_no_order():
 def test_sources_that_stand_in_for_each_other_are_named():
     found = plain(words.parts(table([[0, 0, 0], [0, 0, 0]], FLAT), SCORE))
     assert "On demo-rte the shared part matters though no single source of it does" in found
+
+
+def test_a_muting_that_costs_more_than_the_whole_part_is_named():
+    found = plain(words.parts(table([[-0.2, 0, 0], [-0.2, 0, 0]], [[1e-6, 1, 1]] * 2), SCORE))
+    assert "On demo-mnli muting one source costs more than leaving out the whole shared part" in found
 
 
 def test_a_run_of_one_part_only_has_no_columns_for_parts():
