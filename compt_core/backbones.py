@@ -54,10 +54,11 @@ class Backbone:
                 "dtype": str(self.model.dtype).removeprefix("torch.")}
 
 
-def find_backbone(ref: str) -> BackboneFiles:
-    """Locate and check a checkpoint without loading it; a hub id is downloaded into the hub's cache.
+def find_backbone(ref: str, fetch: bool = True) -> BackboneFiles:
+    """Locate and check a checkpoint without loading it; a hub id is downloaded into the hub's cache where `fetch`,
+    else taken as it lies there, and no network is used.
 
-    Raises BackboneError: no such folder or hub id, no T5, no whole safetensors, no tokenizer.
+    Raises BackboneError: no such folder or hub id, not in the cache, no T5, no whole safetensors, no tokenizer.
     """
     if ref == "demo":
         folder = DEMO
@@ -67,8 +68,19 @@ def find_backbone(ref: str) -> BackboneFiles:
         raise BackboneError(f"The backbone {quoted(ref, 200)} is no folder. Give 'demo', a folder with a T5 "
                             "checkpoint, or a hub id such as google-t5/t5-small.")
     else:
-        folder = _download(ref)
+        folder = _download(ref) if fetch else _cached(ref)
     return check_folder(ref, folder)
+
+
+def _cached(ref: str) -> Path:
+    """The folder of a hub id in the hub's cache, as it is."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=True))
+    except Exception:  # nothing there, a cache that cannot be read, …: the same for who asks
+        raise BackboneError(f"The backbone '{ref}' is not in the hub's cache on this machine, and to look at results "
+                            f"downloads nothing. Fetch it with 'hf download {ref}', then open this again.") from None
 
 
 def _download(ref: str) -> Path:

@@ -211,7 +211,7 @@ def _swinging(known: _Known) -> _Said:
     shares = known.shares(values[within])
     if shares[0] is None:
         return {}
-    swing = np.ptp(shares, axis=0) - np.abs(shares[-1] - shares[0])
+    swing = np.nan_to_num(np.ptp(shares, axis=0) - np.abs(shares[-1] - shares[0]))  # what is no number is no swing
     task, source = np.unravel_index(swing.argmax(), swing.shape)
     if swing.max() < at.SWINGS:
         return {}

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 
 import numpy as np
 
@@ -18,7 +19,9 @@ MOST_BYTES = 8_000_000  # of a file
 MOST_PROMPTS, MOST_VECTORS = 24, 1024  # of a file, of a prompt
 LARGEST = 1e30  # of a number
 _PEFT = "prompt_embeddings"  # what peft calls a prompt of its own
-_FORM = "a prompt of P vectors is an array [P, H], and K of them are [K, P, H]"
+_FORM = (f"a prompt of P vectors is an array [P, H], and K of them are [K, P, H], with whole sides from 1 on and P at "
+         f"most {MOST_VECTORS:,}")
+_LONGEST = 2**31  # of a side, long before numpy's own limits
 _KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}  # as safetensors names them; bfloat16 is the upper half of float32
 
 
@@ -37,12 +40,23 @@ def read(name: str, data: bytes, hidden: int) -> dict[str, np.ndarray]:
     if len(data) > MOST_BYTES:
         raise DataError(f"The file {quoted(name)} has {len(data) / 1e6:.1f} MB, more than {MOST_BYTES // 10**6}. "
                         "Save fewer prompts in one file.")
-    arrays = {"": _npy(name, data)} if ending == "npy" else _safetensors(name, data)
-    found = {title: one for tensor, array in arrays.items() for title, one in _prompts(name, tensor, array, hidden)}
+    try:
+        arrays = {"": _npy(name, data)} if ending == "npy" else _safetensors(name, data)
+    except (ValueError, TypeError, OverflowError, MemoryError) as error:  # what the checks of shapes did not foresee
+        raise _broken(name, "no file of prompts", error) from None
+    found = [one for tensor, array in arrays.items() for one in _prompts(name, tensor, array, hidden)]
     if not 0 < len(found) <= MOST_PROMPTS:
         raise DataError(f"The file {quoted(name)} must hold 1 to {MOST_PROMPTS} prompts. Got {len(found):,} instead; "
                         "save those that you want to compare.")
-    return found
+    return dict(zip(numbered(title for title, _ in found), (one for _, one in found), strict=True))
+
+
+def numbered(titles: Iterable[str]) -> list[str]:
+    """The titles, each once: one that came before gets a number, as in "a (2)"."""
+    found: dict[str, None] = {}
+    for title in titles:
+        found[next(one for i in count(1) if (one := title if i == 1 else f"{title} ({i})") not in found)] = None
+    return list(found)
 
 
 def _npy(name: str, data: bytes) -> np.ndarray:
@@ -57,12 +71,11 @@ def _npy(name: str, data: bytes) -> np.ndarray:
     if kind.hasobject or kind.kind not in "fiu":
         raise DataError(f"The file {quoted(name)} must hold real numbers. Got numpy's type {quoted(str(kind))} "
                         "instead; save it with .astype('float32').")
+    _check_sides(name, "", shape)
     body = memoryview(data)[stream.tell():]
-    if any(size < 0 for size in shape) or math.prod(shape) * kind.itemsize != len(body):
+    if math.prod(shape) * kind.itemsize != len(body):
         raise DataError(f"The file {quoted(name)} says that it holds numbers in the shape {_shape(shape)}, and "
                         f"{len(body):,} bytes follow, which is not that many. Save it anew with numpy.save.")
-    if not math.prod(shape):
-        return np.empty(shape)
     array = np.frombuffer(body, dtype=kind).reshape(shape, order="F" if fortran else "C")
     return array.astype(np.float64)
 
@@ -81,6 +94,7 @@ def _safetensors(name: str, data: bytes) -> dict[str, np.ndarray]:
 def _tensor(name: str, key: str, tensor: Mapping[str, object]) -> np.ndarray:
     kind, shape, body = str(tensor["dtype"]), tensor["shape"], tensor["data"]
     assert isinstance(shape, list) and isinstance(body, bytes | bytearray | memoryview)
+    _check_sides(name, key, shape)
     if kind == "BF16":
         wide = np.frombuffer(body, dtype="<u2").astype("<u4") << 16
         return wide.view("<f4").reshape(shape).astype(np.float64)
@@ -92,9 +106,9 @@ def _tensor(name: str, key: str, tensor: Mapping[str, object]) -> np.ndarray:
 
 def _prompts(name: str, tensor: str, array: np.ndarray, hidden: int) -> list[tuple[str, np.ndarray]]:
     """(name, [P, H]) of the prompts in one array; those of several are numbered from 0."""
-    what = f"The tensor {quoted(tensor)} of {quoted(name)}" if tensor else f"The file {quoted(name)}"
-    if array.ndim not in (2, 3) or not 0 < array.shape[-2] <= MOST_VECTORS:
-        raise DataError(f"{what} has the shape {_shape(array.shape)}: {_FORM}, with P at most {MOST_VECTORS:,}.")
+    what = _what(name, tensor)
+    if array.shape[-2] > MOST_VECTORS:
+        raise DataError(f"{what} has the shape {_shape(array.shape)}: {_FORM}.")
     if array.shape[-1] != hidden:
         raise DataError(f"{what} has the shape {_shape(array.shape)}: its last side must be H = {hidden:,}, the "
                         "hidden size of this run's backbone. Choose prompts of the same backbone.")
@@ -112,11 +126,21 @@ def _prompts(name: str, tensor: str, array: np.ndarray, hidden: int) -> list[tup
     return [(f"{tensor} {i}".strip() if len(array) > 1 else tensor or "prompt", one) for i, one in enumerate(array)]
 
 
+def _check_sides(name: str, tensor: str, shape: Sequence[int]) -> None:
+    """Raises DataError for a shape that numpy need not be asked about: headers name any number of sides of any size."""
+    if len(shape) not in (2, 3) or not all(type(side) is int and 0 < side <= _LONGEST for side in shape):
+        raise DataError(f"{_what(name, tensor)} has the shape {_shape(shape)}: {_FORM}.")
+
+
+def _what(name: str, tensor: str) -> str:
+    return f"The tensor {quoted(tensor)} of {quoted(name)}" if tensor else f"The file {quoted(name)}"
+
+
 def _broken(name: str, what: str, error: Exception) -> DataError:
     reason = " ".join(str(error).split())[:120] or type(error).__name__
     return DataError(f"The file {quoted(name)} is {what}: {reason}. Save it anew, or copy it again.")
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    sides = [f"{one:,}" if abs(one) < 10**12 else "over 10^12" for one in shape[:6]]
+def _shape(shape: Sequence[int]) -> str:
+    sides = ["over 10^12" if abs(one) >= 10**12 else f"{one:,}" if type(one) is int else str(one) for one in shape[:6]]
     return "[" + ", ".join([*sides, *(["…"] if len(shape) > 6 else [])]) + "]"

@@ -17,7 +17,7 @@ import numpy as np
 
 from compt_core.backbone_files import BackboneFiles, read_tokenizer
 from compt_core.errors import BackboneError
-from compt_core.space import directions
+from compt_core.space import directions, norms
 from compt_core.streams import stream
 
 # Where a T5 keeps it, the first that there is; the other two are copies of it where they are there at all.
@@ -36,39 +36,42 @@ class Nearest:
     chance: tuple[float, float]
 
 
-def _cosine(vectors: np.ndarray, table: np.ndarray) -> np.ndarray:
-    return np.asarray(directions(vectors) @ directions(table).T)
+def _cosine(cosines: np.ndarray, sizes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return cosines
 
 
-def _dot(vectors: np.ndarray, table: np.ndarray) -> np.ndarray:
-    return np.asarray(vectors @ table.T)
+def _dot(cosines: np.ndarray, sizes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return np.asarray(cosines * sizes * others)
 
 
-def _closeness(vectors: np.ndarray, table: np.ndarray) -> np.ndarray:
+def _closeness(cosines: np.ndarray, sizes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """The Euclidean distance with its sign turned, so that more is nearer."""
-    squares = np.square(vectors).sum(1)[:, None] + np.square(table).sum(1)[None] - 2 * (vectors @ table.T)
-    return -np.sqrt(np.maximum(squares, 0))
+    return -np.sqrt(np.square(sizes - others) + 2 * (1 - cosines) * sizes * others)
 
 
-Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]  # [M, H], [v, H] -> [M, v], more is nearer
+# Of cosines [M, v] and norms [M, 1] and [v], so that vectors of any scale are multiplied in float32; more is nearer.
+Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 MEASURES: Final[dict[str, Measure]] = {"cosine": _cosine, "dot": _dot, "distance": _closeness}
 
 
 def nearest(files: BackboneFiles, vectors: np.ndarray, measure: str, count: int = 5) -> Nearest:
     """The `count` pieces nearest to each of `vectors` [M, H] by a measure of MEASURES; distances are positive.
 
-    Rows of the table that the tokenizer has no piece for are left out. Raises BackboneError.
+    Rows of the table that the tokenizer has no piece for are left out. Cosines are right to 1e-6, by float32; so the
+    distance of a piece to itself may come out as a thousandth of its norm. Raises BackboneError.
     """
     pieces = read_tokenizer(files).get_vocab_size()
     random = directions(stream(0, "pieces", vectors.shape[1]).normal(size=(RANDOM, vectors.shape[1])))
     random = random * float(np.median(np.linalg.norm(vectors, axis=1)))
     asked = np.concatenate([vectors, random])
+    sizes, own = norms(asked)[:, None], directions(asked).astype(np.float32)
     ids, values = np.zeros((len(asked), 0), dtype=int), np.zeros((len(asked), 0))
     first = 0
     for table in _stretches(files, pieces):
-        near = MEASURES[measure](asked, table)
-        ids = np.concatenate([ids, np.broadcast_to(first + np.arange(len(table)), near.shape)], axis=1)
-        values = np.concatenate([values, near], axis=1)
+        near = MEASURES[measure](np.clip(own @ directions(table).T, -1, 1), sizes, norms(table).astype(np.float64))
+        some = _highest(near, count)
+        ids = np.concatenate([ids, first + some], axis=1)
+        values = np.concatenate([values, np.take_along_axis(near, some, axis=1)], axis=1)
         best = np.argsort(-values, axis=1, kind="stable")[:, :count]
         ids, values = np.take_along_axis(ids, best, axis=1), np.take_along_axis(values, best, axis=1)
         first += len(table)
@@ -76,6 +79,13 @@ def nearest(files: BackboneFiles, vectors: np.ndarray, measure: str, count: int 
     chance = values[len(vectors):, 0]
     beyond = np.quantile(chance, 0.05 if measure == "distance" else 0.95)
     return Nearest(ids[:len(vectors)], values[:len(vectors)], (float(np.median(chance)), float(beyond)))
+
+
+def _highest(values: np.ndarray, count: int) -> np.ndarray:
+    """Where the `count` highest of each row stand, in the order of the row: all are not sorted for a few."""
+    if values.shape[1] <= count:
+        return np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    return np.sort(np.argpartition(values, -count, axis=1)[:, -count:], axis=1)
 
 
 def spelled(files: BackboneFiles, ids: np.ndarray) -> list[str]:
@@ -92,19 +102,19 @@ def norm_range(files: BackboneFiles) -> tuple[float, float, float]:
 @lru_cache(maxsize=8)
 def _norm_range(files: BackboneFiles, digest: str) -> tuple[float, float, float]:
     pieces = read_tokenizer(files).get_vocab_size()
-    norms = np.concatenate([np.linalg.norm(table, axis=1) for table in _stretches(files, pieces)])
-    low, middle, high = np.quantile(norms, [0.05, 0.5, 0.95])
+    found = np.concatenate([norms(table) for table in _stretches(files, pieces)])
+    low, middle, high = np.quantile(found, [0.05, 0.5, 0.95])
     return float(low), float(middle), float(high)
 
 
 def _stretches(files: BackboneFiles, pieces: int) -> Iterator[np.ndarray]:
-    """The table's first `pieces` rows, [v, H] float64 at a time."""
+    """The table's first `pieces` rows, [v, H] float32 at a time."""
     with _table(files) as table:
         rows = min(pieces, table.get_shape()[0])
         step = max(1, _STRETCH // max(1, table.get_shape()[1]))
         for start in range(0, rows, step):
             part = table[start:min(rows, start + step)]
-            yield np.asarray(part if isinstance(part, np.ndarray) else part.double().numpy(), dtype=np.float64)
+            yield np.asarray(part if isinstance(part, np.ndarray) else part.float().numpy(), dtype=np.float32)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ norm 1, whose cosine is their product; norms are shown by themselves. Numpy and 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -77,6 +78,12 @@ def cosines(values: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
     """Cosine of every row [N, D] with every other one, or with every row of `others` [M, D]; 0 with a row of zeros."""
     own = directions(values)
     return np.clip(own @ (own if others is None else directions(others)).T, -1, 1)
+
+
+def digest(values: np.ndarray) -> str:
+    """sha256 of an array: equal digests, equal numbers, type and shape."""
+    about = f"{values.dtype.str} {values.shape} ".encode()
+    return hashlib.sha256(about + np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
 def norms(prompt: np.ndarray) -> np.ndarray:

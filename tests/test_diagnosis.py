@@ -211,6 +211,16 @@ def test_a_steady_change_of_attention_is_no_swing() -> None:
         assert [one.signature.name for one in found.findings if one.signature.name.endswith("swinging")] == wanted
 
 
+def test_what_is_no_number_is_no_swing_and_hides_none() -> None:
+    steps = np.arange(101)
+    swing, broken = 0.5 + 0.3 * np.sin(steps), np.full(101, np.nan)
+    for first, wanted in ((broken, []), (swing, ["attention_swinging"])):
+        attention = steps, np.stack([broken, broken, first, 1 - first], axis=1)
+        found = diagnose(CONFIG | {"sources": 2}, {"attention": attention}, steps=100)
+        assert [one.signature.name for one in found.findings if one.signature.name.endswith("swinging")] == wanted
+        assert "nan" not in str(found.findings)
+
+
 def test_nothing_is_said_before_anything_was_measured() -> None:
     assert diagnose(CONFIG, {}) == Diagnosis()
     assert diagnose(CONFIG, {}, error="The disk is full.") == Diagnosis()

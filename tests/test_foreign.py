@@ -59,6 +59,14 @@ def test_several_prompts_are_numbered_and_whole_numbers_are_numbers():
     assert list(both) == ["a 0", "a 1", "b", "c"] and np.array_equal(both["a 1"], 2 * PROMPT)
 
 
+def test_names_that_meet_are_numbered_and_no_prompt_is_lost():
+    found = foreign.read("x.safetensors", save({"a": np.stack([PROMPT, 2 * PROMPT]), "a 0": 3 * PROMPT,
+                                                "a 0 (2)": 4 * PROMPT}), H)
+    assert list(found) == ["a 0", "a 1", "a 0 (2)", "a 0 (2) (2)"]
+    assert [one[0, 0] / PROMPT[0, 0] for one in found.values()] == pytest.approx([1, 2, 3, 4])
+    assert foreign.numbered(["a", "a (2)", "a", "a"]) == ["a", "a (2)", "a (3)", "a (4)"]
+
+
 def test_of_a_checkpoint_of_peft_or_of_a_run_the_prompts_alone_are_taken():
     peft = save({"prompt_embeddings": PROMPT.astype(np.float32), "base_model.weight": np.zeros((4, 4, 4, 4))})
     assert list(foreign.read("adapter_model.safetensors", peft, H)) == ["prompt_embeddings"]
@@ -121,7 +129,38 @@ def test_a_header_that_lies_is_refused_before_any_array_is_made(shape, version):
     said = refused("x.npy", data)
     assert tracemalloc.get_traced_memory()[1] < 3_000_000
     tracemalloc.stop()
-    assert "bytes follow, which is not that many" in said or "is no array of numpy's format" in said
+    assert any(part in said for part in ("bytes follow, which is not that many", "is no array of numpy's format",
+                                         "with whole sides from 1 on"))
+
+
+@pytest.mark.parametrize(("shape", "shown"), [
+    (f"(0, {10**30})", "[0, over 10^12]"), ("(0,) * 100", "[0, 0, 0, 0, 0, 0, …]"), ("(1,) * 100", "1, …]"),
+    ("(True, 4)", "[True, 4]"), ("(True, True, 4)", "[True, True, 4]"), (f"(1, {2**31 + 1})", "[1, 2,147,483,649]"),
+    (f"({2**62}, {2**62}, 0)", "[over 10^12, over 10^12, 0]"), ("()", "[]"), ("(4,)", "[4]")])
+@pytest.mark.parametrize("body", [b"", bytes(8), bytes(32)])
+def test_a_shape_that_no_prompt_has_never_reaches_numpy(shape, shown, body):
+    shape = str(eval(shape))  # as a header writes it
+    said = refused("x.npy", header(f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}", body))
+    assert "with whole sides from 1 on" in said and shown in said
+
+
+@pytest.mark.parametrize("shape", [[0, 2**63], [0, 2**62, 2**62], [1] * 100, [0] * 100, [2**63, 0], [0, 6], [0, 0, 6]])
+@pytest.mark.parametrize("kind", ["F64", "F32", "F16", "BF16"])
+def test_a_shape_of_safetensors_that_no_prompt_has_never_reaches_numpy(shape, kind):
+    body = bytes(0 if 0 in shape else {"F64": 8, "F32": 4}.get(kind, 2))
+    text = json.dumps({"p": {"dtype": kind, "shape": shape, "data_offsets": [0, len(body)]}}).encode()
+    said = refused("x.safetensors", struct.pack("<Q", len(text)) + text + body)
+    assert "with whole sides from 1 on" in said or "is no file of safetensors" in said
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, OverflowError, MemoryError])
+@pytest.mark.parametrize(("name", "data"), [("x.npy", npy(PROMPT)), ("x.safetensors", save({"p": PROMPT}))])
+def test_what_numpy_still_refuses_is_a_sentence(monkeypatch, error, name, data):
+    def refuse(*_, **__):
+        raise error("too much for this machine")
+
+    monkeypatch.setattr(foreign.np, "frombuffer", refuse)
+    assert "is no file of prompts: too much for this machine" in refused(name, data)
 
 
 @pytest.mark.parametrize("text", ["{" * 5000, "__import__('os')", "{'descr': '<f8', 'shape': (3, 6)}",
@@ -151,7 +190,7 @@ def test_tensors_of_other_types_are_refused():
     (np.zeros(H), r"has the shape [6]: a prompt"), (np.zeros((1, 2, 3, H)), r"has the shape [1, 2, 3, 6]: a prompt"),
     (np.zeros(()), r"has the shape []"), (np.zeros((0, H)), r"has the shape [0, 6]: a prompt"),
     (np.zeros((1025, H)), "P at most 1,024"), (np.zeros((3, 5)), "its last side must be H = 6"),
-    (np.zeros((H, 3)), "its last side must be H = 6"), (np.zeros((0, 3, H)), "1 to 24 prompts. Got 0"),
+    (np.zeros((H, 3)), "its last side must be H = 6"), (np.zeros((0, 3, H)), "has the shape [0, 3, 6]: a prompt"),
     (np.zeros((25, 1, H)), "holds 25 prompts, more than 24"), (np.zeros((1,) * 30), "…"),
 ])
 def test_other_shapes_are_refused(array, said):

@@ -34,9 +34,29 @@ def test_nearest_pieces_are_those_of_the_whole_table(files, table, monkeypatch, 
             "dot": VECTORS @ table.T, "distance": -np.linalg.norm(VECTORS[:, None] - table[None], axis=-1)}[measure]
     found = pieces.nearest(files, VECTORS, measure, count=3)
     best = np.sort(full, axis=1)[:, ::-1][:, :3]
-    np.testing.assert_allclose(found.values, np.abs(best) if measure == "distance" else best, rtol=1e-6)
+    np.testing.assert_allclose(found.values, np.abs(best) if measure == "distance" else best, rtol=2e-6)
     near = np.take_along_axis(full, found.ids, axis=1)
-    np.testing.assert_allclose(near, best, rtol=1e-6)
+    np.testing.assert_allclose(near, best, rtol=2e-6)
+
+
+@pytest.mark.parametrize("measure", pieces.MEASURES)
+@pytest.mark.parametrize("scale", [1e-30, 1, 1e30])
+def test_float32_bears_vectors_of_any_scale(files, table, measure, scale):
+    found = pieces.nearest(files, scale * VECTORS[:1], measure, count=2)
+    one = scale * VECTORS[0] / np.linalg.norm(scale * VECTORS[0])
+    lengths, size = np.linalg.norm(table, axis=1), np.linalg.norm(scale * VECTORS[0])
+    full = {"cosine": table @ one / lengths, "dot": table @ one * size, "distance": np.hypot(
+        size - table @ one, np.sqrt(np.maximum(lengths**2 - (table @ one)**2, 0)))}[measure]
+    best = np.sort(full)[:2] if measure == "distance" else np.sort(full)[::-1][:2]
+    np.testing.assert_allclose(found.values[0], best, rtol=1e-5)
+
+
+def test_a_few_of_many_are_found_without_sorting_all():
+    values = np.random.default_rng(3).normal(size=(5, 200))
+    for count in (1, 7, 199, 200, 500):
+        found = pieces._highest(values, count)
+        wanted = np.sort(np.argsort(-values, axis=1)[:, :count], axis=1)
+        assert np.array_equal(found, wanted)
 
 
 def test_a_piece_is_nearest_to_itself_at_any_scale_and_rows_without_a_piece_are_left_out(files, table):

@@ -56,8 +56,7 @@ def load(identity: str) -> list[Prompt]:
             arrays = [np.asarray(handle.get_tensor(f"{i:02d}")) for i in range(len(names))]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"The imported prompts in '{path}' cannot be read: {error}. Import the file again.") from None
-    unique = [name if names.count(name) == 1 else f"{name} ({i})" for i, name in enumerate(map(str, names))]
-    return [Prompt(IMPORTED, name, one) for name, one in zip(unique, arrays, strict=True)]
+    return [Prompt(IMPORTED, name, one) for name, one in zip(foreign.numbered(map(str, names)), arrays, strict=True)]
 
 
 def chosen(hidden: int) -> list[Prompt]:

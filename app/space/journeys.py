@@ -5,13 +5,13 @@ n recorded steps · N prompts · d numbers of a sketch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from compt_core.space import Prompt, one_length, pca, unsketched
+from compt_core.space import Map, Prompt, one_length, pca, unsketched
 
 HALF = 0.5  # of the way, measured as cosine with the end
 
@@ -43,9 +43,12 @@ def journey(steps: np.ndarray, values: np.ndarray, prompts: Sequence[Prompt], gr
     return Journey(tuple(prompts[i] for i in at), tuple(map(int, steps)), norms[:, at], directions[:, at], whole)
 
 
-def mapped(way: Journey) -> tuple[np.ndarray, tuple[float, float]]:
-    """All prompts at all steps in the two main components of their directions [n, N, 2], and what these explain."""
-    found = pca(way.directions.reshape(-1, way.directions.shape[2]))
+def mapped(way: Journey, lay_out: Callable[[np.ndarray], Map] = pca) -> tuple[np.ndarray, tuple[float, float]]:
+    """All prompts at all steps in the two main components of their directions [n, N, 2], and what these explain.
+
+    `lay_out` is the PCA of rows [n N, d], or one that remembers.
+    """
+    found = lay_out(way.directions.reshape(-1, way.directions.shape[2]))
     return found.points.reshape(*way.directions.shape[:2], 2), found.explained or (0.0, 0.0)
 
 
@@ -72,10 +75,18 @@ def sentences(way: Journey) -> list[str]:
     turns, sizes = by_group(way, turned(way)), by_group(way, way.norms)
     for group, part in turns.groupby("group", sort=False):
         size = sizes[sizes["group"] == group]["value"]
-        half = part.loc[part["value"] >= HALF, "step"]
-        found.append(
-            f"{str(group).capitalize()} prompts: their direction at step {way.steps[0]} has a cosine of "
-            f"{part['value'].iloc[0]:.2f} with the one they ended with (median); from step {half.min()} on it is "
-            f"{HALF} or more. {'A vector' if way.whole else 'The mean of their vectors'} had a norm of "
-            f"{size.iloc[0]:.3g} at first and {size.iloc[-1]:.3g} at the end.")
+        half = _for_good(part["value"].to_numpy())
+        turn = "" if half is None else (  # prompts that ended as zeros have no direction to turn to
+            f"their direction at step {way.steps[0]} has a cosine of {part['value'].iloc[0]:.2f} with the one they "
+            f"ended with (median); from step {way.steps[half]} on it is {HALF} or more. ")
+        norm = (f"{'a vector' if way.whole else 'the mean of their vectors'} had a norm of {size.iloc[0]:.3g} at first "
+                f"and {size.iloc[-1]:.3g} at the end.")
+        found.append(f"{str(group).capitalize()} prompts: {turn}{norm[0].upper() + norm[1:] if turn else norm}")
     return found
+
+
+def _for_good(values: np.ndarray) -> int | None:
+    """From where on `values` are HALF or more up to the last; None where the last is not."""
+    below = np.flatnonzero(~(values >= HALF))
+    start = int(below[-1]) + 1 if len(below) else 0
+    return start if start < len(values) else None

@@ -14,7 +14,7 @@ from compt_core.backbones import BackboneFiles, find_backbone
 from compt_core.errors import BackboneError, ComptError
 from compt_core.pieces import Nearest, nearest, norm_range, spelled
 from compt_core.runs.record import RunRecord
-from compt_core.space import Prompt, norms
+from compt_core.space import Prompt, digest, norms
 
 MEASURES: Mapping[str, str] = {"cosine": "cosine", "dot": "dot product", "distance": "Euclidean distance"}
 HELP = ("Cosine compares directions alone. The dot product also favours long embeddings. Euclidean distance compares "
@@ -31,16 +31,21 @@ class Vocabulary:
     problem: str = ""
 
 
-@st.cache_data(max_entries=16, ttl=600, show_spinner="Reading the backbone's vocabulary …")
 def vocabulary(ref: str, trained_on: str | None) -> Vocabulary:
-    """The vocabulary of the backbone `ref`, if it still is the one with the hash `trained_on`."""
+    """The vocabulary of the backbone `ref`, if it lies on this machine and still is the one with the hash
+    `trained_on`: to open a page downloads nothing."""
     try:
-        files = find_backbone(ref)
-        if trained_on not in (None, files.digest()):
-            raise BackboneError(f"The backbone '{ref}' is not the one any more on which this run was trained.")
-        return Vocabulary(files, norm_range(files))
-    except ComptError as error:
+        return _read(ref, trained_on)
+    except ComptError as error:  # not kept, for what it asks for may be done in a moment
         return Vocabulary(None, None, str(error))
+
+
+@st.cache_data(max_entries=16, ttl=600, show_spinner="Reading the backbone's vocabulary …")
+def _read(ref: str, trained_on: str | None) -> Vocabulary:
+    files = find_backbone(ref, fetch=False)
+    if trained_on not in (None, files.digest()):
+        raise BackboneError(f"The backbone '{ref}' is not the one any more on which this run was trained.")
+    return Vocabulary(files, norm_range(files))
 
 
 def of_run(run: RunRecord) -> Vocabulary:
@@ -51,8 +56,14 @@ def of_run(run: RunRecord) -> Vocabulary:
 
 def found(files: BackboneFiles, prompt: Prompt, measure: str) -> tuple[Nearest, list[list[str]]]:
     """The nearest pieces of every vector of a prompt, and how they are written."""
-    near = nearest(files, prompt.vectors, measure, COUNT)
-    names = np.array(spelled(files, near.ids), dtype=object).reshape(near.ids.shape)
+    return _found(files.digest(), digest(prompt.vectors), measure, files, prompt.vectors)
+
+
+@st.cache_data(max_entries=64, show_spinner="Looking through the vocabulary …")
+def _found(backbone: str, prompt: str, measure: str, _files: BackboneFiles,
+           _vectors: np.ndarray) -> tuple[Nearest, list[list[str]]]:
+    near = nearest(_files, _vectors, measure, COUNT)
+    names = np.array(spelled(_files, near.ids), dtype=object).reshape(near.ids.shape)
     return near, names.tolist()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -168,17 +167,15 @@ def _map_sentences(shown: Compared, found: Map, drawn: int, points: int, perplex
     return lines
 
 
-def _laid_out(values: np.ndarray, perplexity: int | None) -> Map:
-    """The map of rows [N, D]: PCA, or t-SNE where there is a perplexity."""
-    if perplexity is None:
-        return space.pca(values)
-    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-    return Map(_tsne(digest, values.shape, perplexity, values), None)
+def _laid_out(values: np.ndarray, perplexity: int | None = None) -> Map:
+    """The map of rows [N, D], once for the same rows: PCA, or t-SNE where there is a perplexity."""
+    return Map(*_points(space.digest(values), perplexity, values))
 
 
 @st.cache_data(max_entries=64, show_spinner="Laying out the map …")
-def _tsne(digest: str, shape: tuple[int, ...], perplexity: int, _values: np.ndarray) -> np.ndarray:
-    return space.tsne(_values, perplexity).points
+def _points(digest: str, perplexity: int | None, _values: np.ndarray) -> tuple[np.ndarray, tuple[float, float] | None]:
+    found = space.pca(_values) if perplexity is None else space.tsne(_values, perplexity)
+    return found.points, found.explained
 
 
 def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], files: Files) -> None:
@@ -196,7 +193,7 @@ def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], file
     st.session_state[state.TASK] = chosen
     st.selectbox("To bring out", [NONE, *owners], key=state.TASK, on_change=state.go_to_choice, args=(state.TASK, NONE),
                  format_func=lambda name: "all" if name == NONE else name, help="A task's prompts, or one source.")
-    lines, (course, explained) = journeys.sentences(way), journeys.mapped(way)
+    lines, (course, explained) = journeys.sentences(way), journeys.mapped(way, _laid_out)
     st.plotly_chart(maps.paths(course, explained, way.prompts, way.steps, None if chosen == NONE else chosen),
                     width="stretch", key="paths", config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
     turns, sizes = journeys.by_group(way, journeys.turned(way)), journeys.by_group(way, way.norms)

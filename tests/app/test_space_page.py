@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import save
 
 from app import exports, uploads
-from app.space import alike, imported, journeys, maps, view
-from compt_core import pieces, space
+from app.space import alike, imported, journeys, maps, nearby, view
+from compt_core import backbones, pieces, space
 from compt_core.backbones import find_backbone
 from compt_core.errors import DataError, StoreError
 from compt_core.presets import DEMO_TASKS
@@ -218,6 +218,26 @@ def test_a_run_without_snapshots_says_so(visit, lab, store):
     assert journeys.journey(np.zeros(0), np.zeros((0, 0)), prompts("private", 2), ["private"]) is None
 
 
+def way_of(cosines, group="private"):
+    """A journey of one prompt whose direction has these cosines with its end."""
+    turned = np.array(cosines, dtype=float)
+    directions = np.stack([turned, np.sqrt(1 - turned**2)], axis=1)[:, None]
+    return journeys.Journey(tuple(prompts(group, 1)), tuple(10 * i for i in range(len(turned))),
+                            np.ones((len(turned), 1)), directions, True)
+
+
+@pytest.mark.parametrize(("cosines", "step"), [([0, 0.6, 0.2, 0.7, 1], 30), ([0.8, 0.9, 1], 0), ([0, 0.6, -1, 1], 30)])
+def test_half_way_is_where_prompts_stay_beyond_it(cosines, step):
+    (said,) = journeys.sentences(way_of(cosines))
+    assert f"(median); from step {step} on it is 0.5 or more. A vector had" in said
+
+
+def test_prompts_that_end_as_zeros_have_no_step_half_way():
+    way = way_of([0, 1, 1])
+    way.directions[-1], way.norms[-1] = 0, 0
+    assert journeys.sentences(way) == ["Private prompts: a vector had a norm of 1 at first and 0 at the end."]
+
+
 # The vocabulary
 
 
@@ -240,6 +260,28 @@ def test_a_backbone_that_is_gone_or_another_one_now_is_a_sentence_and_the_rest_s
     app = visit("space", run=run.id)
     assert not app.exception and not app.error and "is no folder" in words(app)
     assert figure(app, "similarity") and "times a vocabulary piece" not in words(app)
+
+
+def test_opening_the_page_downloads_no_backbone(visit, lab, store, monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(backbones, "_download", lambda ref: pytest.fail(f"the hub was asked for {ref}"))
+    app = visit("space", run=run_of(store, lab.finished(backbone="lab/none"), "spp").id)
+    assert not app.exception and not app.error and "Fetch it with 'hf download lab/none'" in words(app)
+
+
+def test_maps_and_pieces_are_computed_once(visit, lab, store, monkeypatch):
+    lab.snapshots, calls = True, []
+    for module, name in ((nearby, "nearest"), (space, "pca")):
+        own = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given, own=own, name=name: calls.append(name) or own(*given))
+    app = visit("space", run=run_of(store, lab.finished(), "spp").id)
+    assert sorted(calls) == ["nearest", "pca", "pca"]  # the map, and the ways over training
+    app.run()
+    assert len(calls) == 3
+    app.button_group(key="near").set_value("dot").run()
+    assert not app.exception and calls[3:] == ["nearest"]
+    app.button_group(key="points").set_value("vectors").run()
+    assert not app.exception and calls[4:] == ["pca"]
 
 
 # Prompts from elsewhere

@@ -14,6 +14,7 @@ import pytest
 
 from compt_core import backbones
 from compt_core.backbones import find_backbone, load_backbone
+from compt_core.errors import BackboneError
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 Problem = Callable[[object], str]
@@ -107,6 +108,23 @@ def test_a_hub_id_is_downloaded_once_without_pickles_and_code(local_hub: Hub, on
     assert find_backbone("lab/tiny") == files
     online.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert find_backbone("lab/tiny") == files
+
+
+def test_without_fetching_the_hub_is_not_asked(local_hub: Hub, online: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for name, answer in (("do_GET", _Answers.do_GET), ("do_HEAD", _Answers.do_HEAD)):
+        online.setattr(_Answers, name, lambda self, answer=answer: asked.append(self.path) or answer(self))
+    with pytest.raises(BackboneError, match=r"'lab/tiny' is not in the hub's cache .* with 'hf download lab/tiny'"):
+        find_backbone("lab/tiny", fetch=False)
+    assert not asked
+    find_backbone("lab/tiny")
+    assert asked
+
+
+def test_what_is_in_the_cache_is_found_without_fetching(local_hub: Hub, online: pytest.MonkeyPatch) -> None:
+    files, fetched = find_backbone("lab/tiny"), list(local_hub.fetched)
+    online.setattr(backbones, "_download", lambda ref: pytest.fail(f"the hub was asked for {ref}"))
+    assert find_backbone("lab/tiny", fetch=False) == files and local_hub.fetched == fetched
 
 
 def test_a_model_that_the_hub_does_not_have_is_one_sentence(local_hub: Hub, problem: Problem) -> None:
