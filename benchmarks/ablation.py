@@ -52,9 +52,10 @@ def summary(table: Ablation, measure: str) -> dict[str, float | None]:
     muted, shifted = table.muted[measure], table.shifted[measure]
     given = {"size": np.abs(muted.change), "loss": -muted.change, "random": np.abs(shifted.change)}
     found = {name: relation(table.weights, one, PERMUTATIONS) for name, one in given.items()}
-    kept = table.weights != 0
+    kept, own, random = table.weights != 0, found["size"], found["random"]
     return {**{f"{name} {part}": None if one is None else getattr(one, part)
                for name, one in found.items() for part in ("r", "within")},
+            "size - random within": None if own is None or random is None else own.within - random.within,
             "told": float(np.nanmean(muted.corrected[kept] < 0.05)),
             "mean size": float(given["size"][kept].mean()), "mean random": float(given["random"][kept].mean()),
             "private off": float(table.private_off[measure].change.mean()),
@@ -69,7 +70,7 @@ def show(name: str, each: Sequence[dict[str, Any]]) -> None:
         said = "undefined" if found is None else \
             f"{found.mean:7.3f} ± {found.half or 0:.3f}   {min(found.each):7.3f} to {max(found.each):.3f}" \
             f"   {len(found.each)} runs"
-        print(f"  {key:14} {said}")
+        print(f"  {key:21} {said}")
 
 
 def read_aloud(table: Ablation, measure: str) -> None:

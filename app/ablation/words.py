@@ -131,9 +131,9 @@ def _control(table: Ablation, measure: str, sizes: Relation) -> str:
 
 def _verdict(more: bool) -> str:
     if more:
-        return "They rank random moves less well: the order is more than that of how far the prompt moves."
-    return ("They rank random moves about as well: so the order is that of how far the prompt moves, and no sign that "
-            "attention gives its large weights to the sources that hold what a task needs.")
+        return "The weights rank random moves less well: the order is more than that of how far the prompt moves."
+    return ("The weights rank random moves about as well: so the order is that of how far the prompt moves, and no "
+            "sign that attention gives its large weights to the sources that hold what a task needs.")
 
 
 def _means(r: float) -> str:
@@ -160,8 +160,8 @@ def parts(table: Ablation, measure: str) -> list[str]:
     if alone:
         found.append(f"On {listed([literal(task) for task in alone])} the shared part matters though no single source "
                      "of it does: sources can stand in for each other, which muting one at a time cannot show.")
-    worst, muted = table.muted[measure].change.min(1), marked(table.muted[measure], measure)
-    worse = [task for k, task in enumerate(table.tasks) if muted[k].any() and worst[k] < shared.low[k]]
+    muted, told = table.muted[measure], marked(table.muted[measure], measure)
+    worse = [task for k, task in enumerate(table.tasks) if (told[k] & (muted.high[k] < shared.low[k])).any()]
     if worse:
         found.append(f"On {listed([literal(task) for task in worse])} muting one source costs more than leaving out "
                      "the whole shared part: what is then left of it misleads.")
