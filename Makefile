@@ -43,4 +43,4 @@ test:
 	@.ci/setup.sh test
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --no-loadscope-reorder

@@ -17,6 +17,7 @@ from app import (
     clicks,
     components,
     courses,
+    diagnoses,
     exports,
     panels,
     playing,
@@ -72,6 +73,7 @@ def view(runs: Sequence[RunRecord]) -> None:
     shown = View(run, tuple(mates), drawn, moment, tuple(ordered(drawn, order)))
     task, source = _chosen(shown)
     _heatmap(shown, (task, f"s{source}") if task else None)
+    _diagnosis(shown)
     _details(shown, task, source)
     _tree(shown)
     _versus(shown, runs)
@@ -183,6 +185,16 @@ def _details(shown: View, task: str | None, source: int) -> None:
     else:
         st.caption("No weights were recorded while this run trained.")
     components.findings(cells.sentences(shown.drawn, task, source, over))
+
+
+def _diagnosis(shown: View) -> None:
+    """What is wrong or odd in what is looked at: one run, or the seeds behind a mean."""
+    runs = shown.mates if shown.several else (shown.run,)
+    found = services.diagnosed(f"{shown.run.experiment}/{'+'.join(run.id for run in runs)}", runs)
+    if shown.several:
+        diagnoses.view(runs, found)
+    else:
+        diagnoses.of_run(shown.run, found.get(shown.run.id))
 
 
 def _course(shown: View, task: str) -> pd.DataFrame:

@@ -104,7 +104,7 @@ def run_picker(runs: Sequence[RunRecord]) -> RunRecord:
     st.session_state["pick_run"] = chosen.id
     st.selectbox("Run", list(lines), format_func=lambda identity: lines[identity], key="pick_run",
                  on_change=state.go_to_run, args=("pick_run",),
-                 help="Completed runs that have shared prompts. The address of this page is a link to the chosen one.")
+                 help="Completed runs that this page can show. The address of this page is a link to the chosen one.")
     return chosen
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 import streamlit as st
 
 from app import services
+from compt_core.diagnosis import KINDS
 from compt_core.runs.record import ExperimentRecord, State
 from compt_core.runs.store import Store
 
@@ -34,5 +35,5 @@ def _report(store: Store, identity: str, standing: tuple[object, ...]) -> bytes:
     from app.report import document as made  # its libraries are for those who click
 
     runs = store.runs(identity)
-    losses = store.curves([run.id for run in runs], "loss")
-    return made.report(store.experiment(identity), runs, losses, time.time()).encode()
+    curves = {kind: store.curves([run.id for run in runs], kind) for kind in KINDS}
+    return made.report(store.experiment(identity), runs, curves, time.time()).encode()

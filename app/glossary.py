@@ -14,6 +14,14 @@ TERMS: dict[str, str] = {
     "source prompt": "One of S prompts that all tasks share. Sources have no meaning or order of their own: "
                      "s0 of one run is not s0 of another.",
     "private prompt": "A prompt that belongs to one task alone.",
+    "composed prompt": "What stands before a task's text: the shared part, which attention mixes from the sources, and "
+                       "the private prompt, put together.",
+    "PCA": "Principal components: the two directions along which points differ most become the axes of a map. What "
+           "differs in other directions is not seen; how much is seen stands beside the axes.",
+    "t-SNE": "A map that tries to keep near points near. How far apart groups lie, and the axes, mean nothing; its "
+             "perplexity says about how many neighbours count.",
+    "vocabulary piece": "A word or part of a word that the backbone knows, with a vector of its own (its embedding). "
+                        "Soft prompts are such vectors that belong to no piece.",
     "attention": "How much of each source goes into a task's prompt: one learned weight per task and source, "
                  "the same for every input. It starts uniform.",
     "entropy": "How spread out a task's weights are: 1 when all sources weigh the same, 0 when one has it all.",
@@ -57,6 +65,12 @@ TERMS: dict[str, str] = {
                       "It takes seeds as a random sample and needs at least two.",
     "paired t-test": "Whether a method's difference to another one, seed by seed, is told from 0. Holm's correction "
                      "over the tasks keeps the chance of even one false alarm at 5%.",
+    "diagnosis": "What a run's own numbers say went wrong or looks odd, each beside the number and the threshold. A "
+                 "problem: the run is not what its settings were meant for. A note: true, and no failure.",
+    "dead source": "A source with weight 0 in every task. No gradient reaches it from there, so it stays dead.",
+    "overfitting": "The training rows are known by heart (loss near 0) while the score on dev rows falls.",
+    "norm of a part": "How large the shared or the private part is as it enters the prompt: the square root of the sum "
+                      "of its squared numbers. The larger one decides most of the prompt.",
     "confusion matrix": "How often each label was answered (columns) where each label was right (rows).",
     "edit": "A change made by hand to what a finished run learned: its attention, gates or prompts. The run itself "
             "stays as it is.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import actions, captions, components, curves, progress, services, state
+from app import actions, captions, components, curves, diagnoses, progress, services, state
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 
 _SHOWN_FAILURES = 3
@@ -34,7 +34,9 @@ def _tick(identity: str, every: float | None) -> None:
         _failures(runs)
         if any(run.state == State.COMPLETED for run in runs):
             _links(identity)
-        _table(runs, left, curves.sparks(identity, runs))
+        found = services.diagnosed(identity, runs)
+        diagnoses.view(runs, found)
+        _table(runs, left, curves.sparks(identity, runs), {run: diagnoses.brief(one) for run, one in found.items()})
         curves.view(identity, runs)
         if was_moving:
             curves.forming(identity, runs)
@@ -70,10 +72,11 @@ def _links(identity: str) -> None:
                          query_params={state.EXPERIMENT: identity})
 
 
-def _table(runs: Sequence[RunRecord], left: dict[str, float | None], sparks: Mapping[str, list[float]]) -> None:
+def _table(runs: Sequence[RunRecord], left: dict[str, float | None], sparks: Mapping[str, list[float]],
+           found: Mapping[str, str]) -> None:
     column = st.column_config
     st.dataframe(
-        progress.table(runs, left, sparks), hide_index=True, key="runs_table", placeholder="",
+        progress.table(runs, left, sparks, found), hide_index=True, key="runs_table", placeholder="",
         alt="Runs of this experiment with their progress",
         column_config={
             "run": None, "method": column.TextColumn("Method", pinned=True),
@@ -84,6 +87,8 @@ def _table(runs: Sequence[RunRecord], left: dict[str, float | None], sparks: Map
             "left": column.TextColumn("Training left", help="At the pace measured so far"),
             "loss": column.LineChartColumn("Loss", width="small", help="Training loss so far"),
             "mean": column.NumberColumn("Mean score", format="%.1f", help="Mean over tasks × 100"),
+            "diagnosis": column.TextColumn("Diagnosis", width="medium", help="⚠ a problem; what to try stands above")
+            if any(found.values()) else None,
         })
 
 

@@ -21,6 +21,7 @@ PAGES = {
     "attention": ("Attention", "hub", "How much of each shared source prompt every task uses."),
     "gates": ("Gates", "tune", "How much each task leans on its private prompt."),
     "whatif": ("What-if", "experiment", "Change what a run learned, and see its scores and answers change."),
+    "space": ("Prompt space", "scatter_plot", "Where source, private and composed prompts lie, and what is near them."),
 }
 chosen = st.navigation(
     [st.Page(components.page(name), title=title, icon=f":material/{icon}:", help=text, default=name == "home")

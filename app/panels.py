@@ -67,6 +67,16 @@ def pick(name: str, label: str, options: Sequence[str], help_text: str, names: M
     return chosen
 
 
+def several(name: str, label: str, options: Sequence[str], help_text: str) -> list[str]:
+    """Any of `options`, at least one; all of them at first."""
+    chosen = state.open_several(name, options)
+    if len(options) > 1:
+        st.session_state[name] = chosen
+        st.pills(label, options, key=name, selection_mode="multi", help=help_text, on_change=state.go_to_several,
+                 args=(name, options))
+    return chosen
+
+
 def slider(name: str, label: str, options: Sequence[str], help_text: str) -> str:
     """A control over ordered options, the last of which is what a link without it shows."""
     chosen = state.open_choice(name, options[::-1])

@@ -80,9 +80,10 @@ def ago(then: float, now: float) -> str:
 
 
 def table(runs: Sequence[RunRecord], left: Mapping[str, float | None],
-          losses: Mapping[str, Sequence[float]] = MappingProxyType({})) -> pd.DataFrame:
+          losses: Mapping[str, Sequence[float]] = MappingProxyType({}),
+          found: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
     """One row per run, by method, shots and seed: run, method, shots, seed, state, progress (0-100), step, left, loss
-    (its course, a list), mean.
+    (its course, a list), mean, diagnosis (what was found, in a few words).
 
     `mean` is the run's mean over tasks in points, NaN until it is completed.
     """
@@ -91,11 +92,11 @@ def table(runs: Sequence[RunRecord], left: Mapping[str, float | None],
          "state": f"{SYMBOL[run.state]} {phase(run)}", "progress": 100 * fraction(run),
          "step": f"{run.step} / {run.steps}" if run.steps else "", "left": _left(run, left.get(run.id)),
          "loss": list(losses.get(run.id, ())),
-         "mean": 100 * run.result["mean"] if run.result else float("nan")}
+         "mean": 100 * run.result["mean"] if run.result else float("nan"), "diagnosis": found.get(run.id, "")}
         for run in sorted(runs, key=lambda run: (METHOD_ORDER.index(run.method), run.shots, run.seed))
     ]
     return pd.DataFrame(rows, columns=["run", "method", "shots", "seed", "state", "progress", "step", "left", "loss",
-                                       "mean"])
+                                       "mean", "diagnosis"])
 
 
 def headline(runs: Sequence[RunRecord], left: Mapping[str, float | None]) -> str:

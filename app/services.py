@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from app.shared import Memo, Viewers
 from app.styles import ink
 from compt_core import estimate as estimates
 from compt_core.config import Experiment, build_experiment
+from compt_core.diagnosis import KINDS, diagnose_runs
 from compt_core.errors import ConfigError, Issue, StoreError
 from compt_core.estimate import Estimate, Pace, place
 from compt_core.launch import LaunchCheck
@@ -29,6 +30,7 @@ from compt_core.runs.queue import new_id
 from compt_core.runs.record import ACTIVE, RunRecord
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker, app_threads, worker_mode
+from compt_core.signatures import Diagnosis
 
 T = TypeVar("T")
 Curve = tuple[RunRecord, np.ndarray, np.ndarray]
@@ -99,15 +101,31 @@ def drawn(experiment: str, runs: Sequence[RunRecord], kind: str, draw: Callable[
 
     While runs are moving it may be a little old, where drawing takes long; once all have ended it is not.
     """
-    ended = all(run.state not in ACTIVE for run in runs)
-    key = (os.environ.get("COMPT_HOME", ""), "curves", experiment, kind, draw, ink(),
-           tuple((run.id, run.step, run.state.value) for run in runs) if ended else None)
+    key = (os.environ.get("COMPT_HOME", ""), "curves", experiment, kind, draw, ink(), _standing(runs))
 
     def make() -> T:
         curves = store().curves([run.id for run in runs], kind)
         return draw([(run, *curves[run.id]) for run in runs if run.id in curves])
 
     return _memo.get(key, make)
+
+
+def diagnosed(experiment: str, runs: Sequence[RunRecord]) -> Mapping[str, Diagnosis]:
+    """Run -> its diagnosis as far as it is known; made once for all who look, of moving runs a little late."""
+    key = (os.environ.get("COMPT_HOME", ""), "diagnosed", experiment, _standing(runs))
+
+    def make() -> Mapping[str, Diagnosis]:
+        begun = [run.id for run in runs if run.step or run.error_message]
+        curves = {kind: store().curves(begun, kind) for kind in KINDS}
+        return diagnose_runs([run for run in runs if run.id in set(begun)], curves)
+
+    return _memo.get(key, make)
+
+
+def _standing(runs: Sequence[RunRecord]) -> tuple[tuple[str, int, str], ...] | None:
+    """What tells ended runs from what they were before; None while any moves."""
+    ended = all(run.state not in ACTIVE for run in runs)
+    return tuple((run.id, run.step, run.state.value) for run in runs) if ended else None
 
 
 def refresh_seconds() -> float:

@@ -23,6 +23,8 @@ CURVES, FOLLOW = "curves", "follow"
 PART, EDIT = "part", "edit"
 MEASURE, RENORMALISE, CONTROL = "measure", "renormalise", "control"
 ROW, ROWS, LENS, TEXTS = "row", "rows", "lens", ("text", "text2")  # of the sentence bench; a task has two texts at most
+GROUPS, BY, MAP, POINTS, PERPLEXITY = "groups", "by", "map", "points", "perplexity"
+PROMPT, NEAR, FOREIGN = "prompt", "near", "foreign"
 _REMEMBERED, _COMPLAINT = "remembered_experiment", "complaint"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
@@ -30,10 +32,12 @@ _A = {EXPERIMENT: "an experiment", RUN: "a run"}
 _WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER: "order of tasks", STEP: "step",
           TASK: "task", SOURCE: "source", WITH: "run to compare with", METHOD: "method", SEED: "seed",
           CURVES: "kind of curves", FOLLOW: "run to follow", PART: "part of the page", ROW: "dev row",
-          ROWS: "choice of dev rows", LENS: "way to look", **dict.fromkeys(TEXTS, "text"),
-          MEASURE: "measure", RENORMALISE: "way to mute", CONTROL: "control"}
+          ROWS: "choice of dev rows", LENS: "way to look", **dict.fromkeys(TEXTS, "text"), GROUPS: "group of prompts",
+          BY: "way to compare", MAP: "kind of map", POINTS: "kind of points", PERPLEXITY: "perplexity",
+          PROMPT: "prompt", NEAR: "measure of nearness", FOREIGN: "imported file", MEASURE: "measure",
+          RENORMALISE: "way to mute", CONTROL: "control"}
 
-_OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW, ROW})  # of one run or cell: of no use for the next
+_OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW, ROW, PROMPT})  # of one run or cell: of no use for the next
 
 _LISTED = 8  # names in a sentence
 
@@ -129,6 +133,32 @@ def open_choice(name: str, allowed: Sequence[str]) -> str:
         raise StoreError(f"This link names the {_WORDS[name]} {quoted(wanted)}, which this experiment does not have. "
                          f"It has: {listed_briefly(allowed)}.")
     return _keep(name, str(wanted), allowed[0])
+
+
+def open_several(name: str, allowed: Sequence[str]) -> list[str]:
+    """As :func:`open_choice`, for any of `allowed`, separated by commas in the URL; all of them without it."""
+    last = str(st.session_state.get(_remembered(name), ""))
+    wanted = str(st.query_params.get(name, last))
+    named = [part.strip() for part in wanted.split(",")]
+    unknown = [one for one in named if one and one not in allowed]
+    if unknown and wanted != last:
+        raise StoreError(f"This link names the {_WORDS[name]} {quoted(unknown[0])}, which this experiment does not "
+                         f"have. It has: {listed_briefly(allowed)}.")
+    chosen = [one for one in allowed if one in named] or list(allowed)
+    _keep(name, ",".join(chosen), ",".join(allowed))
+    return chosen
+
+
+def go_to_several(name: str, allowed: Sequence[str]) -> None:
+    """Callback of a control with several choices, whose key is `name`; none chosen means all."""
+    _keep(name, ",".join(st.session_state[name] or allowed), ",".join(allowed))
+
+
+def join_several(name: str, one: str) -> None:
+    """Adds `one`, which has just come to be, to what a control with several choices shows; all without a choice do."""
+    chosen = str(st.query_params.get(name, "")).split(",")
+    if chosen != [""] and one not in chosen:
+        _keep(name, ",".join([*chosen, one]), "")
 
 
 def go_to_choice(name: str, first: str) -> None:

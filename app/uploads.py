@@ -14,15 +14,18 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from compt_core.errors import DataError, quoted
 from compt_core.runs.home import home_folder
 from compt_core.tasks.files import read_folder
 from compt_core.tasks.spec import Task, TaskData
 from compt_core.tasks.table import TASKS
+
+T = TypeVar("T")
 
 ENDINGS = ("tsv", "csv", "jsonl")
 SPLITS = ("train", "dev")
@@ -64,26 +67,41 @@ def keep(task: Task, files: Mapping[str, File], data_dir: str | None = None) -> 
     The folder also holds what was uploaded for other tasks, where `data_dir` is a folder of earlier uploads.
     Raises DataError with the first problem of the files, or where there is no room; then nothing is kept.
     """
-    folder = home_folder() / "uploads"
-    wanted = {**_earlier(folder, task, data_dir), **{(task.name, split): file for split, file in files.items()}}
-    target = folder / _hash(wanted)
+    earlier = _earlier(uploads_folder(), task, data_dir)
+    wanted = earlier | {(task.name, split): file for split, file in files.items()}
+    return put({f"{name}/{split}.{file.ending}": file.data for (name, split), file in wanted.items()},
+               lambda folder: _read(task, folder))
+
+
+def uploads_folder() -> Path:
+    """Where uploads are kept, a folder each."""
+    return home_folder() / "uploads"
+
+
+def put(files: Mapping[str, bytes], check: Callable[[Path], T]) -> tuple[Path, T]:
+    """Keeps files by their paths, once, as a folder named by their hash; the folder, and what `check` made of them.
+
+    Raises DataError where there is no room, and what `check` raises; then nothing is kept.
+    """
+    folder = uploads_folder()
+    target = folder / _hash(files)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _tidy(folder)
         if not target.is_dir():
-            _check_room(folder, wanted)
+            _check_room(folder, files)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as temporary:
             made = Path(temporary) / "data"
-            for (name, split), file in wanted.items():
-                (made / name).mkdir(parents=True, exist_ok=True)
-                (made / name / f"{split}.{file.ending}").write_bytes(file.data)
-            rows = _read(task, made)
+            for path, data in files.items():
+                (made / path).parent.mkdir(parents=True, exist_ok=True)
+                (made / path).write_bytes(data)
+            checked = check(made)
             if not target.is_dir():
                 _rename(made, target)
     except OSError as error:
         raise DataError(f"The files cannot be kept in '{folder}': {error.strerror or error}. Free some space or mend "
                         "the folder, then upload them again.") from None
-    return target, rows
+    return target, checked
 
 
 def template(task: Task) -> str:
@@ -112,10 +130,10 @@ def _earlier(folder: Path, task: Task, data_dir: str | None) -> dict[tuple[str, 
             if path.is_file()}
 
 
-def _hash(files: Mapping[tuple[str, str], File]) -> str:
+def _hash(files: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
-    for (name, split), file in sorted(files.items(), key=lambda item: item[0]):
-        digest.update(f"{name}/{split}.{file.ending} {len(file.data)}\n".encode() + file.data)
+    for path, data in sorted(files.items()):
+        digest.update(f"{path} {len(data)}\n".encode() + data)
     return digest.hexdigest()[:32]
 
 
@@ -134,10 +152,10 @@ def _rename(made: Path, target: Path) -> None:
             raise
 
 
-def _check_room(folder: Path, files: Mapping[tuple[str, str], File]) -> None:
+def _check_room(folder: Path, files: Mapping[str, bytes]) -> None:
     kept = sum(max(_BLOCK, path.stat().st_size) for one in folder.iterdir() if not one.name.startswith(".")
                for path in one.rglob("*") if path.is_file())  # not what another visitor is just sending
-    if kept + sum(max(_BLOCK, len(file.data)) for file in files.values()) > MOST_IN_ALL:
+    if kept + sum(max(_BLOCK, len(data)) for data in files.values()) > MOST_IN_ALL:
         raise DataError(f"The uploads of all visitors fill their {MOST_IN_ALL // 10**6} MB. Whoever runs this "
                         f"dashboard can remove folders below '{folder}' that no experiment uses.")
 

@@ -136,9 +136,11 @@ def family(task: str) -> str:
 def families(tasks: Sequence[str]) -> np.ndarray | None:
     """Known relatedness [K, K], 1 within a family; None where not both kinds of pairs occur."""
     names = [family(task) for task in tasks]
+    if len(names) < 4:
+        return None
     truth = np.array([[float(one == two) for two in names] for one in names])
     pairs = truth[np.triu_indices(len(names), k=1)]
-    return truth if len(names) > 3 and 0 < pairs.sum() < len(pairs) else None
+    return truth if 0 < pairs.sum() < len(pairs) else None
 
 
 def relatedness(weights: Weights) -> tuple[Mantel, Mantel] | None:

@@ -25,7 +25,7 @@ from compt_core.runs.record import BUNDLED, RunRecord  # noqa: E402
 from compt_core.runs.store import Store  # noqa: E402
 from compt_core.tasks.table import TASKS  # noqa: E402
 from compt_core.whatif.ablation import ablate  # noqa: E402
-from compt_core.whatif.effects import MEASURES, SCORE, Ablation, over, relation  # noqa: E402
+from compt_core.whatif.effects import MEASURES, SCORE, Ablation, over, relation, side_by_side  # noqa: E402
 from compt_core.whatif.trained import taken_apart  # noqa: E402
 
 PERMUTATIONS: Final = 1000  # per run; over seeds the runs' own spread counts
@@ -82,11 +82,12 @@ def read_aloud(table: Ablation, measure: str) -> None:
     print(f"\n{measure}: weight / effect of muting, by source; private off, shared off; * told from 0 after Holm")
     muted = table.muted[measure]
     assert table.private_off and table.shared_off
+    parts = side_by_side(table.private_off[measure], table.shared_off[measure])
     for k, task in enumerate(table.tasks):
         cells = [f"{table.weights[k, s]:.2f} / {scale * muted.change[k, s]:+.{digits}f}"
                  f"{'*' if muted.corrected[k, s] < 0.05 else ' '}" for s in range(table.weights.shape[1])]
-        off = [f"{scale * one[measure].change[k]:+.{digits}f}{'*' if one[measure].corrected[k] < 0.05 else ' '}"
-               for one in (table.private_off, table.shared_off)]
+        off = [f"{scale * parts.change[k, i]:+.{digits}f}{'*' if parts.corrected[k, i] < 0.05 else ' '}"
+               for i in range(2)]
         print(f"  {task:16}{''.join(f'{cell:>17}' for cell in cells)}   {''.join(f'{one:>9}' for one in off)}")
     print("\n".join(f"  - {plain([line])}" for line in words.reading(table, measure)))
 

@@ -1,6 +1,6 @@
-"""How far the estimate before launch is from what a fleet then takes.
+"""How far the estimates of time and memory before launch are from what a fleet then takes.
 
-    python benchmarks/estimates.py [--threads N]
+    python benchmarks/estimates.py [--threads N] [--device cuda]
 
 Trains fleets of different shapes on the demo backbone one after another; from the second on, each is estimated
 from those before it, as Launch does, and then measured. Loading is left out of both.
@@ -11,9 +11,9 @@ from __future__ import annotations
 import setting as s
 
 from compt_core.config import build_experiment
-from compt_core.estimate import Pace, estimate, pace_of
+from compt_core.estimate import STATE_BYTES, Pace, estimate, memory, pace_of
 from compt_core.experiment import train_fleet
-from compt_core.launch import check
+from compt_core.launch import check, trainable_parameters
 
 SHAPES = (
     ("four methods, 12 tasks", {"preset": "demo", "steps": 40}),
@@ -32,18 +32,22 @@ def main() -> None:
     given = s.parser(__file__, __doc__ or "").parse_args()
     backbone = s.start(given)
     paces: list[Pace] = []
-    print(f"{'fleet':40}  {'estimate':>14}  {'measured':>8}  middle of the range / measured")
+    print(f"{'fleet':40}  {'estimate':>14}  {'measured':>8}  middle / measured | MB: {'estimate':>8}  {'measured':>8}")
     for name, settings in SHAPES:
         experiment = build_experiment(settings)
         found = estimate(check(experiment).work, paces)
         configs = {str(i): config for i, config in enumerate(experiment.runs())}
+        trained = sum(trainable_parameters(config, backbone.hidden) for config in configs.values())
+        expected = memory(trained, paces)
         outcomes = train_fleet(configs, lambda event: None, lambda run: "keep", backbone=backbone)
         pace = pace_of(outcomes["0"].result["pace"])  # type: ignore[index]
         paces.append(pace)
         taken = pace.train_seconds + pace.eval_seconds
         told = f"{found.low:.1f}–{found.high:.1f} s" if found else "none yet"
         miss = f"{(found.low + found.high) / 2 / taken:.2f}" if found else ""
-        print(f"{name:40}  {told:>14}  {taken:6.1f} s  {miss}", flush=True)
+        held = "unknown" if pace.memory is None else f"{(pace.memory + STATE_BYTES * trained) / 1e6:.0f}"
+        print(f"{name:40}  {told:>14}  {taken:6.1f} s  {miss:>17} |     "
+              f"{'none yet' if expected is None else f'{expected / 1e6:.0f}':>8}  {held:>8}", flush=True)
 
 
 if __name__ == "__main__":

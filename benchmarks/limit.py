@@ -22,8 +22,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from compt_core.training import passes
 
+SIZES = {"cpu": 2048, "cuda": 8192}  # of a square matrix whose product fills the machine
 
-def rate(backbone: Any, size: int = 2048, repeats: int = 5) -> float:
+
+def rate(backbone: Any, size: int, repeats: int = 5) -> float:
     """Operations per second of a square matrix product in the backbone's dtype: the best of a few."""
     a, b = (torch.randn(size, size, device=backbone.device, dtype=backbone.model.dtype) for _ in range(2))
     a @ b
@@ -97,12 +99,13 @@ def main() -> None:
     torch.set_num_threads(1)  # counter and profiler see their own thread alone
     flops, parts = count(setting)
     torch.set_num_threads(threads)
-    best = rate(backbone)
+    size = SIZES[backbone.device.type]
+    best = rate(backbone, size)
     torch.set_num_threads(1)
     tokens = sum(e.row.length(setting.configs[run].prompt_length) for run, e in setting.items(0))
     print(f"{len(setting.items(0))} rows, {tokens:,} tokens a step: {taken * 1e3:.0f} ms, "
           f"{tokens / taken:,.0f} tokens/s")
-    print(f"{flops / 1e9:.2f} GFLOP forward and backward at {flops / taken / 1e9:.1f} GFLOP/s; a product of 2048² "
+    print(f"{flops / 1e9:.2f} GFLOP forward and backward at {flops / taken / 1e9:.1f} GFLOP/s; a product of {size}² "
           f"matrices reaches {best / 1e9:.1f}: {100 * flops / taken / best:.0f}%")
     forward_flops = sum(parts.values())
     print("forward: " + ", ".join(f"{name} {100 * own / forward_flops:.0f}%" for name, own in parts.items()))
@@ -112,7 +115,7 @@ def main() -> None:
         passes.forward_backward(fleet, items, dict.fromkeys(setting.plans, 0), setting.plans)
         s.wait(backbone)
     column = "self_cuda_time_total" if backbone.device.type == "cuda" else "self_cpu_time_total"
-    print(profiled.key_averages().table(sort_by=column, row_limit=14, max_name_column_width=60))
+    print(profiled.key_averages().table(sort_by=column, row_limit=10, max_name_column_width=60))
 
 
 if __name__ == "__main__":

@@ -143,9 +143,10 @@ def default_run(method: str, shots: int, seed: int, **changes: Any) -> RunConfig
     return RunConfig(**{**run.model_dump(), **changes})
 
 
-def measure_runs(runs: Mapping[str, RunConfig], load: Load | None = None) -> dict[str, dict[str, Any]]:
+def measure_runs(runs: Mapping[str, RunConfig], load: Load | None = None, *, backbone: Backbone | None = None
+                 ) -> dict[str, dict[str, Any]]:
     """Train the runs side by side; each one's record. Ends the script where a run did not complete."""
-    outcomes = train_fleet(runs, lambda event: None, lambda run: "keep", load=load)
+    outcomes = train_fleet(runs, lambda event: None, lambda run: "keep", load=load, backbone=backbone)
     for run, outcome in outcomes.items():
         if outcome.result is None:
             raise SystemExit(f"{run} {outcome.state}: {outcome.error}")

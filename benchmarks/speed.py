@@ -164,6 +164,10 @@ def main() -> None:
     ):
         if name in given.only:
             report(name, times[ours], times[peer], what)
+    if times["ours"]:
+        taken = statistics.median(times["ours"])
+        rows = given.steps * len(setting.items(0))
+        print(f"ours: {1e3 * taken / given.steps:.1f} ms a step, {rows / taken:,.0f} rows/s")
 
 
 if __name__ == "__main__":

@@ -99,7 +99,8 @@ def _download(ref: str) -> Path:
 def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
     """Load a checked checkpoint, frozen and in eval mode: on `device`, or else cuda, mps or cpu.
 
-    bfloat16 on CUDA, float32 elsewhere. Raises BackboneError where weights are missing or broken.
+    bfloat16 on CUDA, float32 elsewhere; with CUDA, cuDNN's attention is switched off for the whole process.
+    Raises BackboneError where weights are missing or broken.
     """
     import torch
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
@@ -128,6 +129,8 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
     if tokenizer.eos_token_id is None:
         raise BackboneError(f"The tokenizer of backbone '{files.ref}' must name an end token. Got none; save it anew "
                             "with eos_token.")
+    if place.type == "cuda":  # cuDNN plans its attention anew for every number of rows: a step took ten times as long
+        torch.backends.cuda.enable_cudnn_sdp(False)
     lock = Turns()  # one for both kinds
     rooms = {kind: new_room(place, files.hidden, lock) for kind in ("train", "score")}
     return Backbone(files, model.requires_grad_(False).eval().to(place), tokenizer, place, rooms, ScoreCache())

@@ -21,17 +21,19 @@ from rich.table import Table
 
 from compt_core.answers import stored_answers
 from compt_core.config import Experiment, RunConfig, allowed_values, build_experiment, for_all
+from compt_core.diagnosis import KINDS, diagnose_runs
 from compt_core.errors import ComptError, ConfigError, Issue, StoreError, nearest, quoted
 from compt_core.export import CURVES, document, tables, write_csv, write_json
 from compt_core.launch import check
 from compt_core.output import Write, writable, write_file, write_folder
 from compt_core.presets import PRESETS
-from compt_core.report import accuracy_table, experiment_json
+from compt_core.report import accuracy_table, diagnosis_lines, experiment_json
 from compt_core.runs.drain import drain
 from compt_core.runs.existing import existing_store, has_store
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
+from compt_core.signatures import Diagnosis
 from compt_core.tasks.table import TASKS
 from compt_core.terminal import Ticker, console, quiet_libraries, say
 from compt_core.values import parse_value, read_yaml
@@ -137,7 +139,7 @@ def _train(experiment: Experiment, json_file: Path | None) -> int:
         drain(store, identity, ticker.tick, worker=worker)
     record, runs = store.experiment(identity), store.runs(identity)
     if any(r.state == State.COMPLETED for r in runs):
-        console().print(accuracy_table(record, runs))
+        _print_results(store, record, runs)
     for failed in (r for r in runs if r.state != State.COMPLETED):
         say(f"Run {failed.id} ({failed.method}, {failed.shots} shots, seed {failed.seed}) is {failed.state.value}"
             f"{': ' + failed.error_message if failed.error_message else '.'}")
@@ -149,6 +151,15 @@ def _train(experiment: Experiment, json_file: Path | None) -> int:
             say(f"The results are in the store, but '{json_file}' could not be written: {error.strerror}.")
             return FAILED
     return DONE if all(r.state == State.COMPLETED for r in runs) else FAILED
+
+
+def _print_results(store: Store, experiment: ExperimentRecord, runs: list[RunRecord]) -> None:
+    lines = diagnosis_lines(runs, _diagnosed(store, runs))
+    console().print(accuracy_table(experiment, runs), *lines, sep="\n")
+
+
+def _diagnosed(store: Store, runs: list[RunRecord]) -> dict[str, Diagnosis]:
+    return diagnose_runs(runs, {name: store.curves([r.id for r in runs], name) for name in KINDS})
 
 
 @app.command("tasks")
@@ -182,16 +193,17 @@ def list_runs(limit: Annotated[int, typer.Option(min=1, max=10_000, help="How ma
 
 @app.command()
 def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")]) -> None:
-    """Show a run: state, settings, scores, log; or the accuracy table of an experiment."""
+    """Show a run: state, diagnosis, settings, scores, log; or the accuracy table of an experiment."""
     store = existing_store()
     experiment, runs = _looked_up(store, run_id)
     if experiment.id == run_id:
-        console().print(accuracy_table(experiment, runs))
+        _print_results(store, experiment, runs)
         return
-    r = runs[0]
+    r, found = runs[0], _diagnosed(store, runs)
     shown = {"run": r.id, "experiment": r.experiment, "state": r.state.value, "step": r.step, "steps": r.steps,
              "created": _when(r.created), "started": _when(r.started), "finished": _when(r.finished),
-             "error": r.error_message, "config": r.config, "versions": r.versions, "result": r.result}
+             "error": r.error_message, "diagnosis": [one.line for one in found[r.id].findings] or None,
+             "config": r.config, "versions": r.versions, "result": r.result}
     console().print_json(json.dumps({key: value for key, value in shown.items() if value is not None}))
     console().print(store.log(r.id), markup=False, highlight=False, end="")
 
@@ -205,11 +217,11 @@ def export(
     """Write scores, weights, curves and predictions of a run or an experiment as files."""
     store = existing_store()
     experiment, runs = _looked_up(store, run_id)
-    written, notes, files = document(experiment, runs), list[str](), dict[str, Write]()
+    curves = {name: store.curves([r.id for r in runs], name) for name in (KINDS if kind == "json" else CURVES)}
+    written, notes, files = document(experiment, runs, curves), list[str](), dict[str, Write]()
     if kind == "json":
         files[f"{run_id}.json"] = partial(write_json, written)
     else:
-        curves = {name: store.curves([r.id for r in runs], name) for name in CURVES}
         answers = stored_answers(store, runs, notes)
         files = {name: partial(write_csv, table) for name, table in tables(written, curves, answers).items()}
     write_folder(out, files, "--out")

@@ -34,7 +34,8 @@ from compt_core.training.events import Ask, Checkpoint, Keeper, Log, OnEvent, Ou
 from compt_core.training.loop import Ended, train
 from compt_core.training.passes import mean_losses
 from compt_core.training.plan import RunPlan, count_cut, encode_with, mean_tokens, plan_run
-from compt_core.training.watch import watcher
+from compt_core.training.snapshots import snapshots
+from compt_core.training.watch import Watch, watcher
 
 OnOutcome = Callable[[str, Outcome], None]
 Load = Callable[[str], tuple[TaskData, ...]]  # run -> its rows
@@ -83,7 +84,7 @@ def train_fleet(
             leave(run, Outcome(state, error=error))
 
     seconds = train(fleet, plans, on_event, control, ended, resume=resumed, keeper=keeper,
-                    watch=watcher(fleet, plans, data, on_event))
+                    watch=_each(snapshots(fleet, on_event), watcher(fleet, plans, data, on_event)))
     trained = time.perf_counter()
     scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
     times = {"train_seconds": seconds, "eval_seconds": time.perf_counter() - trained}
@@ -101,6 +102,14 @@ def train_fleet(
         except Exception as error:  # a run that fails by itself must not take its fleet-mates along
             leave(run, Outcome("failed", error=error))
     return outcomes
+
+
+def _each(*watches: Watch) -> Watch:
+    def watch(at: Mapping[str, int]) -> None:
+        for one in watches:
+            one(at)
+
+    return watch
 
 
 def _pace(backbone: Backbone, plans: Mapping[str, RunPlan], scores: Scores, times: Mapping[str, float]

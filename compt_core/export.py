@@ -14,14 +14,17 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from compt_core.diagnosis import diagnose_runs
 from compt_core.report import experiment_json
 from compt_core.runs.record import ExperimentRecord, RunRecord
+from compt_core.signatures import Diagnosis
 
 Curves = Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]]  # kind -> run -> (steps [n], values [n, d])
 CURVES = ("loss", "task_loss", "dev_score", "attention", "gates")  # kinds of events that become tables
 _GRID = ("methods", "shots", "seeds")
 _RUN = ("run", "method", "shots", "seed")
 _ABOUT = ("state", "error", "mean", "mean_normalised", "trainable_parameters", "train_seconds", "eval_seconds")
+_FINDING = ("signature", "severity", "value", "threshold", "said", "advice")
 _PER_TASK = ("alpha", "beta", "private_share", "private_norm_share")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 
@@ -34,11 +37,20 @@ class Table:
     rows: Iterable[Sequence[object]]
 
 
-def document(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> dict[str, Any]:
+def document(experiment: ExperimentRecord, runs: Sequence[RunRecord], curves: Curves) -> dict[str, Any]:
     """What ``--json`` writes, with what is needed to repeat it: the settings of these runs, as ``--config`` reads
-    them, and the versions, hashes of backbone and data, and device of each."""
-    about = {"settings": settings(experiment, runs), "versions": versions(runs)}
+    them, and the versions, hashes of backbone and data, and device of each; and what is found in them (diagnosis)."""
+    found = {run: diagnosed(one) for run, one in diagnose_runs(runs, curves).items()}
+    about = {"settings": settings(experiment, runs), "versions": versions(runs), "diagnosis": found}
     return {**experiment_json(experiment, runs), **about}
+
+
+def diagnosed(found: Diagnosis) -> dict[str, Any]:
+    """A diagnosis as plain types: {"findings": [...], "unchecked": {signature: why}}."""
+    return {"findings": [{"signature": one.signature.name, "severity": one.signature.severity,
+                          "value": one.value if math.isfinite(one.value) else None, "threshold": one.threshold,
+                          "said": one.said, "advice": one.signature.advice}
+                         for one in found.findings], "unchecked": dict(found.unchecked)}
 
 
 def settings(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> dict[str, Any]:
@@ -79,6 +91,9 @@ def tables(written: Mapping[str, Any], curves: Curves, answers: Iterable[Sequenc
             (*_head(run), task, f"s{source}", weight) for run in runs if run["attention"]
             for task, row in zip(run["tasks"], run["attention"], strict=True) for source, weight in enumerate(row))),
         "gates.csv": Table((*_RUN, "task", *_PER_TASK), _gates(runs)),
+        "diagnosis.csv": Table((*_RUN, *_FINDING), (
+            (*_head(run), *(one[name] for name in _FINDING)) for run in runs
+            for one in _found(written["diagnosis"][run["run"]]))),
         "predictions.csv": Table(("run", "task", "row", "predicted", "gold"), answers),
         "loss.csv": Table(("run", "step", "loss"), (
             (run, step, one[0]) for run in names["loss"] for step, one in _points(curves["loss"][run]))),
@@ -140,6 +155,13 @@ def _gates(runs: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[object]]:
     for run in (run for run in runs if run["alpha"]):
         lists = [run[name] or [None] * len(run["tasks"]) for name in _PER_TASK]
         yield from ((*_head(run), *row) for row in zip(run["tasks"], *lists, strict=True))
+
+
+def _found(diagnosis: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The findings, and in their shape what could not be checked."""
+    yield from diagnosis["findings"]
+    for name, why in diagnosis["unchecked"].items():
+        yield {**dict.fromkeys(_FINDING), "signature": name, "severity": "unchecked", "said": why}
 
 
 def _points(curve: tuple[np.ndarray, np.ndarray]) -> Iterator[tuple[int, list[float]]]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from compt_core.composition.gates import private_norm_share, private_share
-from compt_core.fleet import Fleet
+from compt_core.fleet import Block, Fleet
 
 
 def inspect_run(fleet: Fleet, run: str) -> dict[str, Any]:
@@ -39,9 +39,14 @@ def kept_tensors(fleet: Fleet, run: str) -> dict[str, Any]:
     """Name -> float32 array of everything worth keeping of a run: its parameters, the encoded source and
     private prompts, and the composed prompts [K, L, H]."""
     block, r = fleet.slot[run]
-    with torch.no_grad():
-        tensors = fleet.state(run) | {"composed": block.compose()[r]}
-        for part in ("source", "private"):
-            if f"{part}.embedding" in block.parameters:
-                tensors[part] = block.prompts(part)[r]
+    tensors = fleet.state(run) | {part: prompts[r] for part, prompts in prompts_now(block).items()}
     return {name: tensor.detach().float().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+
+
+def prompts_now(block: Block) -> dict[str, torch.Tensor]:
+    """All runs' composed prompts [R, K, L, H], and the encoded source [R, S, P, H] and private ones [R, K, P, H] that
+    they have."""
+    with torch.no_grad():
+        parts = [part for part in ("source", "private") if f"{part}.embedding" in block.parameters]
+        found = {"composed": block.compose(), **{part: block.prompts(part) for part in parts}}
+        return {part: prompts.detach() for part, prompts in found.items()}  # without an encoder it is a parameter

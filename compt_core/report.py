@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -12,9 +12,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from compt_core.diagnosis import by_signature
 from compt_core.means import half_width, mean_normalised, mean_primary
 from compt_core.methods import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.signatures import Diagnosis
 from compt_core.tasks.table import TASKS
 
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
@@ -66,6 +68,16 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
     title = Text(_title(experiment, done), style="bold")  # Text, not markup: a path may hold brackets
     return Group(title, *tables, *([_means_table(done, counts, unit)] if several else []),
                  *(Text(note, style="dim") for note in _notes(done)))
+
+
+def diagnosis_lines(runs: Sequence[RunRecord], found: Mapping[str, Diagnosis]) -> list[Text]:
+    """A line per failure signature in `runs`: how many have it, one of them with its number, and what to try."""
+    lines = []
+    for signature, of in by_signature(found).items():
+        run = next(r for r in runs if r.id in of)
+        which = f"{len(of)} of {len(runs)} runs, among them {run.id} ({run.method}, {run.shots} shots, seed {run.seed})"
+        lines.append(Text(f"{signature.severity}: {signature.title}: {which}: {of[run.id].said}. {signature.advice}"))
+    return lines
 
 
 def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title: str) -> Table:

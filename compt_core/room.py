@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from compt_core.errors import ComptError
-from compt_core.tasks.batches import bucket_on, chunks
+from compt_core.tasks.batches import bucket_on, chunks, padded
 from compt_core.threads import Daemons, Turns
 
 CPU_NUMBERS = 131_072  # tokens x hidden size of a part; measured, see benchmarks/RESULTS.md
@@ -92,7 +92,9 @@ class Room:
                         return [done.result() for done in working]
                 if not self.open or self.device.type != "cuda":
                     return [work(part) for part in parts]
-                return [self._measured(sum(lengths[i] for i in part), part, work) for part in parts]
+                bucket = bucket_on(self.device.type)
+                return [self._measured(int(padded(np.array([lengths[i] for i in part]), bucket).sum()), part, work)
+                        for part in parts]
         except (RuntimeError, MemoryError) as error:
             if not ran_out(error):
                 raise
@@ -102,7 +104,12 @@ class Room:
         return None
 
     def _measured(self, tokens: int, part: np.ndarray, work: Callable[[np.ndarray], T]) -> T:
-        """The first pass on a GPU: what it takes sets the size of later parts."""
+        """The first part of some size on a GPU: what it takes sets the size of later ones.
+
+        A small one says nothing of them: what it takes is mostly libraries' workspaces.
+        """
+        if 2 * tokens < self.tokens:
+            return work(part)
         torch.cuda.reset_peak_memory_stats(self.device)
         before = torch.cuda.memory_allocated(self.device)
         result = work(part)

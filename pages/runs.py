@@ -2,7 +2,8 @@
 
 from app import actions, again, components, downloads, live, services, state
 
-components.header("Runs", "fleet", "optimizer step", "PT", "MST", "SPP", "SCP", "shots", "seed", "backbone")
+components.header("Runs", "fleet", "optimizer step", "PT", "MST", "SPP", "SCP", "shots", "seed", "backbone",
+                  "diagnosis", "overfitting", "dead source", "norm of a part")
 experiment = state.open_experiment(services.store())
 if experiment is None:
     components.empty_state("No runs yet", "Launch an experiment, or run the demo from Home; its progress appears here.",

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -43,9 +44,30 @@ GLUE_FILES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 TRAIN_ROWS, DEV_ROWS = 48, 20
 
+# Tests that start browsers, servers and workers of their own: two of them at once would starve each other.
+PROGRAMS = ("tests/browser/", "tests/faults/")
+
 NOUNS = ("baker", "river", "lantern", "sister", "garden", "engine", "letter", "window", "teacher", "harbour")
 VERBS = ("finds", "paints", "carries", "watches", "repairs", "forgets", "follows", "opens")
 ADJECTIVES = ("quiet", "bright", "broken", "gentle", "old", "heavy", "warm", "hollow")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where two processes share the tests, as in `make test`, a file's stay together, and so do those of PROGRAMS."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "programs" if nodeid.startswith(PROGRAMS) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """There PROGRAMS go first, as the longest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(PROGRAMS))
 
 
 def pytest_unconfigure() -> None:
@@ -55,14 +77,10 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def _same_numbers_each_time() -> None:
-    """Seeds the global generators, torch's only where a test has loaded torch."""
+    """Seeds the global generators, torch's only where a test has loaded torch (a page's thread may be half-way)."""
     random.seed(0)
-    for name, seed in (("numpy", "random.seed"), ("torch", "manual_seed")):
-        if name in sys.modules:
-            function = sys.modules[name]
-            for part in seed.split("."):
-                function = getattr(function, part)
-            function(0)
+    for name, seed in (("numpy.random", "seed"), ("torch", "manual_seed")):
+        getattr(sys.modules.get(name), seed, lambda number: None)(0)
 
 
 @pytest.fixture

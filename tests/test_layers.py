@@ -22,18 +22,18 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # facts and settings
     ("compt_core", "compt_core.errors", "compt_core.presets", "compt_core.values", "compt_core.sentences",
      "compt_core.config", "compt_core.streams", "compt_core.means", "compt_core.estimate", "compt_core.relatedness",
-     "compt_core.matching", "compt_core.metrics", "compt_core.threads", "compt_core.training.events",
-     "compt_core.runs.record"),
+     "compt_core.matching", "compt_core.space", "compt_core.foreign", "compt_core.metrics", "compt_core.threads",
+     "compt_core.training.events", "compt_core.runs.record", "compt_core.signatures"),
     # the demo language, from which the demo tasks draw their rows
     ("compt_core.demo.lexicon", "compt_core.demo.grammar", "compt_core.demo.relations", "compt_core.demo.pairs",
      "compt_core.demo.cases", "compt_core.demo.suites"),
     # the maths, the tasks, the frozen model
     ("compt_core.composition", "compt_core.tasks", "compt_core.backbone_files", "compt_core.backbones",
-     "compt_core.room", "compt_core.score_cache", "compt_core.memory"),
+     "compt_core.pieces", "compt_core.room", "compt_core.score_cache", "compt_core.memory"),
     # runs side by side in one forward pass
     ("compt_core.methods", "compt_core.forward", "compt_core.fleet", "compt_core.predictions",
      "compt_core.scoring"),
-    ("compt_core.training", "compt_core.inspection"),
+    ("compt_core.training", "compt_core.inspection", "compt_core.diagnosis"),
     # the glue, and its check before anything is queued
     ("compt_core.experiment", "compt_core.devices", "compt_core.launch"),
     # who keeps runs, and who made the bundled backbone
@@ -54,8 +54,10 @@ APART = (
 # In importing any of these, neither torch nor transformers may be loaded: pages and --help start fast.
 TORCH_FREE = (
     "compt_core.config", "compt_core.presets", "compt_core.methods", "compt_core.training.events",
-    "compt_core.estimate", "compt_core.tasks.table", "compt_core.tasks.files", "compt_core.backbones",
+    "compt_core.estimate", "compt_core.space", "compt_core.foreign", "compt_core.pieces", "compt_core.tasks.table",
+    "compt_core.tasks.files", "compt_core.backbones",
     "compt_core.runs.record", "compt_core.runs.store", "compt_core.runs.worker", "compt_core.launch", "compt_core.cli",
+    "compt_core.diagnosis",
     "compt_core.whatif.edit", "compt_core.whatif.inside", "compt_core.whatif.change", "compt_core.whatif.effects",
     "compt_core.whatif.answer", "compt_core.whatif.texts", "compt_core.whatif.variants",
 )

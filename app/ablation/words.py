@@ -8,7 +8,7 @@ import numpy as np
 
 from app.captions import listed, literal, plural
 from compt_core.tasks.table import TASKS
-from compt_core.whatif.effects import PROBABILITY, SCORE, Ablation, Effects, Over, Relation, over, relation
+from compt_core.whatif.effects import PROBABILITY, SCORE, Ablation, Effects, Over, Relation, over, relation, side_by_side
 
 NAMES = {SCORE: "dev score", PROBABILITY: "log-probability"}
 LEVEL = 0.05
@@ -155,7 +155,8 @@ def parts(table: Ablation, measure: str) -> list[str]:
              f"shared part by {amount(measure, means[1])}: this run stands more on **{leans}**. On "
              f"{int((private.change < shared.change).sum())} of {plural(len(table.tasks), 'task')} more is lost "
              "without the private prompt."]
-    alone = [task for k, task in enumerate(table.tasks) if shared.change[k] < 0 and shared.corrected[k] < LEVEL
+    beyond = side_by_side(private, shared).corrected[:, 1] < LEVEL
+    alone = [task for k, task in enumerate(table.tasks) if shared.change[k] < 0 and beyond[k]
              and not (table.muted[measure].p[k] < LEVEL).any()]
     if alone:
         found.append(f"On {listed([literal(task) for task in alone])} the shared part matters though no single source "

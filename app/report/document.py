@@ -16,13 +16,14 @@ import jinja2
 import numpy as np
 from pydantic import ValidationError
 
-from app import captions, drafts, frames, progress
+from app import captions, diagnoses, drafts, frames, progress
 from app.report import results as report_results
 from app.report import tables as report_tables
-from app.report.blocks import Block
+from app.report.blocks import Block, block
 from app.styles import label
 from compt_core import __version__, export
 from compt_core.config import Experiment, to_yaml
+from compt_core.diagnosis import by_signature, diagnose_runs
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
@@ -32,12 +33,13 @@ _LISTED_RUNS = 12  # of a failure
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # run -> (steps [n], losses [n, 1])
 
 
-def report(experiment: ExperimentRecord, runs: Sequence[RunRecord], losses: Curves, now: float) -> str:
-    """The report as HTML; `losses` are the runs' loss curves, `now` in seconds since the epoch."""
+def report(experiment: ExperimentRecord, runs: Sequence[RunRecord], curves: Mapping[str, Curves], now: float) -> str:
+    """The report as HTML; `curves` are the runs' by kind (diagnosis.KINDS), `now` in seconds since the epoch."""
     suites = frames.suites(experiment)
     made = time.strftime("%d %B %Y, %H:%M UTC", time.gmtime(now)).lstrip("0")
     blocks = [report_results.scores(experiment, runs), report_results.attention(runs), report_results.gates(runs),
-              report_results.losses(runs, losses), unfinished(runs), repeat(experiment), versions(runs)]
+              report_results.losses(runs, curves.get("loss", {})), diagnosis(runs, curves), unfinished(runs),
+              repeat(experiment), versions(runs)]
     return _template().render(
         title=title(experiment, suites), experiment=experiment.id, made=made, version=__version__,
         standing=captions.plain([captions.provenance(experiment, suites)]), state=progress.headline(runs, {}),
@@ -49,6 +51,19 @@ def title(experiment: ExperimentRecord, suites: str) -> str:
     """What was compared on what: ``"PT, MST and ComPT (SPP) on 12 demo tasks"``."""
     methods = captions.listed([label(method) for method in experiment.config["methods"]])
     return f"{methods} on {captions.plural(len(experiment.config['tasks']), f'{suites} task')}"
+
+
+def diagnosis(runs: Sequence[RunRecord], curves: Mapping[str, Curves]) -> Block:
+    """Which failure signatures the runs that have begun show, and what could not be checked."""
+    begun = [run for run in runs if run.step or run.error_message]
+    found = diagnose_runs(begun, curves)
+    rows = {signature.title: [signature.severity, _runs([run for run in begun if run.id in of]),
+                              diagnoses.numbers(signature, list(of.values())), signature.advice]
+            for signature, of in by_signature(found).items()}
+    table = report_tables.words(rows, "What was found", "signature", ["severity", "which runs", "number", "try"])
+    said, missing = diagnoses.headline(found), diagnoses.unchecked(found)
+    return block("Diagnosis", [f"{said.capitalize()}."] if said else ["No run has begun."],
+                 [missing] if missing else [], tables=(table,) if rows else ())
 
 
 def unfinished(runs: Sequence[RunRecord]) -> Block | None:

@@ -24,7 +24,7 @@ from compt_core.runs.record import BUNDLED, ExperimentRecord, Left, RunRecord, S
 from compt_core.runs.store import Store
 
 FOLDER = Path(compt_core.__file__).resolve().parents[1] / "assets" / "demo-runs"
-# Points per run and kind, of those in a store.
+# Points per run and kind, of those in a store; no prompts over training, which outweigh all else.
 POINTS = {"loss": 50, "task_loss": 50, "attention": 25, "gates": 25, "dev_score": 25}
 KEPT = ("composed", "source", "private", "attention.logits", "gate.alpha", "gate.beta")  # not what made the prompts
 FORMAT = 1

@@ -17,7 +17,8 @@ from sqlalchemy.dialects.sqlite import insert
 from compt_core.runs.schema import events
 from compt_core.training.events import Event
 
-LIMITS = {"loss": 200, "task_loss": 200, "attention": 100, "gates": 100, "dev_score": 100}  # points per run and kind
+LIMITS = {"loss": 200, "task_loss": 200, "attention": 100, "gates": 100, "dev_score": 100,
+          "prompts": 12}  # points per run and kind
 _AT_ONCE = 500  # runs in one query: SQLite limits its variables
 _LARGEST = float(np.finfo(np.float16).max)
 

@@ -17,7 +17,7 @@ import numpy as np
 from compt_core.errors import ConfigError, Issue
 from compt_core.tasks.spec import Row, Task
 
-CPU_BUCKET, GPU_BUCKET = 1, 16
+CPU_BUCKET, GPU_BUCKET = 1, 64
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _group(lengths: np.ndarray, width: int) -> Group:
 def bucket_on(device: str) -> int:
     """The multiple to which rows are padded on a type of device: 1 on "cpu", where a group of one row costs little.
 
-    On a GPU each group costs the launches of its attention in every layer.
+    On a GPU each group costs the launches of its attention in every layer, which take longer than the padding.
     """
     return CPU_BUCKET if device == "cpu" else GPU_BUCKET
 

@@ -9,8 +9,9 @@ from typing import Any, Literal, Protocol
 Control = Literal["keep", "pause", "cancel"]
 
 # Kinds: "loss" [1], "task_loss" [K], "attention" [K, S] row by row, "gates" [2, K] (alpha then beta),
-# "dev_score" [K] (each task's first metric on a few dev rows, NaN where undefined).
-Kind = Literal["loss", "task_loss", "attention", "gates", "dev_score"]
+# "dev_score" [K] (each task's first metric on a few dev rows, NaN where undefined), "prompts" [N, 1 + d] (a sketch of
+# each prompt, as `compt_core.space` makes them).
+Kind = Literal["loss", "task_loss", "attention", "gates", "dev_score", "prompts"]
 
 
 @dataclass(frozen=True)

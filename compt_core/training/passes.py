@@ -109,7 +109,9 @@ def _parts(fleet: Fleet, items: Sequence[Item], work: Callable[[np.ndarray], T],
     backbone = fleet.backbone
     lengths = [e.row.length(fleet.address[run, e.task][1]) for run, e in items]
     words = max(len(e.target) for _, e in items)
-    max_rows = max(1, LOGITS_AT_ONCE // (backbone.model.config.vocab_size * words))  # autograd keeps them all
+    # Autograd keeps all logits; on a GPU they are part of what a pass was seen to take.
+    measured = backbone.device.type == "cuda"
+    max_rows = None if measured else max(1, LOGITS_AT_ONCE // (backbone.model.config.vocab_size * words))
     return backbone.rooms[kind].map(lengths, work, max_rows=max_rows, alone=alone)
 
 

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from compt_core.config import build_experiment
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
+from compt_core.space import prompts_of, sketch
 from compt_core.tasks.table import TASKS
 from compt_core.training.events import Event, Log, Outcome
 
@@ -61,13 +62,18 @@ def fake_result(config: dict[str, Any], *, constant: tuple[str, ...] = (), shift
 
 
 def fake_prompts(config: dict[str, Any]) -> dict[str, np.ndarray]:
-    """A completed run's prompts [., 2, 3], of the names that its method leaves."""
-    draw, tasks = np.random.default_rng(config["seed"]), len(config["tasks"])
-    counts = {"composed": tasks, "source": config["sources"] if config["method"] in ("spp", "scp") else 1,
-              "private": tasks}
-    absent = {"pt": {"source"}, "mst": {"private"}}.get(config["method"], set[str]())
-    return {name: draw.normal(size=(count, 2, 3)).astype(np.float32)
-            for name, count in counts.items() if name not in absent}
+    """Prompts of a completed run, [P, H] with P = 3 (SCP's parts: 2) and the demo backbone's H; no two alike."""
+    draw = np.random.default_rng(config["seed"] + 100 * config["shots"])
+    tasks, method = len(config["tasks"]), config["method"]
+    length, hidden = 2 if method == "scp" else 3, 64
+    source = draw.normal(size=(config["sources"] if method in ("spp", "scp") else 1, length, hidden))
+    private = 5 * draw.normal(size=(tasks, length, hidden))
+    if method in ("pt", "mst"):
+        return {"private": private, "composed": private} if method == "pt" else \
+            {"source": source, "composed": np.repeat(source, tasks, axis=0)}
+    shared = np.repeat(source.mean(0)[None], tasks, axis=0)
+    composed = shared + private if method == "spp" else np.concatenate([shared, private], axis=1)
+    return {"source": source, "private": private, "composed": composed}
 
 
 @dataclass
@@ -75,6 +81,7 @@ class Lab:
     """Experiments in the states that a page can meet; each method returns the experiment's id."""
 
     store: Store
+    snapshots: bool = False  # whether prompts over training are kept, each growing and turning to its end
 
     def queued(self, owner: str = "local", **raw: Any) -> str:
         return self.store.submit(build_experiment(RAW | raw), owner=owner)
@@ -84,11 +91,13 @@ class Lab:
         self._train(upto=4)
         return identity
 
-    def finished(self, *, constant: tuple[str, ...] = (), references: bool = True, **raw: Any) -> str:
+    def finished(self, *, constant: tuple[str, ...] = (), references: bool = True,
+                 change: Callable[[RunRecord], dict[str, Any]] = lambda run: {}, **raw: Any) -> str:
+        """Completed runs; `change` gives what is different in a run's result."""
         identity = self.queued(**raw)
         for run in self._train(upto=STEPS):
-            self.store.finish(run.id, Outcome("completed", fake_result(run.config, constant=constant),
-                                              fake_prompts(run.config)))
+            result = fake_result(run.config, constant=constant) | change(run)
+            self.store.finish(run.id, Outcome("completed", result, fake_prompts(run.config)))
         if references:
             tasks = self.store.experiment(identity).config["tasks"]
             rows = {task: dict.fromkeys(TASKS[task].metrics, 0.45) for task in tasks}
@@ -114,6 +123,11 @@ class Lab:
                 cells = len(run.config["tasks"]) * run.config["sources"]
                 points += [Event(run.id, "attention", step, tuple(step / 10 + cell / 100 for cell in range(cells)))
                            for step in range(upto + 1)]
+            if self.snapshots:
+                prompts = [one.vectors for one in prompts_of(fake_prompts(run.config), run.config["tasks"],
+                                                             run.method in ("spp", "scp"))]
+                points += [Event(run.id, "prompts", step, tuple(sketch([(step + 1) * one + (upto - step) for one in
+                                                                        prompts]).ravel())) for step in (0, 3, upto)]
             self.store.write_events([*points, Log(run.id, upto, f"Run {number} has trained.")])
         return fleet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.mark.parametrize("page", ["runs", "accuracy", "attention", "gates"])
+@pytest.mark.parametrize("page", ["runs", "accuracy", "attention", "gates", "space"])
 @pytest.mark.parametrize("seeds", ["0", "0-2"])
 def test_every_figure_and_table_says_what_it_shows(visit, lab, page, seeds):
     app = visit(page, exp=lab.finished(seeds=seeds, shots="8,16"))

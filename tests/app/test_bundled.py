@@ -27,7 +27,7 @@ def test_a_first_visit_has_both_grids_to_look_at(visit):
     assert "demo task" in cards[0] and "demo\\-glue task" in cards[1]  # the suite of the comparison first
 
 
-@pytest.mark.parametrize("page", ["runs", "accuracy", "attention", "gates"])
+@pytest.mark.parametrize("page", ["runs", "accuracy", "attention", "gates", "space"])
 def test_every_page_of_results_shows_the_bundled_grid_by_itself(visit, demo, page):
     app = visit(page)
     assert not app.exception and not app.error

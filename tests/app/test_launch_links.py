@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
@@ -38,12 +38,14 @@ def followed(address):
     return links.read(query, drafts.from_preset(query["preset"]))
 
 
+@settings(max_examples=30)
 @given(DRAFTS)
 def test_a_link_brings_back_the_draft_right_or_wrong(draft):
     found, problems = followed(links.address("http://x/launch", links.parameters(draft)))
     assert found == draft and problems == []
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.one_of(st.sampled_from([*Experiment.model_fields, "method", "seed", "no-such"]),
                                  st.text(max_size=5)),
                        st.one_of(st.text(max_size=12), st.sampled_from(["nan", "inf", "-1e400", "9" * 400, "1:30", "[",

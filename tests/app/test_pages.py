@@ -12,9 +12,9 @@ from compt_core.errors import StoreError
 from compt_core.runs.record import State
 from compt_core.training.events import Outcome
 
-PAGES = ("home", "learn", "launch", "runs", "accuracy", "attention", "gates", "whatif")
-OF_AN_EXPERIMENT = ("runs", "accuracy", "attention", "gates", "whatif")
-RESULTS = ("accuracy", "attention", "gates", "whatif")
+PAGES = ("home", "learn", "launch", "runs", "accuracy", "attention", "gates", "whatif", "space")
+OF_AN_EXPERIMENT = ("runs", "accuracy", "attention", "gates", "whatif", "space")
+RESULTS = ("accuracy", "attention", "gates", "whatif", "space")
 
 
 def words(app: AppTest) -> str:

@@ -74,7 +74,7 @@ def made(store):
     def make(identity, **changes):
         runs = store.runs(identity)
         experiment = replace(store.experiment(identity), **changes)
-        return Reader(report.report(experiment, runs, losses(store, runs), 1_790_000_000.0))
+        return Reader(report.report(experiment, runs, {"loss": losses(store, runs)}, 1_790_000_000.0))
     return make
 
 

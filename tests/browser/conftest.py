@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
-expect.set_options(timeout=30_000)  # Playwright's own 5 s are short where everything shares two cores
+expect.set_options(timeout=60_000)  # Playwright's own 5 s are short where everything shares two cores
 # A deep link makes Streamlit's own front end ask below the page's name first; it then finds the right address.
 EXPECTED = ("_stcore/health", "_stcore/host-config")
 
@@ -38,12 +37,10 @@ class Server:
         if not any("URL:" in line for line in self.process.stdout):  # ends early when the server does
             pytest.fail(errors.read_text())
 
-    def end(self, number: int = signal.SIGTERM) -> float:
-        """Ends the server by a signal; the seconds that it took."""
-        begun = time.monotonic()
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """Ends the server by a signal; fails where it does not end soon, busy cores allowed for."""
         self.process.send_signal(number)
-        self.process.communicate(timeout=60)
-        return time.monotonic() - begun
+        self.process.communicate(timeout=30)
 
 
 @pytest.fixture

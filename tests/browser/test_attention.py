@@ -13,7 +13,7 @@ from compt_core.config import build_experiment
 from compt_core.runs.store import Store
 from compt_core.training.events import Event, Outcome
 
-PAGE_MS = 30_000
+PAGE_MS = 60_000
 TASKS, SOURCES, STEPS = ("cola", "sst2", "stsb"), 4, 5
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 TRAINING_MS = 240_000
-PAGE_MS = 30_000
+PAGE_MS = 60_000
 METHODS = 4
 
 

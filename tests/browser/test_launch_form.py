@@ -14,7 +14,7 @@ def test_uploaded_data_travels_by_link_to_a_fresh_browser(
     page: Page, browser: Browser, dashboard: str, complaints: list[str]
 ) -> None:
     page.goto(f"{dashboard}/launch?preset=first-1&shots=8,16&sources=7")
-    expect(page.get_by_label("Shots", exact=True)).to_have_value("8, 16", timeout=30_000)
+    expect(page.get_by_label("Shots", exact=True)).to_have_value("8, 16", timeout=60_000)
     page.get_by_text("Your own data").click()
     page.get_by_role("combobox", name="Rows for the task").fill("sst2")
     page.get_by_role("option", name="sst2", exact=True).click()
@@ -31,7 +31,7 @@ def test_uploaded_data_travels_by_link_to_a_fresh_browser(
 
     fresh = browser.new_page()
     fresh.goto("".join(link.split()))
-    expect(fresh.get_by_label("Data folder", exact=True)).to_have_value(folder, timeout=30_000)
+    expect(fresh.get_by_label("Data folder", exact=True)).to_have_value(folder, timeout=60_000)
     expect(fresh.get_by_label("Shots", exact=True)).to_have_value("8, 16")
     expect(fresh.get_by_label("Source prompts (S)", exact=True)).to_have_value("7")
     expect(fresh.locator("[data-testid=stCode]", has_text="/launch?")).to_have_text(link)

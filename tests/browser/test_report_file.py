@@ -13,7 +13,7 @@ from compt_core.config import build_experiment
 from compt_core.runs.store import Store
 from compt_core.training.events import Event, Outcome
 
-PAGE_MS = 30_000
+PAGE_MS = 60_000
 TASKS = ["demo-mood", "demo-echo", "demo-twin"]
 _CONTRAST = """() => {
     const linear = part => { part /= 255; return part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4 };

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from app.tour.view import STEPS
 
-PAGE_MS = 30_000
+PAGE_MS = 60_000
 
 
 def press(page: Page, key: str, done: Callable[[], bool]) -> None:

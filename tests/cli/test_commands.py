@@ -206,9 +206,12 @@ def test_ctrl_c_while_the_command_line_is_imported_is_one_line() -> None:
 def test_a_worker_stops_in_order(home: Path, number: int) -> None:
     with subprocess.Popen([sys.executable, "-m", "compt_core", "worker"], cwd=ROOT, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        assert process.stderr.readline() == f"Training what is queued in {home}; worker.log there says what " \
-            "happens. Stop with Ctrl+C.\n"
-        process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == f"Training what is queued in {home}; worker.log there says what " \
+                "happens. Stop with Ctrl+C.\n"
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()  # what is left of it after a failure; the block would wait for its end for ever
     assert (process.returncode, out, err) == (0, "", "")

@@ -107,6 +107,27 @@ def test_the_document_is_that_of_json_with_what_repeats_it(call: Call, store: St
     assert list((tmp_path / "new" / "folder").iterdir()) == [tmp_path / "new" / "folder" / f"{experiment}.json"]
 
 
+def test_show_and_both_exports_tell_the_same_diagnosis(call: Call, store: Store, tmp_path: Path) -> None:
+    identity = store.submit(build_experiment(RAW | {"methods": ["spp"], "shots": [8], "seeds": [3]}))
+    run, = store.claim()
+    store.started(run.id, 30, {})
+    store.write_events([Event(run.id, "loss", step, (0.01,)) for step in range(31)])
+    found = result(True, 0) | {"private_norm_share": [0.95, 0.9, 0.97], "mean_normalised": 0.5}
+    store.finish(run.id, Outcome("completed", found, {}, scores_of(0)))
+    for kind in ("json", "csv"):
+        call("export", identity, "--format", kind, "--out", tmp_path)
+    written = json.loads((tmp_path / f"{identity}.json").read_text())["diagnosis"][run.id]
+    one, = written["findings"]
+    assert (one["signature"], one["severity"], one["threshold"]) == ("private_dominates", "problem", 0.9)
+    rows = read(tmp_path)["diagnosis"]
+    assert [(row["run"], row["signature"], row["severity"]) for row in rows] == [
+        (run.id, "private_dominates", "problem"), (run.id, "overfitting", "unchecked")]
+    assert float(rows[0]["value"]) == one["value"] and rows[1]["said"] == written["unchecked"]["overfitting"]
+    assert "1 of 1 runs, among them" in (table := " ".join(call("show", identity).out.split()))
+    assert one["said"] in table and one["advice"] in table
+    assert f"problem: Private part dominates: {one['said']}." in call("show", run.id).out
+
+
 def test_the_settings_of_a_run_are_those_of_that_run_alone(call: Call, store: Store, experiment: str,
                                                            tmp_path: Path) -> None:
     run = store.runs(experiment)[6]
@@ -121,7 +142,7 @@ def test_tables_hold_every_number_of_the_document(call: Call, store: Store, expe
     done = call("export", experiment, "--format", "csv", "--out", tmp_path / "out")
     assert (done.code, done.err) == (0, "")
     found = read(tmp_path / "out")
-    told = {run["run"]: run for run in document(store.experiment(experiment), store.runs(experiment))["runs"]}
+    told = {run["run"]: run for run in document(store.experiment(experiment), store.runs(experiment), {})["runs"]}
     assert [row["run"] for row in found["runs"]] == list(told)
     for row in found["runs"]:
         run = told[row["run"]]
@@ -217,7 +238,7 @@ def test_an_experiment_that_has_not_begun_is_tables_without_rows(call: Call, sto
     assert done.code == 0 and "0 of 8 runs completed" in done.out
     found = read(tmp_path / "out")
     assert set(found) == {name.removesuffix(".csv") for name in tables(
-        document(store.experiment(identity), store.runs(identity)), {}, [])}
+        document(store.experiment(identity), store.runs(identity), {}), {}, [])}
     assert {name for name, rows in found.items() if rows} == {"runs"}
     assert {row["state"] for row in found["runs"]} == {"queued"}
     given = {name: value for name, value in store.experiment(identity).config.items() if value is not None}

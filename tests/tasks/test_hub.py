@@ -96,7 +96,7 @@ def test_a_hub_that_refuses_is_one_sentence_at_once(online: pytest.MonkeyPatch) 
         start = time.monotonic()
         with pytest.raises(HubError) as caught:
             load_task(TASKS["rte"], None)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30  # busy cores allowed for
     assert str(caught.value) == (
         "The hub with the data set 'nyu-mll/glue' (rte) cannot be reached. Check the network, give a data folder "
         "(--data-dir), or start with HF_HUB_OFFLINE=1 to use what was loaded before.")

@@ -1,0 +1,1 @@
+"""The Prompt space page: what is compared, its figures, ways over training, nearest pieces, imported prompts."""

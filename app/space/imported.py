@@ -1,0 +1,110 @@
+"""Prompts from elsewhere to look at beside a run's: the uploader, and what was kept under the link's ``?foreign=``.
+
+Kept is what was read of a file, never the file: ``HOME/uploads/HASH/prompts.safetensors``, names in its header.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import streamlit as st
+
+from app import captions, state, uploads
+from app.space.alike import IMPORTED
+from compt_core import foreign
+from compt_core.errors import DataError, StoreError
+from compt_core.space import Prompt
+
+_FILE, _KEY, _SAID = "prompts.safetensors", "import", "import_said"
+_HASH = re.compile(r"[0-9a-f]{32}")
+_LONGEST = 40  # characters of a name
+HELP = ("One file with prompts of the same backbone: .npy with an array [P, H] or [K, P, H], or .safetensors with such "
+        "tensors, as peft writes its prompt_embeddings. Prompts of any scale and length. What is read of it is kept in "
+        "this dashboard's home folder, for everybody who has a link to it.")
+
+
+def keep(name: str, data: bytes, hidden: int) -> str:
+    """Reads a file of prompts and keeps them; the hash that names them. Raises DataError."""
+    from safetensors.numpy import save
+
+    found = foreign.read(name, data, hidden)
+    tensors = {f"{i:02d}": one for i, one in enumerate(found.values())}
+    names = json.dumps([_called(name, title, len(found)) for title in found])
+    folder, _ = uploads.put({_FILE: save(tensors, {"names": names})}, lambda made: None)
+    return folder.name
+
+
+def _called(file: str, title: str, count: int) -> str:
+    """What a prompt is called: after its file where that holds one, else as in the file."""
+    stem = " ".join(file.rpartition(".")[0].split())
+    text = (stem or title) if count == 1 else title if not title.isdigit() else f"{stem} {title}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST - 1]}…"
+
+
+def load(identity: str) -> list[Prompt]:
+    """What was kept under a hash. Raises StoreError where there is nothing."""
+    from safetensors import SafetensorError, safe_open
+
+    path = uploads.uploads_folder() / identity / _FILE
+    if not _HASH.fullmatch(identity) or not path.is_file():
+        raise StoreError("This link names imported prompts that are not kept here. Import the file again.")
+    try:
+        with safe_open(path, "numpy") as handle:
+            names = json.loads(handle.metadata()["names"])
+            arrays = [np.asarray(handle.get_tensor(f"{i:02d}")) for i in range(len(names))]
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"The imported prompts in '{path}' cannot be read: {error}. Import the file again.") from None
+    unique = [name if names.count(name) == 1 else f"{name} ({i})" for i, name in enumerate(map(str, names))]
+    return [Prompt(IMPORTED, name, one) for name, one in zip(unique, arrays, strict=True)]
+
+
+def chosen(hidden: int) -> list[Prompt]:
+    """The prompts of the link, if it names any; of another hidden size than the run's they are left out, and it is
+    said. Raises StoreError for a wrong link."""
+    identity = st.query_params.get(state.FOREIGN)
+    if identity is None:
+        return []
+    found = load(str(identity))
+    if (size := found[0].vectors.shape[1]) != hidden:
+        st.info(f"The imported prompts have H = {size:,}, this run's H = {hidden:,}: they are left out here.")
+        return []
+    return found
+
+
+def box(hidden: int, taken: int) -> None:
+    """The uploader, and the way to leave out what was imported (`taken` prompts)."""
+    opened = st.expander("Import prompts to compare with", icon=":material/upload_file:", key="importer",
+                         on_change="rerun")
+    if not opened.open:
+        return
+    with opened:
+        st.file_uploader("A file of prompts", list(foreign.ENDINGS), key=_KEY, help=HELP,
+                         max_upload_size=foreign.MOST_BYTES // 10**6)
+        with st.container(horizontal=True):
+            sent = st.session_state.get(_KEY)
+            st.button("Show these prompts", icon=":material/check:", key="import_take", disabled=not sent,
+                      on_click=_take, args=(hidden,), help="Reads the file." if sent else "Choose a file first.")
+            st.button("Leave them out again", icon=":material/close:", key="import_drop", disabled=not taken,
+                      on_click=_drop, help="The file stays under its link.")
+        if said := st.session_state.pop(_SAID, None):
+            st.markdown(said)
+
+
+def _take(hidden: int) -> None:
+    """Callback: keeps the file and puts it into the link, or says what is wrong with it."""
+    sent = st.session_state[_KEY]
+    try:
+        identity = keep(sent.name, sent.getvalue(), hidden)
+    except DataError as error:
+        st.session_state[_SAID] = f":red[:material/error: {captions.literal(error)}]"
+        return
+    st.query_params[state.FOREIGN] = identity
+    state.join_several(state.GROUPS, IMPORTED)
+    st.session_state[_SAID] = f":material/check: {captions.plural(len(load(identity)), 'prompt')} of " \
+                              f"{captions.literal(sent.name)} can be seen beside this run's."
+
+
+def _drop() -> None:
+    st.query_params.pop(state.FOREIGN, None)

@@ -1,0 +1,90 @@
+"""The vocabulary pieces nearest to the vectors of a prompt, and the norms of all pieces, for the Prompt space page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.captions import literal, plural
+from compt_core.backbones import BackboneFiles, find_backbone
+from compt_core.errors import BackboneError, ComptError
+from compt_core.pieces import Nearest, nearest, norm_range, spelled
+from compt_core.runs.record import RunRecord
+from compt_core.space import Prompt, norms
+
+MEASURES: Mapping[str, str] = {"cosine": "cosine", "dot": "dot product", "distance": "Euclidean distance"}
+HELP = ("Cosine compares directions alone. The dot product also favours long embeddings. Euclidean distance compares "
+        "positions: a prompt much longer than the embeddings is far from all of them.")
+COUNT = 5
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A run's backbone as it lies on disk, or why it cannot be read; the norms of its pieces (5%, median, 95%)."""
+
+    files: BackboneFiles | None
+    norms: tuple[float, float, float] | None
+    problem: str = ""
+
+
+@st.cache_data(max_entries=16, ttl=600, show_spinner="Reading the backbone's vocabulary …")
+def vocabulary(ref: str, trained_on: str | None) -> Vocabulary:
+    """The vocabulary of the backbone `ref`, if it still is the one with the hash `trained_on`."""
+    try:
+        files = find_backbone(ref)
+        if trained_on not in (None, files.digest()):
+            raise BackboneError(f"The backbone '{ref}' is not the one any more on which this run was trained.")
+        return Vocabulary(files, norm_range(files))
+    except ComptError as error:
+        return Vocabulary(None, None, str(error))
+
+
+def of_run(run: RunRecord) -> Vocabulary:
+    """The vocabulary that a run's prompts stand among."""
+    about = (run.versions or {}).get("backbone") or {}
+    return vocabulary(run.config["backbone"], about.get("hash"))
+
+
+def found(files: BackboneFiles, prompt: Prompt, measure: str) -> tuple[Nearest, list[list[str]]]:
+    """The nearest pieces of every vector of a prompt, and how they are written."""
+    near = nearest(files, prompt.vectors, measure, COUNT)
+    names = np.array(spelled(files, near.ids), dtype=object).reshape(near.ids.shape)
+    return near, names.tolist()
+
+
+def table(prompt: Prompt, near: Nearest, names: list[list[str]]) -> pd.DataFrame:
+    """A line per vector: its number, its norm, and its nearest pieces with how near they are."""
+    shown = pd.DataFrame({"vector": range(1, len(prompt.vectors) + 1), "norm": norms(prompt.vectors)})
+    for rank in range(near.ids.shape[1]):
+        shown[f"nearest {rank + 1}"] = [f"{row[rank]} ({value:.3g})" for row, value in
+                                        zip(names, near.values[:, rank], strict=True)]
+    return shown
+
+
+def numbers(prompt: Prompt, near: Nearest, names: list[list[str]], measure: str) -> pd.DataFrame:
+    """The same for a file: a line per vector and piece."""
+    return pd.DataFrame([{"prompt": prompt.name, "vector": i + 1, "rank": rank + 1, "piece": names[i][rank],
+                          measure: float(near.values[i, rank])}
+                         for i in range(len(names)) for rank in range(len(names[i]))])
+
+
+def sentences(prompt: Prompt, near: Nearest, names: list[list[str]], measure: str) -> list[str]:
+    """How many vectors are nearer to a piece than chance brings them, and which one is nearest."""
+    best, (middle, beyond) = near.values[:, 0], near.chance
+    hits = int((best < beyond).sum() if measure == "distance" else (best > beyond).sum())
+    closest = int(best.argmin() if measure == "distance" else best.argmax())
+    unit, number = MEASURES[measure], "is" if hits == 1 else "are"
+    vectors = f"{hits} of the {plural(len(best), 'vector')} of {literal(prompt.name)}"
+    side = "below" if measure == "distance" else "above"
+    return [f"{vectors} {number} nearer to a piece than 95% of random directions of like norm are to theirs ({unit} "
+            f"{side} {beyond:.3g}; {middle:.3g} at the median). The nearest is vector {closest + 1}, to "
+            f"“{literal(names[closest][0])}” ({best[closest]:.3g})."]
+
+
+NOTE = ("Trained prompts usually lie far from every piece of the vocabulary, and among so many pieces one is always "
+        "somewhat near: read a piece as a hint, and only where it is nearer than chance.")
+SPACED = "“▁” is a space before the piece."

@@ -1,0 +1,81 @@
+"""How many ordinary runs does the diagnosis flag? ``python benchmarks/false_flags.py [--help]``
+
+The bundled grids in a store of their own: settings that a search chose, 4 methods, 5 shot counts, seeds 0-9, none of
+which was looked at when the thresholds were set. A run counts as flagged where it has a problem; notes are counted
+beside. Intervals are exact (Clopper and Pearson, 95%) and take runs as independent. Trains nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import setting  # noqa: F401  (the project's root on the path)
+from scipy.stats import binomtest
+
+from compt_core.diagnosis import KINDS, diagnose_runs
+from compt_core.runs.bundle import import_bundles
+from compt_core.runs.record import RunRecord, State
+from compt_core.runs.store import Store
+from compt_core.signatures import SIGNATURES, Diagnosis
+
+
+def judged(store: Store) -> dict[str, tuple[list[RunRecord], dict[str, Diagnosis]]]:
+    """Experiment -> its completed runs, and the diagnosis of each."""
+    found = dict[str, tuple[list[RunRecord], dict[str, Diagnosis]]]()
+    for experiment in store.experiments(limit=1000):
+        runs = [run for run in store.runs(experiment.id) if run.state == State.COMPLETED]
+        if not runs:
+            continue
+        curves = {kind: store.curves([run.id for run in runs], kind) for kind in KINDS}
+        found[experiment.id] = runs, diagnose_runs(runs, curves)
+    return found
+
+
+def share(count: int, total: int) -> str:
+    """A count as a share with its exact 95% interval."""
+    interval = binomtest(count, total).proportion_ci(0.95, method="exact")
+    return f"{count:4} of {total}  {count / total:6.1%}  ({interval.low:.1%} to {interval.high:.1%})"
+
+
+def show(runs: Sequence[RunRecord], found: Mapping[str, Diagnosis], each: bool) -> None:
+    """Print what is flagged, per signature and overall; with `each`, run by run."""
+    total = len(runs)
+    counts = Counter(one.signature.name for diagnosis in found.values() for one in diagnosis.findings)
+    for name, signature in SIGNATURES.items():
+        print(f"  {signature.severity:8} {name:22}{share(counts[name], total)}")
+    print(f"  {'any problem':31}{share(sum(bool(one.problems) for one in found.values()), total)}")
+    print(f"  {'a note alone':31}{share(sum(bool(d.findings) and not d.problems for d in found.values()), total)}")
+    print(f"  unchecked: {dict(Counter(why for one in found.values() for why in one.unchecked.values())) or 'nothing'}")
+    for run in (run for run in runs if each):
+        for one in found[run.id].findings:
+            print(f"    {run.method} {run.shots} shots seed {run.seed}: {one.line}")
+
+
+def main() -> None:
+    """Judge the bundled runs, or those of a store; print what is flagged per experiment and together."""
+    parser = argparse.ArgumentParser(prog="python benchmarks/false_flags.py", description=main.__doc__)
+    parser.add_argument("--home", type=Path, help="a store of other ordinary runs; the bundled ones by default")
+    parser.add_argument("--each", action="store_true", help="name every flagged run")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(given.home or Path(folder))
+        if given.home is None:
+            os.environ["COMPT_DEMO_RUNS"] = "on"
+            import_bundles(store)
+        experiments = judged(store)
+        for experiment, (runs, found) in experiments.items():
+            print(f"{experiment}: {len(runs)} runs on {len(runs[0].config['tasks'])} tasks")
+            show(runs, found, given.each)
+        print("together")
+        show([run for runs, _ in experiments.values() for run in runs],
+             {run: one for _, found in experiments.values() for run, one in found.items()}, each=False)
+        store.close()
+
+
+if __name__ == "__main__":
+    main()

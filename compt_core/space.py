@@ -1,0 +1,175 @@
+"""Where prompts lie: directions, cosines, norms, and maps of two dimensions, of prompts of any scale.
+
+N prompts or vectors · P prompt length (may differ) · H hidden size · D numbers in a row. Trained prompts of one run
+differ in norm by orders of magnitude, and prompts from elsewhere by more. So what is compared is directions: rows at
+norm 1, whose cosine is their product; norms are shown by themselves. Numpy and scikit-learn alone; no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+SOURCE, PRIVATE, COMPOSED = "source", "private", "composed"
+SKETCH = 256  # numbers that are kept of a prompt's direction while it trains
+MOST_POINTS = 400  # of a t-SNE, which takes a few seconds with so many
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt: the group that it is of, whose it is (a source "s0", a task, …) and its vectors [P, H]."""
+
+    group: str
+    owner: str
+    vectors: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """As it is called in figures: sources by their number, others with their group, for tasks have several."""
+        return self.owner if self.group == SOURCE else f"{self.group} {self.owner}"
+
+
+@dataclass(frozen=True)
+class Map:
+    """Points [N, 2]; `explained` is the share of the variance along each axis, None where axes mean nothing."""
+
+    points: np.ndarray
+    explained: tuple[float, float] | None
+
+
+def groups(composed: bool, present: Mapping[str, Any]) -> list[str]:
+    """The groups of a run's prompts that differ: the composed ones of PT and MST are their only ones once more."""
+    return [name for name in (SOURCE, PRIVATE, *([COMPOSED] if composed else [])) if name in present]
+
+
+def prompts_of(tensors: Mapping[str, np.ndarray], tasks: Sequence[str], composed: bool) -> list[Prompt]:
+    """The prompts of a run (``source`` [S, P, H], ``private`` and ``composed`` [K, P, H]) in the order of groups."""
+    return [Prompt(group, f"s{i}" if group == SOURCE else tasks[i], np.asarray(vectors, dtype=float))
+            for group in groups(composed, tensors) for i, vectors in enumerate(tensors[group])]
+
+
+def one_length(shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether prompts [P, H] can be compared number by number."""
+    return len(set(shapes)) < 2
+
+
+def rows(prompts: Sequence[np.ndarray], whole: bool = True) -> np.ndarray:
+    """A row per prompt [P, H]: all its numbers [N, P H] where `whole`, which needs one length, else the mean of its
+    vectors [N, H]."""
+    return np.stack([one.reshape(-1) if whole else one.mean(0) for one in prompts])
+
+
+def directions(values: np.ndarray) -> np.ndarray:
+    """Rows [N, D] at norm 1, whatever their scale; a row of zeros stays one."""
+    largest = np.abs(values).max(1, keepdims=True, initial=0)  # first, so that no square leaves the range of floats
+    scaled = values / np.where(largest > 0, largest, 1)
+    norms = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return np.asarray(scaled / np.where(norms > 0, norms, 1))
+
+
+def cosines(values: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+    """Cosine of every row [N, D] with every other one, or with every row of `others` [M, D]; 0 with a row of zeros."""
+    own = directions(values)
+    return np.clip(own @ (own if others is None else directions(others)).T, -1, 1)
+
+
+def norms(prompt: np.ndarray) -> np.ndarray:
+    """Euclidean norm of every vector of a prompt [P, H]."""
+    largest = float(np.abs(prompt).max(initial=0)) or 1.0
+    return np.asarray(largest * np.linalg.norm(prompt / largest, axis=-1))
+
+
+def rms(prompt: np.ndarray) -> float:
+    """Root mean square over all numbers of a prompt [P, H], as a run's log gives it for its initial prompts."""
+    largest = float(np.abs(prompt).max(initial=0)) or 1.0
+    return largest * float(np.sqrt(np.square(prompt / largest).mean()))
+
+
+def chance(dimensions: int, tries: int = 1) -> float:
+    """The size that the largest of `tries` cosines of random directions exceeds in 5% of cases, about 2 / sqrt(D)
+    for one (Bonferroni's bound for several)."""
+    return min(1.0, NormalDist().inv_cdf(1 - 0.025 / tries) / float(np.sqrt(dimensions)))
+
+
+def pca(values: np.ndarray) -> Map:
+    """The directions of rows [N, D], N at least 2, in their two main components (scikit-learn's exact solver).
+
+    Along each axis the number that weighs most counts upward, so that the same rows give the same picture.
+    """
+    from sklearn.decomposition import PCA
+
+    own = directions(values)
+    if np.ptp(own, axis=0).max() < 1e-12:  # all the same: there is no variance to share out
+        return Map(np.zeros((len(own), 2)), (0.0, 0.0))
+    model = PCA(min(2, *own.shape), svd_solver="full").fit(own)
+    heaviest = np.take_along_axis(model.components_, np.abs(model.components_).argmax(1)[:, None], axis=1)[:, 0]
+    points = model.transform(own) * np.sign(heaviest)
+    missing = 2 - points.shape[1]  # of two numbers or two points there is one component
+    share = [*map(float, model.explained_variance_ratio_), 0.0][:2]
+    return Map(np.pad(points, ((0, 0), (0, missing))), (share[0], share[1]))
+
+
+def perplexities(points: int) -> list[int]:
+    """Perplexities that so many points allow: below a third of them or so; [] for too few."""
+    return [one for one in (2, 3, 5, 8, 12, 20, 30, 50) if one <= (points - 1) / 3]
+
+
+def tsne(values: np.ndarray, perplexity: int) -> Map:
+    """The directions of rows [N, D] by t-SNE from their PCA: neighbours stay neighbours, distances mean little.
+
+    The same rows give the same picture: a fixed seed, and one thread. Raises ValueError where `perplexity` is none
+    of :func:`perplexities`.
+    """
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    if perplexity not in perplexities(len(values)):
+        raise ValueError(f"perplexity {perplexity} is not in {perplexities(len(values))}")
+    start = pca(values).points
+    spread = float(start[:, 0].std()) or 1.0  # scikit-learn's own start, but with the signs held
+    with threadpool_limits(1, user_api="openmp"):  # beside a training fleet more threads wait for each other
+        model = TSNE(2, perplexity=perplexity, init=(start / spread * 1e-4).astype(np.float32), random_state=_SEED)
+        return Map(np.asarray(model.fit_transform(directions(values)), dtype=float), None)
+
+
+def thinned(count: int, most: int = MOST_POINTS) -> np.ndarray:
+    """Indices of at most `most` of `count` points, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+# Prompts while they train
+
+
+def sketch(prompts: Sequence[np.ndarray]) -> np.ndarray:
+    """A row per prompt [P, H] that float16 can hold: the log of its norm, then its direction in at most SKETCH numbers.
+
+    That is of whole prompts, or of mean vectors where lengths differ. Directions of more numbers are projected at
+    random (Li, Hastie and Church, "Very Sparse Random Projections", 2006; the same each time): the distance of two
+    comes out right to 4% or so (standard error 1 / sqrt(2 SKETCH)), whatever the backbone's size.
+    """
+    values = rows(prompts, one_length([one.shape for one in prompts]))
+    with np.errstate(divide="ignore"):  # of zeros
+        lengths = np.log(norms(values))
+    own = directions(values)
+    kept = own if own.shape[1] <= SKETCH else own @ _projection(own.shape[1])
+    return np.concatenate([lengths[:, None], kept], axis=1)
+
+
+def unsketched(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Norms [n, N] and directions [n, N, d] of n kept sketches [n, N (1 + d)] of `count` = N prompts."""
+    each = np.asarray(values, dtype=float).reshape(len(values), count, -1)
+    return np.exp(each[:, :, 0]), each[:, :, 1:]
+
+
+@lru_cache(maxsize=8)
+def _projection(dimensions: int) -> Any:
+    """Sparse [dimensions, SKETCH]."""
+    from sklearn.random_projection import SparseRandomProjection
+
+    return SparseRandomProjection(SKETCH, random_state=_SEED).fit(np.empty((1, dimensions))).components_.T.tocsr()

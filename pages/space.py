@@ -1,0 +1,17 @@
+"""Prompt space: where a run's source, private and composed prompts lie, and what is near them. Reads the store and the
+backbone's files."""
+
+from app import components, frames
+from app.space import view
+from compt_core.methods import METHODS
+
+components.header("Prompt space", "source prompt", "private prompt", "composed prompt", "prompt length and direction",
+                  "PCA", "t-SNE", "vocabulary piece", "Mantel's test", "SPP", "SCP", "PT", "MST")
+opened = components.open_results()
+if opened:
+    experiment, runs = opened
+    shown = sorted(frames.finished(runs), key=lambda run: not METHODS[run.method].composed)
+    if shown:
+        view.view(shown)
+    else:
+        components.not_ready(experiment, "Prompts exist of completed runs.")

@@ -1,0 +1,87 @@
+"""The pieces nearest to prompt vectors, against a plain look through the whole table."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from compt_core import pieces
+from compt_core.backbone_files import read_tokenizer
+from compt_core.backbones import find_backbone
+from compt_core.errors import BackboneError
+
+
+@pytest.fixture(scope="module")
+def files(tiny_t5):
+    return find_backbone(str(tiny_t5))
+
+
+@pytest.fixture(scope="module")
+def table(backbone, files):
+    known = read_tokenizer(files).get_vocab_size()
+    return backbone.model.get_input_embeddings().weight.detach().double().numpy()[:known]
+
+
+VECTORS = np.random.default_rng(5).normal(size=(4, 24)) * np.array([1, 700, 1e-3, 1])[:, None]
+
+
+@pytest.mark.parametrize("stretch", [1, 24 * 7, 10**9])
+@pytest.mark.parametrize("measure", pieces.MEASURES)
+def test_nearest_pieces_are_those_of_the_whole_table(files, table, monkeypatch, measure, stretch):
+    monkeypatch.setattr(pieces, "_STRETCH", stretch)
+    full = {"cosine": VECTORS @ table.T / np.outer(np.linalg.norm(VECTORS, axis=1), np.linalg.norm(table, axis=1)),
+            "dot": VECTORS @ table.T, "distance": -np.linalg.norm(VECTORS[:, None] - table[None], axis=-1)}[measure]
+    found = pieces.nearest(files, VECTORS, measure, count=3)
+    best = np.sort(full, axis=1)[:, ::-1][:, :3]
+    np.testing.assert_allclose(found.values, np.abs(best) if measure == "distance" else best, rtol=1e-6)
+    near = np.take_along_axis(full, found.ids, axis=1)
+    np.testing.assert_allclose(near, best, rtol=1e-6)
+
+
+def test_a_piece_is_nearest_to_itself_at_any_scale_and_rows_without_a_piece_are_left_out(files, table):
+    for scale in (1, 700, 1e-6):
+        found = pieces.nearest(files, scale * table[[40, 3]], "cosine", 1)
+        assert found.ids.ravel().tolist() == [40, 3] and found.values == pytest.approx(1)
+    assert pieces.spelled(files, found.ids) == [read_tokenizer(files).id_to_token(i) for i in (40, 3)]
+    assert pieces.nearest(files, VECTORS, "cosine", 10**6).ids.shape == (4, len(table))
+
+
+def test_chance_is_what_random_directions_reach(files, table):
+    draw = np.random.default_rng(11).normal(size=(3000, 24))
+    cosines = (draw @ table.T / np.outer(np.linalg.norm(draw, axis=1), np.linalg.norm(table, axis=1))).max(1)
+    median, beyond = pieces.nearest(files, VECTORS, "cosine").chance
+    assert median == pytest.approx(np.median(cosines), abs=0.02)
+    assert beyond == pytest.approx(np.quantile(cosines, 0.95), abs=0.05)
+    assert pieces.nearest(files, VECTORS, "cosine").chance == (median, beyond)
+    near, far = pieces.nearest(files, VECTORS, "distance").chance[::-1]
+    assert near < far  # for distances, nearer than 95% is below the median
+
+
+def test_the_norms_of_the_vocabulary(files, table):
+    norms = np.linalg.norm(table, axis=1)
+    assert pieces.norm_range(files) == pytest.approx(tuple(np.quantile(norms, [0.05, 0.5, 0.95])), rel=1e-6)
+
+
+def test_a_table_in_bfloat16_and_under_another_name_is_read(tmp_path, tiny_t5, table):
+    import torch
+    from safetensors.torch import save_file
+
+    shutil.copytree(tiny_t5, tmp_path / "t5")
+    (tmp_path / "t5" / "model.safetensors").unlink()
+    save_file({"encoder.embed_tokens.weight": torch.from_numpy(table).to(torch.bfloat16)},
+              tmp_path / "t5" / "model.safetensors")
+    files = find_backbone(str(tmp_path / "t5"))
+    assert pieces.nearest(files, table[[9]], "cosine", 1).ids.tolist() == [[9]]
+    save_file({"lm_head.weight": torch.zeros(2, 2)}, tmp_path / "t5" / "model.safetensors")
+    with pytest.raises(BackboneError, match=r"has no table of embeddings: none of shared.weight"):
+        pieces.nearest(find_backbone(str(tmp_path / "t5")), VECTORS, "cosine")
+
+
+def test_the_demo_backbone_has_a_norm_and_pieces_for_all(tmp_path):
+    demo = find_backbone("demo")
+    low, middle, high = pieces.norm_range(demo)
+    assert 0 < low < middle < high
+    names = pieces.spelled(demo, np.arange(read_tokenizer(demo).get_vocab_size()))
+    assert len(set(names)) == len(names)
+    assert json.loads((demo.folder / "config.json").read_text())["d_model"] == demo.hidden
