@@ -8,7 +8,17 @@ import numpy as np
 
 from app.captions import listed, literal, plural
 from compt_core.tasks.table import TASKS
-from compt_core.whatif.effects import PROBABILITY, SCORE, Ablation, Effects, Over, Relation, over, relation, side_by_side
+from compt_core.whatif.effects import (
+    PROBABILITY,
+    SCORE,
+    Ablation,
+    Effects,
+    Over,
+    Relation,
+    over,
+    relation,
+    side_by_side,
+)
 
 NAMES = {SCORE: "dev score", PROBABILITY: "log-probability"}
 LEVEL = 0.05
