@@ -243,7 +243,7 @@ def test_effects_in_words_and_as_a_file():
     assert list(table["verdict"]) == [effects.STILL, effects.WORSE, effects.UNTOLD]
     said = "\n".join(effects.sentences(table, changes, 60))
     assert "**63.3** as trained, **36.7** edited (-26.7 points)" in said
-    assert "Worse on 1 of 3 tasks, beyond the interval: demo\\-rte (-40.0)." in said
+    assert "Worse on 1 of 3 tasks (95% interval leaves out 0): demo\\-rte (-40.0)." in said
     assert "4 of 60 answers are others: 1 became right, 2 became wrong" in said
     assert "a bootstrap over rows for correlations" in effects.note(table)
     assert "undef." in json.dumps(effects.figure(table).to_dict())
