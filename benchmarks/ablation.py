@@ -25,7 +25,7 @@ from compt_core.runs.record import BUNDLED, RunRecord  # noqa: E402
 from compt_core.runs.store import Store  # noqa: E402
 from compt_core.tasks.table import TASKS  # noqa: E402
 from compt_core.whatif.ablation import ablate  # noqa: E402
-from compt_core.whatif.effects import MEASURES, SCORE, Ablation, over, relation  # noqa: E402
+from compt_core.whatif.effects import MEASURES, SCORE, Ablation, over, relation, side_by_side  # noqa: E402
 from compt_core.whatif.trained import taken_apart  # noqa: E402
 
 PERMUTATIONS: Final = 1000  # per run; over seeds the runs' own spread counts
@@ -52,9 +52,10 @@ def summary(table: Ablation, measure: str) -> dict[str, float | None]:
     muted, shifted = table.muted[measure], table.shifted[measure]
     given = {"size": np.abs(muted.change), "loss": -muted.change, "random": np.abs(shifted.change)}
     found = {name: relation(table.weights, one, PERMUTATIONS) for name, one in given.items()}
-    kept = table.weights != 0
+    kept, own, random = table.weights != 0, found["size"], found["random"]
     return {**{f"{name} {part}": None if one is None else getattr(one, part)
                for name, one in found.items() for part in ("r", "within")},
+            "size - random within": None if own is None or random is None else own.within - random.within,
             "told": float(np.nanmean(muted.corrected[kept] < 0.05)),
             "mean size": float(given["size"][kept].mean()), "mean random": float(given["random"][kept].mean()),
             "private off": float(table.private_off[measure].change.mean()),
@@ -69,7 +70,7 @@ def show(name: str, each: Sequence[dict[str, Any]]) -> None:
         said = "undefined" if found is None else \
             f"{found.mean:7.3f} ± {found.half or 0:.3f}   {min(found.each):7.3f} to {max(found.each):.3f}" \
             f"   {len(found.each)} runs"
-        print(f"  {key:14} {said}")
+        print(f"  {key:21} {said}")
 
 
 def read_aloud(table: Ablation, measure: str) -> None:
@@ -81,11 +82,12 @@ def read_aloud(table: Ablation, measure: str) -> None:
     print(f"\n{measure}: weight / effect of muting, by source; private off, shared off; * told from 0 after Holm")
     muted = table.muted[measure]
     assert table.private_off and table.shared_off
+    parts = side_by_side(table.private_off[measure], table.shared_off[measure])
     for k, task in enumerate(table.tasks):
         cells = [f"{table.weights[k, s]:.2f} / {scale * muted.change[k, s]:+.{digits}f}"
                  f"{'*' if muted.corrected[k, s] < 0.05 else ' '}" for s in range(table.weights.shape[1])]
-        off = [f"{scale * one[measure].change[k]:+.{digits}f}{'*' if one[measure].corrected[k] < 0.05 else ' '}"
-               for one in (table.private_off, table.shared_off)]
+        off = [f"{scale * parts.change[k, i]:+.{digits}f}{'*' if parts.corrected[k, i] < 0.05 else ' '}"
+               for i in range(2)]
         print(f"  {task:16}{''.join(f'{cell:>17}' for cell in cells)}   {''.join(f'{one:>9}' for one in off)}")
     print("\n".join(f"  - {plain([line])}" for line in words.reading(table, measure)))
 

@@ -15,7 +15,7 @@ import streamlit as st
 from app import services
 from app.ablation.words import WORTH
 from compt_core.runs.record import RunRecord
-from compt_core.whatif.effects import PROBABILITY, SCORE, Ablation, Effects
+from compt_core.whatif.effects import PROBABILITY, SCORE, Ablation, Effects, side_by_side
 from compt_core.whatif.trained import taken_apart
 
 PRIVATE_OFF, SHARED_OFF = "private off", "shared off"
@@ -76,8 +76,7 @@ def parts(table: Ablation, measure: str, order: Sequence[str]) -> pd.DataFrame:
              if part is not None}
     if not found:
         return pd.DataFrame()
-    both = Effects(*(np.stack([getattr(one, name) for one in found.values()], axis=1)
-                     for name in ("change", "low", "high", "p")))
+    both = side_by_side(*found.values())
     return _frame(table, order, both, list(found), np.full(both.change.shape, np.nan))
 
 

@@ -8,7 +8,17 @@ import numpy as np
 
 from app.captions import listed, literal, plural
 from compt_core.tasks.table import TASKS
-from compt_core.whatif.effects import PROBABILITY, SCORE, Ablation, Effects, Over, Relation, over, relation
+from compt_core.whatif.effects import (
+    PROBABILITY,
+    SCORE,
+    Ablation,
+    Effects,
+    Over,
+    Relation,
+    over,
+    relation,
+    side_by_side,
+)
 
 NAMES = {SCORE: "dev score", PROBABILITY: "log-probability"}
 LEVEL = 0.05
@@ -131,9 +141,9 @@ def _control(table: Ablation, measure: str, sizes: Relation) -> str:
 
 def _verdict(more: bool) -> str:
     if more:
-        return "They rank random moves less well: the order is more than that of how far the prompt moves."
-    return ("They rank random moves about as well: so the order is that of how far the prompt moves, and no sign that "
-            "attention gives its large weights to the sources that hold what a task needs.")
+        return "The weights rank random moves less well: the order is more than that of how far the prompt moves."
+    return ("The weights rank random moves about as well: so the order is that of how far the prompt moves, and no "
+            "sign that attention gives its large weights to the sources that hold what a task needs.")
 
 
 def _means(r: float) -> str:
@@ -155,13 +165,14 @@ def parts(table: Ablation, measure: str) -> list[str]:
              f"shared part by {amount(measure, means[1])}: this run stands more on **{leans}**. On "
              f"{int((private.change < shared.change).sum())} of {plural(len(table.tasks), 'task')} more is lost "
              "without the private prompt."]
-    alone = [task for k, task in enumerate(table.tasks) if shared.change[k] < 0 and shared.corrected[k] < LEVEL
+    beyond = side_by_side(private, shared).corrected[:, 1] < LEVEL
+    alone = [task for k, task in enumerate(table.tasks) if shared.change[k] < 0 and beyond[k]
              and not (table.muted[measure].p[k] < LEVEL).any()]
     if alone:
         found.append(f"On {listed([literal(task) for task in alone])} the shared part matters though no single source "
                      "of it does: sources can stand in for each other, which muting one at a time cannot show.")
-    worst, muted = table.muted[measure].change.min(1), marked(table.muted[measure], measure)
-    worse = [task for k, task in enumerate(table.tasks) if muted[k].any() and worst[k] < shared.low[k]]
+    muted, told = table.muted[measure], marked(table.muted[measure], measure)
+    worse = [task for k, task in enumerate(table.tasks) if (told[k] & (muted.high[k] < shared.low[k])).any()]
     if worse:
         found.append(f"On {listed([literal(task) for task in worse])} muting one source costs more than leaving out "
                      "the whole shared part: what is then left of it misleads.")

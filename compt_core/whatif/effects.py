@@ -43,6 +43,12 @@ class Effects:
         return found
 
 
+def side_by_side(*columns: Effects) -> Effects:
+    """Effects [K] each as one of [K, columns]: corrected together."""
+    return Effects(*(np.stack([getattr(one, name) for one in columns], axis=1)
+                     for name in ("change", "low", "high", "p")))
+
+
 @dataclass(frozen=True)
 class Ablation:
     """The table of one run: every source muted in turn, each part switched off, and a control of equal size.
