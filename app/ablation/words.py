@@ -233,7 +233,8 @@ def over_runs(tables: Sequence[Ablation], measure: str) -> list[str]:
            for take in (lambda table: table.private_off, lambda table: table.shared_off)]
     if off[0] and off[1]:
         said = [amount(measure, part.mean) if part.half is None else
-                f"{amount(measure, part.mean).split()[0]} ± {amount(measure, part.half, False)}" for part in off if part]
+                f"{amount(measure, part.mean).split()[0]} ± {amount(measure, part.half, False)}"
+                for part in off if part]
         lines.append(f"Mean over tasks without the private prompts {said[0]}, without the shared part {said[1]}.")
     return lines
 
