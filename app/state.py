@@ -90,7 +90,7 @@ def open_run(runs: Sequence[RunRecord]) -> RunRecord:
 def go_to_experiment(widget_key: str) -> None:
     """Callback of the experiment picker: its choice becomes the URL's; the old run and view leave the URL."""
     st.query_params[EXPERIMENT] = st.session_state[widget_key]
-    for name in (RUN, *_WORDS):
+    for name in (RUN, EDIT, *_WORDS):
         st.query_params.pop(name, None)
 
 

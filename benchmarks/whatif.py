@@ -70,7 +70,8 @@ def main() -> None:
 
 def edit(store: Store, run: RunRecord, text: str) -> None:
     """One edit from its text to its changes, as the page computes it."""
-    dict(apply(run, store.scores(run.id), prompts_of(store, run, text)))
+    trained = dict(zip(run.config["tasks"], store.prompts(run.id)["composed"], strict=True))
+    dict(apply(run, store.scores(run.id), trained, prompts_of(store, run, text)))
 
 
 def generated(store: Store, run: RunRecord, text: str) -> None:

@@ -57,6 +57,11 @@ def data_of(run: RunRecord, task: str) -> TaskData:
     return data
 
 
+def stored_predictions(run: RunRecord, task: Task, scores: np.ndarray) -> np.ndarray:
+    """[n] what label scores [n, C] of a run's task say, by the run's own way of reading them (`predict`)."""
+    return predict(task, scores, similarity=run.config["similarity"], generated=run.config["scoring"] == "generate")
+
+
 def answers(run: RunRecord, scores: Mapping[str, np.ndarray], gold: Mapping[str, Sequence[Row]]) -> Iterator[Answer]:
     """One per scored dev row, by the run's label scores [rows, labels] of each task; rows count from 0.
 
@@ -66,7 +71,7 @@ def answers(run: RunRecord, scores: Mapping[str, np.ndarray], gold: Mapping[str,
     config = run.config
     for name in (task for task in config["tasks"] if task in scores):
         task, rows = TASKS[name], gold.get(name)
-        found = predict(task, scores[name], similarity=config["similarity"], generated=config["scoring"] == "generate")
+        found = stored_predictions(run, task, scores[name])
         for number, value in enumerate(found.tolist()):
             yield run.id, name, number, _said(task, value), _said(task, rows[number].value) if rows else None
 

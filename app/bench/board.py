@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import captions, charts, components, panels, state
 from app.bench import edits, leaving, picking, sentence, side
-from app.bench.prompts import EDITED, Edited
+from app.bench.prompts import EDITED, EditedPrompt
 from app.bench.prompts import side as beside
 from app.bench.reader import Reader
 from app.bench.sentence import Sentence
@@ -29,7 +29,8 @@ _NEIGHBOURS = 5
 _LONG = 1200  # characters of a text that are shown
 
 
-def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], run: RunRecord, edited: Edited | None = None) -> None:
+def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], run: RunRecord,
+         edited: EditedPrompt | None = None) -> None:
     """The whole bench for a completed run of an experiment whose `runs` are given.
 
     `edited` gives the composed prompt [L, H] of a task where an edit changes it, else None. Raises StoreError for a

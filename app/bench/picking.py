@@ -13,7 +13,7 @@ from app.bench.prompts import EDITED, mates
 from app.bench.reader import Reader
 from app.bench.sentence import Sentence
 from app.mistakes import Answers
-from compt_core.predictions import predict
+from compt_core.answers import stored_predictions
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.spec import Row, Task
 from compt_core.whatif.texts import brief
@@ -88,8 +88,7 @@ def _numbers(way: str, reader: Reader, runs: Sequence[RunRecord], rows: Sequence
 
 def _predicted(run: RunRecord, task: Task) -> np.ndarray:
     """What a run answered on the dev rows, as stored."""
-    return predict(task, services.store().scores(run.id)[task.name], similarity=run.config["similarity"],
-                   generated=run.config["scoring"] == "generate")
+    return stored_predictions(run, task, services.store().scores(run.id)[task.name])
 
 
 def _go_to_task() -> None:

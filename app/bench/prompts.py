@@ -18,7 +18,7 @@ from compt_core.runs.record import RunRecord
 
 NO_PROMPT, EDITED = "no_prompt", "edited"
 
-Edited = Callable[[str], np.ndarray | None]  # task -> prompt [L, H]; None where an edit leaves it as trained
+EditedPrompt = Callable[[str], np.ndarray | None]  # task -> prompt [L, H]; None where an edit leaves it as trained
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Side:
         return {NO_PROMPT: "no prompt", EDITED: "this run, edited"}[name]
 
 
-def side(runs: Sequence[RunRecord], run: RunRecord, task: str, edited: Edited | None) -> Side:
+def side(runs: Sequence[RunRecord], run: RunRecord, task: str, edited: EditedPrompt | None) -> Side:
     """The prompts of `task` beside those of `run`. Raises StoreError where its own are lost."""
     own = _prompt(run, task)
     prompts = {NO_PROMPT: np.zeros((0, own.shape[1]), dtype=np.float32)}
@@ -57,7 +57,7 @@ def side(runs: Sequence[RunRecord], run: RunRecord, task: str, edited: Edited | 
         if mate is None:
             missing.append(f"{styles.label(method)}: this experiment has no completed run of it with {run.shots} shots "
                            f"and seed {run.seed}.")
-        elif _backbone_hash(mate) != _backbone_hash(run):
+        elif mate.backbone.get("hash") != run.backbone.get("hash"):
             missing.append(f"{styles.label(method)}: its run {mate.id} was trained on other weights of the backbone.")
         else:
             try:
@@ -84,7 +84,3 @@ def _prompt(run: RunRecord, task: str) -> np.ndarray:
         raise StoreError(f"The prompts of run '{run.id}' are not in the store. Train it again, or open another run.")
     prompt: np.ndarray = kept[tasks.index(task)]
     return prompt
-
-
-def _backbone_hash(run: RunRecord) -> str | None:
-    return ((run.versions or {}).get("backbone") or {}).get("hash")

@@ -91,13 +91,13 @@ def _typed(task: Task) -> dict[str, Any] | None:
     own = st.session_state.get(_TYPED)
     linked = {name: str(st.query_params[name]) for name in state.TEXTS if name in st.query_params}
     if own and own["task"] != task.name:  # another task was chosen since
-        if list(linked.values()) == list(own["texts"]):
+        if linked == own.get("linked") or list(linked.values()) == list(own["texts"]):
             for name in linked:
                 st.query_params.pop(name)
             linked = {}
         own = None
-    if linked and (not own or list(linked.values()) != list(own["texts"])):
-        own = {"task": task.name, "texts": _from_link(task, linked), "notes": (),
+    if linked and (not own or (linked != own.get("linked") and list(linked.values()) != list(own["texts"]))):
+        own = {"task": task.name, "texts": _from_link(task, linked), "notes": (), "linked": linked,
                "row": st.query_params.get(state.ROW)}
     elif not linked and own and own["row"] != st.query_params.get(state.ROW):
         own = None  # the link says otherwise

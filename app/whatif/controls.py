@@ -13,11 +13,11 @@ import streamlit as st
 from app import captions, components, panels, state
 from app.whatif import editing, link
 from compt_core.runs.record import RunRecord
-from compt_core.whatif.edit import ALL, NORMALIZERS, UNIFORM, Edit
+from compt_core.whatif.edit import ALL, NORMALIZERS, TRAINED, UNIFORM, Edit
 from compt_core.whatif.inside import edited
 from compt_core.whatif.trained import Trained
 
-TRAINED, OWN, NONE = "as trained", "its own", "none"
+NONE, BY_HAND = "none", "by hand"
 EVERY = "all"  # in the address: all tasks
 
 
@@ -71,16 +71,15 @@ def _on(key: str, value: Any, make: Callable[[Any], Edit]) -> dict[str, Any]:
 
 def _attention(trained: Trained, edit: Edit, where: str, weights: np.ndarray) -> None:
     sources = [f"s{s}" for s in range(weights.shape[1])]
-    names = {UNIFORM: "uniform", **{name: f"{name} alone" for name in sources},
+    names = {TRAINED: "as trained", UNIFORM: "uniform", **{name: f"{name} alone" for name in sources},
              **{task: f"that of {task}" for task in trained.tasks}}
-    row = edit.rows.get(where)
+    row = edit.of("rows", where)
     options = [TRAINED, UNIFORM, *sources, *(task for task in trained.tasks if task != where)]
-    shown = TRAINED if row is None else row if isinstance(row, str) and row in options else "by hand"
-    st.selectbox("Attention", options if shown != "by hand" else [*options, shown],
+    shown = TRAINED if row in (None, where) else row if isinstance(row, str) and row in options else BY_HAND
+    st.selectbox("Attention", options if shown != BY_HAND else [*options, shown],
                  format_func=lambda name: names.get(name, name),
                  help="The weights over sources: as trained, uniform, one source alone, or another task's.",
-                 **_on(f"row-{where}", shown, lambda chosen: editing.put(
-                     edit, "rows", where, None if chosen in (TRAINED, "by hand") else chosen)))
+                 **_on(f"row-{where}", shown, partial(_row, edit, where)))
     muted = edit.mute.get(where, () if where == ALL else edit.mute.get(ALL, ()))
     st.pills("Mute sources", sources, selection_mode="multi", help="A muted source has weight 0.",
              **_on(f"mute-{where}", [f"s{s}" for s in muted], partial(_mute, edit, where)))
@@ -90,6 +89,13 @@ def _attention(trained: Trained, edit: Edit, where: str, weights: np.ndarray) ->
                     **_on("renormalise", edit.renormalise, lambda chosen: replace(edit, renormalise=chosen)))
     if where != ALL:
         _by_hand(trained, edit, where)
+
+
+def _row(edit: Edit, where: str, chosen: str) -> Edit:
+    if chosen == BY_HAND:
+        return edit
+    needed = chosen != TRAINED or (where != ALL and ALL in edit.rows)
+    return editing.put(edit, "rows", where, chosen if needed else None)
 
 
 def _mute(edit: Edit, where: str, chosen: Sequence[str]) -> Edit:
@@ -106,14 +112,15 @@ def _by_hand(trained: Trained, edit: Edit, where: str) -> None:
     muted = edit.of("mute", where) or ()
     with st.container(horizontal=True):
         for s, weight in enumerate(row.tolist()):
-            st.slider(f"s{s}", 0.0, 1.0, step=0.01, width=130, disabled=s in muted,
+            st.slider(f"s{s}", 0.0, trained.largest_weight, step=0.01, width=130, disabled=s in muted,
                       help=f"Weight of source s{s}. Weights need not sum to 1 here.",
-                      **_on(f"weight-{where}-{s}", min(1.0, round(weight, 2)), partial(_weight, edit, where, row, s)))
+                      **_on(f"weight-{where}-{s}", min(trained.largest_weight, round(weight, 2)),
+                              partial(_weight, edit, where, row, s)))
 
 
 def _weight(edit: Edit, where: str, row: np.ndarray, source: int, value: float) -> Edit:
-    moved = [value if s == source else float(f"{one:.4g}") for s, one in enumerate(row.tolist())]
-    return editing.put(edit, "rows", where, tuple(min(1.0, one) for one in moved))
+    moved = tuple(value if s == source else float(f"{one:.4g}") for s, one in enumerate(row.tolist()))
+    return editing.put(edit, "rows", where, moved)
 
 
 def _gates(trained: Trained, edit: Edit, where: str) -> None:
@@ -135,12 +142,15 @@ def _gate(edit: Edit, name: str, where: str, value: float) -> Edit:
 
 
 def _private(trained: Trained, edit: Edit, where: str) -> None:
-    others = [task for task in trained.tasks if task != where]
-    now = edit.of("private", where)
-    st.selectbox("Swap private prompts with", [NONE, *others],
-                 help="Both tasks get each other's private prompt; everything else stays.",
-                 **_on(f"swap-{where}", now if now in others else NONE,
-                       lambda chosen: editing.swap(edit, where, where if chosen == NONE else chosen)))
+    now = edit.of("private", where) or where
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox("Private prompt", [where, *(task for task in trained.tasks if task != where)],
+                     format_func=lambda name: "its own" if name == where else f"that of {name}", width="stretch",
+                     help="The private prompt of another task instead of this one's; everything else stays.",
+                     **_on(f"private-{where}", now, partial(editing.private_of, edit, where)))
+        if now != where:
+            st.checkbox("Swap: each gets the other's", help=f"{now} gets the private prompt of {where} as well.",
+                        **_on(f"swap-{where}", edit.of("private", now) == where, partial(editing.swapped, edit, where)))
 
 
 def _whole_run(trained: Trained, edit: Edit, runs: Sequence[RunRecord]) -> None:
@@ -150,7 +160,7 @@ def _whole_run(trained: Trained, edit: Edit, runs: Sequence[RunRecord]) -> None:
         if trained.logits is not None:
             options = [TRAINED, *(name for name in NORMALIZERS if name != trained.normalizer)]
             st.selectbox("Normaliser", options, help="The same learned logits through another normaliser.",
-                         format_func=lambda name: f"{TRAINED} ({trained.normalizer})" if name == TRAINED else name,
+                         format_func=lambda name: f"as trained ({trained.normalizer})" if name == TRAINED else name,
                          **_on("normalizer", edit.normalizer or TRAINED,
                                lambda chosen: replace(edit, normalizer=None if chosen == TRAINED else chosen)))
         _blend(edit, {run.id: components.run_line(run) for run in runs})

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.captions import listed, literal
-from compt_core.whatif.edit import ALL, UNIFORM, Edit, Row
+from compt_core.whatif.edit import ALL, TRAINED, UNIFORM, Edit, Row
 
 Item = tuple[str, Edit]  # what an edit does, in words; the edit without it
 _WITHOUT = {"alpha": "the private prompt left out (alpha 0)", "beta": "the shared part left out (beta 0)"}
@@ -33,10 +33,18 @@ def _changed(edit: Edit, part: str, after: Mapping[str, Any]) -> Edit:
     return parts[part]()
 
 
-def swap(edit: Edit, one: str, two: str) -> Edit:
-    """Tasks `one` and `two` have each other's private prompt; a task with itself takes a swap of it back."""
-    undone = {task: given for task, given in edit.private.items() if one not in (task, given)}
-    return replace(edit, private=undone if one == two else {**undone, one: two, two: one})
+def private_of(edit: Edit, task: str, other: str) -> Edit:
+    """`task` has the private prompt of `other`, itself for its own; a swap that it was in ends."""
+    before = edit.of("private", task)
+    if before not in (None, task) and edit.private.get(before) == task:
+        edit = _lacking(edit, "private", before)
+    return put(edit, "private", task, other if other != task or ALL in edit.private else None)
+
+
+def swapped(edit: Edit, task: str, on: bool) -> Edit:
+    """The task whose private prompt `task` has gets that of `task` as well, or no longer does."""
+    other = edit.of("private", task)
+    return edit if other is None else put(edit, "private", other, task) if on else _lacking(edit, "private", other)
 
 
 def items(edit: Edit) -> list[Item]:
@@ -94,8 +102,8 @@ def _whose(task: str) -> str:
 
 
 def _row(row: Row) -> str:
-    if row == UNIFORM:
-        return "uniform"
+    if row in (UNIFORM, TRAINED):
+        return "uniform" if row == UNIFORM else "as trained"
     if isinstance(row, str):
         return f"on {row} alone" if is_source(row) else f"as that of **{literal(row)}**"
     return f"set to {_numbers(row)}"

@@ -41,7 +41,8 @@ def _scored(home: str, run_id: str, text: str, _run: RunRecord) -> dict[str, Edi
     from compt_core.whatif.apply import apply, prompts_of
 
     store = services.store()
-    return dict(apply(_run, store.scores(run_id), prompts_of(store, _run, text)))
+    trained = dict(zip(_run.config["tasks"], store.prompts(run_id)["composed"], strict=True))
+    return dict(apply(_run, store.scores(run_id), trained, prompts_of(store, _run, text)))
 
 
 @st.cache_data(max_entries=128, show_spinner="Composing the prompts …")
@@ -121,7 +122,7 @@ def sentences(changed: pd.DataFrame, changes: Sequence[Change], rows: int) -> li
             each = [f"{literal(line['task'])} ({100 * line['difference']:+.1f})"
                     for line in part.head(_NAMED).to_dict("records")]
             more = f" and {len(part) - _NAMED} more" if len(part) > _NAMED else ""
-            found.append(f"{said} on {len(part)} of {tasks}, beyond the interval: "
+            found.append(f"{said} on {len(part)} of {tasks} (95% interval leaves out 0): "
                          f"{listed(each) if not more else ', '.join(each)}{more}.")
     flipped, gained, lost = (int(changed[name].sum()) for name in ("flipped", "gained", "lost"))
     found.append(f"{flipped:,} of {rows:,} answers are others: {gained:,} became right, {lost:,} became wrong."

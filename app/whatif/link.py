@@ -5,36 +5,44 @@ from __future__ import annotations
 import streamlit as st
 
 from app import captions, state
-from compt_core.errors import ConfigError
+from app.whatif import editing
+from compt_core.errors import ConfigError, Issue
 from compt_core.whatif.edit import Edit, read, write
 from compt_core.whatif.trained import Trained
 
-_WRITTEN = "written_edit"  # the edit that this session itself put into the address
+_WRITTEN = "written_edit"  # (run, text) of the edit that this session last looked at
 
 
 def opened(trained: Trained) -> Edit:
-    """The edit of the link. One that the dashboard itself wrote for another run, and that this one cannot have, is
-    left out with a sentence; raises ConfigError for any other that is wrong."""
+    """The edit of the link. One that was made for another run goes along where it means the same in this one, and is
+    left out with a sentence where it does not; raises ConfigError for any other that is wrong."""
     text = st.query_params.get(state.EDIT, "")
+    run, last = st.session_state.get(_WRITTEN, (None, ""))
+    comes_along = bool(text) and text == last and run != trained.run
     try:
-        return read(text, trained)
+        edit = read(text, trained)
+        if comes_along and not editing.carries_over(edit):
+            raise ConfigError([Issue("edit", "It names sources, weights or a run, and s0 of one run is not s0 of "
+                                             "another.")])
     except ConfigError as error:
-        if text != st.session_state.get(_WRITTEN):
+        if not comes_along:
             raise
-        put(Edit())
         st.info(captions.literal(f"The changes made for the run before do not fit this one and were left out. {error}"),
                 icon=":material/info:")
-        return Edit()
+        edit, text = Edit(), ""
+        st.query_params.pop(state.EDIT, None)
+    st.session_state[_WRITTEN] = (trained.run, text)
+    return edit
 
 
 def put(edit: Edit) -> None:
     """Callback of every control: `edit` becomes the address's."""
-    put_text(write(edit))
+    put_text(write(edit), str(st.query_params.get(state.RUN, "")))
 
 
-def put_text(text: str) -> None:
-    """An edit as text, of the store say, becomes the address's."""
-    st.session_state[_WRITTEN] = text
+def put_text(text: str, run: str) -> None:
+    """An edit of a run as text, of the store say, becomes the address's."""
+    st.session_state[_WRITTEN] = (run, text)
     if text:
         st.query_params[state.EDIT] = text
     else:

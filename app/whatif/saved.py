@@ -91,4 +91,4 @@ def _mean(one: SavedEdit) -> float:
 
 def _open(one: SavedEdit) -> None:
     st.query_params[state.RUN] = one.run
-    link.put_text(one.text)
+    link.put_text(one.text, one.run)

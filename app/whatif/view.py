@@ -14,11 +14,10 @@ import streamlit as st
 from app import bench, captions, components, panels, services, state, weights
 from app.ablation import view as ablation
 from app.whatif import controls, effects, flips, link, saved, seeds
-from compt_core.answers import scored_rows
+from compt_core.answers import scored_rows, stored_predictions
 from compt_core.config import RunConfig
-from compt_core.errors import ComptError
+from compt_core.errors import ComptError, ConfigError
 from compt_core.methods import METHODS, structure
-from compt_core.predictions import predict
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.tasks.table import TASKS
 from compt_core.whatif.edit import Edit
@@ -60,12 +59,16 @@ def _edited(run: RunRecord, runs: Sequence[RunRecord], trained: Trained, edit: E
     with halves.cell():
         st.subheader("What it does", anchor=False)
         controls.changes(edit)
-        found = effects.of_edit(run, edit) if edit else {}
-        if edit:
+        found: Mapping[str, Edited] = {}
+        try:
+            found = effects.of_edit(run, edit) if edit else {}
+        except ConfigError as error:  # the controls beside it mend it, and what was saved stays in sight
+            st.error(captions.literal(error), icon=":material/error:")
+        if found:
             changed = _effects(run, edit, found)
-        else:
+        elif not edit:
             _as_trained(run)
-    if edit:
+    if found:
         _flipped(run, changed, found)
         _inside(trained, edit)
         seeds.view(run, weights.seeds_of(run, runs), edit)
@@ -104,8 +107,7 @@ def _flipped(run: RunRecord, changed: pd.DataFrame, found: Mapping[str, Edited])
     task = st.selectbox("Of task", names, index=start, key=f"flips-of-{chosen}",
                         format_func=lambda name: f"{name} ({counts[name]:,})")
     one = found[task]
-    how = {"similarity": run.config["similarity"], "generated": run.config["scoring"] == "generate"}
-    before = predict(TASKS[task], services.store().scores(run.id)[task], **how)
+    before = stored_predictions(run, TASKS[task], services.store().scores(run.id)[task])
     table = flips.table(TASKS[task], scored_rows(run, task), one.change, before, one.predicted)
     if table.empty:
         st.markdown("No answer on this task's dev rows changed.")

@@ -69,6 +69,11 @@ class RunRecord:
     fleet: str | None  # id shared by the runs that were trained side by side
     checkpoint: int | None = None  # step of the checkpoint from which it would go on
 
+    @property
+    def backbone(self) -> Mapping[str, str]:
+        """What it was trained on: id, hash, device, dtype; empty before it has started."""
+        return (self.versions or {}).get("backbone") or {}
+
 
 @dataclass(frozen=True)
 class ExperimentRecord:

@@ -13,22 +13,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from compt_core.answers import scored_rows
+from compt_core.answers import scored_rows, stored_predictions
 from compt_core.backbones import Backbone
 from compt_core.config import RunConfig
 from compt_core.errors import BackboneError, ConfigError, Issue
 from compt_core.experiment import shared_backbone
-from compt_core.predictions import predict
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
 from compt_core.scoring import score_task
 from compt_core.tasks.batches import EncodedRow, encode_rows
 from compt_core.tasks.spec import Row, Task
 from compt_core.tasks.table import TASKS
+from compt_core.training.plan import encode_with
 from compt_core.whatif.change import Change, compare
 from compt_core.whatif.compose import changed
 from compt_core.whatif.edit import read
 from compt_core.whatif.trained import taken_apart
+
+_MANY = 5000  # dev rows, beyond which their tokens are not kept
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Edited:
 def backbone_of(run: RunRecord) -> Backbone:
     """The backbone that a run was trained on, loaded once per process: until it was, its files (or the hub) are asked
     for anew. Raises BackboneError where they are others now, or cannot be had."""
-    return _backbone(run.config["backbone"], ((run.versions or {}).get("backbone") or {}).get("hash"))
+    return _backbone(run.config["backbone"], run.backbone.get("hash"))
 
 
 @lru_cache(maxsize=4)
@@ -66,8 +68,7 @@ def prompts_of(store: Store, run: RunRecord, text: str) -> dict[str, np.ndarray]
     if edit.blend is None:
         return changed(trained, edit)
     other = store.run(edit.blend[0])
-    mine, its = (((one.versions or {}).get("backbone") or {}).get("hash") for one in (run, other))
-    if mine != its:
+    if run.backbone.get("hash") != other.backbone.get("hash"):
         raise ConfigError([Issue("edit", f"A blend needs two runs on one backbone. Run '{other.id}' was trained on "
                                          "another one; choose a run of this experiment.")])
     return changed(trained, edit, taken_apart(other, store.prompts(other.id)))
@@ -78,35 +79,48 @@ def dev_rows(run: RunRecord, task: str, backbone: Backbone) -> tuple[tuple[Row, 
     data are not the run's any more."""
     rows = scored_rows(run, task)
     config = RunConfig.model_validate(run.config)
+    if len(rows) > _MANY:
+        return rows, encode_with(backbone.tokenizer, config, TASKS[task], rows)
     return rows, _encoded(backbone.tokenizer, TASKS[task], rows, config.prefix, config.position, config.max_tokens)
 
 
-@lru_cache(maxsize=64)  # the tasks of a few runs: a visitor edits one run again and again
+@lru_cache(maxsize=32)  # the tasks of a few runs: a visitor edits one run again and again
 def _encoded(tokenizer: Any, task: Task, rows: tuple[Row, ...], prefix: str, position: str, max_tokens: int
              ) -> list[EncodedRow]:
     return encode_rows(tokenizer, task, rows, prefix=prefix, position=position, max_tokens=max_tokens)
 
 
-def apply(run: RunRecord, scores: Mapping[str, np.ndarray], prompts: Mapping[str, np.ndarray],
-          tasks: Sequence[str] | None = None) -> Iterator[tuple[str, Edited]]:
+def apply(run: RunRecord, scores: Mapping[str, np.ndarray], composed: Mapping[str, np.ndarray],
+          prompts: Mapping[str, np.ndarray], tasks: Sequence[str] | None = None) -> Iterator[tuple[str, Edited]]:
     """(task, answers) of the run's `tasks` (default: all), one after another.
 
-    scores   task -> label scores [n, C] that the run stored
-    prompts  task -> edited prompt [L, H] of the tasks that an edit changes (`compose.changed`)
-    Raises DataError or BackboneError where data or backbone are not the run's.
+    scores    task -> label scores [n, C] that the run stored
+    composed  task -> prompt [L, H] as trained
+    prompts   task -> edited prompt [L, H] of the tasks that an edit changes (`compose.changed`)
+    Raises DataError or BackboneError where data or backbone are not the run's; a task that is not changed asks for
+    neither.
     """
-    config = run.config
-    for name in tasks if tasks is not None else config["tasks"]:
+    for name in tasks if tasks is not None else run.config["tasks"]:
         task = TASKS[name]
-        how = {"similarity": config["similarity"], "generated": config["scoring"] == "generate"}
-        before = predict(task, scores[name], **how)
         if name not in prompts:
-            rows = scored_rows(run, name)
-            yield name, Edited(scores[name], before, compare(task, rows, before, before), stored=True)
+            metric = task.metrics[0]
+            value = (run.result or {})["tasks"][name][metric]
+            yield name, Edited(scores[name], stored_predictions(run, task, scores[name]),
+                               Change(name, metric, value, value, None, None), stored=True)
             continue
         backbone = backbone_of(run)
         rows, encoded = dev_rows(run, name, backbone)
-        prompt = torch.from_numpy(prompts[name]).to(backbone.device)
-        found = score_task(backbone, task, rows, encoded, {name: prompt}, scoring=config["scoring"],
-                           similarity=config["similarity"])[name]
-        yield name, Edited(found.scores, found.predicted, compare(task, rows, before, found.predicted), stored=False)
+        asked = {"": prompts[name]} if reckons_alike(run, backbone) else {"": prompts[name], "trained": composed[name]}
+        found = score_task(backbone, task, rows, encoded,
+                           {key: torch.from_numpy(prompt).to(backbone.device) for key, prompt in asked.items()},
+                           scoring=run.config["scoring"], similarity=run.config["similarity"])
+        before = found["trained"].predicted if "trained" in found else stored_predictions(run, task, scores[name])
+        yield name, Edited(found[""].scores, found[""].predicted, compare(task, rows, before, found[""].predicted),
+                           stored=False)
+
+
+def reckons_alike(run: RunRecord, backbone: Backbone) -> bool:
+    """Whether a run was scored in the arithmetic of `backbone`: else its trained prompts are scored again beside the
+    edited ones, or rounding (bfloat16 on a GPU, float32 on a CPU) would pass for an effect of the edit."""
+    here = backbone.describe()
+    return all(run.backbone.get(name, "").split(":")[0] == here[name].split(":")[0] for name in ("device", "dtype"))

@@ -14,7 +14,7 @@ from compt_core.runs.existing import existing_store
 from compt_core.terminal import console
 from compt_core.whatif.change import Change, mean_difference
 from compt_core.whatif.document import document
-from compt_core.whatif.edit import read
+from compt_core.whatif.edit import read, write
 from compt_core.whatif.trained import taken_apart
 
 
@@ -31,7 +31,9 @@ def whatif(
     target = None if json_file is None else writable(json_file, "--json")
     from compt_core.whatif.apply import apply, prompts_of  # torch, once the edit is known to be one
 
-    changes = [one.change for _, one in apply(run, store.scores(run.id), prompts_of(store, run, edit))]
+    trained = dict(zip(run.config["tasks"], store.prompts(run.id)["composed"], strict=True))
+    prompts = prompts_of(store, run, write(chosen))
+    changes = [one.change for _, one in apply(run, store.scores(run.id), trained, prompts)]
     console().print(_table(changes))
     if target is not None:
         write_file(target, document(run, chosen, changes))

@@ -21,9 +21,9 @@ from compt_core.whatif.trained import Trained
 def changed(trained: Trained, edit: Edit, other: Trained | None = None) -> dict[str, np.ndarray]:
     """Task -> composed prompt [L, H] of every task whose composition the edit changes, and of no other.
 
-    L is the run's own, less a concatenated part whose gate is 0. `other` is the run that the edit blends with; tasks
-    that it does not have stay as they are. Raises ConfigError where an edit leaves nothing of a task's prompt, or
-    blends prompts of unequal size.
+    L is the run's own, less a concatenated part whose gate the edit sets to 0. `other` is the run that the edit
+    blends with; tasks that it does not have stay as they are. Raises ConfigError where an edit leaves nothing of a
+    task's prompt, or blends prompts of unequal size.
     """
     before, after = as_trained(trained), edited(trained, edit)
     touched = [k for k in range(len(trained.tasks)) if not same(before, after, k)]
@@ -45,22 +45,25 @@ def _composed(trained: Trained, inside: Inside, k: int) -> np.ndarray:
         return private.numpy()
     assert private is not None
     alpha, beta = torch.tensor([[inside.alpha[k]]]), torch.tensor([[inside.beta[k]]])
-    if alpha == 0 and beta == 0:
-        raise ConfigError([Issue("edit", f"The gates alpha and beta of '{trained.tasks[k]}' must not both be 0: "
-                                         "nothing would be left of its prompt. Raise one of them.")])
     mix = shared_part(torch.from_numpy(inside.weights[k])[None, None], torch.from_numpy(trained.source)[None])
     shared, own = (part[0, 0] for part in FORMS[trained.form](mix, private[None, None], alpha, beta))
     shared = shared if "gate.beta" in GATES_OF_FORM[trained.form] else shared * beta[0, 0]
     own = own if "gate.alpha" in GATES_OF_FORM[trained.form] else own * alpha[0, 0]
-    return _joined(shared, own, inside, k, trained.form).numpy()
+    if (inside.alpha[k] == 0 or not own.any()) and (inside.beta[k] == 0 or not shared.any()):
+        raise ConfigError([Issue("edit", f"An edit must leave something of the prompt of '{trained.tasks[k]}': alpha "
+                                         "and beta must not both be 0, nor one of them 0 and the other part. Got "
+                                         f"alpha={inside.alpha[k]:g}, beta={inside.beta[k]:g} and weights "
+                                         f"{', '.join(f'{one:.2g}' for one in inside.weights[k][:8])}; raise one.")])
+    return _joined(shared, own, inside, trained, k).numpy()
 
 
-def _joined(shared: Tensor, own: Tensor, inside: Inside, k: int, form: str) -> Tensor:
-    if inside.beta[k] == 0:
+def _joined(shared: Tensor, own: Tensor, inside: Inside, trained: Trained, k: int) -> Tensor:
+    """The two parts as one prompt; one that the edit switched off is left out, one that never was on stays as it is."""
+    if inside.beta[k] == 0 != trained.beta[k]:
         return own
-    if inside.alpha[k] == 0:
+    if inside.alpha[k] == 0 != trained.alpha[k]:
         return shared
-    return torch.cat([shared, own]) if form == "concat" else shared + own
+    return torch.cat([shared, own]) if trained.form == "concat" else shared + own
 
 
 def _blended(trained: Trained, prompts: dict[str, np.ndarray], other: Trained, share: float) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ items between semicolons, `WHAT=VALUE` for all tasks or `WHAT:TASK=VALUE` for on
 
     normalizer=sparsemax         the weights anew from the learned logits
     row=uniform  row:T=s2        attention uniform, or one source alone
+    row:T=trained                as trained, where a row for all is given
     row:T=U                      the row of task U
     row:T=.5,.5,0,0              weights written out
     mute=s1,s3   mute:T=s0       weight 0 for these sources
@@ -27,13 +28,14 @@ from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.whatif.trained import Trained
 
 ALL = "*"  # every task
-UNIFORM = "uniform"
+UNIFORM, TRAINED = "uniform", "trained"
 LARGEST_GATE = 10.0  # as in the settings
-LARGEST_TEXT = 4000  # characters
+LARGEST_TEXT = 30_000  # characters: all that can be moved by hand in a run of many tasks and sources
+_MOST_PROBLEMS = 5  # of which a sentence each is said
 NORMALIZERS = ("softmax", "sparsemax", "entmax15", "sigmoid")
-Row = str | tuple[float, ...]  # UNIFORM, a source "s2", a task's name, or weights [S]
+Row = str | tuple[float, ...]  # UNIFORM, TRAINED, a source "s2", a task's name, or weights [S]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_SOURCE = re.compile(r"s(\d{1,4})")
+_SOURCE, _NUMBER = re.compile(r"s([0-9]{1,4})"), re.compile(r"[0-9.]+(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,15 @@ def write(edit: Edit) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.6g}"
+    return short if float(short := f"{value:g}") == value else repr(float(value))
+
+
+def _float(text: str) -> float:
+    """A plain decimal number; NaN for any other text, also where Python would read one."""
+    try:
+        return float(text) if _NUMBER.fullmatch(text) else math.nan
+    except ValueError:  # 1.2.3
+        return math.nan
 
 
 def read(text: str, trained: Trained) -> Edit:
@@ -88,20 +98,25 @@ def read(text: str, trained: Trained) -> Edit:
     if len(text) > LARGEST_TEXT:
         raise ConfigError([Issue("edit", f"An edit must be at most {LARGEST_TEXT:,} characters of text. "
                                          f"Got {len(text):,} instead; make it anew on the What-if page.")])
-    edit, problems = Edit(), list[Issue]()
+    edit, problems, seen = Edit(), list[Issue](), set[tuple[str, str]]()
     for item in filter(None, (part.strip() for part in text.split(";"))):
         try:
-            edit = _with(edit, item, trained)
+            edit = _with(edit, item, trained, seen)
         except ValueError as error:
             problems.append(Issue("edit", f"The edit's item {quoted(item)} {error}"))
+    if (more := len(problems) - _MOST_PROBLEMS) > 0:
+        problems = [*problems[:_MOST_PROBLEMS], Issue("edit", f"And {more:,} more like these.")]
     if problems:
         raise ConfigError(problems)
-    return edit
+    return edit if edit.mute else replace(edit, renormalise=False)
 
 
-def _with(edit: Edit, item: str, trained: Trained) -> Edit:
+def _with(edit: Edit, item: str, trained: Trained, seen: set[tuple[str, str]]) -> Edit:
     name, equals, value = (part.strip() for part in item.partition("="))
     what, _, task = (part.strip() for part in name.partition(":"))
+    if (what, task) in seen:
+        raise ValueError("must stand once. Got it twice; leave one of them out.")
+    seen.add((what, task))
     if not equals or what not in _READERS:
         raise ValueError("must be one of " + ", ".join(f"{one}=…" for one in _READERS) + f".{nearest(what, _READERS)}")
     if task and what in ("normalizer", "renormalise", "blend"):
@@ -123,15 +138,14 @@ def _row(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
     count = _sources(trained)
     row: Row = value
     if _SOURCE.fullmatch(value):
-        _source(value, count)
-    elif value != UNIFORM and value not in trained.tasks:
-        try:
-            row = tuple(float(part) for part in value.split(","))
-        except ValueError:
-            raise ValueError(f"must be 'uniform', a source s0 to s{count - 1}, a task of this run, or {count} numbers "
-                             f"between commas.{nearest(value, [UNIFORM, *trained.tasks])}") from None
-        if len(row) != count or not all(0 <= one <= 1 for one in row):
-            raise ValueError(f"must be {count} weights in [0, 1], one for each source.")
+        row = f"s{_source(value, count)}"
+    elif value not in (UNIFORM, TRAINED, *trained.tasks):
+        row = tuple(_float(part.strip()) for part in value.split(","))
+        if len(row) == 1 != count:
+            raise ValueError(f"must be 'uniform', 'trained', a source s0 to s{count - 1}, a task of this run, or "
+                             f"{count} numbers between commas.{nearest(value, [UNIFORM, TRAINED, *trained.tasks])}")
+        if len(row) != count or not all(0 <= one <= trained.largest_weight for one in row):
+            raise ValueError(f"must be {count} weights in [0, {trained.largest_weight:g}], one for each source.")
     return replace(edit, rows={**edit.rows, task: row})
 
 
@@ -158,6 +172,8 @@ def _private(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
 def _swap(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
     if task == ALL:
         raise ValueError("must name both tasks: write 'swap:TASK=TASK'.")
+    if {task, value} & edit.private.keys():
+        raise ValueError("swaps a task whose private prompt another item deals already; leave one of them out.")
     return _private(_private(edit, task, value, trained), value, task, trained)
 
 
@@ -165,10 +181,7 @@ def _gate(name: str) -> Callable[[Edit, str, str, Trained], Edit]:
     def read_gate(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
         if not trained.composed_of_two:
             raise ValueError("needs a run with shared and private prompts (SPP or SCP).")
-        try:
-            gate = float(value)
-        except ValueError:
-            gate = math.nan
+        gate = _float(value)
         if not 0 <= gate <= LARGEST_GATE:  # false of NaN too
             raise ValueError(f"must be a number in [0, {LARGEST_GATE:g}].")
         if name == "alpha":
@@ -179,10 +192,7 @@ def _gate(name: str) -> Callable[[Edit, str, str, Trained], Edit]:
 
 def _blend(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
     run, _, share = (part.strip() for part in value.partition(","))
-    try:
-        part = float(share)
-    except ValueError:
-        part = math.nan
+    part = _float(share)
     if not re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", run) or not 0 <= part <= 1:
         raise ValueError("must be the id of a run, a comma and its share in [0, 1].")
     return replace(edit, blend=(run, part) if part else None)

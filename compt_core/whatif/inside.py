@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compt_core.whatif.edit import UNIFORM, Edit
+from compt_core.whatif.edit import TRAINED, UNIFORM, Edit
 from compt_core.whatif.trained import Trained
 
 
@@ -44,11 +44,13 @@ def edited(trained: Trained, edit: Edit) -> Inside:
 
 
 def same(before: Inside, after: Inside, k: int) -> bool:
-    """Whether task k is composed of the very same numbers."""
-    return bool(before.private[k] == after.private[k] and before.alpha[k] == after.alpha[k]
-                and before.beta[k] == after.beta[k]
-                and (before.weights is None or after.weights is None
-                     or np.array_equal(before.weights[k], after.weights[k])))
+    """Whether task k is composed of the very same numbers; those of a part that is left out do not count."""
+    if before.alpha[k] != after.alpha[k] or before.beta[k] != after.beta[k]:
+        return False
+    own = before.alpha[k] == 0 or before.private[k] == after.private[k]
+    shared = before.beta[k] == 0 or before.weights is None or after.weights is None or \
+        np.array_equal(before.weights[k], after.weights[k])
+    return bool(own and shared)
 
 
 def _weights(trained: Trained, edit: Edit) -> np.ndarray:
@@ -74,7 +76,7 @@ def _weights(trained: Trained, edit: Edit) -> np.ndarray:
 
 def _row(trained: Trained, edit: Edit, base: np.ndarray, k: int) -> np.ndarray:
     row, sources = edit.of("rows", trained.tasks[k]), base.shape[1]
-    if row is None:
+    if row is None or row == TRAINED:
         return base[k]
     if isinstance(row, tuple):
         return np.array(row, dtype=np.float32)

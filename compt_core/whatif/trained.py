@@ -14,6 +14,7 @@ from compt_core.config import RunConfig
 from compt_core.errors import StoreError
 from compt_core.methods import structure
 from compt_core.runs.record import RunRecord, State
+from compt_core.tasks.table import TASKS
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Trained:
     composed: np.ndarray
 
     @property
+    def largest_weight(self) -> float:
+        """The largest weight that a row may be given: 1, or more where attention was fixed to more."""
+        return 1.0 if self.weights is None else max(1.0, float(self.weights.max()))
+
+    @property
     def composed_of_two(self) -> bool:
         """Whether it has a shared and a private part, with a gate each."""
         return self.source is not None and self.private is not None
@@ -51,6 +57,9 @@ def taken_apart(run: RunRecord, prompts: Mapping[str, np.ndarray]) -> Trained:
     if run.state != State.COMPLETED or run.result is None:
         raise StoreError(f"Run '{run.id}' is {run.state.value}: only a completed run can be taken apart. "
                          "Wait for it, or choose another one.")
+    if unknown := [task for task in run.config["tasks"] if task not in TASKS]:
+        raise StoreError(f"This version of ComPT Lab has no task '{unknown[0]}', on which run '{run.id}' was trained. "
+                         "Choose another run.")
     try:
         shape = structure(RunConfig.model_validate(run.config))
         tasks = tuple(run.config["tasks"])

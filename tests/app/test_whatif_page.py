@@ -93,7 +93,9 @@ def test_weights_by_hand_rows_swaps_normaliser_and_blend_are_in_the_link(visit, 
     app.slider(key="weight-demo-rte-0").set_value(0.0).run()
     assert re.fullmatch(r"row:demo-rte=0,[\d.]+,[\d.]+", app.query_params["edit"])
     app.selectbox(key="row-demo-rte").select("demo-mnli").run()
-    app.selectbox(key="swap-demo-rte").select("demo-stsb").run()
+    app.selectbox(key="private-demo-rte").select("demo-stsb").run()
+    assert app.query_params["edit"].endswith("private:demo-rte=demo-stsb")
+    app.checkbox(key="swap-demo-rte").check().run()
     app.selectbox(key="normalizer").select("sparsemax").run()
     app.selectbox(key="blend").select(run_of("spp", 1)).run()
     assert not app.exception and not app.error
@@ -108,7 +110,7 @@ def test_weights_by_hand_rows_swaps_normaliser_and_blend_are_in_the_link(visit, 
 def test_both_gates_at_0_is_a_sentence_and_nothing_is_lost(visit, run_of):
     app = visit("whatif", run=run_of("scp"), edit="alpha=0;beta=0")
     assert not app.exception and len(app.error) == 1
-    assert "must not both be 0" in app.error[0].value and app.query_params["edit"] == "alpha=0;beta=0"
+    assert "must leave something of the prompt" in app.error[0].value and app.query_params["edit"] == "alpha=0;beta=0"
     assert app.slider(key="alpha-*").value == 0  # the controls are there to mend it
 
 
@@ -131,7 +133,7 @@ def test_an_edit_that_the_next_run_cannot_have_is_left_out_with_a_sentence(visit
 def test_a_swap_of_private_prompts_is_all_that_pt_has_to_move(visit, run_of):
     app = visit("whatif", run=run_of("pt"), task="demo-rte")
     assert not any(one.key.startswith(("row-", "alpha-")) for one in (*app.selectbox, *app.slider))
-    app.selectbox(key="swap-demo-rte").select("demo-mnli").run()
+    app.selectbox(key="private-demo-rte").select("demo-mnli").run()
     assert not app.exception and "Sentences whose answer changed" in [one.value for one in app.subheader]
     assert "Nothing" in words(visit("whatif", run=run_of("mst")))
 
@@ -184,7 +186,35 @@ def test_a_choice_for_all_takes_the_place_of_single_ones():
     edit = editing.put(editing.put(Edit(), "alpha", "a", 0.2), "alpha", ALL, 0.5)
     assert edit.alpha == {ALL: 0.5}
     assert editing.put(edit, "alpha", ALL, None) == Edit()
-    assert editing.swap(editing.swap(Edit(), "a", "b"), "a", "a") == Edit()
+
+
+def test_private_prompts_are_given_swapped_and_taken_back():
+    given = editing.private_of(Edit(), "a", "b")
+    assert given.private == {"a": "b"}
+    both = editing.swapped(given, "a", True)
+    assert both.private == {"a": "b", "b": "a"} and editing.swapped(both, "a", False) == given
+    assert editing.private_of(both, "a", "c").private == {"a": "c"}  # b has its own again
+    assert editing.private_of(both, "a", "a") == Edit()
+    assert editing.private_of(Edit(private={ALL: "b"}), "a", "a").private == {ALL: "b", "a": "a"}
+
+
+def test_an_edit_for_all_shows_in_each_task_s_controls_and_one_can_be_taken_out(visit, run_of):
+    app = visit("whatif", run=run_of("spp"), task="demo-rte", edit="row=uniform;private=demo-mnli")
+    assert app.selectbox(key="row-demo-rte").value == "uniform"
+    assert app.selectbox(key="private-demo-rte").value == "demo-mnli" and not app.checkbox(key="swap-demo-rte").value
+    app.selectbox(key="row-demo-rte").select("trained").run()
+    app.selectbox(key="private-demo-rte").select("demo-rte").run()
+    assert not app.exception and not app.error
+    assert app.query_params["edit"] == "row=uniform;row:demo-rte=trained;private=demo-mnli;private:demo-rte=demo-rte"
+
+
+def test_an_edit_goes_along_to_another_seed_only_where_it_means_the_same(visit, run_of):
+    app = visit("whatif", run=run_of("spp"), edit="mute=s1")
+    app.selectbox(key="pick_run").select(run_of("spp", 1)).run()
+    assert "edit" not in app.query_params and "s0 of one run is not s0 of another" in words(app)
+    app = visit("whatif", run=run_of("spp"), edit="beta=0")
+    app.selectbox(key="pick_run").select(run_of("spp", 1)).run()
+    assert not app.error and app.query_params["edit"] == "beta=0"
 
 
 def test_every_item_in_words_can_be_taken_back():
@@ -213,7 +243,7 @@ def test_effects_in_words_and_as_a_file():
     assert list(table["verdict"]) == [effects.STILL, effects.WORSE, effects.UNTOLD]
     said = "\n".join(effects.sentences(table, changes, 60))
     assert "**63.3** as trained, **36.7** edited (-26.7 points)" in said
-    assert "Worse on 1 of 3 tasks, beyond the interval: demo\\-rte (-40.0)." in said
+    assert "Worse on 1 of 3 tasks (95% interval leaves out 0): demo\\-rte (-40.0)." in said
     assert "4 of 60 answers are others: 1 became right, 2 became wrong" in said
     assert "a bootstrap over rows for correlations" in effects.note(table)
     assert "undef." in json.dumps(effects.figure(table).to_dict())

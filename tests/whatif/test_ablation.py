@@ -43,7 +43,7 @@ def test_a_cell_is_what_its_edit_does_alone(shelf, finished, apart, table, name,
     columns = [*found.muted[SCORE].change.T, found.private_off[SCORE].change, found.shared_off[SCORE].change]
     assert len(columns) == trained.weights.shape[1] + 2
     for edit, column in zip(edits, columns, strict=True):
-        single = dict(apply(run, shelf.scores(run.id), changed(trained, edit)))
+        single = dict(apply(run, shelf.scores(run.id), {}, changed(trained, edit)))
         assert column == pytest.approx([single[task].change.difference for task in found.tasks], abs=1e-7)
 
 
@@ -51,7 +51,7 @@ def test_the_log_probability_is_that_of_the_right_label_among_the_label_words(sh
     run, trained, found = finished("mean"), apart("mean"), table("mean")
     k = trained.tasks.index("demo-mnli")
     prompts = changed(trained, Edit(mute={ALL: (1,)}))
-    (_, single), = apply(run, shelf.scores(run.id), prompts, ["demo-mnli"])
+    (_, single), = apply(run, shelf.scores(run.id), {}, prompts, ["demo-mnli"])
     gold = [row.label for row in scored_rows(run, "demo-mnli")]
     before, after = (np.log(np.exp(one) / np.exp(one).sum(1, keepdims=True))[range(len(gold)), gold]
                      for one in (shelf.scores(run.id)["demo-mnli"].astype(float), single.scores.astype(float)))

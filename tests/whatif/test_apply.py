@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from compt_core.answers import scored_rows
 from compt_core.errors import BackboneError
 from compt_core.metrics import score
 from compt_core.predictions import predict
@@ -14,13 +15,18 @@ from compt_core.tasks.table import TASKS
 from compt_core.whatif.apply import apply
 from compt_core.whatif.change import Change, _pearson, compare, mean_difference, proportions
 from compt_core.whatif.compose import changed
-from compt_core.whatif.edit import Edit, read
+from compt_core.whatif.edit import Edit
+from compt_core.whatif.edit import read as read_edit
 
 METHODS = ("pt", "mst", "spp", "scp")
 
 
 def scored(shelf, run, prompts):
-    return dict(apply(run, shelf.scores(run.id), prompts))
+    return dict(apply(run, shelf.scores(run.id), as_trained(shelf, run), prompts))
+
+
+def as_trained(shelf, run):
+    return dict(zip(run.config["tasks"], shelf.prompts(run.id)["composed"], strict=True))
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -52,10 +58,32 @@ def test_a_blend_at_1_scores_what_the_other_run_scored(shelf, finished, apart):
 
 def test_an_edit_of_one_task_scores_that_task_alone(shelf, finished, apart, monkeypatch):
     run, trained = finished("spp"), apart("spp")
-    prompts = changed(trained, read("private:demo-rte=demo-mnli", trained))
+    prompts = changed(trained, read_edit("private:demo-rte=demo-mnli", trained))
     found = scored(shelf, run, prompts)
     assert [task for task, one in found.items() if not one.stored] == ["demo-rte"]
     assert not np.array_equal(found["demo-rte"].scores, shelf.scores(run.id)["demo-rte"])
+
+
+def test_a_run_of_another_arithmetic_is_compared_with_itself_scored_here(shelf, finished, apart):
+    """Scores as a GPU would have left them: what differs by rounding alone must not pass for the edit's doing."""
+    run, trained = finished("spp"), apart("spp")
+    far = replace(run, versions={**run.versions, "backbone": {**run.backbone, "device": "cuda:0", "dtype": "bfloat16"}})
+    strange = {task: -one for task, one in shelf.scores(run.id).items()}
+    same = {"demo-rte": trained.composed[trained.tasks.index("demo-rte")]}
+    (_, found), = apply(far, strange, as_trained(shelf, run), same, ["demo-rte"])
+    assert found.change.flipped == () and found.change.before == run.result["tasks"]["demo-rte"]["accuracy"]
+    (_, found), = apply(run, strange, as_trained(shelf, run), same, ["demo-rte"])
+    assert found.change.flipped
+
+
+def test_tasks_that_an_edit_leaves_alone_need_no_data(shelf, finished, apart, monkeypatch):
+    from compt_core.whatif import apply as module
+
+    read = []
+    monkeypatch.setattr(module, "scored_rows", lambda run, task: read.append(task) or scored_rows(run, task))
+    trained = apart("spp")
+    scored(shelf, finished("spp"), changed(trained, read_edit("alpha:demo-rte=.1", trained)))
+    assert read == ["demo-rte"]
 
 
 def test_a_backbone_that_has_changed_since_is_refused(shelf, finished, apart):

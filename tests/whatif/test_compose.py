@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,9 +83,27 @@ def test_beta_only_is_the_mix_of_sources_alone(apart, name):
         assert np.allclose(found[task], mix, atol=1e-5)
 
 
-def test_both_gates_at_0_is_a_sentence(apart):
-    with pytest.raises(ConfigError, match="must not both be 0"):
-        after(apart("mean"), f"alpha:{FIRST}=0;beta:{FIRST}=0")
+@pytest.mark.parametrize("text", ["alpha=0;beta=0", "mute=s0,s1,s2,s3;alpha=0", "row=0,0,0,0;alpha=0"])
+@pytest.mark.parametrize("name", ["mean", "scp"])
+def test_an_edit_that_leaves_nothing_is_a_sentence(apart, name, text):
+    with pytest.raises(ConfigError, match="must leave something of the prompt"):
+        after(apart(name), text)
+
+
+def test_a_concatenated_part_that_training_held_at_0_stays_where_it_was(apart):
+    """Its vectors of zeros were in front of every row that was scored; what is mixed into them cannot matter."""
+    run = apart("scp")
+    zeros = replace(run, beta=np.zeros_like(run.beta))
+    assert after(zeros, "mute=s0") == {} and after(zeros, "row=uniform") == {}
+    found = after(zeros, "alpha=.5")
+    assert {len(prompt) for prompt in found.values()} == {6}
+    assert all(not prompt[:3].any() and prompt[3:].any() for prompt in found.values())
+
+
+def test_one_task_is_taken_out_of_a_row_for_all(apart):
+    run = apart("mean")
+    found = after(run, f"row=s0;row:{LAST}=trained")
+    assert set(found) == set(run.tasks) - {LAST}
 
 
 def test_gates_of_one_task_leave_the_others_alone(apart):
@@ -161,8 +181,6 @@ def test_a_blend_of_unequal_prompts_is_a_sentence(apart):
 
 
 def test_a_run_that_has_not_completed_cannot_be_taken_apart(finished, shelf):
-    from dataclasses import replace
-
     run = replace(finished("pt"), state=State.FAILED)
     with pytest.raises(StoreError, match="only a completed run"):
         taken_apart(run, {})

@@ -23,9 +23,9 @@ PT = replace(RUN, weights=None, logits=None, source=None)
 MST = replace(RUN, weights=None, logits=None, source=None, private=None)
 
 tasks = st.sampled_from((ALL, *TASKS))
-gates = st.dictionaries(tasks, st.floats(0, 10).map(lambda value: float(f"{value:.6g}")), max_size=3)
-weight = st.floats(0, 1).map(lambda value: float(f"{value:.6g}"))
-rows = st.one_of(st.sampled_from(("uniform", "s0", "s3", *TASKS)), st.tuples(*[weight] * SOURCES))
+gates = st.dictionaries(tasks, st.floats(0, 10), max_size=3)
+weight = st.floats(0, 1)
+rows = st.one_of(st.sampled_from(("uniform", "trained", "s0", "s3", *TASKS)), st.tuples(*[weight] * SOURCES))
 edits = st.builds(
     Edit, normalizer=st.sampled_from((None, "sparsemax", "sigmoid")), rows=st.dictionaries(tasks, rows, max_size=3),
     mute=st.dictionaries(tasks, st.sets(st.integers(0, 3)).map(lambda found: tuple(sorted(found))), max_size=3),
@@ -61,12 +61,15 @@ def test_a_swap_is_two_private_prompts_and_the_run_s_own_normaliser_is_no_change
 @pytest.mark.parametrize(("text", "said"), [
     ("mutes=s1", "must be one of normalizer=…"), ("mutes=s1", "Did you mean 'mute'?"), ("alpha", "must be one of"),
     ("mute=s4", "s0 to s3. Got 's4'"), ("mute:colla=s1", "Did you mean 'cola'?"), ("row=s9", "s0 to s3"),
-    ("row=unifrom", "Did you mean 'uniform'?"), ("row=1,2", "4 weights in [0, 1]"), ("row=a,b", "4 numbers"),
+    ("row=unifrom", "Did you mean 'uniform'?"), ("row=1,2", "4 weights in [0, 1]"), ("row=a,b", "4 weights in [0, 1]"),
     ("row=.2,.2,.2,nan", "4 weights in [0, 1]"), ("alpha=-1", "a number in [0, 10]"), ("beta=nan", "in [0, 10]"),
-    ("alpha=x", "in [0, 10]"), ("renormalise=yes", "'on' or 'off'"), ("normalizer=relu", "softmax, sparsemax"),
+    ("alpha=x", "in [0, 10]"), ("alpha=1_0", "in [0, 10]"), ("alpha=٠.٥", "in [0, 10]"), ("row=s٣", "4 numbers"),
+    ("alpha=.3;alpha=.4", "must stand once"), ("mute:cola=s1;mute:cola=s2", "must stand once"),
+    ("swap:cola=demo-echo;swap:yelp_polarity=cola", "deals already"),
+    ("renormalise=yes", "'on' or 'off'"), ("normalizer=relu", "softmax, sparsemax"),
     ("private:cola=nobody", "one of this run's tasks"), ("swap=cola", "must name both tasks"),
     ("blend=../x,.5", "id of a run"), ("blend=abc", "id of a run"), ("blend=abc,2", "in [0, 1]"),
-    ("normalizer:cola=softmax", "takes no task"), ("x" * 4001, "at most 4,000 characters"),
+    ("normalizer:cola=softmax", "takes no task"), ("x" * 30_001, "at most 30,000 characters"),
 ])
 def test_what_is_wrong_is_said(text: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -74,10 +77,26 @@ def test_what_is_wrong_is_said(text: str, said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_all_problems_come_together() -> None:
+def test_problems_come_together_and_many_are_counted() -> None:
     with pytest.raises(ConfigError) as caught:
         read("alpha=x;mute=s9", RUN)
     assert len(caught.value.issues) == 2
+    with pytest.raises(ConfigError) as caught:
+        read(";".join(f"a{i}" for i in range(2000)), RUN)
+    assert len(str(caught.value)) < 2000 and str(caught.value).endswith("And 1,995 more like these.")
+
+
+def test_numbers_keep_their_digits_and_a_source_its_plain_name() -> None:
+    edit = Edit(alpha={ALL: 0.1234567}, rows={"cola": "s3"})
+    assert read("alpha=.1234567;row:cola=s0003", RUN) == edit == read(write(edit), RUN)
+    assert read("renormalise=on", RUN) == Edit()
+
+
+def test_weights_above_1_may_be_written_where_attention_was_fixed_to_such() -> None:
+    large = replace(RUN, weights=np.full((3, 4), 2.5, dtype=np.float32))
+    assert read("row:cola=2.5,0,1,2", large).rows["cola"] == (2.5, 0, 1, 2)
+    with pytest.raises(ConfigError, match=r"4 weights in \[0, 2\.5\]"):
+        read("row:cola=3,0,1,2", large)
 
 
 @pytest.mark.parametrize(("run", "text", "said"), [
