@@ -14,7 +14,7 @@ from app.ablation.tables import Options
 from compt_core.runs.record import RunRecord
 from compt_core.whatif.effects import SCORE, Ablation
 
-_GUESS = 10.0  # seconds of a table, before one has been made
+_GUESS = 12.0  # seconds of a table, before one has been made; twice as long with its control
 
 
 def view(runs: Sequence[RunRecord], measure: str, options: Options) -> None:
@@ -22,7 +22,7 @@ def view(runs: Sequence[RunRecord], measure: str, options: Options) -> None:
     missing = [run for run in runs if tables.kept(run, options).table is None]
     if missing:
         known = [place.seconds for run in runs if (place := tables.kept(run, options)).table is not None]
-        each = max(known) if known else _GUESS
+        each = max(known) if known else _GUESS * (1 + options.control)
         st.markdown(f"{captions.plural(len(missing), 'table')} of {len(runs)} "
                     f"{'has' if len(missing) == 1 else 'have'} still to be computed, in about "
                     f"{progress.duration(each * len(missing))}. What is done stays, also if you stop it.")

@@ -227,12 +227,13 @@ def over_runs(tables: Sequence[Ablation], measure: str) -> list[str]:
                 if one is not None and two is not None])
     if random is not None and gap is not None:
         more = gap.half is not None and gap.mean - gap.half > 0
-        lines.append(f"The weights with what random moves of the same length do: {_interval(random)}; muting's is "
-                     f"higher by {_interval(gap)}, run by run.{_doubt(gap)} {_verdict(more)}")
+        lines.append(f"The weights with what random moves of the same length do: {_interval(random)}; muting's "
+                     f"minus that, run by run: {_interval(gap)}.{_doubt(gap)} {_verdict(more)}")
     off = [over([float(np.nanmean(part[measure].change)) for table in tables if (part := take(table)) is not None])
            for take in (lambda table: table.private_off, lambda table: table.shared_off)]
     if off[0] and off[1]:
-        said = [f"{amount(measure, part.mean)}{'' if part.half is None else f' ± {amount(measure, part.half, False)}'}"
+        said = [amount(measure, part.mean) if part.half is None else
+                f"{amount(measure, part.mean).split()[0]} ± {amount(measure, part.half, False)}"
                 for part in off if part]
         lines.append(f"Mean over tasks without the private prompts {said[0]}, without the shared part {said[1]}.")
     return lines

@@ -24,7 +24,7 @@ from compt_core.scoring import score_task
 from compt_core.streams import stream
 from compt_core.tasks.spec import Row, Task
 from compt_core.tasks.table import TASKS
-from compt_core.whatif.apply import backbone_of, dev_rows
+from compt_core.whatif.apply import backbone_of, dev_rows, reckons_alike
 from compt_core.whatif.change import compare
 from compt_core.whatif.compose import changed
 from compt_core.whatif.edit import ALL, Edit
@@ -42,7 +42,7 @@ _Z = 1.959964  # as in change.py
 class _Task:
     """A task's rows, and label scores under the trained prompt; a cell is what another prompt does to them.
 
-    stored   [n, C] that the run kept, for what it answered
+    stored   [n, C] that the run kept, for what it answered; anew where it was scored in another arithmetic
     trained  [n, C] anew, for log-probabilities: runs that were bundled kept theirs in half precision, and the rounding
              would pass for an effect
     """
@@ -158,7 +158,8 @@ def ablate(run: RunRecord, trained: Trained, scores: Mapping[str, np.ndarray], *
                            similarity=config["similarity"], going=lambda _: going())
         if len(found) < len(wanted):
             return None
-        judged = _Task(TASKS[name], rows, scores[name], found[TRAINED].scores, how)
+        anew = found[TRAINED].scores
+        judged = _Task(TASKS[name], rows, scores[name] if reckons_alike(run, backbone) else anew, anew, how)
         before[name] = judged.before()
         cells[name] = {key: judged.cells(found[key].scores) for key in prompts[name]}
         progress(number, len(trained.tasks))

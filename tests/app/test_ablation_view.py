@@ -140,7 +140,7 @@ def test_the_control_decides_what_the_correlation_shows():
     assert "more than that of how far the prompt moves" in plain(words.ranks(two, SCORE))
     assert "rank random moves about as well" in plain(words.over_runs([one, one], SCORE))
     said_of_two = plain(words.over_runs([two, two, two], SCORE))
-    assert "rank random moves less well" in said_of_two and "higher by 2.00 ± 0.00, run by run" in said_of_two
+    assert "rank random moves less well" in said_of_two and "run by run: 2.00 ± 0.00." in said_of_two
     assert "The control, random moves" in plain(words.ranks(table(lost, FLAT, weights), SCORE))
 
 

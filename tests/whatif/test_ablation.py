@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,16 @@ def test_a_cell_is_what_its_edit_does_alone(shelf, finished, apart, table, name,
         assert column == pytest.approx([single[task].change.difference for task in found.tasks], abs=1e-7)
 
 
+def test_a_run_scored_in_another_arithmetic_is_compared_with_its_trained_prompt_scored_anew(shelf, finished, apart,
+                                                                                            table):
+    run, trained, found = finished("mean"), apart("mean"), table("mean")
+    there = replace(run, versions={**run.versions, "backbone": {**run.versions["backbone"], "dtype": "bfloat16"}})
+    wrong = {task: -one for task, one in shelf.scores(run.id).items()}  # as far off as can be
+    again = ablate(there, trained, wrong)
+    assert np.array_equal(again.muted[SCORE].change, found.muted[SCORE].change)
+    assert not np.array_equal(ablate(run, trained, wrong).muted[SCORE].change, found.muted[SCORE].change)
+
+
 def test_the_log_probability_is_that_of_the_right_label_among_the_label_words(shelf, finished, apart, table):
     run, trained, found = finished("mean"), apart("mean"), table("mean")
     k = trained.tasks.index("demo-mnli")
@@ -88,8 +99,6 @@ def test_the_control_moves_the_prompt_as_far_as_muting_does(apart):
 
 
 def test_a_part_that_is_all_there_is_cannot_be_switched_off(apart):
-    from dataclasses import replace
-
     run = apart("fixed")
     only_shared = prompts_of(replace(run, alpha=np.zeros_like(run.alpha)))
     assert all("private off" not in one and "shared off" not in one for one in only_shared.values())
