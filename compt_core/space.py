@@ -172,4 +172,4 @@ def _projection(dimensions: int) -> Any:
     """Sparse [dimensions, SKETCH]."""
     from sklearn.random_projection import SparseRandomProjection
 
-    return SparseRandomProjection(SKETCH, random_state=_SEED).fit(np.empty((1, dimensions))).components_.T.tocsr()
+    return SparseRandomProjection(SKETCH, random_state=_SEED).fit(np.zeros((1, dimensions))).components_.T.tocsr()
