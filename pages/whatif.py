@@ -6,7 +6,7 @@ from compt_core.runs.record import State
 
 components.header("What-if", "edit", "mute", "attention", "gates", "source prompt", "private prompt", "normaliser",
                   "dev score", "dev rows", "label probability", "counterfactual", "saliency", "nearest training rows",
-                  "SPP", "SCP")
+                  "ablation table", "log-probability", "random move", "rank correlation", "SPP", "SCP")
 opened = components.open_results()
 if opened:
     experiment, runs = opened

@@ -59,7 +59,7 @@ def test_runs_outlive_their_worker(tmp_path: Path, experiment: Experiment) -> No
     calm, stormy = Store(tmp_path / "calm"), Store(tmp_path / "stormy")
     undisturbed, identity = calm.submit(experiment), stormy.submit(experiment)
     with worker(calm.home, tmp_path / "calm.log"):
-        wait_for(lambda: calm.experiment(undisturbed).states == {"completed": 4}, "the undisturbed runs hang")
+        wait_for(lambda: settled(calm, undisturbed), "the undisturbed runs hang")
     dice, log = random.Random(KILLS), tmp_path / "stormy.log"
     resumed_at = []
     for kill in range(KILLS + 1):
@@ -101,4 +101,6 @@ def moved(store: Store, experiment: str, before: int) -> bool:
 
 
 def settled(store: Store, experiment: str) -> bool:
-    return store.experiment(experiment).states == {"completed": 4}
+    states = store.experiment(experiment).states
+    assert State.FAILED not in states, [run.error_message for run in store.runs(experiment)]
+    return states == {"completed": 4}
