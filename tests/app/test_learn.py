@@ -75,10 +75,10 @@ def test_every_step_on_finished_runs(visit, grid, step):
 @pytest.mark.parametrize("methods", ["pt", "spp", "mst,scp"])
 @pytest.mark.parametrize("step", NEEDS_RUNS)
 def test_runs_that_lack_what_a_step_needs_end_in_a_sentence(visit, lab, step, methods):
-    lab.finished(methods=methods, tasks=",".join(TASKS))  # no prompts and no dev scores either
+    lab.finished(methods=methods, tasks=",".join(TASKS))  # no dev scores either
     app = visit("learn", tour=step)
     assert not app.exception and not app.error
-    has = {"prompt": "pt", "learned": "spp", "shots": methods}.get(step, "none")
+    has = {"prompt": "pt", "learned": "spp", "gates": "spp", "shots": methods}.get(step, "none")
     assert ("Not in these runs" in words(app)) == (has != methods)
 
 
