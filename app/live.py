@@ -67,8 +67,9 @@ def _failures(runs: Sequence[RunRecord]) -> None:
 
 def _links(identity: str) -> None:
     with st.container(horizontal=True):
-        for name, icon in (("accuracy", "grid_on"), ("attention", "hub"), ("gates", "tune")):
-            st.page_link(components.page(name), label=name.capitalize(), icon=f":material/{icon}:",
+        for name, label, icon in (("accuracy", "Accuracy", "grid_on"), ("attention", "Attention", "hub"),
+                                  ("gates", "Gates", "tune"), ("whatif", "What-if", "experiment")):
+            st.page_link(components.page(name), label=label, icon=f":material/{icon}:",
                          query_params={state.EXPERIMENT: identity})
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from compt_core.whatif.apply import Edited
 
 EDIT, SENTENCE, ABLATION = "edit", "sentence", "ablation"
-_warm, _warming = set[str](), threading.Lock()  # backbones that this process loads or has loaded
+_warm, _warming = set[str](), threading.Lock()  # experiments whose backbone and dev rows are being loaded or are
 PARTS = {EDIT: "Change the run", SENTENCE: "One sentence", ABLATION: "Mute every source"}
 
 
@@ -144,16 +144,18 @@ def _alike(run: RunRecord, runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def _warm_up(run: RunRecord) -> None:
-    """Loads the backbone in a thread while the visitor still reads, so that the first edit need not wait for it."""
+    """Loads the backbone and the dev rows in a thread while the visitor still reads: the first edit need not wait."""
     with _warming:
-        if run.config["backbone"] in _warm:
+        if run.experiment in _warm:
             return
-        _warm.add(run.config["backbone"])
+        _warm.add(run.experiment)
 
     def load() -> None:
         with contextlib.suppress(ComptError):  # the first edit says so
-            from compt_core.whatif.apply import backbone_of
+            from compt_core.whatif.apply import backbone_of, dev_rows
 
-            backbone_of(run)
+            backbone = backbone_of(run)
+            for task in run.config["tasks"]:
+                dev_rows(run, task, backbone)
 
     threading.Thread(target=load, name="compt-whatif", daemon=True).start()
