@@ -52,7 +52,7 @@ def _told(table: Ablation, measure: str, muted: Effects) -> list[str]:
     found = [f"Muting one source changes the {NAMES[measure]} beyond chance in **{int(told.sum())} of "
              f"{plural(cells, 'cell')}** (p < {LEVEL} after Holm's correction over all cells), in {int(matters.sum())} "
              f"of them by {amount(measure, WORTH[measure], signed=False)} or more. Without the correction it would be "
-             f"{before}, and about {LEVEL * cells:.0f} by chance alone if muting never did anything."]
+             f"{before}, and at most about {LEVEL * cells:.0f} by chance alone if muting never did anything."]
     if zero := table.weights.size - cells:
         found.append(f"{plural(zero, 'cell')} with weight 0: muting changes nothing there, by construction.")
     for said, places in (("Most is lost", _places(matters & (muted.change < 0), muted.change)),
@@ -136,7 +136,8 @@ def _control(table: Ablation, measure: str, sizes: Relation) -> str:
                             for one in (table.muted[measure], shifted))
     return (f"Control: moving the prompt as far in a random direction changes a cell by {of_random} on average, muting "
             f"by {of_muting}; the random moves' rank correlation with the weights is {random.r:.2f} "
-            f"({random.within:.2f} within a task). {_verdict(sizes.within - random.within > _AS_GOOD)}")
+            f"({random.within:.2f} within a task; one move a cell, in one run). "
+            f"{_verdict(sizes.within - random.within > _AS_GOOD)}")
 
 
 def _verdict(more: bool) -> str:
@@ -151,7 +152,7 @@ def _means(r: float) -> str:
 
 
 def _p(p: float) -> str:
-    return f"p = {p:.2g}"
+    return f"one-sided p = {p:.2g}"
 
 
 def parts(table: Ablation, measure: str) -> list[str]:
