@@ -15,6 +15,7 @@ from app import bench, captions, components, panels, services, state, weights
 from app.ablation import view as ablation
 from app.whatif import controls, effects, flips, link, saved, seeds
 from compt_core.answers import scored_rows, stored_predictions
+from compt_core.backbones import find_backbone
 from compt_core.config import RunConfig
 from compt_core.errors import ComptError, ConfigError
 from compt_core.methods import METHODS, structure
@@ -152,6 +153,7 @@ def _warm_up(run: RunRecord) -> None:
 
     def load() -> None:
         with contextlib.suppress(ComptError):  # the first edit says so
+            find_backbone(run.config["backbone"], fetch=False)  # who only looks must not download a model
             from compt_core.whatif.apply import backbone_of, dev_rows
 
             backbone = backbone_of(run)
