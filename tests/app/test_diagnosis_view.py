@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app import diagnoses
+from app import diagnoses, services
 from app.report import document as report
+from app.shared import Memo
 from compt_core.diagnosis import diagnose
 from compt_core.signatures import SIGNATURES, Diagnosis, Finding
 from compt_core.training.events import Event
@@ -55,12 +56,13 @@ def test_a_loss_that_was_not_finite_is_named_beside_the_failure(visit, lab):
     assert "Loss not finite" in box.value and "first at step 4" in box.value
 
 
-def test_a_run_under_way_is_judged_by_what_is_known_by_then(visit, lab, store):
+def test_a_run_under_way_is_judged_by_what_is_known_by_then(visit, lab, store, monkeypatch):
     identity = lab.queued(methods="pt")
     run, = store.claim()
     store.started(run.id, 40, {"torch": "0"})
     for upto in (19, 30):
         store.write_events([Event(run.id, "loss", step, (2.0,)) for step in range(1, upto + 1)])
+        monkeypatch.setattr(services, "_memo", Memo())  # half a second later: what is shown may be so old
         app = visit("runs", exp=identity)
         assert [box.value.split(":")[0] for box in app.warning] == ([] if upto == 19 else ["**Loss not falling**"])
     assert "after step 30" in app.warning[0].value
