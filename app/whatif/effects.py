@@ -15,7 +15,7 @@ from app.captions import listed, literal, plural
 from app.charts import inked
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.table import TASKS
-from compt_core.whatif.change import Change, mean_difference
+from compt_core.whatif.change import Change, mean_difference, points
 from compt_core.whatif.edit import Edit, write
 
 if TYPE_CHECKING:
@@ -102,11 +102,6 @@ def figure(changed: pd.DataFrame) -> Any:
                  "flipped:Q", "gained:Q", "lost:Q"])
     zero = alt.Chart(pd.DataFrame({"points": [0]})).mark_rule(strokeDash=[4, 4], color="#888888").encode(x="points:Q")
     return inked(alt.layer(zero, spans, dots).properties(height=_HEAD + _ROW * len(data)))
-
-
-def points(value: float | None) -> str:
-    """A score in points: ``"87.3"``; ``"undef."`` without one."""
-    return "undef." if value is None or value != value else f"{100 * value:.1f}"
 
 
 def sentences(changed: pd.DataFrame, changes: Sequence[Change], rows: int) -> list[str]:

@@ -25,7 +25,7 @@ from compt_core.streams import stream
 from compt_core.tasks.spec import Row, Task
 from compt_core.tasks.table import TASKS
 from compt_core.whatif.apply import backbone_of, dev_rows, reckons_alike
-from compt_core.whatif.change import compare
+from compt_core.whatif.change import Z, compare
 from compt_core.whatif.compose import changed
 from compt_core.whatif.edit import ALL, Edit
 from compt_core.whatif.effects import MEASURES, PROBABILITY, SCORE, Ablation, Effects
@@ -35,7 +35,6 @@ TRAINED, MUTED, SHIFTED, PRIVATE_OFF, SHARED_OFF = "trained", "muted", "shifted"
 Name = str  # of a prompt: one of the above, with the number of a source behind the first two
 Cell = tuple[float, float, float, float]  # change, low, high, p
 _NOTHING: Cell = (0.0, math.nan, math.nan, 1.0)
-_Z = 1.959964  # as in change.py
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class _Task:
         elif found.low is None or found.high is None or found.high == found.low:
             p = math.nan if found.difference else 1.0
         else:
-            p = float(2 * stats.norm.sf(abs(found.difference) * 2 * _Z / (found.high - found.low)))
+            p = float(2 * stats.norm.sf(abs(found.difference) * 2 * Z / (found.high - found.low)))
         low, high = (math.nan if end is None else end for end in (found.low, found.high))
         return found.difference, low, high, p
 

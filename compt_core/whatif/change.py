@@ -15,7 +15,7 @@ from compt_core.metrics import score
 from compt_core.tasks.spec import Row, Task
 
 RESAMPLES = 1000  # of the bootstrap, where the score is no share of rows
-_Z = 1.959964  # two-sided 95% of the normal distribution
+Z = 1.959964  # two-sided 95% of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def compare(task: Task, rows: Sequence[Row], before: np.ndarray, after: np.ndarr
 def proportions(gained: int, lost: int, rows: int) -> tuple[float, float]:
     """95% interval of (gained - lost) / rows: adjusted Wald, a row added to each of the two (Bonett and Price 2012)."""
     up, down = (gained + 1) / (rows + 2), (lost + 1) / (rows + 2)
-    half = _Z * math.sqrt((up + down - (up - down) ** 2) / (rows + 2))
+    half = Z * math.sqrt((up + down - (up - down) ** 2) / (rows + 2))
     return max(-1.0, up - down - half), min(1.0, up - down + half)
 
 
@@ -98,6 +98,11 @@ def _pearson(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     one, two = (values - values.mean(-1, keepdims=True) for values in (one, two))
     norms = np.sqrt((one ** 2).sum(-1) * (two ** 2).sum(-1))
     return np.asarray((one * two).sum(-1) / np.where(norms > 1e-12, norms, np.inf))
+
+
+def points(value: float | None) -> str:
+    """A score in points: ``"87.3"``; ``"undef."`` without one."""
+    return "undef." if value is None or math.isnan(value) else f"{100 * value:.1f}"
 
 
 def mean_difference(changes: Sequence[Change]) -> float:

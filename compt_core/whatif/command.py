@@ -12,7 +12,7 @@ from rich.table import Table
 from compt_core.output import writable, write_file
 from compt_core.runs.existing import existing_store
 from compt_core.terminal import console
-from compt_core.whatif.change import Change, mean_difference
+from compt_core.whatif.change import Change, mean_difference, points
 from compt_core.whatif.document import document
 from compt_core.whatif.edit import read, write
 from compt_core.whatif.trained import taken_apart
@@ -46,15 +46,11 @@ def _table(changes: Sequence[Change]) -> Table:
         table.add_column(name, justify="left" if name in ("task", "metric") else "right")
     for one in changes:
         interval = "" if one.low is None or one.high is None else f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
-        table.add_row(one.task, one.metric, _points(one.before), _points(one.after), f"{100 * one.difference:+.1f}",
+        table.add_row(one.task, one.metric, points(one.before), points(one.after), f"{100 * one.difference:+.1f}",
                       interval if one.flipped else "", f"{len(one.flipped):,}")
     before = sum(one.before or 0.0 for one in changes) / len(changes)
     gap = mean_difference(changes)
     table.add_section()
-    table.add_row("mean", "", _points(before), _points(before + gap), f"{100 * gap:+.1f}", "",
+    table.add_row("mean", "", points(before), points(before + gap), f"{100 * gap:+.1f}", "",
                   f"{sum(len(one.flipped) for one in changes):,}")
     return table
-
-
-def _points(value: float | None) -> str:
-    return "undef." if value is None else f"{100 * value:.1f}"
