@@ -51,7 +51,7 @@ def _composed(trained: Trained, inside: Inside, k: int) -> np.ndarray:
     own = own if "gate.alpha" in GATES_OF_FORM[trained.form] else own * alpha[0, 0]
     if (inside.alpha[k] == 0 or not own.any()) and (inside.beta[k] == 0 or not shared.any()):
         raise ConfigError([Issue("edit", f"An edit must leave something of the prompt of '{trained.tasks[k]}': alpha "
-                                         "and beta must not both be 0, nor one of them 0 and the other part. Got "
+                                         "and beta must not both be 0, nor alpha 0 and every source muted. Got "
                                          f"alpha={inside.alpha[k]:g}, beta={inside.beta[k]:g} and weights "
                                          f"{', '.join(f'{one:.2g}' for one in inside.weights[k][:8])}; raise one.")])
     return _joined(shared, own, inside, trained, k).numpy()
