@@ -1,7 +1,7 @@
 # make app [PORT=8501]   set up .venv and start the dashboard on http://127.0.0.1:PORT
 # make demo              set up .venv, train PT, MST, SPP and SCP on the demo suite, print the accuracy table
 # make bench             set up, then measure speed and memory against peers and bounds (about ten minutes)
-# make soak              set up, kill a worker thirty times, then measure the dashboard under load (about ten minutes)
+# make soak              set up, kill a worker thirty times, try 100,000 random inputs, measure the dashboard under load
 # make test              set up .venv and a browser, then lint, types and every test
 # Each target makes .venv when it is missing and refreshes it when a requirements file has changed (.ci/setup.sh).
 
@@ -37,6 +37,7 @@ bench:
 soak:
 	@.ci/setup.sh test
 	COMPT_KILLS=30 $(PYTHON) -m pytest tests/faults
+	COMPT_FUZZ=100000 $(PYTHON) -m pytest -n 2 tests/fuzz
 	$(PYTHON) benchmarks/load.py
 
 test:

@@ -70,6 +70,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: not item.nodeid.startswith(PROGRAMS))
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many random inputs each test of tests/fuzz/ tried, and how they ended."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, said in report.user_properties:
+            if name == "fuzz":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {said}")
+
+
 def pytest_unconfigure() -> None:
     """Removes the home folder of the tests that did not ask for their own."""
     shutil.rmtree(os.environ["COMPT_HOME"], ignore_errors=True)

@@ -1,0 +1,64 @@
+"""Random inputs by the thousand, each reproducible from its number.
+
+``COMPT_FUZZ`` says how many there are over all kinds together: 2,000 in ``make test``, 100,000 in ``make soak``.
+``COMPT_FUZZ_ONLY`` runs the one input of that number again, of every kind that is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+KINDS = ("settings", "links", "data files", "stores", "checkpoints")
+ALL = int(os.environ.get("COMPT_FUZZ", "2000"))
+ONLY = os.environ.get("COMPT_FUZZ_ONLY")
+SECONDS = 5.0  # nothing that a person gives may keep them waiting longer
+
+
+def hunt(kind: str, make: Callable[[random.Random], Any], act: Callable[[Any], str],
+         note: Callable[[str, str], None], *, share: float = 1.0) -> Counter[str]:
+    """Does ``act(make(dice))`` for every input of a kind; returns how many ended in which way.
+
+    make   an input, drawn with nothing but the dice that it is given
+    act    what the project does with it; returns how that ended in one word ("taken", "refused"), and asserts itself
+           that a refusal is one sentence. Whatever else it raises is a fault of the project
+    note   pytest's `record_property`: the counts stand at the end of the test run
+    share  of the kind's inputs, where several tests divide them
+    """
+    count = max(1, round(ALL / len(KINDS) * share))
+    ends: Counter[str] = Counter()
+    slowest = 0.0
+    for number in [int(ONLY)] if ONLY else range(count):
+        given = make(random.Random(f"{kind}/{number}"))
+        begun = time.monotonic()
+        try:
+            with _limited():
+                ends[act(given)] += 1
+        except BaseException as error:
+            error.add_note(f"{kind}, input {number} (COMPT_FUZZ_ONLY={number}): {repr(given)[:2000]}")
+            raise
+        slowest = max(slowest, time.monotonic() - begun)
+    said = ", ".join(f"{count:,} {end}" for end, count in ends.most_common())
+    note("fuzz", f"{kind}: {sum(ends.values()):,} inputs, {said}; the slowest took {slowest:.2f} s")
+    return ends
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Ends what takes longer than SECONDS with a TimeoutError."""
+    def late(*_: Any) -> None:
+        raise TimeoutError(f"still at work after {SECONDS:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
