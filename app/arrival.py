@@ -21,8 +21,7 @@ _OPENED = "opened_link"  # query, draft, title and notes of the link that was ap
 
 def receive() -> list[Issue]:
     """Applies the link by which this page was opened, if it has not been; what the link asked for in vain."""
-    query = {name: ",".join(st.query_params.get_all(name)) if name in links.LISTS else str(st.query_params[name])
-             for name in st.query_params}
+    query = {name: st.query_params.get_all(name) for name in st.query_params}
     opened = st.session_state.get(_OPENED)
     if not query:
         st.session_state.pop(_OPENED, None)
@@ -56,13 +55,14 @@ def permalink(draft: dict[str, Any]) -> str:
     return links.address(st.context.url or "/launch", links.parameters(draft))
 
 
-def _open(query: dict[str, str]) -> dict[str, Any]:
+def _open(given: dict[str, list[str]]) -> dict[str, Any]:
+    query, twice = links.gathered(given)
     start, preset, title, notes = _start(query)
     draft, problems = links.read(query, start)
     for name, value in draft.items():
         st.session_state[forms.key(name)] = value
     st.session_state[forms.key("preset")] = preset
-    return {"title": title, "notes": [*notes, *problems]}
+    return {"title": title, "notes": [*twice, *notes, *problems]}
 
 
 def _start(query: dict[str, str]) -> tuple[dict[str, Any], str | None, str, list[Issue]]:

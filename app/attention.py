@@ -30,6 +30,7 @@ from app import (
     weights,
 )
 from app.weights import TRAINED, Weights
+from compt_core.errors import quoted
 from compt_core.relatedness import Mantel
 from compt_core.runs.record import RunRecord
 
@@ -68,6 +69,10 @@ def view(runs: Sequence[RunRecord]) -> None:
     if playing.is_on(run.id) and len(kept) > 1:
         _film(run, kept, order)
         return
+    step = st.query_params.get(state.STEP, TRAINED)
+    if several and step != TRAINED:
+        st.caption(captions.literal(f"The mean is of the weights as trained. The step {quoted(step)} of this link is "
+                                    "one run's."))
     moment = TRAINED if several else _step(run, kept)
     drawn = weights.mean(mates) if several else weights.single(run, kept[moment])
     shown = View(run, tuple(mates), drawn, moment, tuple(ordered(drawn, order)))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
 
-from compt_core import config
+from compt_core import values
 from compt_core.config import Experiment, build_experiment, parse_value
 from compt_core.errors import ConfigError, Issue
 from compt_core.presets import PRESETS
@@ -93,7 +94,7 @@ def from_preset(preset: str) -> dict[str, Any]:
 
 def _widget_value(name: str, value: Any) -> Any:
     if name in _LISTS:
-        return ", ".join(map(str, value))
+        return values.as_text(value, ", ")
     if name in ("tasks", "methods"):
         return list(value)
     if name == "method_settings" or (name == "attention" and not isinstance(value, str)):
@@ -113,7 +114,7 @@ def raw(draft: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("data_dir", "backbone"):
         settings[name] = (settings[name] or "").strip() or (None if name == "data_dir" else "")
     for name in ("attention", "method_settings"):
-        settings[name] = parse_value(settings[name] or "")
+        settings[name] = parse_value(settings[name] or "", name)
     settings["method_settings"] = settings["method_settings"] or {}
     if settings["gates"] != "fixed":
         settings.pop("alpha"), settings.pop("beta")
@@ -146,15 +147,13 @@ def for_all(method_settings: str, name: str) -> str:
     own = _methods_own(method_settings)
     if not any(name in settings for settings in own.values()):
         return method_settings
-    return str(_widget_value("method_settings", config.for_all(own, [name])))
+    return str(_widget_value("method_settings", values.for_all(own, [name])))
 
 
-def _methods_own(method_settings: str) -> dict[str, dict[str, Any]]:
-    """What the text says, or nothing where it is not settings by method."""
-    try:
-        read = parse_value(method_settings or "")
-    except ConfigError:
-        return {}
+@lru_cache(maxsize=32)
+def _methods_own(method_settings: str) -> Mapping[str, Mapping[str, Any]]:
+    """What the text says, or nothing where it is not settings by method; kept, as each field of a form asks."""
+    read = parse_value(method_settings or "", "method_settings")
     whole = isinstance(read, dict) and all(isinstance(own, dict) for own in read.values())
     return read if whole else {}
 
@@ -204,7 +203,7 @@ def _options(experiment: Experiment, names: list[str]) -> list[str]:
     for name in sorted(names, key=lambda name: name not in _COMMAND_OPTIONS):
         value = getattr(experiment, name)
         if name in _COMMAND_OPTIONS and value is not None:
-            words += [_COMMAND_OPTIONS[name], ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+            words += [_COMMAND_OPTIONS[name], values.as_text(value) if isinstance(value, tuple) else str(value)]
         else:
             words += ["--set", f"{name}={'' if value is None else _widget_value(name, value)}"]
     return words

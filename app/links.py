@@ -7,26 +7,25 @@ from anybody: what cannot be shown in its field is left out and said so; all els
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from app import drafts
+from app.address import left_out
 from compt_core.config import Experiment, allowed_values, parse_value
-from compt_core.errors import ConfigError, Issue, nearest, quoted
+from compt_core.errors import ConfigError, Issue, quoted
 from compt_core.methods import METHODS
 from compt_core.presets import PRESETS
+from compt_core.values import field_of, in_digits
 
 PRESET, FROM = "preset", "from"
 LISTS = ("tasks", "methods", "shots", "seeds")
 MOST_CHARACTERS = 2000  # of one setting, as in the form
 _LARGEST = 2**53 - 1  # a browser's numbers are exact up to here
-_ALSO = {"method": "methods", "seed": "seeds"}  # as in a settings file
-_MOST_NAMED = 3  # unknown names in a sentence
 
 
 def parameters(draft: Mapping[str, Any]) -> dict[str, str]:
@@ -39,9 +38,21 @@ def address(page: str, found: Mapping[str, str]) -> str:
     return f"{page}?{urlencode(found, safe=',:[]{}/', quote_via=quote)}"
 
 
+def gathered(given: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], list[Issue]]:
+    """The parameters of an address, one text a name: the parts of a list joined, and what else stands twice left out
+    and said."""
+    query = {name: ",".join(texts) for name, texts in given.items() if len(texts) == 1 or field_of(name) in LISTS}
+    return query, [Issue(name, f"This link gives '{name}' {len(texts):,} times: left out.")
+                   for name, texts in given.items() if name not in query]
+
+
 def read(query: Mapping[str, str], start: Mapping[str, Any]) -> tuple[dict[str, Any], list[Issue]]:
     """The draft that a link asks for over `start`, and what it asks for in vain, by field ("" for none)."""
-    given = {_ALSO.get(name, name): text for name, text in query.items() if name not in (PRESET, FROM)}
+    given: dict[str, str] = {}
+    for name, text in query.items():
+        if name not in (PRESET, FROM):
+            field = field_of(name)  # method= and methods= are two parts of one list
+            given[field] = f"{given[field]},{text}" if field in given else text
     unknown = [name for name in given if name not in Experiment.model_fields]
     values: dict[str, Any] = {}
     found: list[Issue] = []
@@ -52,10 +63,7 @@ def read(query: Mapping[str, str], start: Mapping[str, Any]) -> tuple[dict[str, 
             found += error.issues
     draft = {**start, "method_settings": _without(start["method_settings"], values), **values}
     if unknown:
-        more = f" and {len(unknown) - _MOST_NAMED:,} more" if len(unknown) > _MOST_NAMED else ""
-        named = ", ".join(map(quoted, unknown[:_MOST_NAMED])) + more
-        found.append(Issue("", f"This link also sets {named}, which is no setting of an experiment: left out."
-                               + nearest(unknown[0], Experiment.model_fields)))
+        found.append(Issue("", left_out(unknown, "no setting of an experiment", Experiment.model_fields)))
     return draft, found
 
 
@@ -98,8 +106,9 @@ def _checked(name: str, text: str) -> Any:
     try:
         return _value(name, text)
     except ValueError:
+        hint = in_digits(text) if drafts.kind(name).number else ""
         raise ConfigError([Issue(name, f"The '{name}' setting of this link must be {allowed_values(name)}. "
-                                       f"Got {quoted(text)} instead, which is left out.")]) from None
+                                       f"Got {quoted(text)} instead, which is left out.{hint}")]) from None
 
 
 def _value(name: str, text: str) -> Any:
@@ -127,12 +136,10 @@ def _listed(name: str, text: str) -> Any:
 
 
 def _number(text: str, kind: drafts.Kind) -> int | float | None:
-    value = parse_value(text) if len(text) <= 100 else text
+    value = parse_value(text)
     if value is None:  # an empty field; where it must not be, the form says so
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        value = float(text)  # YAML reads 1e-3 as a word
-    if not math.isfinite(value) or abs(value) > _LARGEST or (kind.number is int and value != int(value)):
+    allowed = int if kind.number is int else int | float
+    if isinstance(value, bool) or not isinstance(value, allowed) or abs(value) > _LARGEST:
         raise ValueError(text)
     return int(value) if kind.number is int else float(value)
-

@@ -9,7 +9,7 @@ if str(ROOT) not in sys.path:  # Streamlit puts only app/ there
 
 import streamlit as st  # noqa: E402
 
-from app import components, services, shared  # noqa: E402
+from app import address, captions, components, services, shared  # noqa: E402
 
 st.set_page_config(page_title="ComPT Lab", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
 PAGES = {
@@ -30,6 +30,9 @@ chosen = st.navigation(
 )
 with components.guarded():
     services.ensure_worker()
+    given = {name: st.query_params.get_all(name) for name in st.query_params}
+    for problem in address.problems(chosen.url_path or "home", given):
+        st.warning(captions.literal(problem), icon=":material/link_off:")
     chosen.run()
 shared.warm_up()
 shared.spare_collector()

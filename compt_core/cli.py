@@ -14,17 +14,18 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
 
 from compt_core.answers import stored_answers
-from compt_core.config import Experiment, RunConfig, allowed_values, build_experiment, for_all
+from compt_core.config import Experiment, RunConfig, allowed_values, build_experiment
 from compt_core.diagnosis import KINDS, diagnose_runs
-from compt_core.errors import ComptError, ConfigError, Issue, StoreError, nearest, quoted
+from compt_core.errors import ComptError, StoreError, nearest, quoted
 from compt_core.export import CURVES, document, tables, write_csv, write_json
 from compt_core.launch import check
+from compt_core.options import Once, settings, whole
 from compt_core.output import Write, writable, write_file, write_folder
 from compt_core.presets import PRESETS
 from compt_core.report import accuracy_table, diagnosis_lines, experiment_json
@@ -36,13 +37,11 @@ from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
 from compt_core.signatures import Diagnosis
 from compt_core.tasks.table import TASKS
 from compt_core.terminal import Ticker, console, quiet_libraries, say
-from compt_core.values import parse_value, read_yaml
 from compt_core.whatif.command import whatif
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Compositional prompt tuning of a frozen T5, compared with PT and MST.")
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-_TEXT = ("backbone", "data_dir")  # settings that are never numbers, whatever their text looks like
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,7 +74,7 @@ def _usage(error: typer.TyperException) -> str:
            f"See 'python -m compt_core {command + ' ' if command else ''}--help'."
 
 
-@app.command()
+@app.command(cls=Once)
 def run(
     preset: Annotated[str | None, typer.Option(help=f"Start from: {', '.join(PRESETS)}. Default: demo, "
                                                "unless --config or --tasks is given.")] = None,
@@ -98,27 +97,10 @@ def run(
         return DONE
     given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "shots": shots,
              "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
-    layers: dict[str, Any] = read_yaml(config) if config else {}
-    typed = {name: parse_value(text) if name in ("steps", "eval_rows") else text
-             for name, text in given.items() if text is not None} | dict(map(_pair, set_ or []))
-    own = layers.get("method_settings")
-    if isinstance(own, dict) and all(isinstance(settings, dict) for settings in own.values()):
-        layers["method_settings"] = for_all(own, typed)  # what is typed holds for all methods
-    layers |= typed
+    layers = settings(config, given, set_ or [])
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
     experiment = check(experiment).experiment
     return _train(experiment, writable(json_file, "--json") if json_file else None)
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError([Issue("set", f"An option --set must have the form key=value. Got {quoted(text)} instead; "
-                                        "'--set help' lists all settings.")])
-    if name.strip() == "preset":  # else it would silently go before another one in --preset
-        raise ConfigError([Issue("preset", f"The preset is chosen by --preset alone. Got --set {quoted(text)}; "
-                                           "write --preset NAME instead.")])
-    return name.strip(), value if name.strip() in _TEXT else parse_value(value)
 
 
 def _settings_table() -> Table:
@@ -162,7 +144,7 @@ def _diagnosed(store: Store, runs: list[RunRecord]) -> dict[str, Diagnosis]:
     return diagnose_runs(runs, {name: store.curves([r.id for r in runs], name) for name in KINDS})
 
 
-@app.command("tasks")
+@app.command("tasks", cls=Once)
 def list_tasks() -> None:
     """List all tasks with their label words."""
     table = Table(box=None, header_style="bold")
@@ -174,8 +156,11 @@ def list_tasks() -> None:
     console().print(table)
 
 
-@app.command("runs")
-def list_runs(limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50) -> None:
+@app.command("runs", cls=Once)
+def list_runs(
+    limit: Annotated[int, typer.Option(parser=whole(1, 10_000), metavar="INTEGER",
+                                       help="How many, newest first.")] = 50,
+) -> None:
     """List the newest runs."""
     found = existing_store().runs(limit=limit) if has_store() else []
     if not found:
@@ -191,7 +176,7 @@ def list_runs(limit: Annotated[int, typer.Option(min=1, max=10_000, help="How ma
     console().print(table)
 
 
-@app.command()
+@app.command(cls=Once)
 def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")]) -> None:
     """Show a run: state, diagnosis, settings, scores, log; or the accuracy table of an experiment."""
     store = existing_store()
@@ -208,7 +193,7 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run 
     console().print(store.log(r.id), markup=False, highlight=False, end="")
 
 
-@app.command()
+@app.command(cls=Once)
 def export(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")],
     kind: Annotated[Literal["csv", "json"], typer.Option("--format", help="Tidy tables, or one document.")],
@@ -231,7 +216,7 @@ def export(
         say(note)
 
 
-app.command()(whatif)
+app.command(cls=Once)(whatif)
 
 
 def _looked_up(store: Store, identity: str) -> tuple[ExperimentRecord, list[RunRecord]]:
@@ -246,21 +231,21 @@ def _looked_up(store: Store, identity: str) -> tuple[ExperimentRecord, list[RunR
                          "'python -m compt_core runs' lists what there is.") from None
 
 
-@app.command()
+@app.command(cls=Once)
 def cancel(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
     """Cancel a queued or running run; a finished one stays as it is."""
     r = existing_store().request(run_id, "cancel")
     print(f"Run {r.id} is {r.state.value}" + (", and stops at its next step." if r.request else "."))
 
 
-@app.command()
+@app.command(cls=Once)
 def pause(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
     """Pause a queued or running run; a finished one stays as it is."""
     r = existing_store().request(run_id, "pause")
     print(f"Run {r.id} is {r.state.value}" + (", and pauses at its next step." if r.request else "."))
 
 
-@app.command()
+@app.command(cls=Once)
 def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
     """Queue a run again that was paused, interrupted or cancelled, or that failed; it goes on from its checkpoint."""
     r = existing_store().requeue(run_id)[0]
@@ -269,7 +254,7 @@ def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a ru
     print(f"Run {r.id} is {r.state.value}{origin if hint else ''}{hint}.")
 
 
-@app.command()
+@app.command(cls=Once)
 def delete(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
     """Delete a run with all it left; a running one stops at its next step."""
     store = existing_store()
@@ -278,7 +263,7 @@ def delete(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a ru
     print(f"Run {run_id} is deleted, or will be as soon as its training has stopped.")
 
 
-@app.command()
+@app.command(cls=Once)
 def worker() -> int:
     """Train what is queued until interrupted; waits while another process is training."""
     stop = threading.Event()

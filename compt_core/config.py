@@ -8,7 +8,7 @@ Source of options and defaults: Pouramini & Faili, arXiv 2408.13227, and the aut
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Annotated, Any, Literal
@@ -18,29 +18,34 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from compt_core import sentences
 from compt_core.errors import ConfigError, Issue, nearest, quoted
+from compt_core.plain import number
 from compt_core.presets import PRESETS
-from compt_core.values import as_list, has_bool
+from compt_core.values import Refused, as_list, as_text, by_field, for_all, has_bool
 from compt_core.values import parse_value as parse_value  # settings of any source start here
 from compt_core.values import read_yaml as read_yaml
 
-Numbers = tuple[float, ...]
+Numbers = tuple[Annotated[float, Field(strict=True)], ...]
 Matrix = tuple[Numbers, ...]
 MethodName = Literal["pt", "mst", "spp", "scp"]
 Normalizer = Literal["sigmoid", "softmax", "sparsemax", "entmax15"]
 
+_NUMBERS = (int, float, int | None, float | None)
 MAX_RUNS = 2000  # one experiment; keeps a slip such as --seeds 0-99999 from filling the store
 
-_OFF = BeforeValidator(lambda value: "off" if value is False else value)  # YAML reads a bare off as false
+_OFF = BeforeValidator(lambda value: "off" if value is False else value)  # of those who write false for off
 
 
 def _setting(default: Any, doc: str, *, allowed: str = "", **bounds: Any) -> Any:
-    return Field(default, description=doc, json_schema_extra={"allowed": allowed} if allowed else None, **bounds)
+    """A field. Numbers are strict: text is read by the rules of `plain` alone."""
+    strict = True if bounds.keys() & {"ge", "gt"} else None
+    return Field(default, description=doc, strict=strict, json_schema_extra={"allowed": allowed} if allowed else None,
+                 **bounds)
 
 
 class Settings(BaseModel):
     """Everything that all runs of an experiment share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     tasks: Annotated[tuple[str, ...], BeforeValidator(as_list)] = _setting(
         (), "Names of the tasks, in the order of every table and matrix.",
@@ -117,11 +122,13 @@ class Settings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_value(cls, value: Any, info: Any) -> Any:
-        """A bare yes, no, on or off is a truth value in YAML, and Python would count it as 1 or 0."""
-        if has_bool(value) and not (value is False and info.field_name in ("gates", "lr_rule")):
-            raise ValueError("no setting is a truth value")
-        return value
+    def _a_value(cls, value: Any, info: Any) -> Any:
+        """Python would count a truth value as 1 or 0, and pydantic read 1_0 as 10; what was refused is no value."""
+        if isinstance(value, Refused) or (
+                has_bool(value) and not (value is False and info.field_name in ("gates", "lr_rule"))):
+            raise ValueError("this is no value of a setting")
+        is_number = isinstance(value, str) and cls.model_fields[info.field_name].annotation in _NUMBERS
+        return value if not is_number or (found := number(value)) is None else found
 
 
 _OF_ALL = frozenset({  # else the methods of an experiment could not be compared
@@ -144,10 +151,10 @@ class Experiment(Settings):
     methods: Annotated[tuple[MethodName, ...], BeforeValidator(as_list)] = _setting(
         ("pt", "mst", "spp"), "Methods to compare.", min_length=1, allowed="one or more of 'pt', 'mst', 'spp', 'scp'")
     shots: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=1024)], ...], BeforeValidator(as_list)
+        tuple[Annotated[int, Field(strict=True, ge=1, le=1024)], ...], BeforeValidator(as_list)
     ] = _setting((16,), "Shot counts, each run apart.", min_length=1, allowed="an integer in [1, 1024]")
     seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(as_list)
+        tuple[Annotated[int, Field(strict=True, ge=0, lt=2**32)], ...], BeforeValidator(as_list)
     ] = _setting((0,), "Seeds, each run apart.", min_length=1, allowed="integers >= 0, as in 0,1,2 or 0-9")
     method_settings: dict[MethodName, dict[str, Any]] = _setting(
         {}, "Settings of single methods that differ from the shared ones, as in {pt: {lr_private: 0.3}}.",
@@ -169,7 +176,7 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     a ``preset`` itself. What is given holds for all methods, so it goes before the settings that the preset
     has for single ones. Raises ConfigError with every problem found.
     """
-    given = {{"method": "methods", "seed": "seeds"}.get(key, key): value for key, value in raw.items()}
+    given = by_field(raw)
     named = preset is not None or "preset" in given
     preset = given.pop("preset", preset)
     if named and (not isinstance(preset, str) or preset not in PRESETS):  # an empty one, too
@@ -181,27 +188,22 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     try:
         experiment = Experiment.model_validate(values)
     except ValidationError as error:
-        issues = sentences.sentences(error.errors(), values, Experiment.model_fields)
-        wrong = {str(problem["loc"][0]) for problem in error.errors()}
+        problems = error.errors(include_url=False)
+        issues = sentences.sentences(problems, values, Experiment.model_fields)
+        wrong = {str(problem["loc"][0]) for problem in problems}
         with suppress(ValidationError):  # what remains may have problems between fields: report those as well
             rest = Experiment.model_validate({"tasks": ["?"]} | {k: v for k, v in values.items() if k not in wrong})
-            issues += _problems_between_fields(rest, set(given) - wrong, skip=wrong)
+            issues += _problems_between(rest, set(given) - wrong, skip=wrong)
         raise ConfigError(dict.fromkeys(issues)) from None
-    issues = _problems_between_fields(experiment, set(given))
-    if issues:
+    if issues := _problems_between(experiment, set(given)):
         raise ConfigError(dict.fromkeys(issues))
     return experiment
 
 
-def for_all(method_settings: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The settings of single methods without those under `names`, which are to hold for all methods."""
-    left = {method: {k: v for k, v in own.items() if k not in names} for method, own in method_settings.items()}
-    return {method: own for method, own in left.items() if own}
-
-
 def to_yaml(experiment: Experiment) -> str:
     """Every setting that differs from its default, as a file that ``--config`` reads back."""
-    values = experiment.model_dump(mode="json", exclude_defaults=True)
+    ranges = {name: text for name in ("shots", "seeds") if "-" in (text := as_text(getattr(experiment, name)))}
+    values = experiment.model_dump(mode="json", exclude_defaults=True) | ranges
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
@@ -210,9 +212,7 @@ def allowed_values(name: str) -> str:
     return sentences.allowed_values((Experiment.model_fields | RunConfig.model_fields)[name])
 
 
-def _problems_between_fields(
-    exp: Experiment, given: AbstractSet[str], skip: AbstractSet[str] = frozenset()
-) -> list[Issue]:
+def _problems_between(exp: Experiment, given: AbstractSet[str], skip: AbstractSet[str] = frozenset()) -> list[Issue]:
     """Problems that single fields cannot show, for the shared settings and every method's own."""
     found = []
     for name in ("tasks", "methods", "shots", "seeds"):
@@ -230,9 +230,8 @@ def _problems_between_fields(
     own = [issue for method in exp.method_settings for issue in _problems_of_method(exp, method)]
     if own or count > MAX_RUNS:
         return found + own
-    for config in {(run.method, run.shots): run for run in exp.runs()}.values():
-        found += _problems_of_run(config, skip)
-    return found
+    configs = {(run.method, run.shots): run for run in exp.runs()}.values()
+    return found + [issue for config in configs for issue in _problems_of_run(config, skip)]
 
 
 def _problems_of_method(exp: Experiment, method: MethodName) -> list[Issue]:

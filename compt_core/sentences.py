@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from compt_core.errors import Issue, nearest, quoted
+from compt_core.values import Refused, in_digits
 
 Fields = Mapping[str, FieldInfo]
 
@@ -67,9 +68,18 @@ def _sentence(problem: Any, values: Mapping[str, Any], fields: Fields, more: int
     if _is_item(problem):
         got = problem["input"]
     shown = "nothing" if got is None or got in ([], ()) else quoted(got)
-    hint = nearest(got, choices(field)) if isinstance(got, str) else ""
     return Issue(name, f"The '{name}' setting of an experiment must be {allowed_values(field)}. "
-                       f"Got {shown} instead{f', and {more:,} more like it' if more else ''}.{hint}")
+                       f"Got {shown} instead{f', and {more:,} more like it' if more else ''}.{_hint(got, field)}")
+
+
+def _hint(got: Any, field: FieldInfo) -> str:
+    """What to do about a wrong value, where that can be told."""
+    if isinstance(got, Refused):
+        return f" It must {got.must}."
+    numbers = {int, float} & set(_leaves(field.annotation))
+    if isinstance(got, str):
+        return (in_digits(got) if numbers else "") or nearest(got, choices(field))
+    return in_digits(got) if int in numbers else ""
 
 
 def _leaves(annotation: Any) -> Iterator[Any]:

@@ -1,58 +1,104 @@
-"""Settings as they are written by people: YAML files and single values. Loads no torch."""
+"""Settings as people write them: files, single values, lists of numbers; read by `plain`. Loads no torch."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from compt_core.errors import ConfigError, Issue, quoted
+from compt_core import plain
+from compt_core.errors import ConfigError, Issue
+from compt_core.plain import NotPlain
 
-# What PyYAML raises on text that is no YAML: its own errors, ValueError on a date such as 2024-13-45 or
-# on an endless number, RecursionError on a thousand open brackets.
-_NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
-MAX_RANGE = 100_000  # a longer range of numbers is not even written out
+MAX_RANGE = 100_000  # a longer list of numbers is not even written out
+_ALSO = {"method": "methods", "seed": "seeds"}  # a run's names for settings of an experiment
+
+
+class Refused(str):
+    """What was typed for a setting and is read as no value at all; `must` says what it breaks."""
+
+    must: str
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file. Raises ConfigError when it is missing, no mapping, or says a thing twice."""
+    """The settings in a YAML file. Raises ConfigError when it is missing, no mapping, or not plain."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(plain.MOST_CHARACTERS + 1)  # a device may never end
+        plain.check_length(len(data))
+        loaded = plain.read(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise _issue(f"The settings file '{path}' is not text in UTF-8. Give a YAML file.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise _issue(f"The settings file '{path}' cannot be read: {reason}.") from None
-    try:
-        loaded = yaml.safe_load(text)
-        tree = yaml.compose(text, yaml.SafeLoader)
-    except _NOT_YAML as error:
+    except NotPlain as error:
+        raise _issue(f"The settings file '{path}' must {error.must}. {error.got}.{error.where}") from None
+    except yaml.YAMLError as error:
         raise _issue(f"The settings file '{path}' is not valid YAML: {_reason(error)}.") from None
     if not isinstance(loaded, dict):
         got = "nothing" if loaded is None else f"a {type(loaded).__name__}"
         raise _issue(f"The settings file '{path}' must hold lines of the form 'name: value'. Got {got} instead.")
-    strange = next((key for key in loaded if not isinstance(key, str)), None)
-    if strange is not None:
-        raise _issue(f"The settings file '{path}' must name each setting by a word. Got {quoted(strange)} instead.")
-    twice = [key for key, count in Counter(node.value for node, _ in tree.value).items() if count > 1]
-    if twice:
-        raise _issue(f"The settings file '{path}' must name each setting once. Got {quoted(twice[0])} twice.")
     return loaded
 
 
-def parse_value(text: str) -> Any:
-    """A value typed on the command line or in a URL: YAML's notion of numbers, lists and empty."""
+def parse_value(text: str, name: str = "") -> Any:
+    """A value typed on the command line, in a link or in the form, for the setting `name`: number, list, word, empty.
+
+    What is no YAML is a word. What is YAML but not plain is :class:`Refused`, so that the sentence about the
+    setting says why.
+    """
     try:
-        return yaml.safe_load(text)
-    except _NOT_YAML:
+        value = plain.read(text, name)
+    except NotPlain as error:
+        refused = Refused(text)
+        refused.must = error.must
+        return refused
+    except yaml.YAMLError:
         return text
+    return text if value is None and text.strip() not in plain.EMPTY else value  # a lone comment is not 'empty'
+
+
+def in_digits(value: Any) -> str:
+    """How an integer is to be written that was written otherwise, such as 0x10, 1_000 or 5.0; "" for all else."""
+    with suppress(ValueError):
+        if isinstance(value, str) and len(value) <= plain.LONGEST_NUMBER and plain.number(value) is None:
+            return f" Write {int(value, 0)}, in decimal digits."
+        if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+            return f" Write {int(value)}, without point and exponent."
+    return ""
+
+
+def field_of(name: str) -> str:
+    """An experiment's name for the setting `name`."""
+    return _ALSO.get(name, name)
+
+
+def by_field(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of one source by an experiment's names. Raises ConfigError where two names are of one setting."""
+    twice = [name for name, field in _ALSO.items() if name in raw and field in raw]
+    if twice:
+        raise ConfigError([Issue(_ALSO[name], f"The settings must name '{_ALSO[name]}' once. Got '{name}' as well, "
+                                              "which means the same; leave one of them out.") for name in twice])
+    return {field_of(name): value for name, value in raw.items()}
+
+
+def for_all(method_settings: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The settings of single methods without those under `names`, which are to hold for all methods."""
+    left = {method: {k: v for k, v in own.items() if k not in names} for method, own in method_settings.items()}
+    return {method: own for method, own in left.items() if own}
 
 
 def as_list(value: Any) -> Any:
-    """``8`` -> ``[8]``; ``"8,16"`` -> ``[8, 16]``; ``"0-9"`` -> ``[0, …, 9]``. Anything else passes."""
-    if isinstance(value, bool) or value is None:
+    """``8`` -> ``[8]``; ``"8,16"`` -> ``[8, 16]``; ``"0-9"`` -> ``[0, …, 9]``. Anything else passes.
+
+    Raises ValueError for more than MAX_RANGE numbers.
+    """
+    if isinstance(value, bool | Refused) or value is None:
         return value
     if isinstance(value, int | float):
         return [value]
@@ -61,11 +107,31 @@ def as_list(value: Any) -> Any:
     items: list[str | int] = []
     for part in (p.strip() for p in value.split(",")):
         first, dash, last = part.partition("-")
-        if dash and first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) <= MAX_RANGE:
-            items += range(int(first), int(last) + 1)
+        ends = _whole(first), _whole(last)
+        if dash and ends[0] is not None and ends[1] is not None and ends[0] <= ends[1]:
+            if len(items) + ends[1] - ends[0] > MAX_RANGE:
+                raise ValueError("more numbers than any setting has")
+            items += range(ends[0], ends[1] + 1)
         elif part:
-            items.append(int(part) if part.isdigit() else part)
+            found = _whole(part)
+            items.append(part if found is None else found)
     return items
+
+
+def _whole(text: str) -> int | None:
+    """The number that the digits 0 to 9 alone write; None for other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= plain.LONGEST_NUMBER else None
+
+
+def as_text(values: Sequence[object], comma: str = ",") -> str:
+    """A list as :func:`as_list` reads it, three and more numbers in a row as a range: ``"0-9,12"``."""
+    rows: list[list[object]] = [[one] for one in values[:1]]
+    for before, one in pairwise(values):
+        if isinstance(before, int) and isinstance(one, int) and one == before + 1 > 0:
+            rows[-1].append(one)
+        else:
+            rows.append([one])
+    return comma.join(f"{row[0]}-{row[-1]}" if len(row) > 2 else comma.join(map(str, row)) for row in rows)
 
 
 def has_bool(value: Any) -> bool:
@@ -73,12 +139,10 @@ def has_bool(value: Any) -> bool:
     return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(has_bool, value)))
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
         return f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', None) or 'unreadable'}"
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
     return " ".join(str(error).split())[:200].rstrip(".")
 
 

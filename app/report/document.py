@@ -25,6 +25,7 @@ from compt_core import __version__, export
 from compt_core.config import Experiment, to_yaml
 from compt_core.diagnosis import by_signature, diagnose_runs
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.values import as_text
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 TEMPLATE = "report.html.jinja"
@@ -110,7 +111,7 @@ def repeat(experiment: ExperimentRecord) -> Block:
 def _said(value: Any) -> str:
     if value is None:
         return "empty"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return as_text(value, ", ") if isinstance(value, list) else str(value)
 
 
 def _own(method_settings: Mapping[str, Mapping[str, Any]], name: str) -> str:

@@ -10,8 +10,10 @@ import streamlit as st
 
 from app.state import EXPERIMENT, listed_briefly
 from compt_core.errors import StoreError, quoted
+from compt_core.plain import number
 
 STEP, PRESENT, CONTROLS = "tour", "present", "controls"
+VALUES = ("sources", "z0", "z1", "z2", "z3", "shots", "task", "seed", "at", "row", "against", "form", "alpha", "beta")
 _KEY = "tour_"  # of widgets: other pages have keys of their own for the same names
 
 
@@ -112,13 +114,10 @@ def _number(name: str, first: float, low: float, high: float) -> float:
     text = st.query_params.get(name)
     if text is None:
         return first
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not low <= number <= high:
+    found = number(text)
+    if found is None or not low <= found <= high:
         raise StoreError(f"This link sets '{name}' to {quoted(text)}. It must be a number from {low:g} to {high:g}.")
-    return number
+    return float(found)
 
 
 def _keep(name: str, first: str) -> None:

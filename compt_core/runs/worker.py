@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from compt_core.config import RunConfig
 from compt_core.errors import ConfigError, Issue, StoreError, UnknownId, nearest
+from compt_core.plain import number
 from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.reporter import KEEP_SECONDS, Reporter
@@ -69,10 +70,11 @@ def _whole_number(variable: str, least: int, default: int) -> int:
     given = os.environ.get(variable, "").strip()
     if not given:
         return default
-    if not given.isdecimal() or int(given) < least:
+    found = number(given)
+    if not isinstance(found, int) or found < least:
         raise ConfigError([Issue(variable, f"The environment variable {variable} must be an integer of {least} or "
                                            f"more. Got {given!r} instead.")])
-    return int(given)
+    return found
 
 
 class Worker:

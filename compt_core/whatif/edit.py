@@ -25,6 +25,7 @@ from types import MappingProxyType
 from typing import Any
 
 from compt_core.errors import ConfigError, Issue, nearest, quoted
+from compt_core.plain import number
 from compt_core.whatif.trained import Trained
 
 ALL = "*"  # every task
@@ -35,7 +36,7 @@ _MOST_PROBLEMS = 5  # of which a sentence each is said
 NORMALIZERS = ("softmax", "sparsemax", "entmax15", "sigmoid")
 Row = str | tuple[float, ...]  # UNIFORM, TRAINED, a source "s2", a task's name, or weights [S]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_SOURCE, _NUMBER = re.compile(r"s([0-9]{1,4})"), re.compile(r"[0-9.]+(e[+-]?[0-9]+)?", re.IGNORECASE)
+_SOURCE = re.compile(r"s([0-9]{1,4})")
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,8 @@ def _number(value: float) -> str:
 
 def _float(text: str) -> float:
     """A plain decimal number; NaN for any other text, also where Python would read one."""
-    try:
-        return float(text) if _NUMBER.fullmatch(text) else math.nan
-    except ValueError:  # 1.2.3
-        return math.nan
+    found = number(text)
+    return math.nan if found is None else float(found)
 
 
 def read(text: str, trained: Trained) -> Edit:
@@ -99,13 +98,15 @@ def read(text: str, trained: Trained) -> Edit:
         raise ConfigError([Issue("edit", f"An edit must be at most {LARGEST_TEXT:,} characters of text. "
                                          f"Got {len(text):,} instead; make it anew on the What-if page.")])
     edit, problems, seen = Edit(), list[Issue](), set[tuple[str, str]]()
-    for item in filter(None, (part.strip() for part in text.split(";"))):
+    items = [item for part in text.split(";") if (item := part.strip())]
+    for done, item in enumerate(items):
+        if len(problems) == _MOST_PROBLEMS:  # to look for what was meant takes long where there are thousands
+            problems.append(Issue("edit", f"The {len(items) - done:,} items after these were not looked at."))
+            break
         try:
             edit = _with(edit, item, trained, seen)
         except ValueError as error:
             problems.append(Issue("edit", f"The edit's item {quoted(item)} {error}"))
-    if (more := len(problems) - _MOST_PROBLEMS) > 0:
-        problems = [*problems[:_MOST_PROBLEMS], Issue("edit", f"And {more:,} more like these.")]
     if problems:
         raise ConfigError(problems)
     return edit if edit.mute else replace(edit, renormalise=False)
