@@ -15,11 +15,11 @@ NAMES: Mapping[str, Collection[str]] = {  # Launch has those of the settings, an
     "home": (),
     "learn": {state.EXPERIMENT, board.STEP, board.PRESENT, board.CONTROLS, *board.VALUES},
     "runs": {*_OPEN, state.CURVES, state.SHOTS, state.FOLLOW},
-    "accuracy": {*_OPEN, state.VIEW, state.SHOTS, state.METRIC, state.TASK, state.METHOD, state.SEED},
+    "accuracy": {*_OPEN, state.ORDER, state.VIEW, state.SHOTS, state.METRIC, state.TASK, state.METHOD, state.SEED},
     "attention": {*_WEIGHTS, state.STEP, state.SOURCE, state.WITH},
     "gates": _WEIGHTS,
     "whatif": {*_OPEN, state.EDIT, state.PART, state.TASK, state.ROW, state.ROWS, state.LENS, *state.TEXTS, state.OF,
-               state.MEASURE, state.RENORMALISE, state.CONTROL, state.SOURCE},
+               state.ORDER, state.MEASURE, state.RENORMALISE, state.CONTROL, state.SOURCE},
     "space": {*_OPEN, state.WITH, state.GROUPS, state.BY, state.MAP, state.POINTS, state.PERPLEXITY, state.TASK,
               state.PROMPT, state.NEAR, state.FOREIGN},
 }

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from compt_core.config import (
     MAX_RUNS,
@@ -22,6 +22,7 @@ from compt_core.config import (
     to_yaml,
 )
 from compt_core.errors import ConfigError
+from compt_core.plain import read
 from compt_core.presets import PRESETS
 
 TASKS = ("demo-mood", "demo-reword", "demo-follows")
@@ -129,6 +130,28 @@ def test_singular_names_of_a_run_are_understood() -> None:
     assert build(seed="1,2").seeds == (1, 2)
 
 
+@pytest.mark.parametrize(("one", "both"), [("method", "methods"), ("seed", "seeds")])
+def test_two_names_of_one_setting_are_refused(one: str, both: str) -> None:
+    value = TYPED[one][0]
+    assert f"must name '{both}' once. Got '{one}' as well" in problems(**{both: value, one: value})[both]
+
+
+@pytest.mark.parametrize("raw", [{}, {"steps": 5}, {"methods": "pt"}, {"method_settings": {"pt": {"steps": 5}}}])
+def test_a_default_that_is_no_value_is_a_problem_as_any_other(raw: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_experiment(raw)
+    assert [str(issue.message) for issue in caught.value.issues] == [
+        "The 'tasks' setting of an experiment must be one or more task names. Got nothing instead."]
+    with pytest.raises(ValidationError):
+        Experiment()
+
+
+def test_all_other_defaults_are_values_themselves() -> None:
+    for model, needs in ((Experiment, {"tasks": TASKS}), (RunConfig, {"tasks": TASKS})):
+        defaults = {name: field.get_default() for name, field in model.model_fields.items()} | needs
+        assert model.model_validate(defaults) == model.model_validate(needs)
+
+
 # --- bad input, one sentence each
 
 
@@ -166,6 +189,28 @@ def test_singular_names_of_a_run_are_understood() -> None:
     ({"attention": 3}, "attention", "must be 'learned', 'uniform' or a matrix"),
     ({"lr_source": float("inf")}, "lr_source", "must be a number in [0, 100], or empty. Got inf instead."),
     ({"batch": True}, "batch", "must be an integer in [1, 4096]. Got True instead."),
+    ({"batch": "1_0"}, "batch", "Got '1_0' instead. Write 10, in decimal digits."),
+    ({"batch": "0x10"}, "batch", "Got '0x10' instead. Write 16, in decimal digits."),
+    ({"batch": "٣"}, "batch", "Got '٣' instead. Write 3, in decimal digits."),
+    ({"batch": "²"}, "batch", "Got '²' instead."),
+    ({"batch": 8.0}, "batch", "Got 8.0 instead. Write 8, without point and exponent."),
+    ({"batch": "1:30"}, "batch", "Got '1:30' instead."),
+    ({"batch": 10**90}, "batch", "must be an integer in [1, 4096]. Got 1000"),
+    ({"clip": "1_0"}, "clip", "Got '1_0' instead. Write 10, in decimal digits."),
+    ({"clip": "infinity"}, "clip", "Got 'infinity' instead."),
+    ({"clip": "1e-999"}, "clip", "Got '1e-999' instead."),
+    ({"shots": "٣"}, "shots", "Got '٣' instead. Write 3, in decimal digits."),
+    ({"shots": ["8"]}, "shots", "Got '8' instead."),
+    ({"shots": 8.0}, "shots", "Got 8.0 instead. Write 8, without point and exponent."),
+    ({"seeds": "1-²"}, "seeds", "Got '1-²' instead."),
+    ({"seeds": "0-99999," * 99}, "seeds", "Got '0-99999,0-99999,"),
+    ({"attention": [["1", 0]]}, "attention", "a matrix of finite numbers >= 0"),
+    ({"steps": parse_value("!!bool x")}, "steps", "or empty. Got '!!bool x' instead. It must hold no tags."),
+    ({"clip": parse_value("&a [*a]")}, "clip", "Got '&a [*a]' instead. It must hold no anchors and no aliases."),
+    ({"tasks": parse_value("&a [x]")}, "tasks", "Got '&a [x]' instead. It must hold no anchors and no aliases."),
+    ({"backbone": parse_value("!!str x")}, "backbone", "Got '!!str x' instead. It must hold no tags."),
+    ({"method_settings": parse_value("{pt: {steps: 1, steps: 2}}")}, "method_settings",
+     "Got '{pt: {steps: 1, steps: 2}}' instead. It must name each setting once."),
     ({"seeds": [0, False]}, "seeds", "Got [0, False] instead."),
     ({"backbone": ""}, "backbone", "'demo', a folder with a T5 checkpoint, or a hub id. Got '' instead."),
     ({"data_dir": ""}, "data_dir", "must be a folder, or left out. Got '' instead."),
@@ -236,9 +281,11 @@ def test_a_very_long_value_stays_readable() -> None:
 
 
 def test_bare_yaml_words_are_words_not_truth_values() -> None:
-    assert build(**yaml.safe_load("{gates: off, lr_rule: off}")).gates == "off"
-    assert "Got True instead" in problems(**yaml.safe_load("gates: on"))["gates"]
-    assert "Got False instead" in problems(**yaml.safe_load("encoder: no"))["encoder"]
+    assert build(**read("{gates: off, lr_rule: off}")).gates == "off"
+    assert build(gates=False).gates == "off"
+    assert "Got 'on' instead" in problems(**read("gates: on"))["gates"]
+    assert "Got 'no' instead" in problems(**read("encoder: no"))["encoder"]
+    assert "Got False instead" in problems(**read("encoder: false"))["encoder"]
 
 
 # --- presets
@@ -296,13 +343,18 @@ _STRATEGIES = {
 @given(st.fixed_dictionaries({}, optional=_STRATEGIES))
 def test_any_settings_survive_yaml(settings: dict[str, Any]) -> None:
     experiment = Experiment(tasks=TASKS, **settings)
-    assert build_experiment(yaml.safe_load(to_yaml(experiment))) == experiment
+    assert build_experiment(read(to_yaml(experiment))) == experiment
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_survive_yaml(preset: str) -> None:
     experiment = build_experiment({}, preset=preset)
-    assert build_experiment(yaml.safe_load(to_yaml(experiment))) == experiment
+    assert build_experiment(read(to_yaml(experiment))) == experiment
+
+
+def test_many_seeds_are_one_line_of_the_file() -> None:
+    experiment = build(methods="pt", seeds="0-499", shots="8,16")
+    assert "seeds: 0-499\n" in to_yaml(experiment) and build_experiment(read(to_yaml(experiment))) == experiment
 
 
 def test_a_run_has_the_shared_settings_and_three_of_its_own() -> None:

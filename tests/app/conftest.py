@@ -164,7 +164,7 @@ def lab(store: Store) -> Lab:
 def visit(home: Path) -> Callable[..., AppTest]:
     """Opens a page by its file name, as a link with these query parameters would."""
 
-    def go(page: str, **query: str) -> AppTest:
+    def go(page: str, /, **query: str) -> AppTest:
         app = AppTest.from_file(str(MAIN), default_timeout=30).run()
         app.query_params.clear()
         for name, value in query.items():

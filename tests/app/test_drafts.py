@@ -61,7 +61,10 @@ def test_what_options_cannot_say_needs_the_file():
     assert drafts.command_line(build_experiment({"sources": 5}, preset="glue")).endswith(
         "run --preset glue --set sources=5")
     seeds = build_experiment({"seeds": "0-2"}, preset="glue")
-    assert drafts.command_line(seeds).endswith("run --preset glue --seeds 0,1,2")
+    assert drafts.command_line(seeds).endswith("run --preset glue --seeds 0-2")
+    many = build_experiment({"methods": "mst", "seeds": "0-399", "shots": [8, 16, 4, 5, 6]}, preset="glue")
+    assert drafts.command_line(many).endswith("run --preset glue --methods mst --shots 8,16,4-6 --seeds 0-399")
+    assert drafts.from_experiment(many)["seeds"] == "0-399" and read_back(drafts.command_line(many)) == many
 
 
 def test_a_fixed_attention_matrix_goes_through_form_and_command_line():
@@ -79,8 +82,22 @@ def test_fixed_gates_are_asked_for_only_where_gates_are_fixed():
 
 
 def test_all_problems_come_with_their_fields():
-    _, issues = drafts.build(drafts.from_preset("demo") | {"shots": "0", "methods": [], "sources": None})
-    assert {issue.field for issue in issues} == {"shots", "methods", "sources"}
+    _, issues = drafts.build(drafts.from_preset("demo") | {"shots": "0", "methods": [], "sources": None, "tasks": []})
+    assert {issue.field for issue in issues} == {"shots", "methods", "sources", "tasks"}
+
+
+@pytest.mark.parametrize(("name", "text", "says"), [
+    ("attention", "&a [*a]", "It must hold no anchors and no aliases."), ("attention", "!!bool x", "hold no tags."),
+    ("attention", "[" * 400, "It must nest lists and mappings at most 10 deep."),
+    ("method_settings", "{pt: {steps: 1, steps: 2}}", "It must name each setting once."),
+    ("method_settings", "{pt: {steps: 0x10}}", "Got '0x10' instead. Write 16, in decimal digits."),
+    ("method_settings", "{pt: {prompt_length: yes}}", "Got 'yes' instead."),
+    ("shots", "٣", "Got '٣' instead. Write 3, in decimal digits."),
+    ("seeds", "0-99999," * 250, "must be integers >= 0"),
+])
+def test_what_is_typed_into_the_form_goes_through_the_same_door(name, text, says):
+    _, [issue] = drafts.build(drafts.from_preset("demo") | {name: text, "method_settings": ""} | {name: text})
+    assert issue.field == name and says in issue.message
 
 
 def test_changed_fields_are_named():
@@ -127,8 +144,7 @@ def test_a_command_line_says_what_was_made_to_hold_for_all_methods():
 
 
 def test_a_method_own_value_is_shown_short_and_as_it_is():
-    bomb = parse_value("{pt: {steps: [&a [9, 9, 9], &b [*a, *a, *a], [*b, *b, *b]]}, mst: {steps: }, "
-                       "scp: {steps: '*x*'}}")
-    shown = captions.own_values({method: own["steps"] for method, own in bomb.items()})
+    own = parse_value("{pt: {steps: [[9, 9, 9], [9, 9, 9]]}, mst: {steps: }, scp: {steps: '*x*'}}")
+    shown = captions.own_values({method: one["steps"] for method, one in own.items()})
     assert shown.startswith("PT: …, MST: empty and ComPT (SCP): \\*x\\* (Method settings)")
     assert len(captions.own_values({"pt": "x" * 2000})) < 200

@@ -14,6 +14,7 @@ from app.captions import plain
 from compt_core.config import Experiment, build_experiment
 from compt_core.presets import PRESETS
 from compt_core.runs.schema import experiments
+from compt_core.values import field_of
 
 TASKS = ["demo-mood", "demo-echo", "cola"]
 DRAFTS = st.builds(
@@ -56,7 +57,7 @@ def test_whatever_a_link_says_is_kept_or_explained(query, preset):
     draft, problems = links.read(query, start)
     assert draft.keys() == start.keys()
     drafts.build(draft)
-    given_names = {links._ALSO.get(name, name) for name in query}
+    given_names = {field_of(name) for name in query}
     for name in draft.keys() - {"method_settings"}:
         assert name in given_names or draft[name] == start[name]
     assert {p.field for p in problems} <= given_names | {""}
@@ -85,12 +86,43 @@ def test_what_a_link_sets_holds_for_all_methods_as_on_the_command_line():
     ("gates", "open", "one of 'learned', 'fixed', 'off'"),
     ("methods", "pt,xx", "Got 'pt,xx'"), ("lr_gate", "nan", "Got 'nan'"), ("steps", "9" * 30, "must be an integer"),
     ("data_dir", "x" * 2001, "2,001 characters for 'data_dir', more than 2,000: left out."),
+    ("steps", "1:30", "Got '1:30'"), ("steps", "!!bool x", "Got '!!bool x'"), ("clip", "&a [*a]", "Got '&a [*a]'"),
+    ("sources", "0x4", "Got '0x4' instead, which is left out. Write 4, in decimal digits."),
+    ("batch", "٣", "Got '٣' instead, which is left out. Write 3, in decimal digits."), ("sources", "4.0", "Got '4.0'"),
+    ("clip", "1e999", "Got '1e999'"),
 ])
 def test_what_a_field_cannot_hold_is_left_out_and_said_beside_it(name, text, sentence):
     start = drafts.from_preset("demo")
     draft, [problem] = links.read({name: text, "shots": "4"}, start)
     assert problem.field == name and sentence in problem.message
     assert draft == start | {"shots": "4"}
+
+
+def test_a_link_without_tasks_is_a_sentence_beside_the_field():
+    draft, found = links.read({"tasks": ""}, drafts.from_preset("demo"))
+    _, [issue] = drafts.build(draft)
+    assert not found and issue.field == "tasks" and "must be one or more task names. Got nothing" in issue.message
+
+
+def test_many_seeds_are_a_range_in_a_link():
+    draft = drafts.from_experiment(build_experiment({"seeds": "0-499"}, preset="demo"))
+    assert links.parameters(draft) == {"preset": "demo", "seeds": "0-499"}
+
+
+def test_numbers_of_a_link_are_what_was_typed():
+    draft, found = links.read({"sources": "010", "clip": "1e1", "seed": "08"}, drafts.from_preset("demo"))
+    assert not found and (draft["sources"], draft["clip"], draft["seeds"]) == (10, 10.0, "08")
+    assert drafts.build(draft)[0].seeds == (8,)
+
+
+def test_what_a_link_gives_twice_is_one_list_or_left_out_and_said():
+    query, found = links.gathered({"steps": ["2", "3"], "tasks": ["demo-mood", "demo-echo"], "seed": ["1", "2"],
+                                   "preset": ["demo", "glue"], "batch": ["5"]})
+    assert query == {"tasks": "demo-mood,demo-echo", "seed": "1,2", "batch": "5"}
+    assert [issue.message for issue in found] == ["This link gives 'steps' 2 times: left out.",
+                                                  "This link gives 'preset' 2 times: left out."]
+    draft, _ = links.read({"method": "pt", "methods": "spp", "seeds": "1", "seed": "2"}, drafts.from_preset("demo"))
+    assert (draft["methods"], draft["seeds"]) == (["pt", "spp"], "1, 2")
 
 
 def problems(app):

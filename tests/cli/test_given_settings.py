@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from compt_core import cli
+from compt_core.options import Once
 
 
 @pytest.fixture
@@ -65,6 +67,27 @@ def test_values_are_read_as_they_are_meant(submitted: Callable[..., Any]) -> Non
     assert experiment.attention == ((1, 0), (0, 1))
     assert (experiment.gates, experiment.lr_source, experiment.steps, experiment.seeds) == ("off", 0.01, None, (3,))
     assert experiment.runs()[0].lr_private == 0.3
+
+
+def test_numbers_are_what_was_typed(submitted: Callable[..., Any], tmp_path: Path) -> None:
+    experiment = submitted("--tasks", "demo-mood", "--steps", "010", "--shots", "010", "--seeds", "08-10")
+    assert (experiment.steps, experiment.shots, experiment.seeds) == (10, (10,), (8, 9, 10))
+    (tmp_path / "s.yaml").write_text("tasks: [demo-mood]\nseeds: 010\nbatch: 012\nclip: 1e1\nmethod_settings: "
+                                     "{pt: {steps: 010}}\ninit_range: .5\n")
+    experiment = submitted("--config", tmp_path / "s.yaml")
+    assert (experiment.seeds, experiment.batch, experiment.clip, experiment.init_range) == ((10,), 12, 10.0, 0.5)
+    assert {run.method: run.steps for run in experiment.runs()} == {"pt": 10, "mst": None, "spp": None}
+
+
+def test_a_setting_of_the_file_is_replaced_by_its_other_name(submitted: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("tasks: [demo-mood]\nseed: 3\nmethod: pt\n")
+    experiment = submitted("--config", tmp_path / "s.yaml", "--seeds", "1,2", "--methods", "mst")
+    assert (experiment.seeds, experiment.methods) == ((1, 2), ("mst",))
+
+
+def test_every_command_refuses_an_option_given_twice() -> None:
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    assert {name for name, command in commands.items() if not isinstance(command, Once)} == set()
 
 
 def test_folders_with_names_like_numbers_stay_text(
