@@ -100,3 +100,4 @@ class TaskData:
     digest: str  # sha256 of all rows: two runs with the same digest saw the same data
     skipped: dict[str, int] = field(default_factory=dict)  # split -> rows without a label (−1)
     overlap: int = 0  # training rows left out because their texts stand in dev, too
+    notes: tuple[str, ...] = ()  # what is odd in the data but no fault: full sentences for whoever launches
