@@ -187,8 +187,9 @@ def test_named_labels_are_read_by_name_whatever_their_order(
 
 @pytest.mark.parametrize("written", [save, parquet])
 @pytest.mark.parametrize(("name", "names"), [
-    ("rte", ["pos", "neg"]), ("rte", ["no", "yes"]), ("mrpc", ["Equivalent", "Not_equivalent"]), ("sst2", ["neg", "pos"]),
-    ("sst2", ["1", "2"]), ("mnli", ["a", "b"]), ("stsb", ["low", "high"]), ("yelp_polarity", ["bad", "good"]),
+    ("rte", ["pos", "neg"]), ("rte", ["no", "yes"]), ("mrpc", ["Equivalent", "Not_equivalent"]),
+    ("sst2", ["neg", "pos"]), ("sst2", ["1", "2"]), ("mnli", ["a", "b"]),
+    ("stsb", ["low", "high"]), ("yelp_polarity", ["bad", "good"]),
 ])
 def test_label_names_that_the_task_does_not_know_are_refused_by_name(
     tmp_path: Path, written: Callable[..., TaskData], name: str, names: list[str]

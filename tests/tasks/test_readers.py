@@ -109,8 +109,8 @@ def test_rows_over_several_lines_are_noted_and_begin_where_they_begin(tmp_path: 
     (tmp_path / "a.csv").write_text('text,label\nx,1\n"a\nb\nc",1\n\n"d\ne",0\n')
     table = read_file(tmp_path / "a.csv")
     assert [table.line(row) for row in range(3)] == ["line 2", "line 3", "line 7"]
-    assert table.notes == (f"2 rows of '{tmp_path}/a.csv' with a line end in a quoted cell: the first begins in line 3, "
-                           "the longest has 3 lines.",)
+    assert table.notes == (f"2 rows of '{tmp_path}/a.csv' with a line end in a quoted cell: the first begins in line "
+                           "3, the longest has 3 lines.",)
 
 
 @pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_CELLS"])
@@ -181,7 +181,7 @@ def test_another_encoding_is_named(tmp_path: Path, name: str, encoding: str, cal
 @pytest.mark.parametrize(("name", "content", "said", "more"), [
     ("a.tsv", "a\tb\n" + "x\n" * 5, "line 4, must have 2 cells", "2 more lines of it are wrong."),
     ("a.csv", "a,b\n" + "x\n" * 4, "line 4, must have 2 cells", "1 more line of it is wrong."),
-    ("a.jsonl", "{\n" * 3, "line 3, is not valid JSON: Expecting property name enclosed in double quotes at character 2", ""),
+    ("a.jsonl", "{\n" * 3, "line 3, is not valid JSON: Expecting property name enclosed in double quotes", ""),
 ])
 def test_wrong_lines_are_told_together(tmp_path: Path, name: str, content: str, said: str, more: str) -> None:
     message = problem(tmp_path, name, content)
@@ -196,7 +196,7 @@ def test_a_parquet_file_that_lies_is_one_sentence(tmp_path: Path, monkeypatch: p
         read_file(file)
     monkeypatch.setattr(readers, "MOST_CELLS", 5)
     parquet.write_table(pa.table({"text": ["a"] * 6, "more": range(6)}), file)
-    with pytest.raises(DataError, match="has 6 cells, more than 5. Keep the rows and columns that the task needs."):
+    with pytest.raises(DataError, match=r"has 6 cells, more than 5\. Keep the rows"):
         read_file(file, ["text"])
     parquet.write_table(pa.table({"text": ["a"] * 5, "more": range(5)}), file)
     assert len(read_file(file, ["text"]).columns["text"]) == 5, "columns that nobody needs do not count"
@@ -206,11 +206,12 @@ def test_a_column_that_nobody_needs_is_not_read(tmp_path: Path) -> None:
     odd = pa.array([2**62], pa.timestamp("ns", "Mars/Base"))
     parquet.write_table(pa.table({"text": ["a"], "when": odd}), tmp_path / "a.parquet")
     assert read_file(tmp_path / "a.parquet", ["text"]).columns == {"text": ["a"], "when": ()}
-    with pytest.raises(DataError, match="The column 'when' in '.*' cannot be read: "):
+    with pytest.raises(DataError, match=r"The column 'when' in '.*' cannot be read: "):
         read_file(tmp_path / "a.parquet")
 
 
-@pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())])
+@pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.string_view(),
+                                  pa.dictionary(pa.int8(), pa.string())])
 def test_broken_text_in_parquet_is_read_so_that_its_row_can_be_named(tmp_path: Path, text: pa.DataType) -> None:
     broken = pa.array([b"fine", b"h\xed\xa0\x80", None, b"fine"]).view(pa.string())
     column = broken.dictionary_encode() if pa.types.is_dictionary(text) else broken.cast(text)

@@ -97,8 +97,8 @@ def test_a_long_or_wild_label_stays_one_line() -> None:
 
 
 @pytest.mark.parametrize(("raw", "index", "value"), [
-    ("5.000", 25, 5.0), (0, 0, 0.0), ("3.8", 19, 3.8), ("2.714", 14, 2.714), (1.25, 6, 1.25), ("0.099", 0, 0.099), (1e-05, 0, 1e-05),
-    (".5", 2, 0.5),
+    ("5.000", 25, 5.0), (0, 0, 0.0), ("3.8", 19, 3.8), ("2.714", 14, 2.714), (1.25, 6, 1.25), ("0.099", 0, 0.099),
+    (1e-05, 0, 1e-05), (".5", 2, 0.5),
 ])
 def test_a_similarity_keeps_its_value_and_gets_the_nearest_candidate(raw: object, index: int, value: float) -> None:
     assert TASKS["stsb"].parse_label(raw, "here") == (index, value)
