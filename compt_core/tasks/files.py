@@ -80,12 +80,11 @@ def _read_folder(task: Task, data_dir: Path, problems: list[str]) -> dict[str, T
 def _find(folder: Path, names: tuple[str, ...]) -> Path:
     paths = [folder / f"{name}.{ending}" for name in names for ending in FORMATS]
     found = [path for path in paths if path.is_file()]
-    alone = next((place for place in (folder, *(folder / name for name in names)) if (place / "state.json").is_file()),
-                 None)
-    if not found and alone is not None:
-        raise DataError(f"The folder '{alone}' holds a single data set written by save_to_disk. "
-                        f"Save train and dev together, as one DatasetDict, into '{folder}'.")
     if not found:
+        for place in (folder, *(folder / name for name in names)):
+            if (place / "state.json").is_file():
+                raise DataError(f"The folder '{place}' holds a single data set written by save_to_disk. "
+                                f"Save train and dev together, as one DatasetDict, into '{folder}'.")
         raise DataError(f"The folder '{folder}' has no {' or '.join(names)} file. "
                         f"Expected {names[0]}.{{{','.join(FORMATS)}}}.")
     if len(found) > 1:

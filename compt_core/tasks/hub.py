@@ -22,7 +22,8 @@ def read_saved(task: Task, folder: Path) -> dict[str, Table]:
     except DataError:
         raise
     except Exception as error:  # a broken file makes arrow, json and datasets raise what they like
-        raise DataError(f"The data set in '{folder}' cannot be read: {reason(error)}.") from None
+        raise DataError(f"The data set in '{folder}' cannot be read: {reason(error)}. Write it anew with "
+                        "save_to_disk.") from None
 
 
 def read_hub(task: Task) -> dict[str, Table]:

@@ -136,7 +136,8 @@ def _object(where: str, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line, object_pairs_hook=once)
     except json.JSONDecodeError as error:
-        raise DataError(f"{where} is not valid JSON: {error.msg} at character {error.pos + 1}.") from None
+        said = error.msg.removesuffix(" at")
+        raise DataError(f"{where} is not valid JSON: {said} at character {error.pos + 1}.") from None
     except (ValueError, RecursionError):  # an integer of thousands of digits; thousands of brackets
         raise DataError(f"{where} is JSON too long or too deep in one value. Leave that value out.") from None
     if not isinstance(row, dict):
@@ -263,7 +264,8 @@ def _unreadable(path: Path, error: Exception) -> DataError:
 def reason(error: Exception) -> str:
     """What a library says of a broken file, as a part of one line."""
     said = " ".join(str(getattr(error, "strerror", None) or error).split())[:200].rstrip(".")
-    return said if said.isprintable() and said else type(error).__name__
+    said = "".join(mark if mark.isprintable() else "?" for mark in said)
+    return f"{type(error).__name__} {said}".rstrip() if isinstance(error, LookupError) or not said else said
 
 
 def _rectangle(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Table:
