@@ -7,7 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMATS = ("tsv", "csv", "jsonl", "parquet")
-MOST_BYTES = 2_000_000_000  # of a file
+MOST_BYTES = 1_000_000_000  # of a file
 MOST_COLUMNS = 1000  # a table of rows with names of their own would grow with the square of its file
 MOST_CELLS = 20_000_000  # of a table
 MOST_TEXT = 10_000_000  # characters of a cell: a row keeps some hundred tokens of them
@@ -91,9 +91,11 @@ def _read_csv(path: Path) -> Table:
     except csv.Error as error:
         raise DataError(f"The file '{path}', line {begins}, is not valid CSV: "
                         f"{_csv_reason(str(error), begins, reader.line_num)}") from None
-    notes = (f"{len(several):,} {'row' if len(several) == 1 else 'rows'} of '{path}' with a line end in a quoted cell: "
-             f"the first begins in line {several[0]}, the longest has {longest:,} lines.",) if several else ()
-    return Table(table.columns, table.where, table.numbers, notes=notes)
+    if not several:
+        return table
+    counted = f"1 row of '{path}' has" if len(several) == 1 else f"{len(several):,} rows of '{path}' have"
+    return replace(table, notes=(f"{counted} line ends in quoted cells: the first begins in line {several[0]}, the "
+                                 f"longest has {longest:,} lines.",))
 
 
 def _csv_reason(said: str, begins: int, now: int) -> str:
@@ -116,6 +118,7 @@ def _read_jsonl(path: Path) -> Table:
             numbers.append(number)
         except DataError as error:
             problems.append(str(error))
+        _check(path, len(rows), MOST_CELLS, "lines")
     _check_lines(path, problems)
     names = dict.fromkeys(name for row in rows for name in row)
     _check(path, len(names), MOST_COLUMNS, "columns")

@@ -109,7 +109,7 @@ def test_rows_over_several_lines_are_noted_and_begin_where_they_begin(tmp_path: 
     (tmp_path / "a.csv").write_text('text,label\nx,1\n"a\nb\nc",1\n\n"d\ne",0\n')
     table = read_file(tmp_path / "a.csv")
     assert [table.line(row) for row in range(3)] == ["line 2", "line 3", "line 7"]
-    assert table.notes == (f"2 rows of '{tmp_path}/a.csv' with a line end in a quoted cell: the first begins in line "
+    assert table.notes == (f"2 rows of '{tmp_path}/a.csv' have line ends in quoted cells: the first begins in line "
                            "3, the longest has 3 lines.",)
 
 

@@ -66,15 +66,21 @@ def test_a_label_is_its_word_or_its_index(task: Task) -> None:
 
 
 @pytest.mark.parametrize("task", WORDED, ids=lambda task: task.name)
-@pytest.mark.parametrize("raw", [True, False, None, "", "maybe", "0.5", 0.5, 17, "-2", "nan", float("nan"), "inf", [],
-                                 "0_1", "1_0", " 1", "1 ", "\u00a01", "１", "١", "१", "²", "①", "+1", "1.", "0x1", "1j",
-                                 "\ud800", "1\0", "1" * 5000 + "x"])
+@pytest.mark.parametrize("raw", [True, False, None, "", "maybe", "0.5", 0.5, 17, "-2", "nan", float("nan"), "inf", []])
 def test_any_other_label_is_an_error_that_says_where(task: Task, raw: object) -> None:
     with pytest.raises(DataError) as caught:
         task.parse_label(raw, "'dev.tsv', line 7")
     message = str(caught.value)
     assert f"The label of task '{task.name}' in 'dev.tsv', line 7 must be one of '{task.labels[0]}'" in message
     assert f"or its index 0 to {len(task.labels) - 1}." in message
+
+
+@pytest.mark.parametrize("name", ["sst2", "stsb"])
+def test_a_number_is_written_in_ascii_and_has_nothing_around_it(name: str) -> None:
+    for raw in ("0_1", "1_0", " 1", "1 ", "\u00a01", "１", "١", "१", "²", "①", "+1", "1.", "0x1", "1j", "\ud800", "1\0",
+                "1" * 5000 + "x"):
+        with pytest.raises(DataError, match=r"Got '.* instead\."):
+            TASKS[name].parse_label(raw, "here")
 
 
 @each
