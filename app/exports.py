@@ -18,17 +18,14 @@ _LATEX = str.maketrans({"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\
 def csv(cells: pd.DataFrame, row: str = "method") -> bytes:
     """The cells (frames.SUMMARY, or weights.frame) as CSV, a line per cell, numbers with all their digits.
 
-    Values are as stored, not in points. Names that a spreadsheet would take for a formula get a quote in front.
+    Values are as stored, not in points.
     """
-    table = cells.rename(columns={"row": row}).copy()
-    for name in (row, "column"):
-        table[name] = [harmless(str(text)) for text in table[name]]
-    return table.to_csv(index=False).encode()
+    return table(cells.rename(columns={"row": row}))
 
 
 def table(frame: pd.DataFrame) -> bytes:
-    """Any table as CSV; texts that a spreadsheet would take for a formula get a quote in front."""
-    return frame.map(lambda value: harmless(value) if isinstance(value, str) else value).to_csv(index=False).encode()
+    """Any table as CSV; texts that a spreadsheet would take for a formula get an apostrophe in front."""
+    return frame.map(_cell_of_csv).rename(columns=_cell_of_csv).to_csv(index=False).encode()
 
 
 def latex(cells: pd.DataFrame, about: str, signed: bool = False) -> bytes:
@@ -43,6 +40,10 @@ def latex(cells: pd.DataFrame, about: str, signed: bool = False) -> bytes:
             rf"\begin{{tabular}}{{l{'r' * len(methods)}}}", r"\toprule", _line(head), r"\midrule",
             *map(_line, lines), r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     return "\n".join(body).encode()
+
+
+def _cell_of_csv(value: object) -> object:
+    return harmless(value) if isinstance(value, str) else value
 
 
 def escape(text: str) -> str:

@@ -72,10 +72,11 @@ def _take(name: str, tasks_key: str, data_key: str) -> None:
 
 
 def kept(rows: TaskData) -> str:
-    """What was read from the files, and what was left out."""
+    """What was read from the files, what was left out, and what is odd in them."""
     skipped = sum(rows.skipped.values())
     left = [captions.plural(skipped, "row") + " without a label"] if skipped else []
     left += [captions.plural(rows.overlap, "training row") + " that stand in dev, too"] if rows.overlap else []
-    return (f"{captions.plural(len(rows.train), 'training row')} and {captions.plural(len(rows.dev), 'dev row')} of "
-            f"{rows.task.name} are kept; the data folder above is set to them."
-            + (f" Left out: {captions.listed(left)}." if left else ""))
+    return " ".join([
+        f"{captions.plural(len(rows.train), 'training row')} and {captions.plural(len(rows.dev), 'dev row')} of "
+        f"{rows.task.name} are kept; the data folder above is set to them.",
+        *([f"Left out: {captions.listed(left)}."] if left else []), *rows.notes])

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,7 +65,7 @@ def keep(task: Task, files: Mapping[str, File], data_dir: str | None = None) -> 
     """Keeps the files of a task by split and reads them; the data folder and its rows.
 
     The folder also holds what was uploaded for other tasks, where `data_dir` is a folder of earlier uploads.
-    Raises DataError with the first problem of the files, or where there is no room; then nothing is kept.
+    Raises DataError with every problem of the files, or where there is no room; then nothing is kept.
     """
     earlier = _earlier(uploads_folder(), task, data_dir)
     wanted = earlier | {(task.name, split): file for split, file in files.items()}
@@ -139,9 +139,10 @@ def _hash(files: Mapping[str, bytes]) -> str:
 
 def _read(task: Task, folder: Path) -> TaskData:
     try:
-        return read_folder(task, str(folder))
+        rows = read_folder(task, str(folder))
     except DataError as error:  # of the visitor's files, not of a path that is gone by then
         raise DataError(str(error).replace(f"{folder}{os.sep}", "")) from None
+    return replace(rows, notes=tuple(note.replace(f"{folder}{os.sep}", "") for note in rows.notes))
 
 
 def _rename(made: Path, target: Path) -> None:

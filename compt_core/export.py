@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -26,7 +28,9 @@ _RUN = ("run", "method", "shots", "seed")
 _ABOUT = ("state", "error", "mean", "mean_normalised", "trainable_parameters", "train_seconds", "eval_seconds")
 _FINDING = ("signature", "severity", "value", "threshold", "said", "advice")
 _PER_TASK = ("alpha", "beta", "private_share", "private_norm_share")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
+_FORMULA = frozenset("=+-@|%")  # a spreadsheet may run a cell that begins so
+_UNSEEN = frozenset(("Cc", "Cf", "Mn", "Zs", "Zl", "Zp"))  # categories of characters that may stand before it
+_NEGATIVE = re.compile(r"-([0-9]+([.][0-9]+)?|[.][0-9]+)(e[+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def tables(written: Mapping[str, Any], curves: Curves, answers: Iterable[Sequenc
 def write_csv(table: Table, file: TextIO) -> None:
     """Writes a table with its header."""
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(table.columns)
+    writer.writerow(map(_cell, table.columns))
     writer.writerows([_cell(value) for value in row] for row in table.rows)
 
 
@@ -128,8 +132,16 @@ def write_json(written: Mapping[str, Any], file: TextIO) -> None:
 
 
 def harmless(text: str) -> str:
-    """`text` with a quote in front where a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    r"""`text` as a cell of a CSV file, with an apostrophe in front where a spreadsheet would take it for a formula.
+
+    The rule is OWASP's for CSV injection: what begins with one of = + - @ | %, full width or not, behind spaces, quotes
+    and what is not seen, or with a tab or a line end. A negative number stays one. Line ends become \n, since Python
+    before 3.13 writes \r without quotes, so that what follows it would begin a row.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    first = next((mark for mark in text if mark not in "'\"" and unicodedata.category(mark) not in _UNSEEN), "")
+    runs = unicodedata.normalize("NFKC", first) in _FORMULA or text.startswith(("\t", "\n"))
+    return f"'{text}" if runs and not _NEGATIVE.fullmatch(text) else text
 
 
 def _cell(value: object) -> object:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import captions, components, progress
+from app import captions, components, exports, progress
 from app.ablation import tables, words
 from app.ablation.tables import Options
 from compt_core.runs.record import RunRecord
@@ -54,7 +54,7 @@ def _show(runs: Sequence[RunRecord], found: Sequence[Ablation], measure: str) ->
         "mean size": column.NumberColumn(f"Mean effect, {unit}", format="%.2f", help="Whichever way it goes."),
         "private off": column.NumberColumn(f"Private off, {unit}", format="%.2f", help="Mean over tasks."),
         "shared off": column.NumberColumn(f"Shared off, {unit}", format="%.2f", help="Mean over tasks.")})
-    st.download_button("CSV", frame.to_csv(index=False).encode(), f"ablation-seeds-{runs[0].id}.csv", "text/csv",
+    st.download_button("CSV", exports.table(frame), f"ablation-seeds-{runs[0].id}.csv", "text/csv",
                        icon=":material/download:", key="csv", on_click="ignore", help="The table above, all digits.")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app import state
+from app import exports, state
 from app.bench import sentence, side
 from app.bench.prompts import EDITED
 from app.bench.reader import Reader
@@ -17,7 +17,6 @@ from app.bench.sentence import Sentence
 from app.captions import plural
 from app.mistakes import FAR
 from compt_core.errors import ComptError, StoreError
-from compt_core.export import harmless
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.spec import Task
 from compt_core.whatif.answer import Answer, moved, worded
@@ -89,9 +88,9 @@ def listing(reader: Reader, now: Sentence) -> None:
         st.session_state[_VARIANT] = on_bench.number if on_bench else None
         st.selectbox("Variant on the bench", list(lines), key=_VARIANT, format_func=lambda number: lines[number],
                      on_change=_look_at, args=(reader.task, found), placeholder="choose one", width=420)
-        st.download_button("CSV", frame.map(harmless_cell).to_csv(index=False).encode(),
-                           f"edits-{reader.run.id}-{reader.task.name}.csv", "text/csv", icon=":material/download:",
-                           key="bench_csv", on_click="ignore", help="The list with all its digits.")
+        st.download_button("CSV", exports.table(frame), f"edits-{reader.run.id}-{reader.task.name}.csv", "text/csv",
+                           icon=":material/download:", key="bench_csv", on_click="ignore",
+                           help="The list with all its digits.")
         st.button("Clear the list", on_click=_clear, args=(reader.run, reader.task), key="bench_clear",
                   icon=":material/delete:")
     change = f"of the expected number; ⇄ marks answers {FAR:g} or more away" if reader.task.numeric else \
@@ -125,11 +124,6 @@ def _columns(task: Task, given: Sequence[Answer], one: Variant, suffix: str) -> 
     return {f"answer{suffix}": f"{'⇄ ' if flip else ''}{worded(task, own.predicted)}",
             f"{measured}{suffix}": value,
             f"change{suffix}": math.nan if parent is None else moved(task, parent, own)}
-
-
-def harmless_cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    return harmless(value) if isinstance(value, str) else value
 
 
 def _alt(frame: pd.DataFrame) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from compt_core.errors import DataError
 from compt_core.tasks.demo import demo_rows
 from compt_core.tasks.hub import SPLITS, read_hub, read_saved
 from compt_core.tasks.readers import FORMATS, Table, read_file
+from compt_core.tasks.rows import read_rows
 from compt_core.tasks.spec import Row, Task, TaskData
 
 Stamp = tuple[tuple[str, int, int], ...]  # (file, time of change in ns, bytes)
@@ -22,7 +23,7 @@ def load_task(task: Task, data_dir: str | None) -> TaskData:
     So are training rows whose texts stand in dev: no prompt may have seen what it is scored on.
     Demo tasks are generated; others come from `data_dir`/TASK, or else from the datasets hub. Read
     once per process while no file of the folder changes. Raises DataError naming the file and line
-    of the first problem.
+    of every problem.
     """
     folder = Path(data_dir) / task.name if data_dir else None
     try:
@@ -43,64 +44,53 @@ def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
     if task.bundled:
         rows = {split: demo_rows(task.name, split) for split in SPLITS}
         return TaskData(task, rows["train"], rows["dev"], _digest(rows.values()))
-    tables = _read_folder(task, Path(data_dir)) if data_dir else read_hub(task)
-    kept, skipped = {}, {}
-    for split, table in tables.items():
-        parsed = list(_rows(task, table))
-        kept[split] = tuple(row for row in parsed if row is not None)
-        skipped[split] = len(parsed) - len(kept[split])
-        if not kept[split]:
-            raise DataError(f"The {split} data of task '{task.name}' in {table.where} has no labelled row. "
-                            "Give at least one row with a label.")
+    problems: list[str] = []
+    tables = _read_folder(task, Path(data_dir), problems) if data_dir else read_hub(task)
+    read = read_rows(task, tables, problems)
+    kept = {split: rows.kept for split, rows in read.items()}
+    skipped = {split: rows.skipped for split, rows in read.items()}
+    notes = tuple(note for rows in read.values() for note in rows.notes)
     seen = {row.texts for row in kept["dev"]}
     train = tuple(row for row in kept["train"] if row.texts not in seen)
     if not train:
         raise DataError(f"The train data of task '{task.name}' in {tables['train'].where} has only rows that stand in "
                         "its dev data, too. Give other rows to train on.")
-    return TaskData(task, train, kept["dev"], _digest((train, kept["dev"])), skipped, len(kept["train"]) - len(train))
+    return TaskData(task, train, kept["dev"], _digest((train, kept["dev"])), skipped, len(kept["train"]) - len(train),
+                    notes)
 
 
-def _read_folder(task: Task, data_dir: Path) -> dict[str, Table]:
+def _read_folder(task: Task, data_dir: Path, problems: list[str]) -> dict[str, Table]:
+    """The splits that can be read; `problems` gets the others'."""
     folder = data_dir / task.name
     if not folder.is_dir():
         raise DataError(f"The data folder '{data_dir}' has no folder '{task.name}' for the task of that name. "
                         f"Put {task.name}/train and {task.name}/dev files (.{', .'.join(FORMATS)}) there.")
     if (folder / "dataset_dict.json").is_file():
         return read_saved(task, folder)
-    return {split: read_file(_find(folder, names)) for split, names in SPLITS.items()}
+    tables = {}
+    for split, names in SPLITS.items():
+        try:
+            tables[split] = read_file(_find(folder, names), (*task.columns, task.label_column))
+        except DataError as error:
+            problems.append(str(error))
+    problems[:] = dict.fromkeys(problems)
+    return tables
 
 
 def _find(folder: Path, names: tuple[str, ...]) -> Path:
     paths = [folder / f"{name}.{ending}" for name in names for ending in FORMATS]
     found = [path for path in paths if path.is_file()]
     if not found:
+        for place in (folder, *(folder / name for name in names)):
+            if (place / "state.json").is_file():
+                raise DataError(f"The folder '{place}' holds a single data set written by save_to_disk. "
+                                f"Save train and dev together, as one DatasetDict, into '{folder}'.")
         raise DataError(f"The folder '{folder}' has no {' or '.join(names)} file. "
                         f"Expected {names[0]}.{{{','.join(FORMATS)}}}.")
     if len(found) > 1:
         raise DataError(f"The folder '{folder}' has several {names[0]} files: {', '.join(f.name for f in found)}. "
                         "Keep one.")
     return found[0]
-
-
-def _rows(task: Task, table: Table) -> Iterator[Row | None]:
-    missing = [name for name in (*task.columns, task.label_column) if name not in table.columns]
-    if missing:
-        raise DataError(f"The data of task '{task.name}' in {table.where} has no column "
-                        f"{' and no column '.join(repr(name) for name in missing)}. "
-                        f"It has: {', '.join(map(str, table.columns))[:200]}.")
-    read: dict[str, tuple[int, float] | None] = {}  # a task has few different labels
-    columns = [table.columns[name] for name in task.columns]
-    for number, (label, *texts) in enumerate(zip(table.columns[task.label_column], *columns, strict=True)):
-        for name, text in zip(task.columns, texts, strict=True):
-            if not isinstance(text, str):
-                got = "nothing" if text is None else f"{text!r:.80}"
-                raise DataError(f"The column '{name}' of task '{task.name}' in {table.at(number)} must be text. "
-                                f"Got {got} instead.")
-        key = str(label)
-        if key not in read:
-            read[key] = task.parse_label(label, table.at(number))
-        parsed = read[key]
-        yield None if parsed is None else Row(tuple(texts), *parsed)
 
 
 def _digest(splits: Iterable[tuple[Row, ...]]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from compt_core.errors import DataError, HubError
-from compt_core.tasks.readers import Table
+from compt_core.errors import DataError, HubError, quoted
+from compt_core.tasks.readers import Table, arrow_columns, reason
 from compt_core.tasks.spec import Task
 
 HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
@@ -18,11 +18,12 @@ def read_saved(task: Task, folder: Path) -> dict[str, Table]:
     import datasets
 
     try:
-        loaded = datasets.load_from_disk(str(folder))
+        return _splits(task, datasets.load_from_disk(str(folder)), f"'{folder}'")
+    except DataError:
+        raise
     except Exception as error:  # a broken file makes arrow, json and datasets raise what they like
-        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        raise DataError(f"The data set in '{folder}' cannot be read: {reason}.") from None
-    return _splits(task, loaded, f"'{folder}'")
+        raise DataError(f"The data set in '{folder}' cannot be read: {reason(error)}. Write it anew with "
+                        "save_to_disk.") from None
 
 
 def read_hub(task: Task) -> dict[str, Table]:
@@ -35,11 +36,12 @@ def read_hub(task: Task) -> dict[str, Table]:
     name = f"'{path}'{f' ({config})' if config else ''}"
     _ask_hub(path, name)
     try:
-        loaded = datasets.load_dataset(path, config)
+        return _splits(task, datasets.load_dataset(path, config), f"data set '{path}'")
+    except DataError:
+        raise
     except Exception as error:  # the libraries raise a dozen unrelated types; all mean: no data came
         raise HubError(f"The data set {name} could not be loaded from the hub ({type(error).__name__}). Check the "
                        "network, or give a data folder (--data-dir).") from error
-    return _splits(task, loaded, f"data set '{path}'")
 
 
 def _ask_hub(path: str, name: str) -> None:
@@ -66,20 +68,10 @@ def _splits(task: Task, loaded: Any, where: str) -> dict[str, Table]:
         name = next((n for n in (*names, own.get(split)) if n in loaded), None)
         if name is None:
             raise DataError(f"The data of task '{task.name}' in {where} has no split {' or '.join(names)}. "
-                            f"It has: {', '.join(map(str, loaded))}.")
-        part = loaded[name]
+                            f"It has: {', '.join(map(quoted, loaded))}.")
+        part, place = loaded[name], f"{where} ({name})"
         needed = [column for column in (*task.columns, task.label_column) if column in part.column_names]
-        columns = part.select_columns(needed).to_dict()
-        if task.label_column in columns:
-            columns[task.label_column] = _labels(task, part.features[task.label_column], columns[task.label_column])
-        tables[split] = Table({c: columns.get(c, ()) for c in part.column_names}, f"{where} ({name})")
+        columns = arrow_columns(part.select_columns(needed).with_format("arrow")[:], place)
+        called = {column: part.features[column].names for column in needed if hasattr(part.features[column], "names")}
+        tables[split] = Table({c: columns.get(c, ()) for c in part.column_names}, place, names=called)
     return tables
-
-
-def _labels(task: Task, feature: Any, values: list[Any]) -> list[Any]:
-    """Label indices as words where the data set names them as the task does: its order may be another."""
-    names = getattr(feature, "names", None)
-    known = {*task.labels, *(word for word, _ in task.aliases)}
-    if not names or not set(names) <= known:
-        return values
-    return [names[value] if isinstance(value, int) and 0 <= value < len(names) else value for value in values]

@@ -5,16 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compt_core.errors import DataError, quoted
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 FORMATS = ("tsv", "csv", "jsonl", "parquet")
+MOST_BYTES = 1_000_000_000  # of a file
 MOST_COLUMNS = 1000  # a table of rows with names of their own would grow with the square of its file
-MOST_CELLS = 20_000_000  # of a JSONL table
+MOST_CELLS = 20_000_000  # of a table
+MOST_TEXT = 10_000_000  # characters of a cell: a row keeps some hundred tokens of them
+MOST_SAID = 3  # lines of a file whose fault is told; more are counted
+_NAMED = "ClassLabel"  # the type of a column of label indices with names, as `datasets` writes it
+
+csv.field_size_limit(MOST_TEXT)  # of the whole process, which nobody else in it needs to be smaller
 
 
 @dataclass(frozen=True)
@@ -22,28 +32,36 @@ class Table:
     """Columns by name, and how to name a row in a message: ``'train.tsv', line 7``.
 
     where    file or data set
-    numbers  line of each row, where it has lines; else rows are counted from 1
+    numbers  line in which each row begins, where it has lines; else rows are counted from 1
+    names    column -> what the data call the numbers 0, 1, … in it
+    notes    what is odd in the file but no fault
     """
 
     columns: Mapping[str, Sequence[Any]]
     where: str
     numbers: Sequence[int] | None = None
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def at(self, row: int) -> str:
         """Where row `row` (from 0) stands."""
-        return f"{self.where}, row {row + 1}" if self.numbers is None else f"{self.where}, line {self.numbers[row]}"
+        return f"{self.where}, {self.line(row)}"
+
+    def line(self, row: int) -> str:
+        """The same within the table."""
+        return f"row {row + 1}" if self.numbers is None else f"line {self.numbers[row]}"
 
 
-def read_file(path: Path) -> Table:
-    """The rows of a file by its ending. Raises DataError when it is unreadable, ragged or has no row."""
+def read_file(path: Path, needed: Collection[str] | None = None) -> Table:
+    """The rows of a file by its ending. Raises DataError when it is unreadable, ragged, too large or has no row.
+
+    Columns beyond `needed` (all by default) may be empty.
+    """
     try:
-        table = _READERS[path.suffix](path)
-    except UnicodeDecodeError as error:
-        raise DataError(f"The file '{path}' is not text in UTF-8 (byte {error.start}). Save it as UTF-8.") from None
-    except (OSError, ValueError, RecursionError) as error:  # pyarrow's errors are ValueErrors
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:200].rstrip(".")
-        raise DataError(f"The file '{path}' cannot be read as {path.suffix[1:]}: "
-                        f"{reason or type(error).__name__}.") from None
+        _check(path, path.stat().st_size, MOST_BYTES, "bytes")
+        table = _read_parquet(path, needed) if path.suffix == ".parquet" else _READERS[path.suffix](path)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
     if not any(map(len, table.columns.values())):
         raise DataError(f"The file '{path}' has no rows. Give at least one row below the header.")
     return table
@@ -51,84 +69,222 @@ def read_file(path: Path) -> Table:
 
 def _read_tsv(path: Path) -> Table:
     """One row per line, cells between tabs; quotes are text, as in GLUE's files."""
-    lines = (line.rstrip("\r") for line in _text(path).split("\n"))
-    return _rectangle(path, ((number, line.split("\t")) for number, line in enumerate(lines, start=1) if line))
+    return _rectangle(path, ((number, line.split("\t")) for number, line in _lines(_text(path)) if line))
 
 
 def _read_csv(path: Path) -> Table:
     reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    begins, several, longest = 1, [], 0  # line of the row that is being read; rows over several lines; the most lines
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        nonlocal begins, longest
+        for row in reader:
+            if row:
+                yield begins, row
+            if reader.line_num > begins:
+                several.append(begins)
+                longest = max(longest, reader.line_num - begins + 1)
+            begins = reader.line_num + 1
+
     try:
-        return _rectangle(path, ((reader.line_num, row) for row in reader if row))
+        table = _rectangle(path, rows())
     except csv.Error as error:
-        raise DataError(f"The file '{path}', line {reader.line_num}, is not valid CSV: {error}.") from None
+        raise DataError(f"The file '{path}', line {begins}, is not valid CSV: "
+                        f"{_csv_reason(str(error), begins, reader.line_num)}") from None
+    if not several:
+        return table
+    counted = f"1 row of '{path}' has" if len(several) == 1 else f"{len(several):,} rows of '{path}' have"
+    return replace(table, notes=(f"{counted} line ends in quoted cells: the first begins in line {several[0]}, the "
+                                 f"longest has {longest:,} lines.",))
+
+
+def _csv_reason(said: str, begins: int, now: int) -> str:
+    """What the csv module says of a row from line `begins` to `now`, in words that name the cause."""
+    if "unexpected end" in said:
+        return 'no quote (") closes the cell that one opens there. Close it, or write "" for a quote in a quoted cell.'
+    if "field limit" in said:
+        return f'a cell has more than {MOST_TEXT:,} characters. Cut it, or close the quote (") that opens it.'
+    return f"{said}{f' in line {now}' if now != begins else ''}."
 
 
 def _read_jsonl(path: Path) -> Table:
     """One object per line; a column that an object lacks is None there."""
-    rows, numbers = [], []
-    for number, line in enumerate(_text(path).split("\n"), start=1):
+    rows, numbers, problems = [], [], list[str]()
+    for number, line in _lines(_text(path)):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"The file '{path}', line {number}, is not valid JSON: {error}.") from None
-        if not isinstance(row, dict):
-            raise DataError(f"The file '{path}', line {number}, must hold an object. Got {quoted(row)} instead.")
-        rows.append(row)
-        numbers.append(number)
+            rows.append(_object(f"The file '{path}', line {number},", line))
+            numbers.append(number)
+        except DataError as error:
+            problems.append(str(error))
+        _check(path, len(rows), MOST_CELLS, "lines")
+    _check_lines(path, problems)
     names = dict.fromkeys(name for row in rows for name in row)
-    _check_columns(path, len(names))
+    _check(path, len(names), MOST_COLUMNS, "columns")
     if len(rows) * len(names) > MOST_CELLS:  # lines that lack most columns take little in the file
         raise DataError(f"The file '{path}' has {len(rows):,} lines with {len(names)} different names, more than "
                         f"{MOST_CELLS:,} cells as a table. Leave out the names that the task does not need.")
     return Table({name: [row.get(name) for row in rows] for name in names}, f"'{path}'", numbers)
 
 
-def _read_parquet(path: Path) -> Table:
+def _object(where: str, line: str) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+            raise DataError(f"{where} has the name {quoted(twice)} more than once. Keep one of them.")
+        return found
+
+    try:
+        row = json.loads(line, object_pairs_hook=once)
+    except json.JSONDecodeError as error:
+        said = error.msg.removesuffix(" at")
+        raise DataError(f"{where} is not valid JSON: {said} at character {error.pos + 1}.") from None
+    except (ValueError, RecursionError):  # an integer of thousands of digits; thousands of brackets
+        raise DataError(f"{where} is JSON too long or too deep in one value. Leave that value out.") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{where} must hold an object. Got {quoted(row)} instead.")
+    return row
+
+
+def _read_parquet(path: Path, needed: Collection[str] | None) -> Table:
+    import pyarrow as pa
     from pyarrow import parquet
 
     if path.stat().st_size == 0:
         raise _empty(path)
-    return Table(parquet.read_table(path).to_pydict(), f"'{path}'")
+    try:
+        about = parquet.read_metadata(path)
+        schema = about.schema.to_arrow_schema()
+        names = schema.names
+        _check_header(path, names)
+        wanted = [name for name in names if needed is None or name in needed]
+        _check(path, about.num_rows * len(wanted), MOST_CELLS, "cells")
+        texts = [name for name in wanted if schema.field(name).type in (pa.string(), pa.large_string(), pa.binary())]
+        # As dictionaries: a few bytes may stand for a million rows.
+        with parquet.ParquetFile(path, read_dictionary=texts) as file:
+            read = file.read(columns=wanted)
+    except DataError:
+        raise
+    except Exception as error:  # a broken file makes arrow raise what it likes
+        raise _unreadable(path, error) from None
+    columns = arrow_columns(read, f"'{path}'")
+    return Table({name: columns.get(name, ()) for name in names}, f"'{path}'", names=_names(read.schema))
 
 
-_READERS: dict[str, Callable[[Path], Table]] = {
-    ".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet,
-}
+_READERS: dict[str, Callable[[Path], Table]] = {".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl}
+
+
+def arrow_columns(table: pa.Table, where: str) -> dict[str, list[Any]]:
+    """The cells of an Arrow table, equal texts of a dictionary as one object. Raises DataError naming the column."""
+    columns = {}
+    for name in table.column_names:
+        try:
+            columns[name] = [cell for chunk in table.column(name).chunks for cell in _cells(chunk)]
+        except Exception as error:  # as above
+            raise DataError(f"The column {quoted(name)} in {where} cannot be read: {reason(error)}.") from None
+    return columns
+
+
+def _cells(chunk: pa.Array) -> list[Any]:
+    """Cells as Python values. What of a text is not UTF-8 becomes lone surrogates, so that its row can be named."""
+    import pyarrow as pa
+
+    if isinstance(chunk, pa.DictionaryArray):
+        words = _cells(chunk.dictionary)
+        pa.DictionaryArray.from_arrays(chunk.indices, pa.nulls(len(words)))  # raises where an index has no word
+        return [None if index is None else words[index] for index in chunk.indices.to_pylist()]
+    text = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
+    cells = chunk.view(text[chunk.type]) if chunk.type in text else chunk
+    cells.validate(full=True)  # arrow would follow a broken file anywhere in memory
+    return [cell.decode(errors="surrogateescape") if isinstance(cell, bytes) and chunk.type in text else cell
+            for cell in cells.to_pylist()]
+
+
+def _names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
+    """The label names that `datasets` leaves in the metadata of what it writes, by column."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {name: tuple(map(str, one["names"])) for name, one in features.items()
+                if isinstance(one, dict) and one.get("_type") == _NAMED}
+    except (KeyError, ValueError, TypeError, AttributeError):  # of another program
+        return {}
 
 
 def _text(path: Path) -> str:
     """The file's text, without a byte order mark and with its line ends as they are."""
-    text = path.read_bytes().decode("utf-8-sig")
+    data = path.read_bytes()
+    encoding = json.detect_encoding(data[:4])  # by marks and by NULs, for every table begins with ASCII
+    if not encoding.startswith("utf-8"):
+        raise DataError(f"The file '{path}' is not text in UTF-8 but, by its first bytes, in {encoding.upper()}. "
+                        "Save it as UTF-8.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(f"The file '{path}', line {line}, is not text in UTF-8 (byte {error.start}). "
+                        "Save it as UTF-8.") from None
     if not text.strip():
         raise _empty(path)
     return text
 
 
-def _check_columns(path: Path, count: int) -> None:
-    if count > MOST_COLUMNS:
-        raise DataError(f"The file '{path}' has {count:,} columns, more than {MOST_COLUMNS:,}. Keep those of the task.")
+def _lines(text: str) -> Iterable[tuple[int, str]]:
+    r"""Lines with their numbers. \n and \r\n end one, \r only in a file without any \n; all else may be text."""
+    return enumerate((line.rstrip("\r") for line in text.split("\n" if "\n" in text else "\r")), start=1)
+
+
+def _check(path: Path, count: int, most: int, what: str) -> None:
+    if count > most:
+        raise DataError(f"The file '{path}' has {count:,} {what}, more than {most:,}. Keep the rows and columns that "
+                        "the task needs.")
+
+
+def _check_header(path: Path, names: Sequence[str]) -> None:
+    _check(path, len(names), MOST_COLUMNS, "columns")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"The file '{path}' has several columns called {quoted(twice)}. Rename or remove one.")
+
+
+def _check_lines(path: Path, problems: Sequence[str]) -> None:
+    """Raises DataError with the first `problems` of lines, and the number of the others."""
+    more = len(problems) - MOST_SAID
+    if problems:
+        also = [f"{more:,} more {'line of it is' if more == 1 else 'lines of it are'} wrong."] if more > 0 else []
+        raise DataError(" ".join([*problems[:MOST_SAID], *also]))
 
 
 def _empty(path: Path) -> DataError:
     return DataError(f"The file '{path}' is empty. Give a header row and at least one row below it.")
 
 
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(f"The file '{path}' cannot be read as {path.suffix[1:]}: {reason(error)}.")
+
+
+def reason(error: Exception) -> str:
+    """What a library says of a broken file, as a part of one line."""
+    said = " ".join(str(getattr(error, "strerror", None) or error).split())[:200].rstrip(".")
+    said = "".join(mark if mark.isprintable() else "?" for mark in said)
+    return f"{type(error).__name__} {said}".rstrip() if isinstance(error, LookupError) or not said else said
+
+
 def _rectangle(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Table:
     """(line number, cells) with the header first as a Table; every row must have as many cells as the header."""
     stream = iter(lines)
     _, names = next(stream)
-    _check_columns(path, len(names))
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"The file '{path}' has several columns called {quoted(twice)}. Rename or remove one.")
-    rows, numbers = [], []
+    _check_header(path, names)
+    rows, numbers, problems = [], [], []
     for number, cells in stream:
         if len(cells) != len(names):
-            raise DataError(f"The file '{path}', line {number}, must have {len(names)} cells, as its header has. "
+            problems.append(f"The file '{path}', line {number}, must have {len(names)} cells, as its header has. "
                             f"Got {len(cells)} instead.")
+            continue
         rows.append(cells)
         numbers.append(number)
+        _check(path, len(rows) * len(names), MOST_CELLS, "cells")
+    _check_lines(path, problems)
     columns = zip(*rows, strict=True) if rows else ((),) * len(names)
     return Table(dict(zip(names, columns, strict=True)), f"'{path}'", numbers)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from compt_core.errors import DataError, nearest, quoted
 
 SIMILARITY_STEP = 0.2  # STS-B candidates, as in the T5 paper (appendix D)
+# A number in a cell. Python would also take "0_1", " 1" and the digits of any script.
+_NUMBER = re.compile(r"-?([0-9]+([.][0-9]+)?|[.][0-9]+)(e[+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Task:
     numeric   gold values are numbers (STS-B): `labels` are numbers as text
     label_column  name of the label column in files and on the hub
     aliases  (word in a data set, our label word) where the two differ
+    hub_names  what the hub's data set calls the indices of `labels`, where that is nothing that may stand in a cell
     """
 
     name: str
@@ -37,6 +41,7 @@ class Task:
     numeric: bool = False
     label_column: str = "label"
     aliases: tuple[tuple[str, str], ...] = ()
+    hub_names: tuple[str, ...] = ()
 
     @property
     def bundled(self) -> bool:
@@ -59,15 +64,12 @@ class Task:
         The value is the index itself, or the unrounded number of a numeric task. Raises DataError
         naming `where` (file and line) for anything else.
         """
-        text = str(raw).strip()  # so that True is no index
-        text = dict(self.aliases).get(text, text)
-        if not self.numeric and text in self.labels:
-            index = self.labels.index(text)
+        text = str(raw)  # so that True is no index
+        word = dict(self.aliases).get(text.strip(), text.strip())
+        if not self.numeric and word in self.labels:
+            index = self.labels.index(word)
             return index, float(index)
-        try:
-            number = float(text)
-        except ValueError:
-            number = float("nan")
+        number = float(text) if _NUMBER.fullmatch(text) else float("nan")
         if number == -1:
             return None
         if self.numeric and float(self.labels[0]) <= number <= float(self.labels[-1]):
@@ -76,7 +78,7 @@ class Task:
             return int(number), number
         allowed = f"a number in [{self.labels[0]}, {self.labels[-1]}]" if self.numeric else \
             "one of " + ", ".join(f"'{word}'" for word in self.labels) + f", or its index 0 to {len(self.labels) - 1}"
-        hint = "" if self.numeric else nearest(text, self.labels)
+        hint = "" if self.numeric else nearest(word, self.labels)
         raise DataError(f"The label of task '{self.name}' in {where} must be {allowed}. "
                         f"Got {'nothing' if raw is None or raw == '' else quoted(raw)} instead.{hint}")
 
@@ -100,3 +102,4 @@ class TaskData:
     digest: str  # sha256 of all rows: two runs with the same digest saw the same data
     skipped: dict[str, int] = field(default_factory=dict)  # split -> rows without a label (−1)
     overlap: int = 0  # training rows left out because their texts stand in dev, too
+    notes: tuple[str, ...] = ()  # what is odd in the data but no fault: full sentences for whoever launches

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.bench import edits, sentence, side
+from app.bench import sentence, side
 from app.bench.prompts import Side
 from compt_core.config import build_experiment
 from compt_core.runs.drain import drain
@@ -250,12 +248,6 @@ def test_edits_grow_a_list_with_parents_that_is_a_file_too(look, glue_dir):
     assert "must change the text" in app.error[0].value and len(app.dataframe[-1].value) == 4
     press(app, "Clear the list")
     assert "No edits yet." in words(app)
-
-
-def test_the_file_of_edits_runs_nothing():
-    frame = pd.DataFrame({"sentence": ["=1+1", "fine"], "change": [-0.5, 0.25]})
-    back = pd.read_csv(io.BytesIO(frame.map(edits.harmless_cell).to_csv(index=False).encode()))
-    assert list(back["sentence"]) == ["'=1+1", "fine"] and list(back["change"]) == [-0.5, 0.25]
 
 
 def test_words_left_out_and_nearest_rows_say_what_they_show(look, glue_dir):

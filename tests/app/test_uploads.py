@@ -79,11 +79,22 @@ def test_a_file_has_an_upper_size(monkeypatch):
     ("\ud83d".encode("utf-16", "surrogatepass").decode("latin-1"), DEV, "sst2/train.csv"),
     (",".join(map(str, range(5000))) + "\n", DEV, "has 5,000 columns, more than 1,000"),
 ])
-def test_the_first_problem_is_one_sentence_and_nothing_is_kept(home, train, dev, sentence):
+def test_what_is_wrong_is_one_sentence_and_nothing_is_kept(home, train, dev, sentence):
     with pytest.raises(DataError) as caught:
         uploads.keep(TASKS["sst2"], files(train, dev))
     assert sentence in str(caught.value) and str(home) not in str(caught.value)
     assert list((home / "uploads").iterdir()) == []
+
+
+def test_all_problems_are_told_and_what_is_odd_is_said_beside_what_was_kept(home):
+    with pytest.raises(DataError) as caught:
+        uploads.keep(TASKS["sst2"], files(TRAIN + "x,glad\n", "sentence,lable\nx,1\n"))
+    assert "'sst2/train.csv', line 11" in str(caught.value) and "'sst2/dev.csv' has no column" in str(caught.value)
+    _, rows = uploads.keep(TASKS["sst2"], files(TRAIN + ",1\nsame,1\nsame,0\n"))
+    assert own_data.kept(rows).endswith(
+        "1 of 12 train rows of task 'sst2' has no text in the column 'sentence', the first in 'sst2/train.csv', line "
+        "11. 1 text stands in the train data of task 'sst2' with different labels, the first in 'sst2/train.csv', "
+        "line 12 and line 13.")
 
 
 def test_rows_with_names_of_their_own_do_not_grow_with_the_square(home):

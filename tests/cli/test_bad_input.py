@@ -154,7 +154,7 @@ def test_bad_data_is_one_line(refused: Callable[..., str], tmp_path: Path, tiny_
         "few", "--shots", "7", train=ROWS, dev=DEV)
     assert "line 3 must be one of 'entailment', 'not_entailment', or its index 0 to 1. Got '2' instead." in with_data(
         "label", train=ROWS, dev=HEADER + "c\td\t1\ne\tf\t2\n")
-    assert "has no column 'label'. It has: sentence1, sentence2." in with_data(
+    assert "has no column 'label'. It has: 'sentence1', 'sentence2'." in with_data(
         "column", train="sentence1\tsentence2\na\tb\n", dev=DEV)
     assert "train.tsv' is empty. Give a header row and at least one row below it." in with_data(
         "empty", train="", dev=DEV)

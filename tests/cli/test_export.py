@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import pytest
 
 from compt_core import answers, output
 from compt_core.config import build_experiment
-from compt_core.export import document, harmless, settings, tables
+from compt_core.export import Table, document, harmless, settings, tables, write_csv
 from compt_core.report import experiment_json
 from compt_core.runs.record import State
 from compt_core.runs.store import Store
@@ -227,9 +228,32 @@ def test_nothing_a_spreadsheet_would_run(call: Call, experiment: str, tmp_path: 
     call("export", experiment, "--format", "csv", "--out", tmp_path / "out")
     failed = next(row for row in read(tmp_path / "out")["runs"] if row["state"] == "failed")
     assert failed["error"] == "'=1+1 is not finite"
-    assert [harmless(text) for text in ("=x", "+1", "-1", "@x", "\tx", "x=1")] == [
-        "'=x", "'+1", "'-1", "'@x", "'\tx", "x=1"]
     assert all(not cell.startswith("'-") for row in read(tmp_path / "out")["runs"] for cell in row.values())
+
+
+@pytest.mark.parametrize("before", ["", " ", "\u00a0", "\t", "\n", "\r\n", "\x0b", "\x00", "\u200b", "\ufeff", "\u2060",
+                                    "\u00ad", "\u2028", "\u3000", "\ufe0f", "'", '"', " \" \u200d'"])
+def test_a_formula_is_harmless_whatever_stands_before_it(before: str) -> None:
+    for sign in "=+-@|%＝＋－＠｜％﹦﹢﹣﹫﹪":
+        text = f"{before}{sign}cmd()"
+        assert harmless(text) == "'" + text.replace("\r\n", "\n"), sign
+        assert harmless(f"a{text}") == f"a{text}".replace("\r\n", "\n"), sign
+
+
+@pytest.mark.parametrize(("text", "cell"), [
+    ("-1", "-1"), ("-0.25", "-0.25"), ("-1e-05", "-1e-05"), ("-.5", "-.5"), ("1", "1"), ("", ""), (" ", " "),
+    ("+1", "'+1"), ("-1+1", "'-1+1"), ("- 1", "'- 1"), ("-1\n", "'-1\n"), ("-١", "'-١"), ("--1", "'--1"), ("-", "'-"),
+    ("\tx", "'\tx"), ("\rx", "'\nx"), ("\nx", "'\nx"), ("x=1", "x=1"), ("a-b", "a-b"), ("it's", "it's"),
+    ("x\r=1", "x\n=1"),
+])
+def test_negative_numbers_stay_numbers_and_text_stays_text(text: str, cell: str) -> None:
+    assert harmless(text) == cell
+
+
+def test_what_follows_a_line_end_begins_no_row() -> None:
+    file = io.StringIO(newline="")
+    write_csv(Table(("=a", "b"), [["x\r=1", -0.5], ["y", True]]), file)
+    assert list(csv.reader(io.StringIO(file.getvalue(), newline=""))) == [["'=a", "b"], ["x\n=1", "-0.5"], ["y", "1"]]
 
 
 def test_an_experiment_that_has_not_begun_is_tables_without_rows(call: Call, store: Store, tmp_path: Path) -> None:

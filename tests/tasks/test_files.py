@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from datasets import Dataset
 from pyarrow import parquet
 
 from compt_core.errors import DataError
@@ -148,7 +149,7 @@ def test_missing_columns_are_named_with_those_there(tmp_path: Path) -> None:
     write(tmp_path / "rte" / "dev.tsv", DEV)
     assert problem(tmp_path) == (
         f"The data of task 'rte' in '{tmp_path / 'rte' / 'train.tsv'}' has no column 'sentence2' and no column "
-        "'label'. It has: sentence1, lable.")
+        "'label'. It has: 'sentence1', 'lable'.")
 
 
 def test_a_wrong_separator_shows_in_one_short_line(tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ def test_rows_without_any_label_are_no_data(tmp_path: Path) -> None:
     assert "has no labelled row." in problem(tmp_path)
 
 
-@pytest.mark.parametrize(("cell", "got"), [(5, "5"), (None, "nothing"), (["a"], "['a']")])
+@pytest.mark.parametrize(("cell", "got"), [(5, "5"), (["a"], "['a']")])
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
 def test_a_text_that_is_none_is_named_with_its_place(tmp_path: Path, cell: object, got: str, ending: str) -> None:
     rows = [("a", cell, "0")] if ending == "parquet" else [("a", "b", "0"), ("a", cell, "0")]
@@ -181,6 +182,39 @@ def test_a_text_that_is_none_is_named_with_its_place(tmp_path: Path, cell: objec
     place = "line 2" if ending == "jsonl" else "row 1"
     assert problem(tmp_path) == (f"The column 'sentence2' of task 'rte' in '{tmp_path / 'rte'}/train.{ending}', "
                                  f"{place} must be text. Got {got} instead.")
+
+
+@pytest.mark.parametrize("ending", ["tsv", "csv", "jsonl", "parquet"])
+def test_a_missing_text_is_an_empty_one_in_every_format_and_noted(tmp_path: Path, ending: str) -> None:
+    nothing = "" if ending in ("tsv", "csv") else None
+    write(tmp_path / "rte" / f"train.{ending}", [("a", "b", "0"), ("c", nothing, "1"), ("d", nothing, "0")])
+    write(tmp_path / "rte" / "dev.tsv", DEV)
+    data = load(tmp_path)
+    assert [row.texts[1] for row in data.train] == ["b", "", ""]
+    line = {"parquet": "row 2", "jsonl": "line 2"}.get(ending, "line 3")
+    assert data.notes == (f"2 of 3 train rows of task 'rte' have no text in the column 'sentence2', the first in "
+                          f"'{tmp_path}/rte/train.{ending}', {line}.",)
+
+
+def test_what_is_wrong_in_both_files_is_told_together(tmp_path: Path) -> None:
+    write(tmp_path / "rte" / "train.tsv", [("a", "b", "yes"), ("c", "d", "no"), ("e", "f", "no"), ("g", "h", "1")])
+    write(tmp_path / "rte" / "dev.tsv", DEV, ("sentence1", " sentence2", "label"))
+    train, dev = tmp_path / "rte" / "train.tsv", tmp_path / "rte" / "dev.tsv"
+    assert problem(tmp_path) == (
+        f"The label of task 'rte' in '{train}', line 2 must be one of 'entailment', 'not_entailment', or its index 0 "
+        "to 1. Got 'yes' instead. 'no' in line 3 is no label of it either. 1 more row is wrong in the same way. "
+        f"The data of task 'rte' in '{dev}' has no column 'sentence2'. It has: 'sentence1', ' sentence2', 'label'.")
+    train.write_text("sentence1\tsentence2\tlabel\na\n")
+    assert "line 2, must have 3 cells" in problem(tmp_path) and "has no column 'sentence2'" in problem(tmp_path)
+
+
+def test_a_data_set_saved_without_its_other_split_is_called_so(tmp_path: Path) -> None:
+    Dataset.from_dict({"label": [0]}).save_to_disk(tmp_path / "rte")
+    assert problem(tmp_path) == (f"The folder '{tmp_path}/rte' holds a single data set written by save_to_disk. "
+                                 f"Save train and dev together, as one DatasetDict, into '{tmp_path}/rte'.")
+    Dataset.from_dict({"label": [0]}).save_to_disk(tmp_path / "b" / "rte" / "validation")
+    write(tmp_path / "b" / "rte" / "train.tsv", RTE)
+    assert f"The folder '{tmp_path}/b/rte/validation' holds a single data set" in problem(tmp_path / "b")
 
 
 def test_truth_values_are_no_labels(tmp_path: Path) -> None:

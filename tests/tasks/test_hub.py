@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import datasets
+import pyarrow as pa
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from pyarrow import parquet as pq
 
 from compt_core.errors import DataError, HubError
 from compt_core.tasks import files, hub
@@ -147,27 +149,92 @@ def test_a_dev_split_of_ones_own_goes_before_the_hubs(tmp_path: Path) -> None:
     assert {row.texts[0].split()[0] for row in data.dev} == {"dev"}
 
 
-def test_named_labels_are_read_by_name_whatever_their_order(tmp_path: Path) -> None:
-    features = Features({"sentence1": Value("string"), "sentence2": Value("string"),
-                         "label": ClassLabel(names=["not_entailment", "entailment"])})
-    texts = {"sentence1": ["a", "b", "c"], "sentence2": ["d", "e", "f"]}
-    turned = Dataset.from_dict({**texts, "label": [0, 1, -1]}, features)
-    data = save(tmp_path, "rte", train=turned, dev=columns("rte", "dev"))
-    assert [row.label for row in data.train] == [1, 0]  # rte: 0 = entailment
-    assert data.skipped["train"] == 1
+def parquet(folder: Path, name: str, **splits: Dataset) -> TaskData:
+    """The same as files of the `datasets` library, which hold the names of labels in their metadata."""
+    for split, data in splits.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        data.to_parquet(str(folder / name / f"{split}.parquet"))
+    return load_task(TASKS[name], str(folder))
 
 
-def test_named_labels_that_the_task_does_not_know_are_read_by_index(tmp_path: Path) -> None:
-    features = Features({"text": Value("string"), "label": ClassLabel(names=["1", "2"])})
-    stars = Dataset.from_dict({"text": ["bad", "good"], "label": [0, 1]}, features)
-    data = save(tmp_path, "yelp_polarity", train=stars, test=columns("yelp_polarity", "test"))
-    assert [row.label for row in data.train] == [0, 1]
+def named(name: str, names: list[str], labels: list[int | None], mark: str = "t") -> Dataset:
+    """Rows of a task whose label column has `names`."""
+    texts = {column: [f"{mark} {column} {i}" for i in range(len(labels))] for column in TASKS[name].columns}
+    features = Features({column: Value("string") for column in texts} | {"label": ClassLabel(names=names)})
+    return Dataset.from_dict({**texts, "label": labels}, features)
+
+
+@pytest.mark.parametrize("written", [save, parquet])
+@pytest.mark.parametrize(("name", "names", "labels"), [
+    ("rte", ["entailment", "not_entailment"], [0, 1, None]),
+    ("rte", ["not_entailment", "entailment"], [1, 0, None]),  # rte: 0 = entailment
+    ("mnli", ["contradiction", "entailment", "neutral"], [2, 0, None]),
+    ("scitail", ["neutral", "entails"], [1, 0, None]),
+    ("sst2", ["0", "1"], [0, 1, None]), ("sst2", ["1", "0"], [1, 0, None]), ("sst2", ["-1", "1"], [None, 1, None]),
+    ("stsb", ["4.0", "1.0"], [20, 5, None]),
+    ("imdb", ["neg", "pos"], [0, 1, None]), ("imdb", ["pos", "neg"], [1, 0, None]),  # as the hub calls them
+    ("yelp_polarity", ["1", "2"], [0, 1, None]), ("yelp_polarity", ["2", "1"], [1, 0, None]),
+    ("yelp_polarity", ["0", "1"], [0, 1, None]),
+])
+def test_named_labels_are_read_by_name_whatever_their_order(
+    tmp_path: Path, written: Callable[..., TaskData], name: str, names: list[str], labels: list[int | None]
+) -> None:
+    data = written(tmp_path, name, train=named(name, names, [0, 1, -1]), dev=named(name, names, [1], "d"))
+    assert [row.label for row in data.train] == [label for label in labels if label is not None]
+    assert [row.label for row in data.dev] == [labels[1]]
+    assert data.skipped["train"] == labels.count(None)
+
+
+@pytest.mark.parametrize("written", [save, parquet])
+@pytest.mark.parametrize(("name", "names"), [
+    ("rte", ["pos", "neg"]), ("rte", ["no", "yes"]), ("mrpc", ["Equivalent", "Not_equivalent"]),
+    ("sst2", ["neg", "pos"]), ("sst2", ["1", "2"]), ("mnli", ["a", "b"]),
+    ("stsb", ["low", "high"]), ("yelp_polarity", ["bad", "good"]),
+])
+def test_label_names_that_the_task_does_not_know_are_refused_by_name(
+    tmp_path: Path, written: Callable[..., TaskData], name: str, names: list[str]
+) -> None:
+    with pytest.raises(DataError) as caught:
+        written(tmp_path, name, train=named(name, names, [0, 1]), dev=named(name, names, [1], "d"))
+    said = str(caught.value)
+    assert all(f"Got {word!r} instead" in said or f"{word!r} in row 2 is no label" in said
+               for word in names if word != "1")
+    assert "The data call their labels so themselves (ClassLabel): rename them there." in said
+
+
+@pytest.mark.parametrize("written", [save, parquet])
+def test_label_names_that_no_row_has_do_not_matter(tmp_path: Path, written: Callable[..., TaskData]) -> None:
+    names = ["hidden", "not_entailment", "entailment"]
+    data = written(tmp_path, "rte", train=named("rte", names, [1, 2]), dev=named("rte", names, [2], "d"))
+    assert [row.label for row in data.train] == [1, 0]
+
+
+@pytest.mark.parametrize("kind", ["Int64", "int8", "float64", "category"])
+def test_names_outlive_other_types_of_the_label_column(tmp_path: Path, kind: str) -> None:
+    """As they come about by way of pandas, which may leave the metadata in the file."""
+    (tmp_path / "rte").mkdir()
+    for split in ("train", "dev"):
+        table = named("rte", ["not_entailment", "entailment"], [0, 1], split)._data.table
+        frame = table.to_pandas().astype({"label": kind})
+        again = pa.Table.from_pandas(frame).replace_schema_metadata(table.schema.metadata)
+        pq.write_table(again, tmp_path / "rte" / f"{split}.parquet")
+    assert [row.label for row in load_task(TASKS["rte"], str(tmp_path)).train] == [1, 0]
+
+
+@pytest.mark.parametrize("metadata", [b"no JSON", b"[]", b"{}", b'{"info": 1}', b'{"info": {"features": {"label": 1}}}',
+                                      b'{"info": {"features": {"label": {"_type": "ClassLabel"}}}}', b"\xff"])
+def test_metadata_that_name_no_labels_change_nothing(tmp_path: Path, metadata: bytes) -> None:
+    (tmp_path / "rte").mkdir()
+    for split in ("train", "dev"):
+        table = named("rte", ["entailment", "not_entailment"], [0, 1], split)._data.table
+        pq.write_table(table.replace_schema_metadata({"huggingface": metadata}), tmp_path / "rte" / f"{split}.parquet")
+    assert [row.label for row in load_task(TASKS["rte"], str(tmp_path)).train] == [0, 1]
 
 
 def test_what_is_wrong_with_a_saved_data_set_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no split dev or validation\. It has: train\."):
+    with pytest.raises(DataError, match=r"has no split dev or validation\. It has: 'train'\."):
         save(tmp_path / "a", "rte", train=columns("rte", "train"))
-    with pytest.raises(DataError, match=r"\(train\) has no column 'sentence2'\. It has: label, sentence1, idx\."):
+    with pytest.raises(DataError, match=r"\(train\) has no column 'sentence2'\. It has: 'label', 'sentence1', 'idx'\."):
         save(tmp_path / "b", "rte", train=Dataset.from_dict(columns("rte", "t")).remove_columns("sentence2"),
              dev=columns("rte", "dev"))
     with pytest.raises(DataError, match=r"\(dev\), row 2 must be one of 'entailment', .* Got 7 instead"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from compt_core.errors import DataError
+from compt_core.tasks import readers
 from compt_core.tasks.readers import read_file
 
 WORDS = ["NA", "null", "None", "nan", "", "007", "1e5", " spaced ", "TRUE", '"quoted" start', "it's", "1,5", "#x"]
@@ -27,7 +29,7 @@ def problem(tmp_path: Path, name: str, content: str | bytes) -> str:
     message = str(caught.value)
     assert message.isprintable()
     assert f"'{tmp_path / name}'" in message
-    assert len(message) < 400 + len(str(tmp_path))
+    assert len(message) < 400 + message.count(str(tmp_path)) * len(str(tmp_path))
     return message
 
 
@@ -84,6 +86,41 @@ def test_empty_lines_are_no_rows_but_count(tmp_path: Path, name: str, content: s
                                                  ((2, 6) if name == "a.jsonl" else (3, 6))]
 
 
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl"])
+def test_line_ends_of_old_macs_end_lines_too(tmp_path: Path, name: str) -> None:
+    tab = "," if name == "a.csv" else "\t"
+    rows = ['{"text": "a", "label": "1"}', '{"text": "b", "label": "0"}'] if name == "a.jsonl" else [
+        f"text{tab}label", f"a{tab}1", f"b{tab}0"]
+    assert read(tmp_path, name, "\r".join(rows) + "\r") == {"text": ["a", "b"], "label": ["1", "0"]}
+    assert read_file(tmp_path / name).at(1).endswith(", line 2" if name == "a.jsonl" else ", line 3")
+
+
+def test_a_long_csv_cell_is_read_and_a_longer_one_named(tmp_path: Path) -> None:
+    assert len(read(tmp_path, "a.csv", "text\n" + "w " * 100_000)["text"][0]) == 200_000  # csv's own limit: 131,072
+    csv.field_size_limit(1000)
+    try:
+        assert "line 2, is not valid CSV: a cell has more than 10,000,000 characters." in problem(
+            tmp_path, "a.csv", "text\n" + "w" * 1001)
+    finally:
+        csv.field_size_limit(readers.MOST_TEXT)
+
+
+def test_rows_over_several_lines_are_noted_and_begin_where_they_begin(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('text,label\nx,1\n"a\nb\nc",1\n\n"d\ne",0\n')
+    table = read_file(tmp_path / "a.csv")
+    assert [table.line(row) for row in range(3)] == ["line 2", "line 3", "line 7"]
+    assert table.notes == (f"2 rows of '{tmp_path}/a.csv' have line ends in quoted cells: the first begins in line "
+                           "3, the longest has 3 lines.",)
+
+
+@pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_CELLS"])
+@pytest.mark.parametrize(("name", "content"), [("a.tsv", "text\tb\nx\ty\n"), ("a.csv", "text,b\nx,y\n")])
+def test_a_table_has_an_upper_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, limit: str
+                                   ) -> None:
+    monkeypatch.setattr(readers, limit, 1)
+    assert "more than 1. Keep the rows and columns that the task needs." in problem(tmp_path, name, content)
+
+
 # --- what is wrong
 
 
@@ -114,14 +151,71 @@ def test_a_parquet_file_without_rows_has_no_rows(tmp_path: Path) -> None:
     ("a.tsv", "text\tlabel\na\tb\t1\n", "line 2, must have 2 cells, as its header has. Got 3 instead."),
     ("a.csv", "text,label\n\"a\nb\",1\nc,d,1\n", "line 4, must have 2 cells, as its header has. Got 3 instead."),
     ("a.csv", "text,label\na,1\n\"b\" c,1\n", "line 3, is not valid CSV: ',' expected after '\"'."),
-    ("a.csv", "text,label\n\"a,1\nb,0\n", "is not valid CSV: unexpected end of data."),
+    ("a.csv", "text,label\nc,0\n\"a,1\n" + "b,0\n" * 9, "line 3, is not valid CSV: no quote (\") closes the cell that"),
+    ("a.csv", "text,label\n\"a,1\nb,0\n\"c\",0\n", "line 2, is not valid CSV: ',' expected after '\"' in line 4."),
     ("a.tsv", "text\ttext\tlabel\na\tb\t1\n", "has several columns called 'text'. Rename or remove one."),
     ("a.jsonl", '{"text": "a"}\n{"text": "b"\n', "line 2, is not valid JSON:"),
     ("a.jsonl", '["a", 1]\n', "line 1, must hold an object. Got ['a', 1] instead."),
-    ("a.jsonl", '{"text": "a"}\n' + "[" * 20_000, "cannot be read as jsonl:"),
+    ("a.jsonl", '{"text": "a"}\n' + "[" * 20_000, "line 2, is JSON too long or too deep in one value."),
+    ("a.jsonl", '{"text": ' + "1" * 5000 + "}", "line 1, is JSON too long or too deep in one value."),
+    ("a.jsonl", '{"text": "a", "b": 1, "text": "c"}', "line 1, has the name 'text' more than once. Keep one of them."),
+    ("a.jsonl", '{"a": {"\\ud800": 1, "\\ud800": 2}}', r"line 1, has the name '\ud800' more than once."),
     ("a.tsv", b"text\tlabel\ncaf\xe9\t1\n", "is not text in UTF-8 (byte 14). Save it as UTF-8."),
-    ("a.tsv", "text\tlabel\na\t1\n".encode("utf-16"), "is not text in UTF-8 (byte 0). Save it as UTF-8."),
     ("a.parquet", b"PAR1 and no more", "cannot be read as parquet:"),
 ])
 def test_what_is_wrong_is_one_sentence(tmp_path: Path, name: str, content: str | bytes, says: str) -> None:
     assert says in problem(tmp_path, name, content)
+
+
+@pytest.mark.parametrize(("encoding", "called"), [
+    ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16-LE"), ("utf-16-be", "UTF-16-BE"), ("utf-32", "UTF-32"),
+    ("utf-32-le", "UTF-32-LE"), ("utf-32-be", "UTF-32-BE"),
+])
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl"])
+def test_another_encoding_is_named(tmp_path: Path, name: str, encoding: str, called: str) -> None:
+    text = '{"text": "日本"}\n' if name == "a.jsonl" else "text\n日本\n"
+    assert f"is not text in UTF-8 but, by its first bytes, in {called}. Save it as UTF-8." in problem(
+        tmp_path, name, text.encode(encoding))
+
+
+@pytest.mark.parametrize(("name", "content", "said", "more"), [
+    ("a.tsv", "a\tb\n" + "x\n" * 5, "line 4, must have 2 cells", "2 more lines of it are wrong."),
+    ("a.csv", "a,b\n" + "x\n" * 4, "line 4, must have 2 cells", "1 more line of it is wrong."),
+    ("a.jsonl", "{\n" * 3, "line 3, is not valid JSON: Expecting property name enclosed in double quotes", ""),
+])
+def test_wrong_lines_are_told_together(tmp_path: Path, name: str, content: str, said: str, more: str) -> None:
+    message = problem(tmp_path, name, content)
+    assert said in message and message.endswith(more) and message.count("The file") == 3
+
+
+def test_a_parquet_file_that_lies_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.parquet"
+    twice = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], ["text", "text"])
+    parquet.write_table(twice, file)
+    with pytest.raises(DataError, match="has several columns called 'text'"):
+        read_file(file)
+    monkeypatch.setattr(readers, "MOST_CELLS", 5)
+    parquet.write_table(pa.table({"text": ["a"] * 6, "more": range(6)}), file)
+    with pytest.raises(DataError, match=r"has 6 cells, more than 5\. Keep the rows"):
+        read_file(file, ["text"])
+    parquet.write_table(pa.table({"text": ["a"] * 5, "more": range(5)}), file)
+    assert len(read_file(file, ["text"]).columns["text"]) == 5, "columns that nobody needs do not count"
+
+
+def test_a_column_that_nobody_needs_is_not_read(tmp_path: Path) -> None:
+    odd = pa.array([2**62], pa.timestamp("ns", "Mars/Base"))
+    parquet.write_table(pa.table({"text": ["a"], "when": odd}), tmp_path / "a.parquet")
+    assert read_file(tmp_path / "a.parquet", ["text"]).columns == {"text": ["a"], "when": ()}
+    with pytest.raises(DataError, match=r"The column 'when' in '.*' cannot be read: "):
+        read_file(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.string_view(),
+                                  pa.dictionary(pa.int8(), pa.string())])
+def test_broken_text_in_parquet_is_read_so_that_its_row_can_be_named(tmp_path: Path, text: pa.DataType) -> None:
+    broken = pa.array([b"fine", b"h\xed\xa0\x80", None, b"fine"]).view(pa.string())
+    column = broken.dictionary_encode() if pa.types.is_dictionary(text) else broken.cast(text)
+    parquet.write_table(pa.table({"text": column, "bytes": [b"a", b"b", b"c", b"d"]}), tmp_path / "a.parquet")
+    table = read_file(tmp_path / "a.parquet", ["text", "bytes"])
+    assert list(table.columns["text"]) == ["fine", "h\udced\udca0\udc80", None, "fine"]
+    assert list(table.columns["bytes"]) == [b"a", b"b", b"c", b"d"]

@@ -75,6 +75,14 @@ def test_any_other_label_is_an_error_that_says_where(task: Task, raw: object) ->
     assert f"or its index 0 to {len(task.labels) - 1}." in message
 
 
+@pytest.mark.parametrize("name", ["sst2", "stsb"])
+def test_a_number_is_written_in_ascii_and_has_nothing_around_it(name: str) -> None:
+    for raw in ("0_1", "1_0", " 1", "1 ", "\u00a01", "１", "١", "१", "²", "①", "+1", "1.", "0x1", "1j", "\ud800", "1\0",
+                "1" * 5000 + "x"):
+        with pytest.raises(DataError, match=r"Got '.* instead\."):
+            TASKS[name].parse_label(raw, "here")
+
+
 @each
 def test_minus_one_is_a_test_row(task: Task) -> None:
     assert [task.parse_label(raw, "here") for raw in (-1, "-1", -1.0, "-1.0")] == [None] * 4
@@ -96,12 +104,14 @@ def test_a_long_or_wild_label_stays_one_line() -> None:
 
 @pytest.mark.parametrize(("raw", "index", "value"), [
     ("5.000", 25, 5.0), (0, 0, 0.0), ("3.8", 19, 3.8), ("2.714", 14, 2.714), (1.25, 6, 1.25), ("0.099", 0, 0.099),
+    (1e-05, 0, 1e-05), (".5", 2, 0.5),
 ])
 def test_a_similarity_keeps_its_value_and_gets_the_nearest_candidate(raw: object, index: int, value: float) -> None:
     assert TASKS["stsb"].parse_label(raw, "here") == (index, value)
 
 
-@pytest.mark.parametrize("raw", ["5.1", "-0.1", "nan", "high", None, True])
+@pytest.mark.parametrize("raw", ["5.1", "-0.1", "nan", "high", None, True, "inf", "-inf", "1e400", "-1e400", "2_5", "٣",
+                                 "３.5", " 2.5", "2,5", "2.5.0", "e5"])
 def test_a_similarity_outside_its_range_is_an_error(raw: object) -> None:
     with pytest.raises(DataError, match=r"The label of task 'stsb' in here must be a number in \[0\.0, 5\.0\]"):
         TASKS["stsb"].parse_label(raw, "here")
