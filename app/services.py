@@ -26,6 +26,7 @@ from compt_core.estimate import Estimate, Pace, place
 from compt_core.launch import LaunchCheck
 from compt_core.launch import check as check_launch
 from compt_core.runs.bundle import import_bundles
+from compt_core.runs.lease import settle
 from compt_core.runs.queue import new_id
 from compt_core.runs.record import ACTIVE, RunRecord
 from compt_core.runs.store import Store
@@ -64,15 +65,24 @@ def _open_store(home: str) -> Store:
 
 
 def ensure_worker() -> None:
-    """Starts this process's worker thread, once, unless COMPT_WORKER says that another process trains."""
+    """Starts this process's worker thread, once, unless COMPT_WORKER says that another process trains: where that one
+    is dead, no run is shown as running."""
     global _worker
-    if worker_mode() != "thread":
+    if not trains_here():
+        _settle()
         return
     with _starting:
         if _worker is None:
             worker = Worker(store())
             worker.start_thread()
             _worker = worker
+
+
+def _settle() -> None:
+    try:
+        settle(store())
+    except StoreError as error:  # what reads the store says so, if it cannot be read either
+        logging.getLogger(__name__).warning("Runs that say running may have ended. %s", error)
 
 
 def trains_here() -> bool:
@@ -82,7 +92,12 @@ def trains_here() -> bool:
 
 def live_runs(experiment: str) -> list[RunRecord]:
     """An experiment's runs in grid order, as they stood a moment ago; read once for all viewers."""
-    return _memo.get(_runs_key(experiment), lambda: store().runs(experiment))
+    def make() -> list[RunRecord]:
+        if not trains_here():
+            _settle()
+        return store().runs(experiment)
+
+    return _memo.get(_runs_key(experiment), make)
 
 
 def changed(experiment: str) -> None:

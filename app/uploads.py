@@ -11,9 +11,6 @@ import hashlib
 import io
 import os
 import re
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +18,7 @@ from typing import TypeVar
 
 from compt_core.errors import DataError, quoted
 from compt_core.runs.home import home_folder
+from compt_core.scratch import scratch
 from compt_core.tasks.files import read_folder
 from compt_core.tasks.spec import Task, TaskData
 from compt_core.tasks.table import TASKS
@@ -32,7 +30,6 @@ SPLITS = ("train", "dev")
 MOST_BYTES = 8_000_000  # of a file
 MOST_IN_ALL = 400_000_000  # of all that is kept
 _BLOCK = 4096  # bytes that even a small file takes
-_STALE = 3600  # seconds after which a half-written folder was left by a crash
 _HASH = re.compile(r"[0-9a-f]{32}")
 _NUMERIC_EXAMPLES = ("0.0", "2.5", "5.0")
 
@@ -87,11 +84,10 @@ def put(files: Mapping[str, bytes], check: Callable[[Path], T]) -> tuple[Path, T
     target = folder / _hash(files)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _tidy(folder)
         if not target.is_dir():
             _check_room(folder, files)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as temporary:
-            made = Path(temporary) / "data"
+        with scratch(folder, "upload") as temporary:
+            made = temporary / "data"
             for path, data in files.items():
                 (made / path).parent.mkdir(parents=True, exist_ok=True)
                 (made / path).write_bytes(data)
@@ -159,10 +155,3 @@ def _check_room(folder: Path, files: Mapping[str, bytes]) -> None:
     if kept + sum(max(_BLOCK, len(data)) for data in files.values()) > MOST_IN_ALL:
         raise DataError(f"The uploads of all visitors fill their {MOST_IN_ALL // 10**6} MB. Whoever runs this "
                         f"dashboard can remove folders below '{folder}' that no experiment uses.")
-
-
-def _tidy(folder: Path) -> None:
-    """Removes what a crash left half-written."""
-    for left in folder.glob(".*"):
-        if left.stat().st_mtime < time.time() - _STALE:
-            shutil.rmtree(left, ignore_errors=True)

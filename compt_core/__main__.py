@@ -2,11 +2,17 @@
 
 import sys
 
-try:  # Ctrl+C may come while the command line itself is still being imported
-    from compt_core.cli import main
+from compt_core.signals import Stopped, signals_raise
 
-    code = main()
-except KeyboardInterrupt:
-    print("Interrupted; what was running is stopped.", file=sys.stderr)
-    code = 130
+with signals_raise():
+    try:  # Ctrl+C may come while the command line itself is still being imported
+        from compt_core.cli import main
+
+        code = main()
+    except KeyboardInterrupt:
+        print("Interrupted; what was running is stopped.", file=sys.stderr)
+        code = 130
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        code = stopped.code
 raise SystemExit(code)

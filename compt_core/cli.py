@@ -1,6 +1,7 @@
 """The command line: ``python -m compt_core run | tasks | runs | show | export | worker | …``.
 
-Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted. Bad input is one line on stderr.
+Exit codes: 0 done, 1 a run or a disk failed, 2 bad input, 130 interrupted by Ctrl+C, 129 and 143 stopped by SIGHUP
+and SIGTERM. Bad input is one line on stderr.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import signal
 import sys
 import threading
 import warnings
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,8 +21,9 @@ from rich.table import Table
 
 from compt_core.answers import stored_answers
 from compt_core.config import Experiment, RunConfig, allowed_values, build_experiment
+from compt_core.control import cancel, delete, pause, resume
 from compt_core.diagnosis import KINDS, diagnose_runs
-from compt_core.errors import ComptError, StoreError, nearest, quoted
+from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, quoted
 from compt_core.export import CURVES, document, tables, write_csv, write_json
 from compt_core.launch import check
 from compt_core.options import Once, settings, whole
@@ -30,10 +31,11 @@ from compt_core.output import Write, writable, write_file, write_folder
 from compt_core.presets import PRESETS
 from compt_core.report import accuracy_table, diagnosis_lines, experiment_json
 from compt_core.runs.drain import drain
-from compt_core.runs.existing import existing_store, has_store
+from compt_core.runs.existing import existing_store, has_store, looked_up
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
+from compt_core.signals import Stopped
 from compt_core.signatures import Diagnosis
 from compt_core.tasks.table import TASKS
 from compt_core.terminal import Ticker, console, quiet_libraries, say
@@ -52,6 +54,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         returned = app(given or ["--help"], standalone_mode=False)  # 130 where Ctrl+C was pressed
         code = returned if isinstance(returned, int) else DONE
+        sys.stdout.flush()
+    except Stopped as stopped:
+        say(str(stopped))
+        return stopped.code
+    except DiskError as error:
+        say(str(error))
+        return FAILED
+    except OSError as error:  # of the file into which stdout goes, say
+        if error.errno not in OF_DISK:
+            raise
+        say(f"The output cannot be written: {error.strerror}. Free some space on its disk or mend it, then try again.")
+        return FAILED
     except ComptError as error:
         say(str(error))
         return BAD_INPUT
@@ -117,8 +131,14 @@ def _train(experiment: Experiment, json_file: Path | None) -> int:
     store = Store()
     worker = Worker(store)
     identity = store.submit(experiment)
-    with Ticker(store, worker) as ticker:
-        drain(store, identity, ticker.tick, worker=worker)
+    try:
+        with Ticker(store, worker) as ticker:
+            drain(store, identity, ticker.tick, worker=worker)
+    except Stopped as stopped:
+        states = ", ".join(f"{count} {state}" for state, count in store.experiment(identity).states.items())
+        stopped.note = f"Experiment {identity} is kept: {states}. 'python -m compt_core resume {identity}' queues " \
+            "again what is interrupted, and 'python -m compt_core worker' trains it."
+        raise
     record, runs = store.experiment(identity), store.runs(identity)
     if any(r.state == State.COMPLETED for r in runs):
         _print_results(store, record, runs)
@@ -162,7 +182,7 @@ def list_runs(
                                        help="How many, newest first.")] = 50,
 ) -> None:
     """List the newest runs."""
-    found = existing_store().runs(limit=limit) if has_store() else []
+    found = existing_store(say).runs(limit=limit) if has_store() else []
     if not found:
         print("No runs yet. Start the first ones with 'python -m compt_core run'.")
         return
@@ -179,8 +199,8 @@ def list_runs(
 @app.command(cls=Once)
 def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")]) -> None:
     """Show a run: state, diagnosis, settings, scores, log; or the accuracy table of an experiment."""
-    store = existing_store()
-    experiment, runs = _looked_up(store, run_id)
+    store = existing_store(say)
+    experiment, runs = looked_up(store, run_id)
     if experiment.id == run_id:
         _print_results(store, experiment, runs)
         return
@@ -200,8 +220,8 @@ def export(
     out: Annotated[str, typer.Option(metavar="DIR", help="Folder for the files; made if need be.")],
 ) -> None:
     """Write scores, weights, curves and predictions of a run or an experiment as files."""
-    store = existing_store()
-    experiment, runs = _looked_up(store, run_id)
+    store = existing_store(say)
+    experiment, runs = looked_up(store, run_id)
     curves = {name: store.curves([r.id for r in runs], name) for name in (KINDS if kind == "json" else CURVES)}
     written, notes, files = document(experiment, runs, curves), list[str](), dict[str, Write]()
     if kind == "json":
@@ -216,59 +236,18 @@ def export(
         say(note)
 
 
-app.command(cls=Once)(whatif)
-
-
-def _looked_up(store: Store, identity: str) -> tuple[ExperimentRecord, list[RunRecord]]:
-    """The experiment of that id with its runs, or the run of that id, alone, with its experiment."""
-    try:
-        r = store.run(identity)
-        return store.experiment(r.experiment), [r]
-    except StoreError:
-        with suppress(StoreError):
-            return store.experiment(identity), store.runs(identity)
-        raise StoreError(f"There is neither a run nor an experiment {quoted(identity)} in this store. "
-                         "'python -m compt_core runs' lists what there is.") from None
-
-
-@app.command(cls=Once)
-def cancel(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
-    """Cancel a queued or running run; a finished one stays as it is."""
-    r = existing_store().request(run_id, "cancel")
-    print(f"Run {r.id} is {r.state.value}" + (", and stops at its next step." if r.request else "."))
-
-
-@app.command(cls=Once)
-def pause(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
-    """Pause a queued or running run; a finished one stays as it is."""
-    r = existing_store().request(run_id, "pause")
-    print(f"Run {r.id} is {r.state.value}" + (", and pauses at its next step." if r.request else "."))
-
-
-@app.command(cls=Once)
-def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
-    """Queue a run again that was paused, interrupted or cancelled, or that failed; it goes on from its checkpoint."""
-    r = existing_store().requeue(run_id)[0]
-    origin = f" and goes on from step {r.checkpoint}" if r.checkpoint else ""
-    hint = "; 'python -m compt_core worker' or the dashboard trains it" if r.state == State.QUEUED else ""
-    print(f"Run {r.id} is {r.state.value}{origin if hint else ''}{hint}.")
-
-
-@app.command(cls=Once)
-def delete(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
-    """Delete a run with all it left; a running one stops at its next step."""
-    store = existing_store()
-    store.run(run_id)  # a wrong id is said
-    store.delete(run_id)
-    print(f"Run {run_id} is deleted, or will be as soon as its training has stopped.")
+for command in (whatif, cancel, pause, resume, delete):
+    app.command(cls=Once)(command)
 
 
 @app.command(cls=Once)
 def worker() -> int:
     """Train what is queued until interrupted; waits while another process is training."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    ignored = signal.getsignal(getattr(signal, "SIGHUP", signal.SIGTERM)) == signal.SIG_IGN  # by nohup
+    for name in ("SIGTERM", "SIGINT", *(() if ignored else ("SIGHUP",))):
+        if number := getattr(signal, name, None):
+            signal.signal(number, lambda *_: stop.set())
     store = Store()
     log_to_file(store.home)
     say(f"Training what is queued in {store.home}; {LOG_NAME} there says what happens. Stop with Ctrl+C.")

@@ -7,6 +7,7 @@ dashboard's ``guarded`` and the worker's ``_train``); anything else is a bug and
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -33,6 +34,21 @@ class StoreError(ComptError):
 
 class UnknownId(StoreError):
     """An id that the store does not hold, or does not hold any more."""
+
+
+class DiskError(StoreError):
+    """A disk that is full, failing or suddenly read-only: nothing is wrong with what was asked for."""
+
+
+OF_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # what a disk says that is full or failing
+
+
+def unusable(what: str, error: OSError) -> StoreError:
+    """The error for a part of the home folder that cannot be used at all; `what` says which."""
+    reason = f"{what}: {error.strerror or error}."
+    if error.errno in OF_DISK:
+        return DiskError(f"{reason} Free some space on its disk or mend it, then try again.")
+    return StoreError(f"{reason} Set COMPT_HOME to a folder on a local disk that you may write to.")
 
 
 @dataclass(frozen=True)

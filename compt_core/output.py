@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from compt_core.errors import ConfigError, Issue, quoted
+from compt_core.errors import OF_DISK, ComptError, ConfigError, DiskError, Issue, quoted
+from compt_core.scratch import scratch
 
 Write = Callable[[TextIO], None]
 
@@ -18,7 +18,7 @@ Write = Callable[[TextIO], None]
 def writable(path: Path, option: str) -> Path:
     """The file behind `path`, links followed. Tries now what else would fail after the training.
 
-    Raises ConfigError that names the `option` for which it was given.
+    Raises ConfigError that names the `option` for which it was given, and DiskError.
     """
     try:
         file = Path(os.path.realpath(path))
@@ -47,7 +47,7 @@ def write_folder(path: str, files: Mapping[str, Write], option: str) -> None:
     """Makes the folder `path` and writes `files` (name -> writes the text) into it, replacing what bears their names.
 
     They are written into a hidden folder in it first and move once all are whole. Raises ConfigError that names the
-    `option` for which the folder was given.
+    `option` for which the folder was given, and DiskError.
     """
     folder = Path(path)
     try:
@@ -57,17 +57,20 @@ def write_folder(path: str, files: Mapping[str, Write], option: str) -> None:
         blocked = next((name for name in files if (folder / name).is_dir()), None)
         if blocked:
             raise IsADirectoryError(0, f"'{blocked}' in it is a folder; move it away")
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as whole:
+        with scratch(folder, "export") as whole:
             for name, write in files.items():
-                with open(Path(whole) / name, "w", encoding="utf-8", newline="") as file:
+                with open(whole / name, "w", encoding="utf-8", newline="") as file:
                     write(file)
             for name in files:
-                os.replace(Path(whole) / name, folder / name)
+                os.replace(whole / name, folder / name)
     except (OSError, ValueError) as error:
         raise _refused(f"The folder {quoted(path, 200)}", option, error) from None
 
 
-def _refused(what: str, option: str, error: Exception) -> ConfigError:
+def _refused(what: str, option: str, error: Exception) -> ComptError:
+    if isinstance(error, OSError) and error.errno in OF_DISK:
+        return DiskError(f"{what} of {option} cannot be written: {error.strerror}. Free some space on its disk or mend "
+                         "it, then try again.")
     taken = isinstance(error, FileExistsError)
     reason = "it is a file; name a folder" if taken else getattr(error, "strerror", None) or error
     return ConfigError([Issue(option.strip("-"), f"{what} of {option} cannot be written: {reason}.")])

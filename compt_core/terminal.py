@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -28,7 +29,8 @@ def console() -> Console:
 def say(message: str) -> None:
     """`message` as one line on stderr: line ends become spaces, control characters are escaped."""
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
-    print(line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…", file=sys.stderr, flush=True)
+    with suppress(OSError):  # the terminal is closed; the exit code still tells
+        print(line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…", file=sys.stderr, flush=True)
 
 
 def quiet_libraries() -> None:
@@ -52,7 +54,8 @@ class Ticker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        with suppress(OSError):  # the terminal was closed
+            self.bar.stop()
 
     def tick(self, runs: list[RunRecord]) -> None:
         """Shows where the runs of the experiment stand."""

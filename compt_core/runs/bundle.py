@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 import compt_core
-from compt_core.errors import ConfigError, Issue, StoreError
+from compt_core.errors import ConfigError, DiskError, Issue, StoreError
 from compt_core.methods import METHODS
 from compt_core.runs.record import BUNDLED, ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.store import Store
@@ -93,9 +93,9 @@ def _import(store: Store, path: Path) -> bool:
                          "repository, or set COMPT_DEMO_RUNS=off.") from error
     try:
         return store.restore(experiment, runs, parts)
-    except OSError as error:
-        raise StoreError(f"The bundled runs cannot be copied to '{store.home}': {error.strerror or error}. Make room "
-                         "there, or set COMPT_DEMO_RUNS=off.") from error
+    except DiskError as error:
+        raise DiskError(f"The bundled runs cannot be copied to '{store.home}'. {error} Or set COMPT_DEMO_RUNS=off.") \
+            from error
 
 
 def _records(read: Mapping[str, Any]) -> tuple[ExperimentRecord, list[RunRecord]]:

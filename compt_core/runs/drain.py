@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from compt_core.runs.record import ACTIVE, RunRecord, State
 from compt_core.runs.store import Store
-from compt_core.runs.worker import POLL_SECONDS, Worker
+from compt_core.runs.worker import EXIT_SECONDS, POLL_SECONDS, Worker
+from compt_core.signals import Stopped
 
 
 def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], None], *,
@@ -17,7 +18,8 @@ def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], No
     Work that was queued earlier goes first. While another process has the lease, that one trains;
     runs that its end interrupts are queued again. A paused run is not waited for. `on_tick` gets the
     experiment's runs in grid order about twice a second, and at the end; so does the caller.
-    KeyboardInterrupt cancels the experiment, waits for a fleet that trains here to stop, and is raised on.
+    KeyboardInterrupt cancels the experiment, waits for a fleet that trains here to stop, and is raised on. Stopped
+    interrupts that fleet, with checkpoints, and waits for EXIT_SECONDS at most.
     """
     store.experiment(experiment)
     worker = worker or Worker(store)
@@ -34,11 +36,14 @@ def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], No
         finally:
             done.set()
 
-    thread = threading.Thread(target=work, name="compt-drain", daemon=True)
+    thread, patience = threading.Thread(target=work, name="compt-drain", daemon=True), None
     try:
         thread.start()
         while not done.wait(POLL_SECONDS):
             on_tick(store.runs(experiment))
+    except Stopped:
+        patience = EXIT_SECONDS
+        raise
     except KeyboardInterrupt:
         for record in store.runs(experiment):
             if record.state != State.PAUSED:
@@ -47,7 +52,7 @@ def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], No
     finally:
         stop.set()
         worker.wake()
-        thread.join()
+        thread.join(patience)
     if failures:
         raise failures[0]
     records = store.runs(experiment)

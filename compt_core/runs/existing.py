@@ -1,9 +1,14 @@
-"""The store of the home folder, for who only looks: looking makes none. Loads no torch."""
+"""The store of the home folder, for who does not train: looking makes none. Loads no torch."""
 
 from __future__ import annotations
 
-from compt_core.errors import StoreError
+from collections.abc import Callable
+from contextlib import suppress
+
+from compt_core.errors import StoreError, quoted
 from compt_core.runs.home import home_folder
+from compt_core.runs.lease import settle
+from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.runs.store import Store
 
 
@@ -12,9 +17,31 @@ def has_store() -> bool:
     return (home_folder() / "compt.db").is_file()
 
 
-def existing_store() -> Store:
-    """The store of the home folder. Raises StoreError where there is none yet."""
+def existing_store(tell: Callable[[str], None] | None = None) -> Store:
+    """The store of the home folder, settled: what says running is running. Raises StoreError where there is none yet.
+
+    Where it cannot be settled, for its disk is full, say, `tell` gets a sentence; without it, StoreError is raised.
+    """
     if not has_store():
         raise StoreError(f"There are no runs yet in '{home_folder()}'. Start some with 'python -m compt_core run', "
                          "or set COMPT_HOME to the folder that has them.")
-    return Store()
+    store = Store()
+    try:
+        settle(store)
+    except StoreError as error:
+        if tell is None:
+            raise
+        tell(f"Runs that say running may have ended. {error}")
+    return store
+
+
+def looked_up(store: Store, identity: str) -> tuple[ExperimentRecord, list[RunRecord]]:
+    """The experiment of that id with its runs, or the run of that id, alone, with its experiment."""
+    try:
+        r = store.run(identity)
+        return store.experiment(r.experiment), [r]
+    except StoreError:
+        with suppress(StoreError):
+            return store.experiment(identity), store.runs(identity)
+        raise StoreError(f"There is neither a run nor an experiment {quoted(identity)} in this store. "
+                         "'python -m compt_core runs' lists what there is.") from None

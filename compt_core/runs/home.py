@@ -1,8 +1,8 @@
 """The home folder: where it is, and the files of a run in it. Loads no torch.
 
 ``compt.db`` beside ``artifacts/RUN/{prompts.safetensors, scores.safetensors, checkpoint-STEP.safetensors,
-log.txt}``; which checkpoint counts, the run's row says. Tensor
-files are written under a temporary name and renamed, so that a reader sees a whole file or none.
+log.txt}``; which checkpoint counts, the run's row says. Tensor files are written under a temporary name and renamed,
+so that a reader sees a whole file or none: by who has the lease, and by who imports, under a lock of its own.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 import compt_core
-from compt_core.errors import StoreError
+from compt_core.errors import DiskError, StoreError
 from compt_core.training.events import Checkpoint, Log
 
 _CHECKPOINT, _SECONDS = "checkpoint", "seconds"  # file and array names
-_GONE = "deleted"  # file in the folder of a run that is being deleted
+_GONE = "deleted"  # file in the folder of a run that is being deleted, or is not wholly there yet
 LOG_BYTES = 200_000  # what a reader gets of a log: its end
 
 
@@ -40,15 +42,16 @@ class Artifacts:
 
     def __init__(self, home: Path):
         self.folder = home / "artifacts"
+        self._imports = home / "import.lock"
 
     def write_tensors(self, run: str, name: str, tensors: Mapping[str, Any]) -> None:
         """Writes NAME.safetensors whole or not at all; `tensors` are arrays, or what numpy can read as one.
 
-        Raises StoreError where the disk is full or cannot be written to.
+        Raises DiskError where the disk is full or cannot be written to.
         """
         data = save({key: np.array(value, order="C") for key, value in tensors.items()})
         path = self.folder / run / f"{name}.safetensors"
-        try:
+        with _writing(path):
             handle, temporary = tempfile.mkstemp(dir=self._folder(run), prefix=f"{name}.", suffix=".tmp")
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -57,11 +60,8 @@ class Artifacts:
                     os.fsync(file.fileno())  # the row that says completed must not outlive its file in a power cut
                 os.replace(temporary, path)
             except BaseException:
-                Path(temporary).unlink(missing_ok=True)
+                _remove(Path(temporary))
                 raise
-        except OSError as error:
-            raise StoreError(f"The file '{path}' cannot be written: {error.strerror or error}. Free some space or "
-                             "mend the folder, then queue the run again.") from error
 
     def read_tensors(self, run: str, name: str) -> dict[str, np.ndarray]:
         """The arrays of NAME.safetensors. Raises StoreError when it is missing or not whole."""
@@ -86,31 +86,52 @@ class Artifacts:
         """Removes every checkpoint of a run but that of `step`."""
         for path in (self.folder / run).glob(f"{_CHECKPOINT}-*"):
             if path.name != f"{_CHECKPOINT}-{step}.safetensors":
-                path.unlink(missing_ok=True)
+                _remove(path)
 
     def to_be_removed(self, run: str) -> None:
-        """Marks a run's folder, so that a kill before :meth:`remove` leaves nothing for ever."""
+        """Marks a run's folder, so that a kill before :meth:`remove` leaves nothing for ever. Raises DiskError."""
         if (self.folder / run).is_dir():
-            (self.folder / run / _GONE).touch()
+            with _writing(self.folder / run / _GONE):
+                (self.folder / run / _GONE).touch()
+
+    @contextmanager
+    def importing(self, runs: Sequence[str]) -> Iterator[None]:
+        """While files of `runs` are written that no row tells of yet: until the end, their new folders are marked as
+        to be removed. One import at a time, for which others wait. Raises DiskError."""
+        with _writing(self._imports), FileLock(self._imports):
+            for run in runs:
+                if not any(self._folder(run).iterdir()):
+                    self.to_be_removed(run)
+            yield
+            for run in runs:
+                _remove(self.folder / run / _GONE)
 
     def remove(self, run: str) -> None:
-        """Removes all files of a run."""
+        """Removes all files of a run, the mark that it is to go at last."""
+        with suppress(OSError):
+            for path in sorted((self.folder / run).iterdir(), key=lambda path: path.name == _GONE):
+                _remove(path)
         shutil.rmtree(self.folder / run, ignore_errors=True)
 
-    def tidy(self, known: Mapping[str, int | None], left: Collection[str]) -> None:
-        """Removes what a kill left: half-written files of the runs `left` running, checkpoints that do not count
-        (`known`: run -> step of the one that does), folders of deleted runs.
+    def tidy(self, known: Mapping[str, int | None]) -> None:
+        """Removes what a kill left: half-written files, checkpoints that do not count (`known`: run -> step of the one
+        that does), folders of runs that were deleted or not wholly imported. For who has the lease.
 
-        Other folders of runs that are not `known` stay: their store may have been put aside.
+        Other folders of runs that are not `known` stay: their store may have been put aside. While another process
+        imports, all stay until the next time.
         """
-        for run in left:
-            for path in (self.folder / run).glob("*.tmp"):
-                path.unlink(missing_ok=True)
-        for folder in self.folder.iterdir() if self.folder.is_dir() else ():
-            if folder.name in known:
-                self.keep_checkpoint(folder.name, known[folder.name])
-            elif folder.name in left or (folder / _GONE).exists():
-                shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError), FileLock(self._imports, blocking=False):
+            for folder in self.folder.iterdir():
+                if folder.name not in known and (folder / _GONE).exists():
+                    self.remove(folder.name)
+                    continue
+                for path in folder.glob("*.tmp"):
+                    _remove(path)
+                if folder.name in known:
+                    self.keep_checkpoint(folder.name, known[folder.name])
+                else:
+                    with suppress(OSError):  # it holds something
+                        folder.rmdir()
 
     def append_log(self, run: str, lines: Iterable[Log]) -> None:
         """Adds lines to log.txt, with the time. On a full disk they are lost: no run is to fail for its log."""
@@ -141,3 +162,19 @@ class Artifacts:
         folder = self.folder / run
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """What the disk refuses becomes a DiskError."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(f"The file '{path}' cannot be written: {error.strerror or error}. Free some space or mend the "
+                        "folder, then try again.") from error
+
+
+def _remove(path: Path) -> None:
+    """Removes a file that is of no use, where that can be done."""
+    with suppress(OSError):
+        path.unlink()

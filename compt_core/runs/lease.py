@@ -6,7 +6,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from compt_core.errors import StoreError
+from compt_core.errors import unusable
+from compt_core.runs.store import Store
 
 
 class Lease:
@@ -34,10 +35,19 @@ class Lease:
         except Timeout:
             return False
         except OSError as error:
-            raise StoreError(f"The lock '{self._path}' cannot be used: {error.strerror or error}. "
-                             "Set COMPT_HOME to a folder on a local disk that you may write to.") from error
+            raise unusable(f"The lock '{self._path}' cannot be used", error) from error
         return True
 
     def release(self) -> None:
         """Gives the lease back; nothing happens when it is not held."""
         self._lock.release()
+
+
+def settle(store: Store) -> None:
+    """Ends runs that say running while nobody trains: whoever finds the lease free sweeps first. Raises StoreError."""
+    if store.running():
+        lease = Lease(store.home)
+        try:
+            store.sweep(lease.acquire)
+        finally:
+            lease.release()

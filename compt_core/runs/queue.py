@@ -14,13 +14,13 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from compt_core.errors import StoreError, UnknownId
 from compt_core.runs import points
-from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, ExperimentRecord, Left, RunRecord, State, fleets
+from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, State, fleets
 from compt_core.runs.rows import check_running
 from compt_core.runs.schema import edits, events, experiments, runs, turns
 from compt_core.training.events import Event, Outcome
@@ -138,6 +138,12 @@ def keep_checkpoints(connection: Connection, steps: Mapping[str, int]) -> None:
                            .values(checkpoint=step))
 
 
+def beat(connection: Connection, fleet: str) -> None:
+    """Notes that a fleet's running runs are alive."""
+    connection.execute(update(runs).where(runs.c.fleet == fleet, runs.c.state == State.RUNNING.value)
+                       .values(heartbeat=time.time()))
+
+
 def delete(connection: Connection, gone: Collection[str]) -> None:
     """Forgets runs with their curves and edits, and experiments that have none left."""
     connection.execute(sql_delete(edits).where(edits.c.run.in_(gone)))
@@ -161,6 +167,18 @@ def first(connection: Connection, experiment: str) -> None:
 def waiting(connection: Connection) -> bool:
     """Whether any run is queued."""
     return connection.execute(select(runs.c.id).where(runs.c.state == State.QUEUED.value).limit(1)).first() is not None
+
+
+def running(connection: Connection) -> bool:
+    """Whether any run says running."""
+    return connection.execute(select(runs.c.id).where(runs.c.state == State.RUNNING.value).limit(1)).first() is not None
+
+
+def requests(connection: Connection, fleet: str) -> dict[str, str]:
+    """Run id -> what was asked of it, for the fleet's running runs."""
+    wanted = select(runs.c.id, runs.c.request).where(
+        runs.c.fleet == fleet, runs.c.state == State.RUNNING.value, runs.c.request.is_not(None))
+    return {row.id: row.request for row in connection.execute(wanted)}
 
 
 def others_wait(connection: Connection, fleet: str) -> bool:
@@ -263,26 +281,3 @@ def close(connection: Connection, run: str, outcome: Outcome) -> None:
 
 def _unfinished(asked: str | None) -> State:
     return {"cancel": State.CANCELLED, "pause": State.PAUSED}.get(asked or "", State.INTERRUPTED)
-
-
-def restore(
-    connection: Connection, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]
-) -> bool:
-    """Inserts a finished experiment, its runs and their curves, numbered below all that are there: older than those.
-
-    False, and nothing, when the experiment is there already.
-    """
-    if connection.execute(select(experiments.c.id).where(experiments.c.id == experiment.id)).first():
-        return False
-    lowest = [connection.execute(select(func.min(table.c.number))).scalar() or 0 for table in (experiments, runs)]
-    first, below = min(0, lowest[0]) - 1, min(0, lowest[1]) - len(records)
-    connection.execute(insert(experiments).values(
-        number=first, id=experiment.id, owner=experiment.owner, created=experiment.created, config=experiment.config,
-        reference_rows=experiment.references))
-    connection.execute(insert(runs), [
-        {**vars(record), "number": below + place, "state": record.state.value, "backbone": record.config["backbone"]}
-        for place, record in enumerate(records)
-    ])
-    for record, parts in zip(records, left, strict=True):
-        points.restore(connection, record.id, parts.curves)
-    return True

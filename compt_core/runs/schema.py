@@ -35,12 +35,15 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
-from compt_core.errors import StoreError
+from compt_core.errors import DiskError, StoreError, unusable
 
 SCHEMA_VERSION = 3
 BUSY_SECONDS = 15.0  # how long a writer waits for another process's transaction
+# What SQLite says of a disk: always, and of one that could be written to before.
+_OF_DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+_OF_DISK_LATER = _OF_DISK | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 _tables = MetaData()
 _Json = JSON(none_as_null=True)
@@ -130,7 +133,7 @@ class Database:
 
     def __init__(self, path: Path):
         """Raises StoreError when the file cannot be used or was written by a newer schema."""
-        self.path = path
+        self.path, self._of_disk = path, _OF_DISK
         self._watching, self._watch = Lock(), cast("sqlite3.Connection | None", None)
         self._engine = create_engine(
             URL.create("sqlite", database=str(path)), pool_size=5, max_overflow=20,
@@ -143,10 +146,10 @@ class Database:
             # Switching to WAL ignores the busy timeout, so only one process may do it.
             with FileLock(path.with_suffix(".lock"), timeout=BUSY_SECONDS):
                 self._open()
+            self._of_disk = _OF_DISK_LATER
         except OSError as error:
             self.close()
-            raise StoreError(f"The store '{path}' cannot be created: {error.strerror or error}. "
-                             "Set COMPT_HOME to a folder that you may write to.") from error
+            raise unusable(f"The store '{path}' cannot be opened", error) from error
         except BaseException:
             self.close()
             raise
@@ -165,7 +168,7 @@ class Database:
 
     def version(self) -> int:
         """A number that changes with every commit of another connection; asking costs microseconds."""
-        with self._watching:
+        with self._watching, self._translated():
             if self._watch is None:
                 self._watch = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
             return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
@@ -202,12 +205,16 @@ class Database:
         """What a person can cure becomes a StoreError; misuse of SQL stays a bug."""
         try:
             yield
-        except DatabaseError as error:
-            if type(error) not in (DatabaseError, OperationalError):
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            said = getattr(error, "orig", error)
+            if type(said) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
                 raise
-            raise self._unusable(error.orig) from error
+            raise self._unusable(said) from error
 
     def _unusable(self, reason: object) -> StoreError:
+        if getattr(reason, "sqlite_errorcode", 0) & 0xFF in self._of_disk:  # its low byte tells the kind
+            return DiskError(f"The store '{self.path}' cannot be written: {reason}. Free some space on its disk or mend "
+                             "it; runs that this interrupts can then be resumed.")
         return StoreError(f"The store '{self.path}' cannot be used: {' '.join(str(reason).split())[:200]}. Check that "
                           "the disk is not full; put back a copy of the file or move it away (a new one begins, the "
                           "artifacts beside it stay), or set COMPT_HOME to another folder.")

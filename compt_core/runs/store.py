@@ -8,17 +8,17 @@ says. Loads no torch.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from compt_core.config import Experiment
-from compt_core.errors import StoreError
+from compt_core.errors import unusable
 from compt_core.estimate import Pace
-from compt_core.runs import points, queue
+from compt_core.runs import entries, points, queue
 from compt_core.runs.edits import Edits
 from compt_core.runs.home import Artifacts, home_folder
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
@@ -36,8 +36,7 @@ class Store:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"The folder '{self.home}' cannot be created: {error.strerror}. "
-                             "Set COMPT_HOME to a folder that you may write to.") from error
+            raise unusable(f"The folder '{self.home}' cannot be created", error) from error
         self._database, self._artifacts = Database(self.home / "compt.db"), Artifacts(self.home)
         self.edits = Edits(self._database)
 
@@ -47,18 +46,8 @@ class Store:
 
     def submit(self, experiment: Experiment, *, owner: str = "local") -> str:
         """Queues every run of the experiment's grid and returns the experiment's id."""
-        identity, now = queue.new_id(), time.time()
-        rows = [
-            {"id": queue.new_id(), "experiment": identity, "owner": owner, "backbone": config.backbone,
-             "method": config.method, "shots": config.shots, "seed": config.seed,
-             "config": config.model_dump(mode="json"), "state": State.QUEUED.value, "step": 0, "created": now}
-            for config in experiment.runs()
-        ]
         with self._database.write() as connection:
-            connection.execute(insert(experiments).values(
-                id=identity, owner=owner, created=now, config=experiment.model_dump(mode="json")))
-            connection.execute(insert(runs), rows)
-        return identity
+            return entries.submit(connection, experiment, owner)
 
     def experiments(self, limit: int = 50) -> list[ExperimentRecord]:
         """The newest experiments, newest first."""
@@ -77,11 +66,12 @@ class Store:
 
     def restore(self, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]) -> bool:
         """Adds a finished experiment as the oldest of all; False, and nothing, when the store holds it already."""
-        for record, parts in zip(records, left, strict=True):
-            self._artifacts.write_tensors(record.id, "prompts", parts.prompts)
-            self._artifacts.write_tensors(record.id, "scores", parts.scores)
-        with self._database.write() as connection:
-            return queue.restore(connection, experiment, records, left)
+        with self._artifacts.importing([record.id for record in records]):
+            for record, parts in zip(records, left, strict=True):
+                self._artifacts.write_tensors(record.id, "prompts", parts.prompts)
+                self._artifacts.write_tensors(record.id, "scores", parts.scores)
+            with self._database.write() as connection:
+                return entries.restore(connection, experiment, records, left)
 
     def set_references(self, experiment: str, references: dict[str, Any]) -> None:
         """Keeps the reference rows of an experiment. Raises StoreError when the store does not hold it."""
@@ -123,17 +113,18 @@ class Store:
                 self._artifacts.keep_checkpoint(record.id, None)
         return after[0]
 
-    def delete(self, run: str) -> None:
+    def delete(self, run: str) -> bool:
         """Forgets a run with all it left, and an experiment with its last run; a running one when its trainer next
-        asks. Raises StoreError for a bundled run."""
+        asks. Whether it is gone now. Raises StoreError for a bundled run."""
         with self._database.write() as connection:
             if not queue.known(connection, run):
-                return
+                return True
             queue.request(connection, run, "delete")
             if gone := not queue.known(connection, run):
                 self._artifacts.to_be_removed(run)
         if gone:
             self._artifacts.remove(run)
+        return gone
 
     def requeue(self, *wanted: str) -> list[RunRecord]:
         """Puts runs that ended without being completed back into the queue, together; returns how they stand.
@@ -176,10 +167,8 @@ class Store:
 
     def requests(self, fleet: str) -> dict[str, str]:
         """Run id -> "cancel" or "pause", for the fleet's running runs of which it was asked."""
-        wanted = select(runs.c.id, runs.c.request).where(
-            runs.c.fleet == fleet, runs.c.state == State.RUNNING.value, runs.c.request.is_not(None))
         with self._database.read() as connection:
-            return {row.id: row.request for row in connection.execute(wanted)}
+            return queue.requests(connection, fleet)
 
     def version(self) -> int:
         """A number that another one follows whenever the store was written to."""
@@ -260,16 +249,28 @@ class Store:
     def heartbeat(self, fleet: str) -> None:
         """Notes that the fleet's running runs are alive."""
         with self._database.write() as connection:
-            connection.execute(update(runs).where(runs.c.fleet == fleet, runs.c.state == State.RUNNING.value)
-                               .values(heartbeat=time.time()))
+            queue.beat(connection, fleet)
 
-    def sweep(self) -> int:
-        """Ends every running run as interrupted (or as was asked of it), and tidies; for who just gained the lease."""
+    def sweep(self, gain: Callable[[], bool] = lambda: True) -> int | None:
+        """Ends every running run as interrupted (or as was asked of it), and tidies; how many runs those were.
+
+        `gain` takes the lease, inside the transaction: whoever finds it taken in another one knows that its holder
+        has swept. None, and nothing, where it cannot be had.
+        """
         with self._database.write() as connection:
+            if not gain():
+                return None
             left = queue.sweep(connection)
             known = {row.id: row.checkpoint for row in connection.execute(select(runs.c.id, runs.c.checkpoint))}
-        self._artifacts.tidy(known, left)
+            for run in set(left) - known.keys():
+                self._artifacts.to_be_removed(run)
+        self._artifacts.tidy(known)
         return len(left)
+
+    def running(self) -> bool:
+        """Whether any run says running."""
+        with self._database.read() as connection:
+            return queue.running(connection)
 
     def events(self, run: str, kind: str, after_step: int = -1) -> tuple[np.ndarray, np.ndarray]:
         """(steps int64 [n], values float32 [n, d]) of one kind's points beyond `after_step`."""
@@ -296,4 +297,3 @@ class Store:
 
     def _tensors(self, run: str, name: str) -> dict[str, np.ndarray]:
         return self._artifacts.read_tensors(run, name) if self.run(run).state == State.COMPLETED else {}
-

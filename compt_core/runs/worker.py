@@ -174,9 +174,9 @@ class Worker:
     def _gain(self) -> bool:
         if self.lease.held:
             return True
-        if not self.lease.acquire():
+        left = self._store.sweep(self.lease.acquire)
+        if left is None:
             return False
-        left = self._store.sweep()
         if left:
             logger.info("%d runs were left running by a worker that is gone.", left)
         return True

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from compt_core.output import writable, write_file
 from compt_core.runs.existing import existing_store
-from compt_core.terminal import console
+from compt_core.terminal import console, say
 from compt_core.whatif.change import Change, mean_difference, points
 from compt_core.whatif.document import document
 from compt_core.whatif.edit import read, write
@@ -25,7 +25,7 @@ def whatif(
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write them as JSON.")] = None,
 ) -> None:
     """Change what a finished run learned, and score it on its dev rows beside what it scored as trained."""
-    store = existing_store()
+    store = existing_store(say)
     run = store.run(run_id)
     chosen = read(edit, taken_apart(run, store.prompts(run.id)))
     target = None if json_file is None else writable(json_file, "--json")

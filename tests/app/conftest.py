@@ -15,6 +15,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from compt_core.config import build_experiment
+from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
 from compt_core.space import prompts_of, sketch
@@ -155,8 +156,17 @@ def store(home: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def lab(store: Store) -> Lab:
-    """Experiments to write into the store."""
+def trainer(store: Store) -> Iterator[Lease]:
+    """The lease, held: what says running is running."""
+    lease = Lease(store.home)
+    assert lease.acquire()
+    yield lease
+    lease.release()
+
+
+@pytest.fixture
+def lab(store: Store, trainer: Lease) -> Lab:
+    """Experiments to write into the store, which somebody trains."""
     return Lab(store)
 
 

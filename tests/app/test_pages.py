@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import frames
-from compt_core.errors import StoreError
+from compt_core.errors import DiskError, StoreError
 from compt_core.runs.record import State
 from compt_core.training.events import Outcome
 
@@ -183,6 +183,31 @@ def test_interrupted_runs_are_queued_again_by_one_click(visit, lab, store):
     app = visit("runs", exp=identity)
     app.button(key="resume_all").click().run()
     assert {run.state for run in store.runs(identity)} == {State.QUEUED}
+
+
+@pytest.mark.parametrize("mode", ["external", "off"])
+def test_no_page_says_running_of_what_nobody_trains(visit, lab, store, trainer, monkeypatch, mode):
+    monkeypatch.setenv("COMPT_WORKER", mode)
+    identity = lab.running()
+    store.request(store.runs(identity)[0].id, "cancel")
+    app = visit("runs", exp=identity)
+    assert "Resume" not in " ".join(button.label for button in app.button)
+    trainer.release()  # as by a kill
+    app.run()
+    assert any(button.label == "Resume 3 runs" for button in app.button)
+    assert [str(run.state) for run in store.runs(identity)] == ["cancelled"] + 3 * ["interrupted"]
+
+
+def test_a_page_that_cannot_end_what_nobody_trains_is_shown_all_the_same(visit, lab, store, trainer, monkeypatch):
+    identity = lab.running()
+    trainer.release()
+
+    def full(*_):
+        raise DiskError("The store cannot be written: database or disk is full.")
+
+    monkeypatch.setattr(type(store), "sweep", full)
+    app = visit("runs", exp=identity)
+    assert not app.exception and not app.error and len(app.dataframe[0].value) == 4
 
 
 def test_home_offers_to_resume_what_was_interrupted(visit, lab, store):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -122,11 +121,12 @@ def test_all_uploads_together_have_an_upper_size(home, monkeypatch):
 
 
 def test_what_a_crash_left_is_removed_and_what_is_being_written_is_not(home):
-    for name in (".old", ".new"):
+    for name in (".upload-killed", ".upload-alive"):
         (home / "uploads" / name).mkdir(parents=True)
-    os.utime(home / "uploads" / ".old", (1, 1))
-    uploads.keep(TASKS["sst2"], files())
-    assert [path.name for path in (home / "uploads").glob(".*")] == [".new"]
+        (home / "uploads" / f"{name}.lock").touch()
+    with FileLock(home / "uploads" / ".upload-alive.lock"):
+        uploads.keep(TASKS["sst2"], files())
+    assert sorted(path.name for path in (home / "uploads").glob(".*")) == [".upload-alive", ".upload-alive.lock"]
 
 
 @pytest.mark.parametrize("name", uploads.upload_tasks())

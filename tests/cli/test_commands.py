@@ -13,8 +13,9 @@ import pytest
 
 from compt_core import cli
 from compt_core.config import RunConfig
-from compt_core.errors import StoreError
+from compt_core.errors import DiskError, StoreError
 from compt_core.runs.store import Store
+from compt_core.signals import Stopped
 from compt_core.tasks.table import TASKS
 from compt_core.training.events import Outcome
 from tests.test_report import read
@@ -98,6 +99,33 @@ def test_ctrl_c_is_exit_code_130_and_one_line(call: Call, trainer: Callable[...,
     done = call("run", *SMALL, "--methods", "pt", "--json", tmp_path / "out.json")
     assert done == (130, "", "Interrupted; what was running is stopped.\n")
     assert not (tmp_path / "out.json").exists()
+
+
+@pytest.mark.parametrize(("number", "name", "code"), [(signal.SIGTERM, "SIGTERM", 143), (signal.SIGHUP, "SIGHUP", 129)])
+def test_a_signal_is_an_exit_code_of_its_own_and_one_line(
+    call: Call, trainer: Callable[..., None], home: Path, number: int, name: str, code: int
+) -> None:
+    trainer(Outcome("completed", RESULT), Stopped(number))
+    done = call("run", *SMALL, "--methods", "pt,mst")
+    (experiment,) = Store(home).experiments()
+    assert done == (code, "", f"Stopped by {name}. Experiment {experiment.id} is kept: 1 completed, 1 running. "
+                    f"'python -m compt_core resume {experiment.id}' queues again what is interrupted, and "
+                    "'python -m compt_core worker' trains it.\n")
+
+
+def test_a_disk_that_fails_is_exit_code_1_and_one_line(
+    call: Call, trainer: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer(DiskError("The store 'compt.db' cannot be written: database or disk is full. Free some space."))
+    assert call("run", *SMALL, "--methods", "pt") == (
+        1, "", "The store 'compt.db' cannot be written: database or disk is full. Free some space.\n")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rich.console.Console.print", full)  # the file into which the table goes
+    assert call("tasks") == (1, "", "The output cannot be written: No space left on device. Free some space on its "
+                             "disk or mend it, then try again.\n")
 
 
 def test_the_json_goes_through_a_link(call: Call, trainer: Callable[..., None], tmp_path: Path) -> None:
@@ -202,7 +230,7 @@ def test_ctrl_c_while_the_command_line_is_imported_is_one_line() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted; what was running is stopped.\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_worker_stops_in_order(home: Path, number: int) -> None:
     with subprocess.Popen([sys.executable, "-m", "compt_core", "worker"], cwd=ROOT, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process:

@@ -286,7 +286,8 @@ def test_files_of_before_are_replaced_whole_and_others_stay(
 
     monkeypatch.setattr(os, "replace", fails)
     done = call("export", experiment, "--format", "csv", "--out", out)
-    assert done.code == 2 and done.err == f"The folder '{out}' of --out cannot be written: No space left on device.\n"
+    assert done.code == 1 and done.err == f"The folder '{out}' of --out cannot be written: No space left on device. " \
+        "Free some space on its disk or mend it, then try again.\n"
     assert sorted(path.name for path in out.iterdir()) == ["mine.txt", "scores.csv"]  # and no half-written ones
     assert (out / "scores.csv").read_text() == "old"
     monkeypatch.undo()
@@ -336,9 +337,9 @@ def test_a_folder_in_the_way_of_a_file_is_said_before_anything_is_written(
 
 
 def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(**_: object) -> None:
+    def denied(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(output.tempfile, "TemporaryDirectory", denied)
+    monkeypatch.setattr(Path, "mkdir", denied)
     with pytest.raises(output.ConfigError, match="of --out cannot be written: Permission denied"):
         output.write_folder(str(tmp_path), {}, "--out")

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from compt_core.config import Experiment, build_experiment
-from compt_core.errors import StoreError
+from compt_core.errors import DiskError, StoreError
 from compt_core.runs import schema
 from compt_core.runs.drain import drain
 from compt_core.runs.store import Store
@@ -41,22 +41,32 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_the_worker_soon_with_a_checkpoint(home: Path, number: int) -> None:
+@pytest.mark.parametrize(("command", "number", "code"), [
+    ("worker", signal.SIGINT, 0), ("worker", signal.SIGHUP, 0), ("run", signal.SIGTERM, 143),
+    ("run", signal.SIGHUP, 129)])
+def test_a_signal_stops_training_soon_with_a_checkpoint(home: Path, command: str, number: int, code: int) -> None:
     store = Store(home)
-    identity = store.submit(small(steps=100_000, methods=["pt", "spp"]))
-    command = [sys.executable, "-m", "compt_core", "worker"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as worker:
+    words = ["--tasks", "demo-mood,demo-follows", "--methods", "pt,spp", "--steps", "100000", "--set", "batch=4"]
+    if command == "worker":
+        store.submit(small(steps=100_000, methods=["pt", "spp"]))
+        words = []
+    with subprocess.Popen([sys.executable, "-m", "compt_core", command, *words], cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as trainer:
         try:
-            wait_for(lambda: all(run.step > 20 for run in store.runs(identity)))
-            worker.send_signal(number)
-            assert worker.wait(timeout=SOON) == 0
+            wait_for(lambda: bool(found := store.runs()) and all(run.step > 20 for run in found))
+            for _ in range(2 if number == signal.SIGHUP else 1):  # a terminal that closes may say so twice
+                trainer.send_signal(number)
+            out, err = trainer.communicate(timeout=SOON)
         finally:
-            worker.kill()  # what is left of it after a failure; the block would wait for its end for ever
-    left = store.runs(identity)
-    assert [run.state for run in left] == ["interrupted", "interrupted"]
+            trainer.kill()  # what is left of it after a failure; the block would wait for its end for ever
+    assert (trainer.returncode, out, len(err.splitlines())) == (code, "", 1)
+    left = store.runs()
+    assert {run.state for run in left} == {"interrupted"}
     assert {run.checkpoint for run in left} == {run.step for run in left}
-    assert "sets off" in (home / "worker.log").read_text()
+    if command == "run":
+        assert f"Experiment {left[0].experiment} is kept: {len(left)} interrupted." in err
+    else:
+        assert "sets off" in (home / "worker.log").read_text()
 
 
 def test_a_full_disk_costs_checkpoints_and_then_the_result_but_no_training(
@@ -75,7 +85,7 @@ def test_a_full_disk_costs_checkpoints_and_then_the_result_but_no_training(
     full.set()
     Worker(store).work_once()
     failed = store.run(run)
-    assert (failed.state, failed.error_type, failed.step) == ("failed", "StoreError", 12)
+    assert (failed.state, failed.error_type, failed.step) == ("failed", "DiskError", 12)
     assert "No space left on device. Free some space" in (failed.error_message or "")
     assert "no checkpoint: The file" in store.log(run)
     full.clear()
@@ -97,7 +107,7 @@ def test_a_full_database_interrupts_and_the_worker_goes_on_once_there_is_room(st
     full, stop = threading.Event(), threading.Event()
     full.set()
     store.close()
-    with pytest.raises(StoreError, match="database or disk is full"):
+    with pytest.raises(DiskError, match=r"cannot be written: database or disk is full\. Free some space"):
         Worker(store).run(stop)
     full.clear()
     store.close()

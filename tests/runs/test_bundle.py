@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from compt_core.config import Experiment
-from compt_core.errors import ConfigError, StoreError
+from compt_core.errors import ConfigError, DiskError, StoreError
 from compt_core.report import experiment_json
-from compt_core.runs import bundle
+from compt_core.runs import bundle, home
 from compt_core.runs.drain import drain
-from compt_core.runs.home import Artifacts
 from compt_core.runs.record import BUNDLED, State
 from compt_core.runs.store import Store
 
@@ -106,10 +107,46 @@ def test_a_home_without_room_is_named_and_holds_no_half_experiment(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Artifacts, "write_tensors", full)
-    with pytest.raises(StoreError, match=r"cannot be copied to .*: No space left on device\. Make room there"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskError, match=r"cannot be copied to .*: No space left on device\. Free some .*=off\.$"):
         bundle.import_bundles(store, folder)
-    assert store.experiments() == []
+    store.sweep()
+    assert store.experiments() == [] == list((store.home / "artifacts").iterdir())
+
+
+def test_a_kill_in_the_middle_leaves_nothing_that_stays(
+    folder: Path, store: Store, trained: tuple[Store, str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    artifacts, really, moved = store.home / "artifacts", os.replace, list[str]()
+
+    def killed(source: str, target: Path) -> None:
+        if len(moved) == 3:
+            raise KeyboardInterrupt
+        moved.append(source)
+        really(source, target)
+
+    def half_way() -> None:
+        moved.clear()
+        with monkeypatch.context() as kill, pytest.raises(KeyboardInterrupt):
+            kill.setattr(os, "replace", killed)
+            kill.setattr(home, "_remove", lambda path: None)  # a killed process tidies nothing
+            bundle.import_bundles(store, folder)
+        assert list(artifacts.rglob("*.tmp")) and not store.experiments()
+
+    half_way()
+    (artifacts / "elsewhere").mkdir()  # of a store that was put aside
+    (artifacts / "elsewhere" / "prompts.safetensors").touch()
+    with FileLock(store.home / "import.lock"):
+        store.sweep()
+    assert list(artifacts.rglob("*.tmp"))  # perhaps of a process that imports at this moment
+    store.sweep()
+    assert [str(path.relative_to(artifacts)) for path in artifacts.rglob("*")] == [
+        "elsewhere", "elsewhere/prompts.safetensors"]
+    half_way()
+    assert bundle.import_bundles(store, folder) == 1
+    store.sweep()
+    for run in store.runs(trained[1]):
+        assert {path.name for path in (artifacts / run.id).iterdir()} == {"prompts.safetensors", "scores.safetensors"}
 
 
 def test_files_that_are_not_whole_are_named_and_leave_nothing(folder: Path, store: Store) -> None:

@@ -1,5 +1,6 @@
 """drain(): what the command line's `run` waits on, with and without the lease."""
 
+import signal
 import threading
 
 import pytest
@@ -8,6 +9,7 @@ from compt_core.errors import StoreError
 from compt_core.runs.drain import drain
 from compt_core.runs.lease import Lease
 from compt_core.runs.worker import Worker
+from compt_core.signals import Stopped
 from compt_core.training.events import Outcome
 
 SECONDS = 30
@@ -199,6 +201,38 @@ def test_ctrl_c_during_earlier_work_interrupts_that(store, grid):
     assert states(store.runs(own)) == ["cancelled"]
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_signal_interrupts_and_cancels_nothing(store, grid, monkeypatch, slow):
+    own, later = store.submit(grid()), store.submit(grid())
+    training, asked = threading.Event(), []
+    monkeypatch.setattr("compt_core.runs.drain.EXIT_SECONDS", 0.01 if slow else SECONDS)
+
+    def train(configs, on_event, control, *, on_outcome, **_):
+        (run,) = configs
+        training.set()
+        while (answer := control(run)) == "keep":
+            pass
+        asked.append(answer)
+        assert not slow or go.wait(SECONDS)  # a long step
+        return {run: Outcome("paused")}
+
+    def on_tick(records):
+        assert training.wait(SECONDS)
+        raise Stopped(signal.SIGTERM)
+
+    go = threading.Event()
+    with pytest.raises(Stopped):
+        drain(store, own, on_tick, worker=worker_of(store, train))
+    assert slow or asked == ["pause"]
+    assert states(store.runs(own)) == (["running"] if slow else ["interrupted"])
+    assert store.experiment(later).states == {"queued": 1}
+    go.set()
+    for thread in threading.enumerate():
+        if thread.name == "compt-drain":
+            thread.join(SECONDS)
+    assert states(store.runs(own)) == ["interrupted"]
+
+
 def test_a_failing_store_or_callback_is_raised_and_leaves_no_thread(store, grid, steered, monkeypatch):
     own = store.submit(grid())
     before = threading.active_count()
@@ -206,7 +240,7 @@ def test_a_failing_store_or_callback_is_raised_and_leaves_no_thread(store, grid,
     def refuse():
         raise StoreError("The store is full.")
 
-    monkeypatch.setattr(store, "sweep", refuse)
+    monkeypatch.setattr(store, "claim", refuse)
     with pytest.raises(StoreError, match="full"):
         drain(store, own, lambda records: None, worker=worker_of(store, steered()))
     monkeypatch.undo()

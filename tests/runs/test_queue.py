@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -352,9 +354,44 @@ def test_a_sweep_tidies_what_a_kill_left_and_nothing_else(store, home, run, grid
     for name in (run, other, "deleted", "foreign"):
         (home / "artifacts" / name).mkdir(parents=True)
         (home / "artifacts" / name / "prompts.x.tmp").touch()
+        (home / "artifacts" / name / "log.txt").touch()
     (home / "artifacts" / "deleted" / "deleted").touch()
     (home / "artifacts" / other / "checkpoint-7.safetensors").touch()  # of a run that counts none
     store.sweep()
-    left = sorted(str(path.relative_to(home / "artifacts")) for path in (home / "artifacts").rglob("*.tmp"))
-    assert left == sorted([f"{other}/prompts.x.tmp", "foreign/prompts.x.tmp"])
-    assert not (home / "artifacts" / other / "checkpoint-7.safetensors").exists()
+    left = sorted(str(path.relative_to(home / "artifacts")) for path in (home / "artifacts").rglob("*.*"))
+    assert left == sorted([f"{run}/log.txt", f"{other}/log.txt", "foreign/log.txt"])
+
+
+def test_a_kill_in_the_middle_of_a_delete_leaves_the_mark_to_the_end(store, home, run, monkeypatch):
+    folder = home / "artifacts" / run
+    folder.mkdir(parents=True)
+    for name in ("checkpoint-7.safetensors", "log.txt", "prompts.safetensors"):
+        (folder / name).touch()
+    gone, really = [], Path.unlink
+
+    def killed(path, **_):
+        gone.append(path.name)
+        if len(gone) == 3:
+            raise KeyboardInterrupt
+        really(path)
+
+    with monkeypatch.context() as kill, pytest.raises(KeyboardInterrupt):
+        kill.setattr(Path, "unlink", killed)
+        store.delete(run)
+    assert (folder / "deleted").exists() and "deleted" not in gone and not store.runs()
+    store.sweep()
+    assert not folder.exists()
+
+
+def test_the_lease_changes_hands_inside_the_transaction_that_sweeps(store, home, run):
+    store.claim()
+    other = sqlite3.connect(home / "compt.db", timeout=0, isolation_level=None)
+
+    def gain():
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        return True
+
+    assert store.sweep(lambda: False) is None and store.run(run).state == "running"
+    assert store.sweep(gain) == 1 and store.run(run).state == "interrupted"
+    other.close()

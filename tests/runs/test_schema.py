@@ -72,7 +72,7 @@ def test_home_is_the_environments_or_the_projects(monkeypatch, tmp_path):
 def test_only_one_process_at_a_time_creates_the_file(home, monkeypatch):
     monkeypatch.setattr("compt_core.runs.schema.BUSY_SECONDS", 0)
     home.mkdir()
-    with FileLock(home / "compt.lock"), pytest.raises(StoreError, match=r"cannot be created: .*lock"):
+    with FileLock(home / "compt.lock"), pytest.raises(StoreError, match=r"cannot be opened: .*lock"):
         Store(home)
     assert not (home / "compt.db").exists()
     Store(home).close()

@@ -1,0 +1,51 @@
+"""How experiments come into the tables: submitted, to be trained, or restored, finished elsewhere. Loads no torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, insert, select
+
+from compt_core.config import Experiment
+from compt_core.runs import points, queue
+from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
+from compt_core.runs.schema import experiments, runs
+
+
+def submit(connection: Connection, experiment: Experiment, owner: str) -> str:
+    """Queues every run of the experiment's grid and returns the experiment's id."""
+    identity, now = queue.new_id(), time.time()
+    rows = [
+        {"id": queue.new_id(), "experiment": identity, "owner": owner, "backbone": config.backbone,
+         "method": config.method, "shots": config.shots, "seed": config.seed,
+         "config": config.model_dump(mode="json"), "state": State.QUEUED.value, "step": 0, "created": now}
+        for config in experiment.runs()
+    ]
+    connection.execute(insert(experiments).values(
+        id=identity, owner=owner, created=now, config=experiment.model_dump(mode="json")))
+    connection.execute(insert(runs), rows)
+    return identity
+
+
+def restore(
+    connection: Connection, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]
+) -> bool:
+    """Inserts a finished experiment, its runs and their curves, numbered below all that are there: older than those.
+
+    False, and nothing, when the experiment is there already.
+    """
+    if connection.execute(select(experiments.c.id).where(experiments.c.id == experiment.id)).first():
+        return False
+    lowest = [connection.execute(select(func.min(table.c.number))).scalar() or 0 for table in (experiments, runs)]
+    first, below = min(0, lowest[0]) - 1, min(0, lowest[1]) - len(records)
+    connection.execute(insert(experiments).values(
+        number=first, id=experiment.id, owner=experiment.owner, created=experiment.created, config=experiment.config,
+        reference_rows=experiment.references))
+    connection.execute(insert(runs), [
+        {**vars(record), "number": below + place, "state": record.state.value, "backbone": record.config["backbone"]}
+        for place, record in enumerate(records)
+    ])
+    for record, parts in zip(records, left, strict=True):
+        points.restore(connection, record.id, parts.curves)
+    return True
