@@ -82,6 +82,11 @@ class T5Settings(BaseModel):
         return self.tie_word_embeddings is not False
 
 
+    @property
+    def one_table(self) -> bool:
+        """Whether the head is the table of words, as in T5 1.0, and a head among the weights a copy of it."""
+        return self.scaled and self.tie_word_embeddings is not False
+
     def for_transformers(self) -> dict[str, Any]:
         """The arguments of a T5Config or MT5Config."""
         own = self.model_dump(exclude={"model_type", "tie_word_embeddings", "scale_decoder_outputs"})

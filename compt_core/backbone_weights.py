@@ -145,8 +145,8 @@ def check_numbers(ref: str, settings: T5Settings, weights: Mapping[str, Weight])
     They are read through once, and again only when a file changes. Raises BackboneError.
     """
     same = [name for name in TABLES if name in weights]
-    if settings.scaled and settings.tie_word_embeddings is not False and HEAD in weights:
-        same.append(HEAD)  # T5 1.0 has one table for its words and its answers
+    if settings.one_table and HEAD in weights:
+        same.append(HEAD)
     files = tuple((file, file.stat().st_mtime_ns) for file in sorted({one.file for one in weights.values()}))
     _check_numbers(ref, tuple(same), tuple(weights.items()), files)
 

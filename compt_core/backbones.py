@@ -167,15 +167,15 @@ def _build(settings: T5Settings, weights: Mapping[str, Weight], place: torch.dev
                  T5ForConditionalGeneration(T5Config(**fields)))
     loaded: dict[str, Any] = {}
     table = next(name for name in TABLES if name in weights)
-    wanted = {name for name in model.state_dict() if name not in TABLES and name in weights} | {table}
+    shared = {*TABLES, HEAD} if settings.one_table or HEAD not in weights else set(TABLES)
+    wanted = model.state_dict().keys() - shared | {table}
     for file in sorted({weights[name].file for name in wanted}):
         with safe_open(file, "pt") as handle:
             for name in sorted(wanted):
                 if weights[name].file == file:  # a copy, for what is mapped from a file changes with it
                     tensor = handle.get_tensor(name).to(place, dtype, copy=True)
                     loaded[name] = torch.nn.Parameter(tensor, requires_grad=False)
-    loaded |= dict.fromkeys(TABLES, loaded[table])
-    loaded.setdefault(HEAD, loaded[table])
+    loaded |= dict.fromkeys(shared, loaded[table])
     model.load_state_dict(loaded, assign=True)
     return model.requires_grad_(False).eval()
 
