@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo-t5"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")  # of at most 96 characters
 HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
-_FILES = ["config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*",
-          "special_tokens_map.json", "spiece.model", "added_tokens.json"]
+_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json",
+          "tokenizer_config.json", "spiece.model"]  # the last two for what is said where there is no tokenizer.json
 
 
 @dataclass(frozen=True)
