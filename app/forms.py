@@ -25,7 +25,7 @@ _KEEP: Any = "session"  # a visit to another page keeps the draft
 PRESET_HELP = ("Fills the whole form. demo: all methods on the bundled tasks. demo-glue: bundled mirrors of the "
                "eight GLUE tasks. first-1 to first-3: a newcomer's first three experiments. glue and set2: the paper "
                "author's settings; they need a T5 and data from the hub or a folder.")
-BACKBONES = ["demo", "google-t5/t5-base", "google/t5-v1_1-base"]
+BACKBONES = ["demo", "google-t5/t5-base", "google/flan-t5-base"]  # of the hub: with safetensors and tokenizer.json
 
 
 def key(name: str) -> str:

@@ -1,18 +1,23 @@
-"""The files of a T5 checkpoint, checked without loading the model: sizes, weights, tokenizer. Loads no torch."""
+"""The files of a T5 checkpoint, checked without loading the model: sizes, weights, tokenizer. Loads no torch.
+
+Three are read, here as when it is loaded, and all three are in its digest: config.json, the weights as safetensors,
+and tokenizer.json.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from compt_core.errors import BackboneError, quoted
-
-T5_FAMILY = ("t5", "mt5")  # not umt5: transformers and its published weights disagree on how its head is tied
+from compt_core.backbone_config import T5_FAMILY as T5_FAMILY
+from compt_core.backbone_config import T5Settings, read_settings
+from compt_core.backbone_tokenizer import read_pieces
+from compt_core.backbone_weights import Weight, check_headers, check_numbers, read_headers
+from compt_core.errors import BackboneError
 
 
 @dataclass(frozen=True)
@@ -34,93 +39,46 @@ class BackboneFiles:
 def check_folder(ref: str, folder: Path) -> BackboneFiles:
     """The checkpoint in `folder`, called `ref` in messages.
 
-    Raises BackboneError: no T5, sizes missing, no whole safetensors, no fitting tokenizer.
+    Raises BackboneError: no T5, settings that make none, weights that are not those of the settings, no fitting
+    tokenizer.
     """
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = config.get("model_type")
-    except (OSError, ValueError, AttributeError, RecursionError):
-        raise BackboneError(f"The backbone '{ref}' has no readable config.json in '{folder}'. Give a folder written "
-                            "by save_pretrained of a T5 model and its tokenizer.") from None
-    if kind not in T5_FAMILY:
-        raise BackboneError(f"The backbone '{ref}' must be of the T5 family ({', '.join(T5_FAMILY)}). "
-                            f"Got model type {quoted(kind)} instead.")
-    sizes = {name: config.get(name) for name in ("d_model", "vocab_size", "num_layers")}
-    sizes["num_decoder_layers"] = config.get("num_decoder_layers") or sizes["num_layers"]
-    wrong = [name for name, size in sizes.items() if not isinstance(size, int) or size < 1]
-    if wrong:
-        raise BackboneError(f"The config.json of backbone '{ref}' must give {' and '.join(wrong)} as a whole number. "
-                            f"Got {quoted(sizes[wrong[0]])} instead; save the model anew with save_pretrained.")
-    if not isinstance(config.get("decoder_start_token_id"), int):
-        raise BackboneError(f"The config.json of backbone '{ref}' must name a decoder_start_token_id (0 for T5). "
-                            "Got none; add it.")
-    _check_weights(ref, folder)
-    if not (folder / "tokenizer.json").is_file():
-        raise BackboneError(f"The backbone '{ref}' has no tokenizer.json in '{folder}'. "
-                            "Save its fast tokenizer there with save_pretrained.")
-    files = BackboneFiles(ref, folder, sizes["d_model"], sizes["vocab_size"],
-                          sizes["num_layers"] + sizes["num_decoder_layers"])
-    pieces = read_tokenizer(files).get_vocab_size()
-    if pieces > files.vocabulary:
-        raise BackboneError(f"The tokenizer of backbone '{ref}' has {pieces} pieces, more than the model's vocabulary "
-                            f"of {files.vocabulary}. Give the tokenizer that belongs to it.")
+    settings, _ = read_model(ref, folder)
+    files = BackboneFiles(ref, folder, settings.d_model, settings.vocab_size,
+                          settings.num_layers + settings.decoder_layers)
+    pieces = read_pieces(ref, folder)
+    if pieces.last >= files.vocabulary:
+        raise BackboneError(f"The tokenizer of backbone '{ref}' has pieces with ids up to {pieces.last}, more than the "
+                            f"model's vocabulary of {files.vocabulary}. Give the tokenizer that belongs to it.")
+    if pieces.tokenizer.id_to_token(settings.eos_token_id) is None:
+        raise BackboneError(f"The tokenizer of backbone '{ref}' must have the end token that its config.json names "
+                            f"(eos_token_id {settings.eos_token_id}). Got no piece of that id; give the tokenizer that "
+                            "belongs to it.")
     return files
 
 
-def _check_weights(ref: str, folder: Path) -> None:
-    """All weight files are there, none is cut off; their headers are read, not the weights."""
-    from safetensors import SafetensorError, safe_open
+def read_model(ref: str, folder: Path) -> tuple[T5Settings, dict[str, Weight]]:
+    """The settings of a checkpoint and where its weights lie, which fit each other. Raises BackboneError."""
+    settings, weights = read_settings(ref, folder), read_headers(ref, folder)
+    check_headers(ref, settings, weights)
+    return settings, weights
 
-    found = {file.name for file in folder.glob("*.safetensors")}
-    if not found:
-        pickled = [file.name for ending in ("bin", "pt", "pth", "ckpt") for file in sorted(folder.glob(f"*.{ending}"))]
-        got = f"Got only pickled weights ({pickled[0]}), which can run code when loaded" if pickled else "Got none"
-        raise BackboneError(f"The backbone '{ref}' must hold its weights as .safetensors. {got}; "
-                            "convert them with save_pretrained first.")
-    for index in folder.glob("*.safetensors.index.json"):
-        try:
-            named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise BackboneError(f"The file '{index.name}' of backbone '{ref}' cannot be read. "
-                                "Save the complete model with save_pretrained.") from None
-        if named - found:
-            raise BackboneError(f"The backbone '{ref}' lacks the weight file '{min(named - found)}', which its index "
-                                "names. Copy or download it again.")
-    for name in sorted(found):
-        try:
-            with safe_open(folder / name, "numpy"):
-                pass
-        except (OSError, SafetensorError) as error:
-            raise BackboneError(f"The weight file '{name}' of backbone '{ref}' is broken: {error}. "
-                                "Copy or download it again.") from None
+
+def check_contents(files: BackboneFiles) -> None:
+    """Reads the weights through, once while they stay the same. Raises BackboneError where a number is not finite or
+    far too large, or two copies of one weight differ."""
+    check_numbers(files.ref, *read_model(files.ref, files.folder))
 
 
 def read_tokenizer(files: BackboneFiles) -> Any:
     """The checkpoint's tokenizer as the `tokenizers` library reads it, without torch. Raises BackboneError."""
-    path = files.folder / "tokenizer.json"
-    return _tokenizer(files.ref, path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _tokenizer(ref: str, path: Path, changed: int) -> Any:
-    from tokenizers import Tokenizer
-
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises bare Exceptions
-        raise BackboneError(f"The tokenizer.json of backbone '{ref}' cannot be read: "
-                            f"{' '.join(str(error).split())[:200]}. Save its fast tokenizer anew.") from None
+    return read_pieces(files.ref, files.folder).tokenizer
 
 
 def unknown_words(files: BackboneFiles, words: Iterable[str]) -> list[str]:
     """Those of `words` that the backbone cannot write: its tokenizer has no pieces for them."""
-    tokenizer = read_tokenizer(files)
-    model = json.loads(tokenizer.to_str())["model"]
-    unknown = model.get("unk_id")
-    if unknown is None and model.get("unk_token") is not None:
-        unknown = tokenizer.token_to_id(model["unk_token"])
-    pieces = {word: tokenizer.encode(word, add_special_tokens=False).ids for word in words}
-    return [word for word, ids in pieces.items() if not ids or unknown in ids]
+    found = read_pieces(files.ref, files.folder)
+    pieces = {word: found.tokenizer.encode(word, add_special_tokens=False).ids for word in words}
+    return [word for word, ids in pieces.items() if not ids or found.unknown in ids]
 
 
 def _hashed(folder: Path) -> list[Path]:

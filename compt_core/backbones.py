@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compt_core.backbone_config import HEAD, TABLES, T5Settings
 from compt_core.backbone_files import BackboneFiles as BackboneFiles
-from compt_core.backbone_files import check_folder
+from compt_core.backbone_files import check_contents, check_folder, read_model, read_tokenizer
+from compt_core.backbone_weights import Weight
 from compt_core.errors import BackboneError, nearest, quoted
 
 if TYPE_CHECKING:
@@ -25,8 +28,8 @@ if TYPE_CHECKING:
 DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo-t5"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")  # of at most 96 characters
 HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
-_FILES = ["config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*",
-          "special_tokens_map.json", "spiece.model", "added_tokens.json"]
+_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json",
+          "tokenizer_config.json", "spiece.model"]  # the last two for what is said where there is no tokenizer.json
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Backbone:
     """
 
     files: BackboneFiles
+    digest: str  # of the files, when it was loaded
     model: Any
     tokenizer: Any
     device: torch.device
@@ -50,7 +54,7 @@ class Backbone:
 
     def describe(self) -> dict[str, str]:
         """What a result stands on, as JSON: id, hash, device and dtype."""
-        return {"id": self.files.ref, "hash": self.files.digest(), "device": str(self.device),
+        return {"id": self.files.ref, "hash": self.digest, "device": str(self.device),
                 "dtype": str(self.model.dtype).removeprefix("torch.")}
 
 
@@ -112,10 +116,10 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
     """Load a checked checkpoint, frozen and in eval mode: on `device`, or else cuda, mps or cpu.
 
     bfloat16 on CUDA, float32 elsewhere; with CUDA, cuDNN's attention is switched off for the whole process.
-    Raises BackboneError where weights are missing or broken.
+    Raises BackboneError where weights are missing, broken, not finite, or more than the device can hold.
     """
     import torch
-    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers import PreTrainedTokenizerFast
     from transformers.utils import logging
 
     from compt_core.room import new_room
@@ -124,28 +128,63 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
 
     place = torch.device(device or best_device())
     logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    digest = files.digest()
+    check_contents(files)
+    settings, weights = read_model(files.ref, files.folder)
+    reader = read_tokenizer(files)
+    ends = {name: reader.id_to_token(number) for name, number in
+            (("eos_token", settings.eos_token_id), ("pad_token", settings.pad_token_id)) if number is not None}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=reader, clean_up_tokenization_spaces=False, **ends)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, **safe)
-        model, info = AutoModelForSeq2SeqLM.from_pretrained(
-            files.folder, use_safetensors=True, output_loading_info=True,
-            dtype=torch.bfloat16 if place.type == "cuda" else torch.float32, **safe)
-    except Exception as error:  # whatever a broken file makes the libraries raise, it is this file's fault
+        model = _build(settings, weights, place)
+    except Exception as error:  # whatever a file that changes meanwhile makes the libraries raise
         reason = " ".join(str(error).split())[:200]
         raise BackboneError(f"The backbone '{files.ref}' cannot be loaded from '{files.folder}': {reason}") from error
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise BackboneError(f"The backbone '{files.ref}' lacks {len(missing)} weights, the first of them "
-                            f"'{missing[0]}'. Save the complete model with save_pretrained.")
-    if tokenizer.eos_token_id is None:
-        raise BackboneError(f"The tokenizer of backbone '{files.ref}' must name an end token. Got none; save it anew "
-                            "with eos_token.")
+    if files.digest() != digest:
+        raise BackboneError(f"The files of backbone '{files.ref}' changed while it was loaded. Run it again when they "
+                            "are complete.")
     if place.type == "cuda":  # cuDNN plans its attention anew for every number of rows: a step took ten times as long
         torch.backends.cuda.enable_cudnn_sdp(False)
     lock = Turns()  # one for both kinds
     rooms = {kind: new_room(place, files.hidden, lock) for kind in ("train", "score")}
-    return Backbone(files, model.requires_grad_(False).eval().to(place), tokenizer, place, rooms, ScoreCache())
+    return Backbone(files, digest, model, tokenizer, place, rooms, ScoreCache())
+
+
+def _build(settings: T5Settings, weights: Mapping[str, Weight], place: torch.device) -> Any:
+    """The model that the settings describe with exactly these weights, frozen and in eval mode.
+
+    transformers' own loading fills gaps, leaves out layers and ties what it finds fit; here a weight goes where its
+    name says, and the table of words to all who read it.
+    """
+    import torch
+    from safetensors import safe_open
+    from transformers import MT5Config, MT5ForConditionalGeneration, T5Config, T5ForConditionalGeneration
+
+    dtype = dtype_on(place.type)
+    fields = settings.for_transformers()
+    with torch.device("meta"):  # shapes alone, no memory
+        model = (MT5ForConditionalGeneration(MT5Config(**fields)) if settings.model_type == "mt5" else
+                 T5ForConditionalGeneration(T5Config(**fields)))
+    loaded: dict[str, Any] = {}
+    table = next(name for name in TABLES if name in weights)
+    shared = {*TABLES, HEAD} if settings.one_table or HEAD not in weights else set(TABLES)
+    wanted = model.state_dict().keys() - shared | {table}
+    for file in sorted({weights[name].file for name in wanted}):
+        with safe_open(file, "pt") as handle:
+            for name in sorted(wanted):
+                if weights[name].file == file:  # a copy, for what is mapped from a file changes with it
+                    tensor = handle.get_tensor(name).to(place, dtype, copy=True)
+                    loaded[name] = torch.nn.Parameter(tensor, requires_grad=False)
+    loaded |= dict.fromkeys(shared, loaded[table])
+    model.load_state_dict(loaded, assign=True)
+    return model.requires_grad_(False).eval()
+
+
+def dtype_on(device: str) -> torch.dtype:
+    """The type of the weights on a device: bfloat16 on CUDA, float32 elsewhere."""
+    import torch
+
+    return torch.bfloat16 if device.startswith("cuda") else torch.float32
 
 
 def best_device() -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from importlib.metadata import version
-from threading import Lock
 from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
 
 from compt_core import __version__
-from compt_core.backbones import Backbone, BackboneFiles, best_device, find_backbone, load_backbone
+from compt_core.backbone_cache import Shelf
+from compt_core.backbones import Backbone, find_backbone, load_backbone
 from compt_core.config import RunConfig
 from compt_core.errors import ComptError
 from compt_core.estimate import STATE_BYTES, Pace, fleet_work, place, run_work
@@ -40,7 +39,7 @@ from compt_core.training.watch import Watch, watcher
 OnOutcome = Callable[[str, Outcome], None]
 Load = Callable[[str], tuple[TaskData, ...]]  # run -> its rows
 Scores = dict[str, dict[str, TaskScores]]  # run -> task -> scores
-_loading = Lock()
+_SHELF = Shelf(load_backbone)
 
 
 def train_fleet(
@@ -246,16 +245,9 @@ def load_data(tasks: Sequence[str], data_dir: str | None) -> tuple[TaskData, ...
 
 
 def shared_backbone(ref: str, device: str | None = None) -> Backbone:
-    """The backbone `ref` on `device` (the best by default), loaded once per process while its files stay the same."""
-    files = find_backbone(ref)
-    device = device or best_device()
-    with _loading:  # a page's what-if and the worker may ask at the same moment; transformers loads one at a time
-        return _loaded(files, files.digest(), "cuda:0" if device == "cuda" else device)
-
-
-@lru_cache(maxsize=16)  # one for each GPU of a machine, of two backbones
-def _loaded(files: BackboneFiles, digest: str, device: str | None) -> Backbone:
-    return load_backbone(files, device)
+    """The backbone `ref` on `device` (the best by default), loaded once while its files stay the same and others leave
+    it room."""
+    return _SHELF.get(find_backbone(ref), device)
 
 
 def _set_off(

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from compt_core.backbone_files import BackboneFiles, read_tokenizer, unknown_words
+from compt_core.backbone_files import BackboneFiles, check_contents, read_tokenizer, unknown_words
 from compt_core.backbones import find_backbone
 from compt_core.config import Experiment, RunConfig
 from compt_core.errors import BackboneError, ComptError, ConfigError, HubError, Issue, quoted
@@ -71,6 +71,7 @@ def check(experiment: Experiment) -> LaunchCheck:
     files = None
     try:
         files = find_backbone(experiment.backbone)
+        check_contents(files)
         problems += _problems_of_words(files, tasks, runs)
         problems += _problems_of_texts(files, data)
     except BackboneError as error:

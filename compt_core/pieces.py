@@ -15,13 +15,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from compt_core.backbone_files import BackboneFiles, read_tokenizer
+from compt_core.backbone_config import TABLES
+from compt_core.backbone_files import BackboneFiles, read_model, read_tokenizer
 from compt_core.errors import BackboneError
 from compt_core.space import directions, norms
 from compt_core.streams import stream
 
-# Where a T5 keeps it, the first that there is; the other two are copies of it where they are there at all.
-TABLES = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
 RANDOM = 200  # directions drawn to know how near the nearest piece is by chance
 _STRETCH = 1 << 23  # numbers read at once
 
@@ -119,7 +118,7 @@ def _stretches(files: BackboneFiles, pieces: int) -> Iterator[np.ndarray]:
 
 @contextmanager
 def _table(files: BackboneFiles) -> Iterator[Any]:
-    """The open table of embeddings. Raises BackboneError where the checkpoint has none."""
+    """The open table of embeddings. Raises BackboneError where the checkpoint's files are broken by now."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -134,12 +133,7 @@ def _table(files: BackboneFiles) -> Iterator[Any]:
 
 
 def _place(files: BackboneFiles) -> tuple[Path, str]:
-    from safetensors import safe_open
-
-    for name in TABLES:
-        for path in sorted(files.folder.glob("*.safetensors")):
-            with safe_open(path, "numpy") as handle:
-                if name in handle.keys():  # noqa: SIM118  (a handle is no mapping)
-                    return path, name
-    raise BackboneError(f"The backbone '{files.ref}' has no table of embeddings: none of {', '.join(TABLES)}. "
-                        "Save the complete model with save_pretrained.")
+    """The file of the table of embeddings, and its name there."""
+    _, weights = read_model(files.ref, files.folder)
+    name = next(name for name in TABLES if name in weights)
+    return weights[name].file, name

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from app.forms import BACKBONES
 from compt_core.cli import app
 from compt_core.config import Experiment, RunConfig, build_experiment
 from compt_core.methods import METHODS
@@ -226,3 +227,10 @@ def test_the_method_of_readme_trains(tmp_path: Path) -> None:
 def test_every_method_is_explained_where_methods_are_made() -> None:
     text = inspect.getsource(sys.modules[METHODS["pt"].__module__]).partition('"""\n\nfrom')[0]
     assert [name for name in METHODS if not re.search(rf"^    {name.upper()}\b", text, re.M)] == []
+
+
+def test_hub_ids_that_are_offered_hold_all_that_is_read() -> None:
+    """Safetensors and a tokenizer.json on their main branch, looked up by hand: no test may ask the hub."""
+    offered = set(re.findall(r"--backbone (\w[\w-]*/[\w.-]+)", README)) | {name for name in BACKBONES if "/" in name}
+    assert offered <= {f"google-t5/t5-{size}" for size in ("small", "base")} | {
+        f"google/flan-t5-{size}" for size in ("small", "base")}

@@ -84,18 +84,18 @@ def test_the_norms_of_the_vocabulary(files, table):
 
 
 def test_a_table_in_bfloat16_and_under_another_name_is_read(tmp_path, tiny_t5, table):
-    import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
 
     shutil.copytree(tiny_t5, tmp_path / "t5")
-    (tmp_path / "t5" / "model.safetensors").unlink()
-    save_file({"encoder.embed_tokens.weight": torch.from_numpy(table).to(torch.bfloat16)},
-              tmp_path / "t5" / "model.safetensors")
+    weights = {name: value.bfloat16() for name, value in load_file(tiny_t5 / "model.safetensors").items()}
+    weights["encoder.embed_tokens.weight"] = weights.pop("shared.weight")
+    save_file(weights, tmp_path / "t5" / "model.safetensors")
     files = find_backbone(str(tmp_path / "t5"))
     assert pieces.nearest(files, table[[9]], "cosine", 1).ids.tolist() == [[9]]
-    save_file({"lm_head.weight": torch.zeros(2, 2)}, tmp_path / "t5" / "model.safetensors")
-    with pytest.raises(BackboneError, match=r"has no table of embeddings: none of shared.weight"):
-        pieces.nearest(find_backbone(str(tmp_path / "t5")), VECTORS, "cosine")
+    del weights["encoder.embed_tokens.weight"]
+    save_file(weights, tmp_path / "t5" / "model.safetensors")
+    with pytest.raises(BackboneError, match=r"lacks the weight 'shared.weight'"):
+        pieces.nearest(files, VECTORS, "cosine")
 
 
 def test_the_demo_backbone_has_a_norm_and_pieces_for_all(tmp_path):

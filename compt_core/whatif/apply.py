@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from weakref import WeakValueDictionary, ref
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ from compt_core.whatif.compose import changed
 from compt_core.whatif.edit import read
 from compt_core.whatif.trained import taken_apart
 
+# (reference, digest) -> backbone, as long as others hold it: these pages alone keep no model in memory.
+_FOUND: WeakValueDictionary[tuple[str, str | None], Backbone] = WeakValueDictionary()
 _MANY = 5000  # dev rows, beyond which their tokens are not kept
 
 
@@ -46,15 +49,12 @@ class Edited:
 def backbone_of(run: RunRecord) -> Backbone:
     """The backbone that a run was trained on, loaded once per process: until it was, its files (or the hub) are asked
     for anew. Raises BackboneError where they are others now, or cannot be had."""
-    return _backbone(run.config["backbone"], run.backbone.get("hash"))
-
-
-@lru_cache(maxsize=4)
-def _backbone(ref: str, trained_on: str | None) -> Backbone:
-    backbone = shared_backbone(ref)
-    if backbone.describe()["hash"] != trained_on:
-        raise BackboneError(f"The backbone '{ref}' is not the one that this run was trained on: its files have "
+    name, trained_on = run.config["backbone"], run.backbone.get("hash")
+    backbone = _FOUND.get((name, trained_on)) or shared_backbone(name)
+    if backbone.digest != trained_on:
+        raise BackboneError(f"The backbone '{name}' is not the one that this run was trained on: its files have "
                             "changed. Put them back, or train the run again.")
+    _FOUND[name, trained_on] = backbone
     return backbone
 
 
@@ -81,13 +81,13 @@ def dev_rows(run: RunRecord, task: str, backbone: Backbone) -> tuple[tuple[Row, 
     config = RunConfig.model_validate(run.config)
     if len(rows) > _MANY:
         return rows, encode_with(backbone.tokenizer, config, TASKS[task], rows)
-    return rows, _encoded(backbone.tokenizer, TASKS[task], rows, config.prefix, config.position, config.max_tokens)
+    return rows, _encoded(ref(backbone.tokenizer), TASKS[task], rows, config.prefix, config.position, config.max_tokens)
 
 
 @lru_cache(maxsize=32)  # the tasks of a few runs: a visitor edits one run again and again
-def _encoded(tokenizer: Any, task: Task, rows: tuple[Row, ...], prefix: str, position: str, max_tokens: int
+def _encoded(tokenizer: ref[Any], task: Task, rows: tuple[Row, ...], prefix: str, position: str, max_tokens: int
              ) -> list[EncodedRow]:
-    return encode_rows(tokenizer, task, rows, prefix=prefix, position=position, max_tokens=max_tokens)
+    return encode_rows(tokenizer(), task, rows, prefix=prefix, position=position, max_tokens=max_tokens)
 
 
 def apply(run: RunRecord, scores: Mapping[str, np.ndarray], composed: Mapping[str, np.ndarray],

@@ -99,7 +99,7 @@ def test_a_hub_id_is_downloaded_once_without_pickles_and_code(local_hub: Hub, on
     files = find_backbone("lab/tiny")
     assert files.hidden == 24
     assert {file.name for file in files.folder.iterdir()} == {
-        "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+        "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
     assert load_backbone(files, "cpu").hidden == 24
     fetched = list(local_hub.fetched)
     assert find_backbone("lab/tiny") == files

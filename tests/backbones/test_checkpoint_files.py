@@ -138,24 +138,51 @@ def test_a_lost_part_of_split_weights_is_named(copy: Path, problem: Problem) -> 
 
 
 @pytest.mark.parametrize(("changes", "says"), [
-    ({"d_model": None}, "must give d_model as a whole number. Got None instead"),
-    ({"d_model": "24", "vocab_size": 0}, "must give d_model and vocab_size as a whole number. Got '24' instead"),
-    ({"num_layers": -1}, "must give num_layers as a whole number. Got -1 instead"),
-    ({"decoder_start_token_id": None}, "must name a decoder_start_token_id (0 for T5). Got none"),
-    ({"vocab_size": 50}, "more than the model's vocabulary of 50. Give the tokenizer that belongs to it."),
+    ({"d_model": None}, "must give d_model as a whole number from 1 to 2,147,483,647. Got none instead."),
+    ({"d_model": True}, "Got True instead."),
+    ({"d_model": 24.0}, "Got 24.0 instead."),
+    ({"d_model": 10**9}, "must be 21 x 1,000,000,000, as its config.json says. Got 21 x 24 in 'model.safetensors'"),
+    ({"d_model": 10**30}, "must give d_model as a whole number from 1 to 2,147,483,647. Got 1000"),
+    ({"d_model": "24", "vocab_size": 0}, "Got '24' instead. It must give vocab_size as a whole number from 1 to 2,147,"
+                                         "483,647. Got 0 instead. Save the model anew"),
+    ({"vocab_size": 50}, "The weight 'shared.weight' of backbone"),
+    ({"vocab_size": 10**9}, "must be 1,000,000,000 x 24, as its config.json says. Got 140 x 24"),
+    ({"num_layers": -1}, "must give num_layers as a whole number from 1 to 1,000. Got -1 instead"),
+    ({"num_layers": 10_000}, "must give num_layers as a whole number from 1 to 1,000. Got 10000 instead"),
+    ({"num_layers": 3}, "lacks 8 weights, the first of them 'encoder.block.2.layer.0.SelfAttention.k.weight'."),
+    ({"num_layers": 1}, "holds 8 weights, the first of them 'encoder.block.1.layer.0.SelfAttention.k.weight', for"),
+    ({"num_decoder_layers": 0}, "must give num_decoder_layers as a whole number from 1 to 1,000. Got 0 instead"),
+    ({"num_heads": 0}, "must give num_heads as a whole number from 1 to 2,147,483,647. Got 0 instead"),
+    ({"num_heads": 7}, "must be 49 x 24, as its config.json says. Got 21 x 24"),
+    ({"num_heads": 7, "d_kv": 3}, "SelfAttention.relative_attention_bias.weight' of backbone"),
+    ({"d_kv": 8}, "must be 24 x 24, as its config.json says. Got 21 x 24"),
+    ({"d_ff": 41}, "DenseReluDense.wi.weight' of backbone"),
+    ({"hidden_size": 25}, "must give one d_model, which is also called hidden_size. Got 24 and 25 instead."),
+    ({"relative_attention_max_distance": 0}, "relative_attention_max_distance as a whole number from 1 to"),
+    ({"relative_attention_max_distance": 16}, "relative_attention_max_distance as at least 17, one more than half"),
+    ({"relative_attention_num_buckets": 0}, "relative_attention_num_buckets as a whole number from 4 to"),
+    ({"relative_attention_num_buckets": 33}, "relative_attention_bias.weight' of backbone"),
+    ({"dropout_rate": 1}, "must give dropout_rate as a number from 0 to below 1. Got 1 instead."),
+    ({"dropout_rate": "0.1"}, "Got '0.1' instead."),
+    ({"layer_norm_epsilon": 0}, "must give layer_norm_epsilon as a number above 0, at most 1. Got 0 instead."),
+    ({"layer_norm_epsilon": float("nan")}, "Got nan instead."),
+    ({"feed_forward_proj": "foo", "dense_act_fn": "foo"}, "must give feed_forward_proj as one of relu, gelu,"),
+    ({"feed_forward_proj": 7}, "must give feed_forward_proj as a word. Got 7 instead."),
+    ({"feed_forward_proj": "gated-gelu", "dense_act_fn": "gelu_new", "is_gated_act": True}, "lacks 6 weights,"),
+    ({"dense_act_fn": "gelu"}, "must give dense_act_fn as its feed_forward_proj 'relu' asks ('relu'). Got 'gelu'"),
+    ({"tie_word_embeddings": 1}, "must give tie_word_embeddings as true or false. Got 1 instead."),
+    ({"tie_word_embeddings": False}, "lacks the weight 'lm_head.weight'. Save the complete model"),
+    ({"decoder_start_token_id": None}, "must name a decoder_start_token_id (0 for T5). Got none; add it."),
+    ({"decoder_start_token_id": True}, "must give decoder_start_token_id as a whole number from 0 to"),
+    ({"decoder_start_token_id": 140}, "must give decoder_start_token_id below its vocab_size of 140. Got 140 instead."),
+    ({"eos_token_id": 139}, "must have the end token that its config.json names (eos_token_id 139). Got no piece"),
+    ({"eos_token_id": [1, 2]}, "must give eos_token_id as a whole number"),
 ])
 def test_settings_that_do_not_fit_are_named(
     copy: Path, changes: dict[str, object], says: str, problem: Problem, settings: Change
 ) -> None:
     settings(copy, **changes)
     assert says in problem(copy)
-
-
-def test_a_checkpoint_needs_a_readable_tokenizer(copy: Path, problem: Problem) -> None:
-    (copy / "tokenizer.json").write_text("{}")
-    assert "The tokenizer.json of backbone" in problem(copy)
-    (copy / "tokenizer.json").unlink()
-    assert f"has no tokenizer.json in '{copy}'" in problem(copy)
 
 
 # --- words
