@@ -21,6 +21,7 @@ MOST_BYTES = 1_000_000_000  # of a file
 MOST_COLUMNS = 1000  # a table of rows with names of their own would grow with the square of its file
 MOST_CELLS = 20_000_000  # of a table
 MOST_TEXT = 10_000_000  # characters of a cell: a row keeps some hundred tokens of them
+MOST_LINE = 4 * MOST_TEXT  # characters of a line of JSON, which may say one character in six
 MOST_SAID = 3  # lines of a file whose fault is told; more are counted
 _NAMED = "ClassLabel"  # the type of a column of label indices with names, as `datasets` writes it
 
@@ -111,7 +112,7 @@ def _read_jsonl(path: Path) -> Table:
     """One object per line; a column that an object lacks is None there."""
     rows, numbers, problems = [], [], list[str]()
     for number, line in _lines(_text(path)):
-        if not line.strip():
+        if not line or line.isspace():
             continue
         try:
             rows.append(_object(f"The file '{path}', line {number},", line))
@@ -136,6 +137,8 @@ def _object(where: str, line: str) -> dict[str, Any]:
             raise DataError(f"{where} has the name {quoted(twice)} more than once. Keep one of them.")
         return found
 
+    if len(line) > MOST_LINE:
+        raise DataError(f"{where} has {len(line):,} characters, more than {MOST_LINE:,}. Cut its texts.")
     try:
         row = json.loads(line, object_pairs_hook=once)
     except json.JSONDecodeError as error:
@@ -225,7 +228,7 @@ def _text(path: Path) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(f"The file '{path}', line {line}, is not text in UTF-8 (byte {error.start}). "
                         "Save it as UTF-8.") from None
-    if not text.strip():
+    if not text or text.isspace():
         raise _empty(path)
     return text
 

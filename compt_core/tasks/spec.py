@@ -10,6 +10,7 @@ from compt_core.errors import DataError, nearest, quoted
 SIMILARITY_STEP = 0.2  # STS-B candidates, as in the T5 paper (appendix D)
 # A number in a cell. Python would also take "0_1", " 1" and the digits of any script.
 _NUMBER = re.compile(r"-?([0-9]+([.][0-9]+)?|[.][0-9]+)(e[+-]?[0-9]+)?")
+_DIGITS = 50  # characters of one; no format writes more for a number of its own
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Task:
         if not self.numeric and word in self.labels:
             index = self.labels.index(word)
             return index, float(index)
-        number = float(text) if _NUMBER.fullmatch(text) else float("nan")
+        number = float(text) if len(text) <= _DIGITS and _NUMBER.fullmatch(text) else float("nan")
         if number == -1:
             return None
         if self.numeric and float(self.labels[0]) <= number <= float(self.labels[-1]):

@@ -113,6 +113,13 @@ def test_rows_over_several_lines_are_noted_and_begin_where_they_begin(tmp_path: 
                            "3, the longest has 3 lines.",)
 
 
+def test_a_line_of_json_has_an_upper_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "MOST_LINE", 20)
+    assert read(tmp_path, "a.jsonl", '{"text": "12345678"}') == {"text": ["12345678"]}
+    assert "line 1, has 21 characters, more than 20. Cut its texts." in problem(
+        tmp_path, "a.jsonl", '{"text": "123456789"}')
+
+
 @pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_CELLS"])
 @pytest.mark.parametrize(("name", "content"), [("a.tsv", "text\tb\nx\ty\n"), ("a.csv", "text,b\nx,y\n")])
 def test_a_table_has_an_upper_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, limit: str
