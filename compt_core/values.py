@@ -84,7 +84,8 @@ def by_field(raw: Mapping[str, Any]) -> dict[str, Any]:
     if twice:
         raise ConfigError([Issue(_ALSO[name], f"The settings must name '{_ALSO[name]}' once. Got '{name}' as well, "
                                               "which means the same; leave one of them out.") for name in twice])
-    return {field_of(name): value for name, value in raw.items()}
+    whole = {name.encode("utf-8", "backslashreplace").decode(): value for name, value in raw.items()}
+    return {field_of(name): value for name, value in whole.items()}  # a terminal can give names that are no Unicode
 
 
 def for_all(method_settings: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> dict[str, dict[str, Any]]:

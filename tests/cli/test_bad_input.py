@@ -79,6 +79,8 @@ DEV = HEADER + "c\td\t0\ne\tf\t1\n"
     (("--set", "steps=0x" + "F" * 4000), "The 'steps' setting of an experiment must be an integer in"),
     (("--set", "method_settings={pt: {steps: 1, steps: 2}}"), "It must name each setting once."),
     (("--steps", "٣"), "Got '٣' instead. Write 3, in decimal digits."),
+    (("--set", "gr\udcf6\udcdfe=1"), "There is no setting 'gr\\\\udcf6\\\\udcdfe'."),
+    (("--set", "\udcff=1", "--set", "sources=0"), "The 'sources' setting of an experiment must be"),
     (("--tasks", "0-99999"), "There is no task '0-99999'."),
     (("--steps", "1_0"), "Got '1_0' instead. Write 10, in decimal digits."),
     (("--steps", "1e1"), "Got 10.0 instead. Write 10, without point and exponent."),
