@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -20,7 +21,7 @@ from compt_core import sentences
 from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.plain import number
 from compt_core.presets import PRESETS
-from compt_core.values import Refused, as_list, as_text, by_field, for_all, has_bool
+from compt_core.values import Refused, as_list, as_text, as_words, by_field, for_all, has_bool
 from compt_core.values import parse_value as parse_value  # settings of any source start here
 from compt_core.values import read_yaml as read_yaml
 
@@ -47,7 +48,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    tasks: Annotated[tuple[str, ...], BeforeValidator(as_list)] = _setting(
+    tasks: Annotated[tuple[str, ...], BeforeValidator(as_words)] = _setting(
         (), "Names of the tasks, in the order of every table and matrix.",
         min_length=1, max_length=64, allowed="one or more task names",
     )
@@ -148,10 +149,10 @@ class RunConfig(Settings):
 class Experiment(Settings):
     """A grid of runs: methods x shots x seeds on shared settings."""
 
-    methods: Annotated[tuple[MethodName, ...], BeforeValidator(as_list)] = _setting(
+    methods: Annotated[tuple[MethodName, ...], BeforeValidator(as_words)] = _setting(
         ("pt", "mst", "spp"), "Methods to compare.", min_length=1, allowed="one or more of 'pt', 'mst', 'spp', 'scp'")
     shots: Annotated[
-        tuple[Annotated[int, Field(strict=True, ge=1, le=1024)], ...], BeforeValidator(as_list)
+        tuple[Annotated[int, Field(strict=True, ge=1, le=1024)], ...], BeforeValidator(partial(as_list, most=MAX_RUNS))
     ] = _setting((16,), "Shot counts, each run apart.", min_length=1, allowed="an integer in [1, 1024]")
     seeds: Annotated[
         tuple[Annotated[int, Field(strict=True, ge=0, lt=2**32)], ...], BeforeValidator(as_list)

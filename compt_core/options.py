@@ -20,7 +20,7 @@ _PARSED = ("steps", "eval_rows")  # options that are a value; the others are lis
 class Once(typer.core.TyperCommand):
     """A command whose options are given once each; the last of two would silently go before the first."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As the library does, after a look at how often each option was given."""
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for option, count in Counter(given).items():

@@ -27,6 +27,7 @@ _NAMED: dict[str, bool | None] = {
     **dict.fromkeys(EMPTY), **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False)}
 _INTEGER = re.compile(r"[-+]?[0-9]+")
+_HALF = re.compile("[\ud800-\udfff]")  # no text file can hold one alone, but an escape can name it
 _REAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
@@ -83,6 +84,8 @@ def _checked(text: str) -> Iterator[yaml.Event]:
         if tag is not None:
             shown = quoted(tag.replace("tag:yaml.org,2002:", "!!", 1))
             raise NotPlain("hold no tags", f"Got {shown}", mark)
+        if _HALF.search(getattr(event, "value", "")):
+            raise NotPlain("hold no half of a character", f"Got {quoted(event.value)}", mark)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         documents += isinstance(event, yaml.DocumentStartEvent)
         if depth > DEEPEST:

@@ -84,7 +84,8 @@ def by_field(raw: Mapping[str, Any]) -> dict[str, Any]:
     if twice:
         raise ConfigError([Issue(_ALSO[name], f"The settings must name '{_ALSO[name]}' once. Got '{name}' as well, "
                                               "which means the same; leave one of them out.") for name in twice])
-    return {field_of(name): value for name, value in raw.items()}
+    whole = {name.encode("utf-8", "backslashreplace").decode(): value for name, value in raw.items()}
+    return {field_of(name): value for name, value in whole.items()}  # a terminal can give names that are no Unicode
 
 
 def for_all(method_settings: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -93,10 +94,17 @@ def for_all(method_settings: Mapping[str, Mapping[str, Any]], names: Collection[
     return {method: own for method, own in left.items() if own}
 
 
-def as_list(value: Any) -> Any:
+def as_words(value: Any) -> Any:
+    """``"a, b"`` -> ``["a", "b"]``. Anything else passes."""
+    if not isinstance(value, str) or isinstance(value, Refused):
+        return value
+    return [part for word in value.split(",") if (part := word.strip())]
+
+
+def as_list(value: Any, most: int = MAX_RANGE) -> Any:
     """``8`` -> ``[8]``; ``"8,16"`` -> ``[8, 16]``; ``"0-9"`` -> ``[0, …, 9]``. Anything else passes.
 
-    Raises ValueError for more than MAX_RANGE numbers.
+    Raises ValueError for ranges of more than `most` numbers.
     """
     if isinstance(value, bool | Refused) or value is None:
         return value
@@ -105,14 +113,14 @@ def as_list(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     items: list[str | int] = []
-    for part in (p.strip() for p in value.split(",")):
+    for part in as_words(value):
         first, dash, last = part.partition("-")
         ends = _whole(first), _whole(last)
         if dash and ends[0] is not None and ends[1] is not None and ends[0] <= ends[1]:
-            if len(items) + ends[1] - ends[0] > MAX_RANGE:
+            if len(items) + ends[1] - ends[0] > most:
                 raise ValueError("more numbers than any setting has")
             items += range(ends[0], ends[1] + 1)
-        elif part:
+        else:
             found = _whole(part)
             items.append(part if found is None else found)
     return items

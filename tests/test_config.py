@@ -165,6 +165,7 @@ def test_all_other_defaults_are_values_themselves() -> None:
     ({"normalizer": "sofmax"}, "normalizer", "Got 'sofmax' instead. Did you mean 'softmax'?"),
     ({"encoder": None}, "encoder", "must be one of 'residual', 'mlp', 'none'. Got nothing instead."),
     ({"tasks": []}, "tasks", "must be one or more task names. Got nothing instead."),
+    ({"methods": "0-99999"}, "methods", "Got '0-99999' instead."),
     ({"tasks": ""}, "tasks", "must be one or more task names. Got '' instead."),
     ({"tasks": "demo-mood,demo-mood"}, "tasks", "must not repeat a value. Got 'demo-mood' twice."),
     ({"methods": "pt,pt"}, "methods", "must not repeat a value. Got 'pt' twice."),
@@ -254,7 +255,9 @@ def test_what_only_some_methods_use_is_refused_only_for_those() -> None:
 
 
 @pytest.mark.parametrize(("settings", "says"), [
-    ({"shots": "0-99999"}, "Got 0 instead, and 98,975 more like it."),
+    ({"shots": "0-1999"}, "Got 0 instead, and 975 more like it."),
+    ({"shots": "0-99999"}, "must be an integer in [1, 1024]. Got '0-99999' instead."),
+    ({"tasks": [1, 2, 3]}, "must be one or more task names. Got 1 instead, and 2 more like it."),
     ({"shots": [8, "x", 0]}, "Got 'x' instead, and 1 more like it."),
     ({"methods": "spq,pt,scq"}, "Got 'spq' instead, and 1 more like it. Did you mean 'spp'?"),
 ])

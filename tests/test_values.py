@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from compt_core import plain
 from compt_core.errors import ConfigError, nearest, quoted
-from compt_core.values import MAX_RANGE, Refused, as_list, as_text, parse_value, read_yaml
+from compt_core.values import MAX_RANGE, Refused, as_list, as_text, as_words, parse_value, read_yaml
 
 BOMB = ", ".join(["&a0 [x, x, x, x]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9))])
 
@@ -45,6 +45,8 @@ BOMB = ", ".join(["&a0 [x, x, x, x]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 9)}
     (b"a: {null: 1}", "must name each setting by a word. Got null instead."),
     (b"a: {[b]: 1}", "must name each setting by a word. Got a list or a mapping instead."),
     (b"? \n: 1\n", "must name each setting by a word. Got nothing instead."),
+    (b'a: "x\\ud800"\n', r"must hold no half of a character. Got 'x\ud800'. See line 1, column 4."),
+    (b'a: {"\\udfff": 1}\n', r"must hold no half of a character. Got '\udfff'."),
     (b"a: 1\n---\na: 2\n", "must hold one document. Got a second one. See line 2"),
 ])
 def test_a_bad_settings_file_is_one_sentence(tmp_path: Path, content: bytes, says: str) -> None:
@@ -116,6 +118,11 @@ def test_lists_of_numbers_are_decimal_and_as_typed(text: str, numbers: list[Any]
 def test_a_list_without_end_is_not_written_out(text: str) -> None:
     with pytest.raises(ValueError, match="more numbers"):
         as_list(text)
+
+
+def test_words_are_no_numbers() -> None:
+    assert as_words("a, 010,,0-3 ") == ["a", "010", "0-3"]
+    assert [as_words(value) for value in (3, None, ["a"], {})] == [3, None, ["a"], {}]
 
 
 @given(st.lists(st.integers(0, 30) | st.integers(0, 2**32 - 1)))

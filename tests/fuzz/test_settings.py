@@ -20,7 +20,8 @@ from compt_core.presets import PRESETS
 from compt_core.terminal import LONGEST_LINE
 from tests.fuzz.hunt import hunt
 
-NAMES = [*RunConfig.model_fields, *Experiment.model_fields, "preset", "sourcs", "", "a b", "<<", "method_settings"]
+NAMES = [*RunConfig.model_fields, *Experiment.model_fields, "preset", "sourcs", "", "a b", "<<", "\udcff",
+         '"\\ud800"', "gr\xf6\xdfe", "method_settings"]
 WORDS = [
     "demo-mood", "pt", "spp,mst", "demo", "learned", "off", "on", "yes", "No", "true", "False", "~", "null", "", " ",
     "8", "0", "-1", "010", "+5", "08,09", "0-9", "9-0", "0-99999", "0-" + "9" * 30, "1,2,2", "4,", ",", "y",
