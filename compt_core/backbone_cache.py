@@ -34,7 +34,7 @@ class Shelf:
 
     One more than MOST, or than SHARE of the device's memory has room for, takes the place of those used longest ago;
     one that anybody still holds is never let go, or it would soon lie in memory twice. One whose files have changed
-    leaves at once.
+    leaves as soon as they are asked for.
     """
 
     def __init__(self, load: Callable[[BackboneFiles, str], Backbone], most: int = MOST, share: float = SHARE):

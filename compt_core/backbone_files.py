@@ -15,9 +15,9 @@ from typing import Any
 
 from compt_core.backbone_config import T5_FAMILY as T5_FAMILY
 from compt_core.backbone_config import T5Settings, read_settings
-from compt_core.backbone_tokenizer import read_pieces
+from compt_core.backbone_tokenizer import end_named_beside, read_pieces
 from compt_core.backbone_weights import Weight, check_headers, check_numbers, read_headers
-from compt_core.errors import BackboneError
+from compt_core.errors import BackboneError, quoted
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,25 @@ def check_folder(ref: str, folder: Path) -> BackboneFiles:
     settings, _ = read_model(ref, folder)
     files = BackboneFiles(ref, folder, settings.d_model, settings.vocab_size,
                           settings.num_layers + settings.decoder_layers)
+    _check_pieces(ref, folder, settings)
+    return files
+
+
+def _check_pieces(ref: str, folder: Path, settings: T5Settings) -> None:
+    """Whether the tokenizer fits the model: no piece beyond its table, and the end that it was trained with."""
     pieces = read_pieces(ref, folder)
-    if pieces.last >= files.vocabulary:
+    if pieces.last >= settings.vocab_size:
         raise BackboneError(f"The tokenizer of backbone '{ref}' has pieces with ids up to {pieces.last}, more than the "
-                            f"model's vocabulary of {files.vocabulary}. Give the tokenizer that belongs to it.")
-    if pieces.tokenizer.id_to_token(settings.eos_token_id) is None:
+                            f"model's vocabulary of {settings.vocab_size}. Give the tokenizer that belongs to it.")
+    end, named = pieces.tokenizer.id_to_token(settings.eos_token_id), end_named_beside(folder)
+    if end is None:
         raise BackboneError(f"The tokenizer of backbone '{ref}' must have the end token that its config.json names "
                             f"(eos_token_id {settings.eos_token_id}). Got no piece of that id; give the tokenizer that "
                             "belongs to it.")
-    return files
+    if named not in (None, end):
+        raise BackboneError(f"The config.json and the tokenizer_config.json of backbone '{ref}' must name one end "
+                            f"token. Got {quoted(end)} (eos_token_id {settings.eos_token_id}) and {quoted(named)}; set "
+                            "eos_token_id to the one that the model was trained with.")
 
 
 def read_model(ref: str, folder: Path) -> tuple[T5Settings, dict[str, Weight]]:

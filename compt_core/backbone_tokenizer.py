@@ -59,11 +59,7 @@ def read_pieces(ref: str, folder: Path) -> Pieces:
 
 def _way_out(folder: Path) -> str:
     """What can be done where there is no tokenizer.json: what is true differs within the family."""
-    try:
-        kind = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8")).get("tokenizer_class")
-    except (OSError, ValueError, AttributeError, RecursionError):
-        kind = None
-    if kind == "ByT5Tokenizer":
+    if _beside(folder).get("tokenizer_class") == "ByT5Tokenizer":
         return ("It is a ByT5, which reads bytes and of whose tokenizer no tokenizer.json exists: it cannot be used "
                 "here. Give another T5, such as google/flan-t5-small.")
     if (folder / "spiece.model").is_file():
@@ -72,6 +68,23 @@ def _way_out(folder: Path) -> str:
                 "one, such as google/flan-t5-small.")
     return ("Save its tokenizer there with save_pretrained; where that writes none, as for ByT5, which reads bytes, "
             "the backbone cannot be used here.")
+
+
+def end_named_beside(folder: Path) -> str | None:
+    """The end token that tokenizer_config.json names, if it is there and names one."""
+    named = _beside(folder).get("eos_token")
+    if isinstance(named, dict):  # an older way to write it
+        named = named.get("content")
+    return named if isinstance(named, str) else None
+
+
+def _beside(folder: Path) -> dict[str, Any]:
+    """What tokenizer_config.json says, which decides nothing: {} where it cannot be read."""
+    try:
+        about = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 @lru_cache(maxsize=4)

@@ -147,7 +147,8 @@ def check_numbers(ref: str, settings: T5Settings, weights: Mapping[str, Weight])
     same = [name for name in TABLES if name in weights]
     if settings.one_table and HEAD in weights:
         same.append(HEAD)
-    files = tuple((file, file.stat().st_mtime_ns) for file in sorted({one.file for one in weights.values()}))
+    stats = [(file, file.stat()) for file in sorted({one.file for one in weights.values()})]
+    files = tuple((file, about.st_mtime_ns, about.st_size) for file, about in stats)
     _check_numbers(ref, tuple(same), tuple(weights.items()), files)
 
 

@@ -142,7 +142,7 @@ def test_no_other_file_and_no_other_key_has_a_say(make: Make, copy: Path) -> Non
     make(config=strange)
     files = find_backbone(str(copy))
     (copy / "generation_config.json").write_text('{"min_length": 12, "num_beams": 7}')
-    (copy / "tokenizer_config.json").write_text('{"tokenizer_class": "Evil", "eos_token": "a", "padding_side": "left"}')
+    (copy / "tokenizer_config.json").write_text('{"tokenizer_class": "Evil", "eos_token": {"content": "</s>"}}')
     (copy / "adapter_config.json").write_text("{")
     loaded = load_backbone(files, "cpu")
     assert loaded.digest == files.digest()

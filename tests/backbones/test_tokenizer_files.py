@@ -89,7 +89,7 @@ def trie(text: bytes, *, unit: int = ord("a") | 1 << 8 | 1 << 10, value: int = 0
     (step("normalizer", {"type": "Sequence", "normalizers": 7}), "it has 7 where a list of steps should be"),
     (step("model", {"type": "Table"}), "its model has a step 'Table'"),
     (step("model", None), "it describes no tokenizer"),
-    (model(type="BPE", vocab={"<pad>": 0, "</s>": 1, "a": 2}, merges=[], dropout=0.5), "cuts words by chance (dropout 0.5)"),
+    (model(type="BPE", vocab={"<pad>": 0, "</s>": 1, "a": 2}, merges=[], dropout=0.5), "by chance (dropout 0.5)"),
     (model(unk_id=None), "Encountered an unknown token but `unk_id` is missing"),
     (step("model", {"type": "WordLevel", "vocab": {"<pad>": 0, "</s>": 1}, "unk_token": "?"}), "Missing [UNK] token"),
     (model(unk_id=10**6), "cannot be used: Unable to load vocab"),
@@ -133,6 +133,12 @@ def test_ids_beyond_the_table_are_refused(copy: Path, problem: Problem) -> None:
     spoil(copy, step("model", {"type": "WordLevel", "vocab": {"<pad>": 0, "</s>": 1, "<unk>": 2, "a": 10**9},
                                "unk_token": "<unk>"}))
     assert "has pieces with ids up to 1000000000, more than the model's vocabulary of 140." in problem(copy)
+
+
+@pytest.mark.parametrize("named", ["a", {"content": "a"}])
+def test_two_end_tokens_are_refused(copy: Path, named: object, problem: Problem) -> None:
+    (copy / "tokenizer_config.json").write_text(json.dumps({"eos_token": named}))
+    assert "must name one end token. Got '</s>' (eos_token_id 1) and 'a'; set eos_token_id to" in problem(copy)
 
 
 def test_a_file_that_is_no_tokenizer_is_refused(copy: Path, problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from compt_core.terminal import LONGEST_LINE
 
@@ -180,6 +182,15 @@ def test_bad_backbones_are_one_line(refused: Callable[..., str], tmp_path: Path,
     assert "has no readable config.json" in refused("--backbone", tmp_path / "nothing")
     assert "Got only pickled weights (pytorch_model.bin)" in refused("--backbone", tmp_path / "pickled")
     assert "must be of the T5 family (t5, mt5). Got model type 'bert'" in refused("--backbone", tmp_path / "bert")
+    for name, change in {"cut": {"num_layers": 1}, "large": {"num_layers": 10**4}, "broken": {}}.items():
+        shutil.copytree(tiny_t5, tmp_path / name)
+        (tmp_path / name / "config.json").write_text(json.dumps(config | change))
+    weights = load_file(tiny_t5 / "model.safetensors")
+    weights["shared.weight"][:] = float("nan")
+    save_file(weights, tmp_path / "broken/model.safetensors")
+    assert "for which its config.json has no place" in refused("--backbone", tmp_path / "cut")
+    assert "as a whole number from 1 to 1,000. Got 10000" in refused("--backbone", tmp_path / "large")
+    assert "must hold finite numbers of at most 65,504. Got nan" in refused("--backbone", tmp_path / "broken")
     data = write(tmp_path / "data", train=ROWS, dev=HEADER + "Cairo burns\tRome\t0\nCairo\tRome burns\t1\n")
     assert "has no pieces for" in refused("--tasks", "rte", "--backbone", "demo", "--data-dir", data)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import shutil
@@ -41,6 +42,11 @@ STEPS: tuple[Any, ...] = (
 Change = Callable[[random.Random, bytes], bytes]
 
 
+def odd(dice: random.Random) -> Any:
+    """One of ODD, as a copy: what is put into it must not be in the next one."""
+    return copy.deepcopy(dice.choice(ODD))
+
+
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The places in a JSON value, a few of long lists."""
     found = [path]
@@ -68,7 +74,7 @@ def in_json(dice: random.Random, data: bytes) -> bytes:
         elif way < 0.2:
             at[path[-1]] = json.loads(json.dumps(_at(root, dice.choice(_places(root)))))
         else:
-            at[path[-1]] = dice.choice(ODD)
+            at[path[-1]] = odd(dice)
     return json.dumps(root[""]).encode("utf-8", "surrogatepass")
 
 
@@ -80,8 +86,8 @@ def _at(root: Any, path: tuple[Any, ...]) -> Any:
 
 def a_setting(dice: random.Random, data: bytes) -> bytes:
     """Settings that make the model are odd."""
-    odd = {dice.choice(KEYS): dice.choice(ODD) for _ in range(dice.choice((1, 1, 2)))}
-    return json.dumps(json.loads(data) | odd).encode()
+    changes = {dice.choice(KEYS): odd(dice) for _ in range(dice.choice((1, 1, 2)))}
+    return json.dumps(json.loads(data) | changes).encode()
 
 
 def a_step(dice: random.Random, data: bytes) -> bytes:
@@ -89,10 +95,10 @@ def a_step(dice: random.Random, data: bytes) -> bytes:
     about = json.loads(data)
     part, inner = dice.choice((
         ("normalizer", "normalizers"), ("pre_tokenizer", "pretokenizers"), ("decoder", "decoders")))
-    steps = [dict(dice.choice(STEPS)) for _ in range(dice.randint(1, 4))]
+    steps = [copy.deepcopy(dice.choice(STEPS)) for _ in range(dice.randint(1, 4))]
     if dice.random() < 0.5:
         step = dice.choice(steps)
-        step[dice.choice(list(step))] = dice.choice(ODD)
+        step[dice.choice(list(step))] = odd(dice)
     about[part] = steps[0] if len(steps) == 1 else {"type": "Sequence", inner: steps}
     return json.dumps(about).encode()
 
@@ -117,9 +123,10 @@ def a_header(dice: random.Random, data: bytes) -> bytes:
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8:8 + length])
     names = [name for name in header if name != "__metadata__"]
+    whole = [dict(header[name]) for name in names]
     for _ in range(dice.choice((1, 1, 3))):
         name = dice.choice(names)
-        if not isinstance(header.get(name), dict):
+        if header.get(name) not in whole:
             continue
         way = dice.randrange(5)
         if way == 0:
@@ -131,10 +138,10 @@ def a_header(dice: random.Random, data: bytes) -> bytes:
             turned = header[name]["shape"][::-1]
             header[name]["shape"] = dice.choice((turned, [], [10**9, 10**9], [0], [-1], "x", [2**63]))
         elif way == 3:
-            others = [one["data_offsets"] for key, one in header.items() if key in names and isinstance(one, dict)]
-            header[name]["data_offsets"] = dice.choice(([0, 10**12], [0], [5, 4], [-1, 4], dice.choice(others)))
+            another = list(dice.choice(whole)["data_offsets"])
+            header[name]["data_offsets"] = dice.choice(([0, 10**12], [0], [5, 4], [-1, 4], another))
         else:
-            header[name] = dice.choice(ODD)
+            header[name] = odd(dice)
     raw = json.dumps(header).encode("utf-8", "surrogatepass")
     said = dice.choice((len(raw),) * 8 + (len(raw) + 1, 2**40))
     return said.to_bytes(8, "little") + raw + data[8 + length:]
@@ -158,7 +165,7 @@ def make(whole: dict[str, bytes]) -> Callable[[random.Random], dict[str, bytes]]
 
 
 @pytest.fixture
-def copy(tiny_t5: Path, tmp_path: Path) -> Path:
+def spoiled(tiny_t5: Path, tmp_path: Path) -> Path:
     """The tiny T5 with an index beside its one file of weights."""
     folder = Path(shutil.copytree(tiny_t5, tmp_path / "t5"))
     (folder / NAMES[3]).write_text(json.dumps({"metadata": {}, "weight_map": {"shared.weight": "model.safetensors"}}))
@@ -166,20 +173,20 @@ def copy(tiny_t5: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def whole(copy: Path) -> dict[str, bytes]:
-    return {name: (copy / name).read_bytes() for name in NAMES}
+def whole(spoiled: Path) -> dict[str, bytes]:
+    return {name: (spoiled / name).read_bytes() for name in NAMES}
 
 
-def test_checkpoints(whole: dict[str, bytes], copy: Path, capfd: pytest.CaptureFixture[str],
+def test_checkpoints(whole: dict[str, bytes], spoiled: Path, capfd: pytest.CaptureFixture[str],
                      record_property: Callable[[str, object], None]) -> None:
     read = 0
 
     def act(files: dict[str, bytes]) -> str:
         nonlocal read
         for name, content in files.items():
-            (copy / name).write_bytes(content)
+            (spoiled / name).write_bytes(content)
         try:
-            found = find_backbone(str(copy))
+            found = find_backbone(str(spoiled))
             check_contents(found)
             unknown_words(found, ["the river", "猫 \u0378", "a" * 300, "0.2"])
             read += 1
@@ -192,7 +199,7 @@ def test_checkpoints(whole: dict[str, bytes], copy: Path, capfd: pytest.CaptureF
             return "refused"
         finally:
             for name in files:
-                (copy / name).write_bytes(whole[name])
+                (spoiled / name).write_bytes(whole[name])
             printed = capfd.readouterr()
             assert not printed.err and not printed.out, printed
 
