@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from compt_core.backbone_files import BackboneFiles as BackboneFiles
 from compt_core.backbone_files import check_folder
-from compt_core.errors import BackboneError, nearest, quoted
+from compt_core.errors import BackboneError, nearest, plural, quoted
 
 if TYPE_CHECKING:
     import torch
@@ -136,7 +136,7 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
         raise BackboneError(f"The backbone '{files.ref}' cannot be loaded from '{files.folder}': {reason}") from error
     missing = sorted(info["missing_keys"])
     if missing:
-        raise BackboneError(f"The backbone '{files.ref}' lacks {len(missing)} weights, the first of them "
+        raise BackboneError(f"The backbone '{files.ref}' lacks {plural(len(missing), 'weight')}, the first of them "
                             f"'{missing[0]}'. Save the complete model with save_pretrained.")
     if tokenizer.eos_token_id is None:
         raise BackboneError(f"The tokenizer of backbone '{files.ref}' must name an end token. Got none; save it anew "

@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from compt_core import sentences
-from compt_core.errors import ConfigError, Issue, nearest, quoted
+from compt_core.errors import ConfigError, Issue, nearest, plural, quoted
 from compt_core.presets import PRESETS
 from compt_core.values import as_list, has_bool
 from compt_core.values import parse_value as parse_value  # settings of any source start here
@@ -279,7 +279,7 @@ def _problems_of_run(run: RunConfig, skip: AbstractSet[str]) -> list[Issue]:
                                          "which has none; choose scoring=sum or mean, or similarity=argmax."))
     if run.select == "best" and run.shots < 4:
         found.append(Issue("select", "select=best holds out a quarter of the shots and needs at least 4. "
-                                     f"Got {run.shots} shots instead; use select=last."))
+                                     f"Got {plural(run.shots, 'shot')} instead; use select=last."))
     return found
 
 

@@ -107,10 +107,10 @@ def test_several_seeds_have_one(visit, lab):
 
 def test_the_curve_over_shots_reads_its_differences_aloud(visit, lab):
     app = visit("accuracy", exp=lab.finished(shots="8,16", seeds="0-2"))
-    assert not app.exception and "By number of shots" in [one.value for one in app.subheader]
+    assert not app.exception and "By number of shots" in [one.value for one in app.header]
     said = "ComPT (SPP) minus PT, in points of the mean over tasks: +10.0 at 8° and +10.0 at 16° shots."
     assert said in words(app).replace("\\", "")
-    assert "By number of shots" not in [one.value for one in visit("accuracy", exp=lab.finished()).subheader]
+    assert "By number of shots" not in [one.value for one in visit("accuracy", exp=lab.finished()).header]
 
 
 @pytest.fixture
