@@ -20,8 +20,9 @@ _ACTING = {  # how a form joins the parts -> what of the gates acts in it
     "mean": "Form mean: the prompt is (beta × shared + alpha × private) / (alpha + beta), so that only the ratio of "
             "the gates acts.",
     "gated_sum": "Form gated_sum: the prompt is shared + alpha × private. Alpha alone acts; beta has no part in it and "
-                 "stands at 1.",
-    "sum": "Form sum: the prompt is shared + private. Neither gate acts; both stand at 1.",
+                 "stands at 1, so that the share of the gates is alpha / (alpha + 1).",
+    "sum": "Form sum: the prompt is shared + private. Neither gate acts; both stand at 1, and the share of the gates "
+           "is a half whatever was learned.",
     "concat": "SCP: the prompt is beta × shared, then alpha × private. Each gate scales its own part.",
 }
 _LEVEL = 0.05  # points: below this, two means print alike

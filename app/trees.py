@@ -125,5 +125,6 @@ def _nearest(weights: Weights) -> list[str]:
     chance = float((truth.sum(1) - 1).sum() / (len(truth) - 1))
     runs = " in this one run" if len(weights.each) == 1 else \
         f" (distances as the mean of {plural(len(weights.each), 'run')})"
-    return [f"{hits} of {plural(len(truth), 'task')} {'has' if hits == 1 else 'have'} the nearest task in the same "
-            f"family{runs}; by chance it would be about {chance:.1f}."]
+    have, their = ("has", "its") if hits == 1 else ("have", "their")
+    return [f"{hits} of {plural(len(truth), 'task')} {have} {their} nearest task in {their} own family{runs}; "
+            f"by chance it would be about {chance:.1f}."]

@@ -162,9 +162,9 @@ def _map_sentences(shown: Compared, found: Map, drawn: int, points: int, perplex
             near = shown.cosines[np.ix_(at, at)] - 9 * np.eye(len(at))
             hits = int(truth[np.arange(len(at)), near.argmax(1)].sum())
             chance = float((truth.sum(1) - 1).sum() / (len(at) - 1))
-            lines.append(f"{hits} of {captions.plural(len(at), f'{group} prompt')} "
-                         f"{'has' if hits == 1 else 'have'} the nearest one (by cosine, not in the map) in the same "
-                         f"family; by chance it would be about {chance:.1f}.")
+            have, their = ("has", "its") if hits == 1 else ("have", "their")
+            lines.append(f"{hits} of {captions.plural(len(at), f'{group} prompt')} {have} {their} nearest one (by "
+                         f"cosine, not in the map) in {their} own family; by chance it would be about {chance:.1f}.")
     return lines
 
 

@@ -56,7 +56,7 @@ def test_what_the_matrix_says_in_words():
     said = " ".join(reading(answers([[0, 2, 2, 1, 1], [0, 2, 2, 2, 0]]), "SPP on mnli"))
     assert "SPP on mnli: 4 of 10 answers over 2 seeds are wrong (5 dev rows)." in said
     assert f"“{MNLI.labels[2]}” where “{MNLI.labels[1]}” is right (3 times)" in said
-    assert "1 rows are wrong in every seed, 2 in none." in said
+    assert "1 row is wrong in every seed, 2 in none." in said
     assert "one answer to every row" in " ".join(reading(answers([[1, 1, 1, 1, 1]]), "x"))
 
 
