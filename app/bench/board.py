@@ -81,8 +81,9 @@ def _text(reader: Reader, now: Sentence) -> None:
         notes = list(now.notes)
         left, of = reader.cut(now.texts)
         if left:
-            notes.append(f"{left} of its {plural(of, 'token')} beyond the run's max_tokens of "
-                         f"{reader.config.max_tokens} {'is' if left == 1 else 'are'} not read.")
+            are = "is" if left == 1 else "are"
+            notes.append(f"{left} of its {plural(of, 'token')} {are} beyond the run's max_tokens of "
+                         f"{reader.config.max_tokens} and {are} not read.")
         if task.bundled and reader.config.backbone == "demo":
             try:
                 check_words(" ".join(now.texts))
