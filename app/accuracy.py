@@ -41,8 +41,8 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], scores: pd.Dat
     coarse = readings.resolution(frames.few_rows(runs), several=bool((cells["n"] > 1).any()))
     components.findings(lines, [*readings.how_to_read(cells, view.baseline), *coarse])
     panels.reference_note(experiment)
-    about = captions.plain([captions.provenance(experiment, frames.suites(experiment)), f"{view.shots} shots",
-                            *readings.how_to_read(cells, view.baseline)])
+    about = captions.plain([captions.provenance(experiment, frames.suites(experiment)),
+                            captions.plural(view.shots, "shot"), *readings.how_to_read(cells, view.baseline)])
     panels.numbers(cells, f"accuracy-{experiment.id}-{view.shots}", about, signed=view.baseline is not None)
     behind.view(answered, view.shots)
     if scores["shots"].nunique() > 1:
@@ -77,7 +77,7 @@ def _heatmap(cells: pd.DataFrame, view: View, alt: str, chosen: clicks.Cell | No
 
 def _by_shots(scores: pd.DataFrame, references: pd.DataFrame, shots: int) -> None:
     """Means over tasks by shot count; the chosen count is marked."""
-    st.subheader("By number of shots", anchor=False)
+    st.header("By number of shots", anchor=False)
     summary = tour_runs.summaries(scores)
     levels = {frames.REFERENCES[row["row"]]: row["value"]
               for row in references[references["column"] == frames.MEAN].to_dict("records")}

@@ -15,6 +15,7 @@ from app import captions, services, state, styles
 from compt_core.errors import StoreError, UnknownId
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
 
+_DELETIONS = "deletions"
 WAITING = frozenset({State.PAUSED, State.INTERRUPTED})
 
 
@@ -48,7 +49,7 @@ def bar(experiment: ExperimentRecord) -> None:
     with st.container(horizontal=True):
         for name in ("resume", "pause"):
             _button(name, runs, f"{name}_all", count=True)
-        with st.popover("Change runs …", icon=":material/tune:"):
+        with st.popover("Change runs …", icon=":material/tune:", key=f"change-{_round(experiment.id)}"):
             _menu(experiment, runs)
         waiting = [run.id for run in runs if run.state == State.QUEUED]  # not of `experiment`, which is older
         if waiting and _others_before(waiting[0]):
@@ -64,16 +65,22 @@ def resume(experiment: ExperimentRecord) -> None:
 
 
 def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
-    lines = {"all": f"all {captions.plural(len(runs), 'run')}", **{run.id: line(run) for run in runs}}
+    lines = {"all": captions.every(len(runs), "run"), **{run.id: line(run) for run in runs}}
     which = st.selectbox("Which runs", list(lines), format_func=lambda name: lines.get(name, name),
-                         key=f"which-{experiment.id}")
+                         key=f"which-{_round(experiment.id)}")
     chosen = [run for run in runs if which in ("all", run.id)]
     for name in ACTIONS:
         if name != "delete":
             _button(name, chosen, name, count=which == "all")
-    sure = st.checkbox("I want to delete", key=f"sure-{experiment.id}", help="What is deleted cannot be brought back.")
+    sure = st.checkbox("I want to delete", key=f"sure-{_round(experiment.id)}",
+                       help="What is deleted cannot be brought back.")
     if sure:
         _button("delete", chosen, "delete", count=which == "all")
+
+
+def _round(experiment: str) -> str:
+    """Part of the keys of the menu, another one after each deletion: it is closed then, and nothing in it chosen."""
+    return f"{experiment}-{st.session_state.get(_DELETIONS, 0)}"
 
 
 def _button(name: str, runs: Sequence[RunRecord], key: str, count: bool) -> None:
@@ -88,7 +95,7 @@ def _button(name: str, runs: Sequence[RunRecord], key: str, count: bool) -> None
 
 def line(run: RunRecord) -> str:
     """A run in a list of its experiment's."""
-    return f"{styles.label(run.method)}, {run.shots} shots, seed {run.seed}"
+    return f"{styles.label(run.method)}, {captions.plural(run.shots, 'shot')}, seed {run.seed}"
 
 
 def _others_before(run: str) -> bool:
@@ -116,8 +123,12 @@ def _change(name: str, runs: Sequence[str]) -> None:
     elif name == "delete":
         for run in own:
             store.delete(run)
-        if not any(record.id == experiment for record in store.experiments(limit=1000)):
+        gone = not any(record.id == experiment for record in store.experiments(limit=1000))
+        if gone:
             state.forget()  # the page shows the newest one instead of a dead link
+        st.session_state[_DELETIONS] = st.session_state.get(_DELETIONS, 0) + 1
+        training = sum(_owner(run) is not None for run in own)
+        state.tell(captions.deleted(len(own), training, experiment if gone else None))
     elif name == "pause":
         store.request(own[0], "pause", *own[1:])
     else:

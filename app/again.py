@@ -24,7 +24,7 @@ def bar(experiment: ExperimentRecord) -> None:
 
 
 def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
-    lines = {experiment.id: f"all {captions.plural(len(runs), 'run')}", **{run.id: actions.line(run) for run in runs}}
+    lines = {experiment.id: captions.every(len(runs), 'run'), **{run.id: actions.line(run) for run in runs}}
     chosen = st.selectbox("Which runs", list(lines), format_func=lambda name: lines.get(name, name),
                           key=f"again-{experiment.id}")
     if chosen != experiment.id:

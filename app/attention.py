@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app import (
+    actions,
     captions,
     cells,
     charts,
@@ -89,7 +90,7 @@ def whose_control(mates: Sequence[RunRecord], help_text: str) -> bool:
     """Whether the mean over seeds is to be shown, which there is of two runs or more."""
     several = len(mates) > 1
     return panels.choice(state.OF, "Show", [RUN, MEAN] if several else [RUN], help_text, shown=several,
-                         names={RUN: "this run", MEAN: f"mean over its {len(mates)} seeds"}) == MEAN
+                         names={RUN: "this run", MEAN: f"mean over its {captions.plural(len(mates), 'seed')}"}) == MEAN
 
 
 def order_control() -> str:
@@ -144,7 +145,7 @@ def _heatmap(shown: View, chosen: clicks.Cell | None) -> None:
                                               if shown.several else [shown.run.id], shown.drawn)
                                  if learned and at_end else None, len(shown.drawn.each))
     components.findings([*lines, readings.spread(*weights.spread(shown.drawn), shown.drawn.values.shape[1]), *about],
-                        [readings.normaliser(result, shown.run.config)])
+                        [readings.normaliser(result, shown.run.config, len(shown.drawn.each))])
 
 
 @st.cache_data(max_entries=128, show_spinner="Comparing the weights with the tasks' families …")
@@ -164,7 +165,7 @@ def _chosen(shown: View) -> tuple[str | None, int]:
 
 
 def _details(shown: View, task: str | None, source: int) -> None:
-    st.subheader("One weight in detail", anchor=False)
+    st.header("One weight in detail", anchor=False)
     names = {NONE: "choose a task"}
     with st.container(horizontal=True):
         st.session_state[state.TASK] = task or NONE
@@ -217,7 +218,7 @@ def _tree(shown: View) -> None:
     drawn = trees.tree(shown.drawn)
     if drawn is None:
         return
-    st.subheader("Which tasks are alike", anchor=False)
+    st.header("Which tasks are alike", anchor=False)
     lines = trees.sentences(drawn, shown.drawn)
     st.plotly_chart(trees.figure(drawn), width="stretch", key="tree", config=charts.PLOTLY_CONFIG,
                     alt=captions.plain(lines))
@@ -225,7 +226,7 @@ def _tree(shown: View) -> None:
 
 
 def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
-    st.subheader("Beside another run", anchor=False)
+    st.header("Beside another run", anchor=False)
     lines = {run.id: components.run_line(run) for run in runs if run.id != shown.run.id}
     if not lines:
         st.markdown("This experiment has no other run with attention to compare with.")
@@ -240,7 +241,7 @@ def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
         return
     second = next(run for run in runs if run.id == other)
     if (sources := weights.of_run(second).shape[1]) != shown.drawn.values.shape[1]:
-        st.info(f"That run has {sources} sources, this one {shown.drawn.values.shape[1]}: "
+        st.info(f"That run has {captions.plural(sources, 'source')}, this one {shown.drawn.values.shape[1]}: "
                 "choose one with as many, so that they can be matched.")
         return
     if shown.several and second in shown.mates:
@@ -249,11 +250,11 @@ def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
     if shown.several:
         mates = weights.seeds_of(second, runs)
         found = versus.compare(shown.drawn, weights.mean(mates))
-        names = [f"mean over {captions.plural(len(one), 'seed')} of {styles.label(one[0].method)}, {one[0].shots} shots"
-                 for one in (shown.mates, mates)]
+        names = [f"mean over {captions.plural(len(one), 'seed')} of {styles.label(one[0].method)}, "
+                 f"{captions.plural(one[0].shots, 'shot')}" for one in (shown.mates, mates)]
     else:
         found = versus.compare(weights.single(shown.run), weights.single(second))
-        names = [f"{styles.label(run.method)}, {run.shots} shots, seed {run.seed}" for run in (shown.run, second)]
+        names = [actions.line(run) for run in (shown.run, second)]
     _three(shown, found, names)
 
 

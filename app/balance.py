@@ -59,7 +59,7 @@ def moved(points: pd.DataFrame, gate: str, task: str) -> str:
     first, last = own.iloc[0], own.iloc[-1]
     ends = points[points["step"] == last["step"]]["value"]
     half = f" ± {last['half']:.2f}" if last["n"] > 1 else ""
-    runs = f"mean over {int(last['n'])} seeds" if last["n"] > 1 else "one run: no interval"
+    runs = f"mean over {plural(int(last['n']), 'seed')}" if last["n"] > 1 else "one run: no interval"
     return (f"{gate} of {task} went from {first['value']:.2f} at step {first['step']} to {last['value']:.2f}{half} at "
             f"step {last['step']} ({runs}); all tasks end between {ends.min():.2f} and {ends.max():.2f}")
 

@@ -36,7 +36,7 @@ def chosen(runs: Sequence[RunRecord]) -> Cell | None:
 
 def view(runs: Sequence[RunRecord], shots: int) -> None:
     """The controls and what they chose, of the completed runs (not empty) of one shot count."""
-    st.subheader("Behind a cell", anchor=False)
+    st.header("Behind a cell", anchor=False)
     methods, tasks = _methods(runs), [NONE, *runs[0].config["tasks"]]
     with st.container(horizontal=True):
         task = panels.pick(state.TASK, "Task", tasks, "Whose dev rows are shown. Or click a cell of the heatmap.",
@@ -46,7 +46,8 @@ def view(runs: Sequence[RunRecord], shots: int) -> None:
         mine = [run for run in runs if run.method == method]
         seeds = [str(run.seed) for run in mine]
         seed = panels.pick(state.SEED, "Seed", [ALL, *seeds] if len(seeds) > 1 else seeds,
-                           "One run's answers, or those of all seeds together.", {ALL: f"all {len(seeds)} seeds"})
+                           "One run's answers, or those of all seeds together.",
+                           {ALL: captions.every(len(seeds), "seed")})
     if task == NONE:
         st.markdown("Click a cell above, or choose a task, to see which answers are given for which, and the very "
                     "sentences that are got wrong.")
@@ -58,7 +59,8 @@ def view(runs: Sequence[RunRecord], shots: int) -> None:
     except ComptError as error:
         st.info(captions.literal(f"The answers on '{task}' cannot be shown: {error}"), icon=":material/info:")
         return
-    about = f"{styles.label(method)} on {task}, {shots} shots" + ("" if seed == ALL else f", seed {seed}")
+    about = f"{styles.label(method)} on {task}, {captions.plural(shots, 'shot')}"
+    about += "" if seed == ALL else f", seed {seed}"
     _show(answers, mistakes.reading(answers, about))
 
 
@@ -88,7 +90,7 @@ def _show(answers: Answers, lines: Sequence[str]) -> None:
 
 def _titled(wrong: pd.DataFrame, runs: int) -> pd.DataFrame:
     shown = wrong if runs > 1 else wrong.drop(columns="wrong in")
-    return shown.rename(columns={"right": "right answer", "wrong in": f"wrong in (of {runs} seeds)"})
+    return shown.rename(columns={"right": "right answer", "wrong in": f"wrong in (of {captions.plural(runs, 'seed')})"})
 
 
 def _answers(runs: Sequence[RunRecord], task: str) -> Answers:

@@ -17,10 +17,11 @@ from app.frames import MOST_LINES
 from app.progress import ago, duration
 from app.styles import label
 from compt_core.config import Experiment
+from compt_core.errors import plural as plural  # the one way to write a count, for all pages
 from compt_core.estimate import STATE_BYTES, Estimate
 from compt_core.launch import LaunchCheck
 from compt_core.runs.record import BUNDLED, LARGEST_FLEET, ExperimentRecord, State, fleets
-from compt_core.tasks.table import TASKS
+from compt_core.tasks.table import TASKS, seen_before
 
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in "',%/=\""})
 _ESCAPED = re.compile(rf"\\([{re.escape(string.punctuation)}])")
@@ -42,9 +43,14 @@ def listed(names: Sequence[object]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0] if words else "none"
 
 
-def plural(count: int, noun: str) -> str:
-    """``"1 run"``, ``"2 runs"``, ``"1,200 runs"``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def several(counts: Sequence[int], noun: str) -> str:
+    """``"1 shot"``, ``"8 shots"``, ``"4, 8 and 16 shots"``."""
+    return plural(counts[0], noun) if len(counts) == 1 else f"{listed(counts)} {noun}s"
+
+
+def every(count: int, noun: str) -> str:
+    """``"the only run"``, ``"all 12 runs"``."""
+    return f"the only {noun}" if count == 1 else f"all {plural(count, noun)}"
 
 
 def experiment_line(experiment: ExperimentRecord, suites: str, now: float) -> str:
@@ -61,7 +67,7 @@ def experiment_card(experiment: ExperimentRecord, suites: str, now: float) -> st
     methods = ", ".join(label(method) for method in config["methods"])
     states = " · ".join(f"{count} {state}" for state, count in experiment.states.items())
     tasks = plural(len(config["tasks"]), f"{literal(suites)} task")
-    return (f"**{methods}** on {tasks}, {listed(config['shots'])} shots  \n"
+    return (f"**{methods}** on {tasks}, {several(config['shots'], 'shot')}  \n"
             f":small[{literal(config['backbone'])} · {plural(len(config['seeds']), 'seed')} · {states} · "
             f"{_when(experiment, now)} · id {literal(experiment.id)}]")
 
@@ -73,9 +79,9 @@ def _when(experiment: ExperimentRecord, now: float) -> str:
 def provenance(experiment: ExperimentRecord, suites: str) -> str:
     """What the numbers stand on: backbone, suite, shots, seeds and dev rows; Markdown."""
     config = experiment.config
-    rows = f"at most {config['eval_rows']:,} dev rows per task" if config["eval_rows"] else "all dev rows"
+    rows = f"at most {plural(config['eval_rows'], 'dev row')} per task" if config["eval_rows"] else "all dev rows"
     return (f"Backbone **{literal(config['backbone'])}** (frozen) · suite **{literal(suites)}** · "
-            f"{listed(config['shots'])} shots per {config['shots_per']} · "
+            f"{several(config['shots'], 'shot')} per {config['shots_per']} · "
             f"{plural(len(config['seeds']), 'seed')} · {rows}"
             + (" · bundled with the project, not trained here" if experiment.owner == BUNDLED else ""))
 
@@ -93,9 +99,8 @@ def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
     if experiment.config["backbone"] == "demo":
         found.append("These are results of the small bundled model on a made-up language: they show how the methods "
                      "behave here, not how they compare on real text.")
-    elif "glue" in suites.split(", "):
-        found.append("Original T5 checkpoints were trained on GLUE itself, so with them a prompt can mostly only hurt; "
-                     "v1.1 and LM-adapted checkpoints are the clean ones.")
+    else:
+        found += seen_before(suites.split(", "))
     if len(experiment.config["seeds"]) == 1:
         found.append("One seed: no interval, and single runs can differ by many points from seed to seed.")
     return found
@@ -132,7 +137,7 @@ def side_by_side(runs: int) -> str:
     if runs == 1:
         return "It trains as a fleet of its own."
     return "They train as 1 fleet: side by side, in one pass through the backbone." if count == 1 else \
-        f"They train as {count} fleets of at most {LARGEST_FLEET} runs, one fleet after another."
+        f"They train as {plural(count, 'fleet')} of at most {LARGEST_FLEET} runs, one fleet after another."
 
 
 def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None) -> dict[str, str]:
@@ -165,7 +170,7 @@ def estimated(time: Estimate | None) -> str:
 
 def _memory(trained: int, memory: float | None) -> str:
     """How much memory the largest fleet will take, and what that rests on."""
-    own = f"about {_bytes(STATE_BYTES * trained)} for the {trained:,} numbers that train side by side"
+    own = f"about {_bytes(STATE_BYTES * trained)} for the {plural(trained, 'number')} trained side by side"
     if memory is None:
         return f"unknown until a first fleet has trained on this device with this backbone; {own} alone"
     return f"{_bytes(memory)}: {own}, and what the hungriest earlier fleet took beside its own"
@@ -186,12 +191,13 @@ def queue(queued: int, before: int | None, running: bool) -> str:
 def failed(runs: Sequence[str], total: int) -> str:
     """The head of a failure message: which of the experiment's `total` runs. The message itself says why."""
     if len(runs) == total:
-        return f"{_all(total)} failed"
-    return f"{listed(runs)} failed" if len(runs) <= 3 else f"{len(runs)} of {total} runs failed, among them {runs[0]}"
+        return f"{_capital(every(total, 'run'))} failed"
+    return f"{listed(runs)} failed" if len(runs) <= 3 else \
+        f"{len(runs)} of {plural(total, 'run')} failed, among them {runs[0]}"
 
 
-def _all(count: int) -> str:
-    return "The only run" if count == 1 else f"All {count:,} runs"
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def nothing_to_show(states: Mapping[str, int], what: str) -> tuple[str, str]:
@@ -199,7 +205,8 @@ def nothing_to_show(states: Mapping[str, int], what: str) -> tuple[str, str]:
     total, completed = sum(states.values()), states.get(State.COMPLETED, 0)
     for end, was in ((State.CANCELLED, f"{'was' if total == 1 else 'were'} cancelled"), (State.FAILED, "failed")):
         if total and states.get(end, 0) == total:
-            return f"Nothing to show: {was.split()[-1]}", f"{_all(total)} {was}. Launch again to get results."
+            those = _capital(every(total, "run"))
+            return f"Nothing to show: {was.split()[-1]}", f"{those} {was}. Launch again to get results."
     if moving := [state.value for state in (State.RUNNING, State.QUEUED) if states.get(state)]:
         return "Not finished yet", f"Its runs are {listed(moving)}. {what}"
     if completed:
@@ -213,9 +220,20 @@ def loss(curves: pd.DataFrame, runs: int, ended: bool) -> str:
     shown = curves["run"].nunique()
     by = "a line per run" if shown <= MOST_LINES else "a line per method and shot count, the mean over seeds"
     apart = ", a figure per shot count" if curves["shots"].nunique() > 1 else ""
-    of = "all" if shown == runs and ended and runs > 1 else f"{shown} of"
-    return (f"Loss on the training batches, {by}{apart}; {of} {plural(runs, 'run')}{'' if ended else ' so far'}. "
+    of = every(runs, "run") if shown == runs and ended else f"{shown} of {plural(runs, 'run')}"
+    return (f"Loss on the training batches, {by}{apart}; {of}{'' if ended else ' so far'}. "
             "A lower training loss does not mean a better score.")
+
+
+def deleted(runs: int, training: int, experiment: str | None) -> str:
+    """What a deletion of so many runs came to, of which some still train; `experiment` where all of it is gone."""
+    if experiment is not None:
+        return (f"The experiment {experiment} is deleted, with {plural(runs, 'run')}. Shown is the newest one that is "
+                "left, if there is any.")
+    at_once = runs - training
+    now = f"{plural(at_once, 'run')} {'is' if at_once == 1 else 'are'} deleted" if at_once else ""
+    later = f"{plural(training, 'run')} will be as soon as the training has stopped" if training else ""
+    return f"{'; '.join(filter(None, (now, later)))}."
 
 
 def curves_alt(curves: pd.DataFrame, what: str) -> str:

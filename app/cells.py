@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from app.captions import listed, literal
+from app.captions import listed, literal, plural
 from app.courses import Points, course
 from app.weights import Weights, uniform
 from compt_core.relatedness import similarity
@@ -36,9 +36,9 @@ def sentences(drawn: Weights, task: str, source: int, over: Weights | None) -> l
     said = [f"**{literal(task)}** gives source **s{source}** a weight of {row[source]:.2f}{half}, {rank} of "
             f"{len(row)}; uniform would be {1 / len(row):.2f}."]
     if over is not None and over.half is not None:
-        said.append(f"Over {len(over.each)} seeds it is {over.values[k, source]:.2f} ± {over.half[k, source]:.2f} "
-                    "after training (mean and half of the 95% t-interval; each seed's sources in the order nearest to "
-                    "this run's, which by itself makes them more alike).")
+        said.append(f"Over {plural(len(over.each), 'seed')} it is {over.values[k, source]:.2f} ± "
+                    f"{over.half[k, source]:.2f} after training (mean and half of the 95% t-interval; each seed's "
+                    "sources in the order nearest to this run's, which by itself makes them more alike).")
     if uniform(drawn):
         return [*said, "All weights are near uniform: which tasks lean on a source most says nothing here."]
     most = np.argsort(-column, kind="stable")[:_SHOWN]
@@ -56,6 +56,6 @@ def caption(points: pd.DataFrame, task: str, source: int, sources: int) -> str:
     """The curve's take-away in plain text."""
     own = points[points["name"] == f"s{source}"]
     first, last = own.iloc[0], own.iloc[-1]
-    runs = f" (mean over {int(last['n'])} seeds)" if last["n"] > 1 else ""
+    runs = f" (mean over {plural(int(last['n']), 'seed')})" if last["n"] > 1 else ""
     return (f"Weight of {task} for source s{source} over training{runs}: {first['value']:.2f} at step {first['step']}, "
             f"{last['value']:.2f} at step {last['step']}; uniform is {1 / sources:.2f}")

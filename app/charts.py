@@ -15,11 +15,17 @@ from plotly.colors import sample_colorscale, unlabel_rgb
 
 from app.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, same
 from app.styles import DIVERGING, MAGNITUDE, PRIVATE, ink, label, look
+from compt_core.errors import plural
 from compt_core.methods import METHODS
 
 Scale = Literal["score", "difference", "weight", "shift", "count"]  # shift: one weight minus another
 PLOTLY_CONFIG: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
                                  "toImageButtonOptions": {"format": "svg", "scale": 2}}
+# Plotly's bar of buttons appears over the top right corner, 26 px high: an empty title keeps what is there below it.
+BAR: dict[str, Any] = {"title": {"text": "&nbsp;", "font": {"size": 26}, "automargin": True, "yref": "container",
+                                 "y": 1, "yanchor": "top", "pad": {"t": 0, "b": 0}}}
+BAR_HEIGHT = 34  # px that it takes
+LEGEND: dict[str, Any] = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}  # far from it
 CONSTANT, PARTLY, BEYOND = "†", "‡", "*"  # marks in a cell; the caption explains them
 LEVEL = 0.05  # of a p after correction
 MAX_COLUMNS = 14  # of one heatmap: more would not leave room for the numbers
@@ -54,7 +60,7 @@ def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, fl
     figure.add_trace(_labels(known, [ink_on(part, colours) for part in share]))
     figure.add_trace(_labels(blank, None, [_hover(grid[i][j], scale) for i, j in places if z[i][j] is None]))
     figure.update_layout(
-        height=_HEAD + _ROW * len(rows),
+        **BAR, height=_HEAD + BAR_HEIGHT + _ROW * len(rows),
         margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, showlegend=False,
         xaxis={"side": "top", "showgrid": False, "fixedrange": True, "ticks": "", "tickfont": _font(13),
                "range": [-0.5, len(x) - 0.5],
@@ -255,15 +261,15 @@ def _hover(cell: Any, scale: Scale) -> str:
         return f"{place}difference {cell.value:+.4f}"
     if scale == "count":
         named = f"right: <b>{html.escape(cell.row)}</b><br>answered: {html.escape(cell.column)}"
-        return f"{named}<br>{cell.value:,.0f} times"
+        return f"{named}<br>{plural(round(cell.value), 'time')}"
     if scale == "weight":
-        over = "" if cell.n == 1 else f" (mean over {cell.n} seeds, 95% t-interval ±{cell.half:.3f})"
+        over = "" if cell.n == 1 else f" (mean over {plural(cell.n, 'seed')}, 95% t-interval ±{cell.half:.3f})"
         return f"{place}weight {cell.value:.4f}{over}"
     if math.isnan(cell.value):
         return f"{place}undefined: a constant prediction has no correlation; counts 0 in means"
     lines = [f"{place}{100 * cell.value:.2f} points"]
     if cell.row not in REFERENCES:
-        lines.append(f"{cell.n} run{'s' if cell.n > 1 else ': no interval'}")
+        lines.append(plural(cell.n, "run") + ("" if cell.n > 1 else ": no interval"))
     if cell.n > 1:
         lines.append(f"{IDENTICAL} in all seeds" if same(cell.half) else f"95% t-interval ±{100 * cell.half:.2f}; "
                      f"lowest {100 * cell.lowest:.1f}, highest {100 * cell.highest:.1f}")

@@ -23,9 +23,12 @@ def page(name: str) -> Path:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Shows a domain error as its sentence with a way out; the one place where the dashboard shows one."""
+    """Shows a domain error as its sentence with a way out, the one place where the dashboard shows one; and, before
+    the page, what the last click came to."""
     if said := state.complaint():
         st.error(captions.literal(said), icon=":material/error:")
+    if done := state.told():
+        st.success(captions.literal(done), icon=":material/check:")
     try:
         yield
     except ComptError as error:
@@ -42,7 +45,7 @@ _WAYS = {"launch": "Launch an experiment", "home": "Run the demo on Home", "runs
 def empty_state(title: str, text: str, *targets: str) -> None:
     """An empty page: why it is empty, and links to the pages where to go on (keys of _WAYS; Launch by default)."""
     with st.container(border=True, horizontal_alignment="center"):
-        st.subheader(title, text_alignment="center", anchor=False)
+        st.header(title, text_alignment="center", anchor=False)
         st.markdown(text, text_alignment="center")
         for target in targets or ("launch",):
             st.page_link(page(target), label=_WAYS[target], icon=":material/arrow_forward:")
@@ -110,7 +113,7 @@ def run_picker(runs: Sequence[RunRecord]) -> RunRecord:
 
 def run_line(run: RunRecord) -> str:
     """A run in one plain line for a list."""
-    return f"{styles.label(run.method)} · {run.shots} shots · seed {run.seed} · {run.id}"
+    return f"{styles.label(run.method)} · {captions.plural(run.shots, 'shot')} · seed {run.seed} · {run.id}"
 
 
 def change_it(run: RunRecord) -> None:
@@ -137,12 +140,12 @@ def latest_experiments(limit: int) -> None:
     """The newest experiments trained here, each with its states and links, and those that came with the project."""
     records = services.store().experiments(limit=limit)
     own = [record for record in records if record.owner != BUNDLED]
-    st.subheader("Latest experiments", anchor=False)
+    st.header("Latest experiments", anchor=False)
     if not own:
         st.caption("None yet. Run the demo, or launch your own; everything that was trained stays here.")
     _cards(own)
     if bundled := [record for record in records if record.owner == BUNDLED]:
-        st.subheader("Finished experiments to look at", anchor=False)
+        st.header("Finished experiments to look at", anchor=False)
         st.caption("Trained with this program on the bundled model and shipped with it, so that every page has "
                    "something true to show before anything has trained here.")
         _cards(bundled)

@@ -27,7 +27,7 @@ def view(experiment: str, runs: Sequence[RunRecord]) -> None:
     losses, take_away = services.drawn(experiment, runs, "loss", _BY_KIND["loss"])
     if not losses:
         return
-    st.subheader("As training goes on", anchor=False)
+    st.header("As training goes on", anchor=False)
     kind = panels.choice(state.CURVES, "Curves", list(_NAMES), "Scores are taken about ten times in training on a few "
                          "dev rows of each task (the setting 'watch rows'), and nothing in training looks at them.",
                          names=_NAMES)

@@ -10,7 +10,7 @@ from app.captions import listed, literal, plural
 from app.styles import label
 from compt_core.diagnosis import by_signature
 from compt_core.runs.record import RunRecord
-from compt_core.signatures import Diagnosis, Finding, Signature
+from compt_core.signatures import Diagnosis, Finding, Signature, titled
 
 MARK = {"problem": "⚠", "note": "Note:"}
 _GROUPS = 3  # of runs by method and shots, in a sentence
@@ -23,10 +23,10 @@ def headline(found: Mapping[str, Diagnosis]) -> str:
     notes = sum(bool(one.findings) and not one.problems for one in found.values())
     if not found:
         return ""
-    total = len(found)
+    total, so_far = len(found), " so far" if any(one.under_way for one in found.values()) else ""
     said = f"{problems} of {plural(total, 'run')} {'has' if problems == 1 else 'have'} a problem" if problems else \
-        "no problem in this run" if total == 1 else f"no problem in any of {total:,} runs"
-    return said + (f"; {plural(notes, 'run')} with a note" if notes else "")
+        "no problem in this run" if total == 1 else f"no problem in any of {plural(total, 'run')}"
+    return said + (f"; {plural(notes, 'run')} with a note" if notes else "") + so_far
 
 
 def sentences(runs: Sequence[RunRecord], found: Mapping[str, Diagnosis], severity: str) -> list[str]:
@@ -36,7 +36,7 @@ def sentences(runs: Sequence[RunRecord], found: Mapping[str, Diagnosis], severit
         if signature.severity == severity:
             those = [run for run in runs if run.id in of]
             whose = f" · {_whose(those)}" if len(runs) > 1 else ""
-            lines.append(f"**{signature.title}**{whose}: {literal(numbers(signature, list(of.values())))}. "
+            lines.append(f"**{titled(list(of.values()))}**{whose}: {literal(numbers(signature, list(of.values())))}. "
                          f"{signature.advice}")
     return lines
 
@@ -54,7 +54,7 @@ def brief(diagnosis: Diagnosis | None) -> str:
         return ""
     first, more = diagnosis.findings[0], len(diagnosis.findings) - 1
     number = format(first.value, first.signature.style)
-    return f"{MARK[first.signature.severity]} {first.signature.title} ({number}){f', {more} more' if more else ''}"
+    return f"{MARK[first.signature.severity]} {titled([first])} ({number}){f', {more} more' if more else ''}"
 
 
 def unchecked(found: Mapping[str, Diagnosis]) -> str:
@@ -63,7 +63,7 @@ def unchecked(found: Mapping[str, Diagnosis]) -> str:
     for one in found.values():
         for why in one.unchecked.values():
             reasons[why] = reasons.get(why, 0) + 1
-    each = [literal(why) + (f" (in {count} of {len(found)} runs)" if len(found) > 1 else "")
+    each = [literal(why) + (f" (in {count} of {plural(len(found), 'run')})" if len(found) > 1 else "")
             for why, count in reasons.items()]
     return f"Overfitting was not checked: {'; '.join(each)}." if each else ""
 
@@ -113,5 +113,5 @@ def _whose(runs: Sequence[RunRecord]) -> str:
 
 def _seeds(seeds: Sequence[int]) -> str:
     if len(seeds) > _SEEDS:
-        return f"{len(seeds)} seeds"
+        return plural(len(seeds), "seed")
     return f"seed{'s' if len(seeds) > 1 else ''} {listed(sorted(seeds))}"

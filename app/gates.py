@@ -39,13 +39,13 @@ def view(runs: Sequence[RunRecord]) -> None:
     shown = mates if several else [run]
     drawn = weights.mean(mates) if several else weights.single(run)
     table = balance.numbers(shown, attention.ordered(drawn, order))
-    lines = [*readings.gates(table, run.config["gates"]), *balance.spread(shown)]
+    lines = [*readings.gates(table, run.method, run.config), *balance.spread(shown)]
     if not several:
         lines.append("One run: no interval.")
     st.altair_chart(charts.gate_shares(table), width="stretch", key="gate_shares", alt=captions.plain(lines))
-    components.findings(lines, [readings.GATES_NOTE])
+    components.findings(lines, [readings.gates_note(run.method, run.config)])
     _over_training(shown, list(table["task"]))
-    st.subheader("The numbers", anchor=False)
+    st.header("The numbers", anchor=False)
     panels.gate_table(table)
     name = f"gates-{run.id}{'-mean' if several else ''}.csv"
     st.download_button("CSV", exports.csv(balance.cells(table), "task"), name, "text/csv", icon=":material/download:",
@@ -53,7 +53,7 @@ def view(runs: Sequence[RunRecord]) -> None:
 
 
 def _over_training(runs: Sequence[RunRecord], order: Sequence[str]) -> None:
-    st.subheader("The gates over training", anchor=False)
+    st.header("The gates over training", anchor=False)
     found = services.store().curves([run.id for run in runs], "gates")
     tasks = runs[0].config["tasks"]
     points = balance.over_training([found[run.id] for run in runs if run.id in found], tasks)

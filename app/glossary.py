@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 TERMS: dict[str, str] = {
-    "soft prompt": "A few trained vectors put in front of the text. Only they learn; the language model stays frozen.",
+    "soft prompt": "A few trained vectors put into the text, by default in front of it. Only they learn; the language "
+                   "model stays frozen.",
     "backbone": "The frozen T5 model that reads prompt and text. None of its weights ever changes.",
     "PT": "Prompt tuning: each task trains a prompt of its own and shares nothing.",
     "MST": "The opposite of PT: one prompt for all tasks, trained on all of them together.",
     "ComPT": "Composed prompt tuning: a task's prompt is put together from source prompts that all tasks share, "
              "mixed by attention, and a private prompt of its own.",
-    "SPP": "ComPT's sum: source plus private prompt, weighted by the two gates.",
+    "SPP": "ComPT's sum: the shared part plus the private prompt, joined as the setting form says: their mean by the "
+           "gates, a sum with alpha before the private prompt, or a plain sum.",
     "SCP": "ComPT's concatenation: the shared part in front, the private part behind it.",
     "source prompt": "One of S prompts that all tasks share. Sources have no meaning or order of their own: "
                      "s0 of one run is not s0 of another.",
     "private prompt": "A prompt that belongs to one task alone.",
-    "composed prompt": "What stands before a task's text: the shared part, which attention mixes from the sources, and "
-                       "the private prompt, put together.",
+    "composed prompt": "What is put into a task's text: the shared part, which attention mixes from the sources, and "
+                       "the private prompt, joined.",
     "PCA": "Principal components: the two directions along which points differ most become the axes of a map. What "
            "differs in other directions is not seen; how much is seen stands beside the axes.",
     "t-SNE": "A map that tries to keep near points near. How far apart groups lie, and the axes, mean nothing; its "
              "perplexity says about how many neighbours count.",
     "vocabulary piece": "A word or part of a word that the backbone knows, with a vector of its own (its embedding). "
                         "Soft prompts are such vectors that belong to no piece.",
-    "attention": "How much of each source goes into a task's prompt: one learned weight per task and source, "
-                 "the same for every input. It starts uniform.",
+    "attention": "How much of each source goes into a task's prompt: one weight per task and source, the same for "
+                 "every input. It is learned, from uniform on, or fixed in the settings.",
     "entropy": "How spread out a task's weights are: 1 when all sources weigh the same, 0 when one has it all.",
     "known relatedness": "Which tasks are of one family. Known for the bundled suites, which were made so; for other "
                          "tasks a family is a name given by people.",
@@ -37,8 +39,9 @@ TERMS: dict[str, str] = {
                   "(some exactly 0, sum 1), sigmoid (each 0-1 by itself).",
     "logit": "Attention's raw number of one task and one source, before the normaliser. It starts at 0 and training "
              "moves it.",
-    "gates": "Two numbers per task: alpha scales the private prompt, beta the shared part. "
-             "Only their ratio acts in SPP.",
+    "gates": "Two numbers per task, alpha for the private prompt and beta for the shared part. Which of them acts "
+             "hangs on how the parts are joined: in SPP's mean only their ratio, in its gated sum alpha alone, in its "
+             "plain sum neither; in SCP each scales its own part.",
     "private share": "alpha / (alpha + beta). The share of the composed prompt's norm stands beside it, because a "
                      "prompt's own length can make up for its gate.",
     "prompt length and direction": "A prompt is many numbers, taken here as one long arrow: its length is its "
@@ -67,7 +70,8 @@ TERMS: dict[str, str] = {
                      "over the tasks keeps the chance of even one false alarm at 5%.",
     "diagnosis": "What a run's own numbers say went wrong or looks odd, each beside the number and the threshold. A "
                  "problem: the run is not what its settings were meant for. A note: true, and no failure.",
-    "dead source": "A source with weight 0 in every task. No gradient reaches it from there, so it stays dead.",
+    "dead source": "A source with weight 0 in every task. No gradient reaches it from there. It comes back only where "
+                   "the logits of the others shrink, by weight decay say.",
     "overfitting": "The training rows are known by heart (loss near 0) while the score on dev rows falls.",
     "norm of a part": "How large the shared or the private part is as it enters the prompt: the square root of the sum "
                       "of its squared numbers. The larger one decides most of the prompt.",

@@ -55,7 +55,7 @@ def _failures(runs: Sequence[RunRecord]) -> None:
         st.error(captions.literal(message), icon=":material/error:",
                  title=captions.failed([actions.line(run) for run in failed], len(runs)))
     if len(failures) > _SHOWN_FAILURES:
-        st.caption(f"{len(failures) - _SHOWN_FAILURES} more kinds of failure; the logs below tell them.")
+        st.caption(f"{captions.plural(len(failures) - _SHOWN_FAILURES, 'more kind')} of failure; the logs below tell.")
     if failures:
         trace = failures[0][1][0].traceback
         if trace:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from compt_core.errors import plural
 from compt_core.predictions import UNREADABLE
 from compt_core.tasks.spec import Row, Task
 
@@ -83,17 +84,18 @@ def _compared(answers: Answers, row: Row, wrong: np.ndarray, given: np.ndarray) 
 def reading(answers: Answers, who: str) -> list[str]:
     """What the matrix shows, in words: how many are wrong, and which mistake is the most frequent; plain text."""
     wrong, (n, rows) = answers.wrong, answers.predicted.shape
-    over = f" over {n} seeds" if n > 1 else ""
+    over = f" over {plural(n, 'seed')}" if n > 1 else ""
     kind = f"{FAR:g} or more off" if answers.task.numeric else "wrong"
-    found = [f"{who}: {int(wrong.sum())} of {n * rows} answers{over} are {kind} ({rows} dev rows)."]
+    found = [f"{who}: {int(wrong.sum())} of {plural(n * rows, 'answer')}{over} {'is' if wrong.sum() == 1 else 'are'} "
+             f"{kind} ({plural(rows, 'dev row')})."]
     cells = [cell for cell in confusion(answers).to_dict("records") if cell["row"] != cell["column"] and cell["value"]]
     if cells and not answers.task.numeric:
         worst = max(cells, key=lambda cell: float(cell["value"]))
         found.append(f"Most often it says “{worst['column']}” where “{worst['row']}” is right "
-                     f"({int(worst['value'])} times).")
+                     f"({plural(int(worst['value']), 'time')}).")
     always, never = int(wrong.all(0).sum()), int((~wrong).all(0).sum())
     if n > 1:
-        found.append(f"{always} rows are {kind} in every seed, {never} in none.")
+        found.append(f"{plural(always, 'row')} {'is' if always == 1 else 'are'} {kind} in every seed, {never} in none.")
     if rows > 1 and np.ptp(answers.predicted) < 1e-9:
         found.append(f"It gives one answer to every row: “{_named(answers.task, answers.predicted.flat[0])}”.")
     return found

@@ -9,6 +9,7 @@ import pandas as pd
 
 from app.frames import METHOD_ORDER
 from app.styles import marked
+from compt_core.errors import plural
 from compt_core.runs.record import TERMINAL, RunRecord, State
 
 Observation = tuple[float, int]  # (heartbeat in seconds since the epoch, optimizer steps done by then)
@@ -75,7 +76,7 @@ def ago(then: float, now: float) -> str:
     for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             count = int(seconds // size)
-            return f"{count} {name}{'s' if count > 1 else ''} ago"
+            return f"{plural(count, name)} ago"
     return "just now"
 
 
@@ -103,7 +104,7 @@ def headline(runs: Sequence[RunRecord], left: Mapping[str, float | None]) -> str
     """The states of an experiment's runs in one sentence, with the time left where it was measured."""
     counts = {state: sum(run.state == state for run in runs) for state in State}
     parts = [f"{count} {state.value}" for state, count in counts.items() if count]
-    text = f"{len(runs)} run{'s' if len(runs) != 1 else ''}: {', '.join(parts)}."
+    text = f"{plural(len(runs), 'run')}: {', '.join(parts)}."
     known = [seconds for seconds in left.values() if seconds is not None]
     if known:
         text += f" About {duration(max(known))} of training left for the runs under way, then scoring."

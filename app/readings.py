@@ -10,14 +10,21 @@ from typing import Any
 
 import pandas as pd
 
-from app.captions import listed, literal, plural
+from app.captions import every, listed, literal, plural
 from app.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, differences, same, summarise
 from app.styles import label
-from compt_core.methods import METHODS
+from compt_core.methods import GATES_OF_FORM, METHODS
 from compt_core.relatedness import Mantel
 
-GATES_NOTE = ("In SPP only the ratio of the gates acts (form mean), or alpha alone (gated_sum, where beta is 1), and a "
-              "prompt's own length can make up for a gate: read the two shares together.")
+_ACTING = {  # how a form joins the parts -> what of the gates acts in it
+    "mean": "Form mean: the prompt is (beta × shared + alpha × private) / (alpha + beta), so that only the ratio of "
+            "the gates acts.",
+    "gated_sum": "Form gated_sum: the prompt is shared + alpha × private. Alpha alone acts; beta has no part in it and "
+                 "stands at 1, so that the share of the gates is alpha / (alpha + 1).",
+    "sum": "Form sum: the prompt is shared + private. Neither gate acts; both stand at 1, and the share of the gates "
+           "is a half whatever was learned.",
+    "concat": "SCP: the prompt is beta × shared, then alpha × private. Each gate scales its own part.",
+}
 _LEVEL = 0.05  # points: below this, two means print alike
 _NEAR_UNIFORM = 0.05  # largest distance of a weight from 1 / S that still counts as uniform
 _CHANCE = 0.05  # mean with chance = 0 (1 = perfect) that counts as clearly above it for a single run
@@ -46,7 +53,8 @@ def by_shots(scores: pd.DataFrame) -> list[str]:
         cells = differences(means[means["method"].isin([*composed, name])], name)
         for method, part in cells.groupby("row", sort=False):
             each = listed([f"{100 * row['value']:+.1f} at {row['column']}{_doubt(row)}" for row in _records(part)])
-            found.append(f"{label(str(method))} minus {label(name)}, in points of the mean over tasks: {each} shots.")
+            unit = "shot" if list(part["column"]) == ["1"] else "shots"
+            found.append(f"{label(str(method))} minus {label(name)}, in points of the mean over tasks: {each} {unit}.")
     if any(row for row in found if _UNTOLD in row):
         found.append(f"{_UNTOLD} the 95% t-interval over paired seeds includes 0, or there is none.")
     return found
@@ -65,9 +73,9 @@ def tests(cells: pd.DataFrame, baseline: str) -> list[str]:
         beyond = part[part["corrected"] < _SIGNIFICANT].sort_values("value", ascending=False)
         names = [f"{literal(row['column'])} ({100 * row['value']:+.1f})" for row in _records(beyond)]
         where = f": {listed(names)}" if names else ""
-        found.append(f"{label(str(method))} differs from {label(baseline)} on {len(names)} of {len(part)} columns of "
-                     f"single tasks{where} (paired t-test over {part['n'].max()} seeds, p < {_SIGNIFICANT} after "
-                     "Holm's correction over them).")
+        found.append(f"{label(str(method))} differs from {label(baseline)} on {len(names)} of "
+                     f"{plural(len(part), 'column')} of single tasks{where} (paired t-test over "
+                     f"{plural(part['n'].max(), 'seed')}, p < {_SIGNIFICANT} after Holm's correction over them).")
     return found
 
 
@@ -78,10 +86,11 @@ def _versus(row: Mapping[str, Any], baseline: str) -> str:
     if n == 1:
         return f"{subject} on this run (mean over tasks; one run: no interval)."
     if same(row["half"]):
-        return f"{subject} (mean over tasks; {IDENTICAL} in all {n} paired seeds)."
+        return f"{subject} (mean over tasks; {IDENTICAL} in {every(n, 'paired seed')})."
     low, high = points - 100 * row["half"], points + 100 * row["half"]
     verdict = " The interval includes 0: these seeds do not tell the two apart." if low <= 0 <= high else ""
-    return f"{subject} (mean over tasks and {n} paired seeds; 95% t-interval {low:+.1f} to {high:+.1f}).{verdict}"
+    return (f"{subject} (mean over tasks and {plural(n, 'paired seed')}; 95% t-interval {low:+.1f} to {high:+.1f})."
+            f"{verdict}")
 
 
 def untrained(scores: pd.DataFrame, references: pd.DataFrame) -> list[str]:
@@ -148,7 +157,7 @@ def sample(summary: pd.DataFrame) -> str:
         return "n = 1 per cell (one run: no interval)."
     half = "± is half of the 95% t-interval over seeds"
     if len(sizes) == 1:
-        return f"n = {sizes.pop()} runs per cell, one per seed; {half}."
+        return f"n = {plural(sizes.pop(), 'run')} per cell, one per seed; {half}."
     each = ", ".join(f"{name} {n}" for name, n in counts.items())
     return f"Runs per cell: {each}; {half}, where there are two or more."
 
@@ -187,12 +196,13 @@ def attention(weights: pd.DataFrame, dead: Sequence[int], learned: bool, seeds: 
     else:
         found = _leanings(table, uniform, seeds)
     if seeds > 1:
-        found.append(f"Mean over {seeds} seeds, their sources matched; ± is half of the 95% t-interval over seeds, "
-                     "too narrow by what the matching itself makes alike.")
+        found.append(f"Mean over {plural(seeds, 'seed')}, their sources matched; ± is half of the 95% t-interval over "
+                     "seeds, too narrow by what the matching itself makes alike.")
     if dead:
         has = "has" if len(dead) == 1 else "have"
+        back = " It comes back only where the other logits shrink, by weight decay say." if learned else ""
         found.append(f"{listed([f's{source}' for source in dead])} {has} weight 0 in every task: dead, "
-                     "no gradient reaches a source from there.")
+                     f"no gradient reaches a source from there.{back}")
     return found
 
 
@@ -220,7 +230,7 @@ def relatedness(tests: tuple[Mantel, Mantel] | None, seeds: int) -> list[str]:
         return []
     test, pearson = tests
     lowest, highest = min(test.each), max(test.each)
-    over = f" (mean over {seeds} seeds, {lowest:.2f} to {highest:.2f})" if seeds > 1 else ""
+    over = f" (mean over {plural(seeds, 'seed')}, {lowest:.2f} to {highest:.2f})" if seeds > 1 else ""
     verdict = "beyond chance" if test.p < _SIGNIFICANT else "not told from chance"
     strength = "hardly follow" if test.r < _WEAK else "partly follow" if test.r < _STRONG else "follow"
     return [f"The weights {strength} the tasks' known families: Spearman's rank correlation of similar weights with "
@@ -228,17 +238,35 @@ def relatedness(tests: tuple[Mantel, Mantel] | None, seeds: int) -> list[str]:
             f"is {test.smallest:.2g}). Pearson's r is {pearson.r:.2f} (p = {pearson.p:.2g})."]
 
 
-def normaliser(result: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """Which normaliser made the weights, and that sources have no order."""
+def normaliser(result: Mapping[str, Any], config: Mapping[str, Any], seeds: int = 1) -> str:
+    """Which normaliser made the weights, and what the sources' numbers mean in one run or in a mean over seeds."""
     name = result.get("normalizer") or config["normalizer"]
     chosen = " (chosen by auto)" if config["normalizer"] == "auto" else ""
-    return f"Weights as used, by {literal(name)}{chosen}. Sources are numbered within this run only."
+    numbered = "Sources are numbered within this run only." if seeds == 1 else \
+        "Sources have no numbers of their own: each seed's are put in the order that makes the seeds most alike."
+    how = f"by {literal(name)}{chosen}" if config["attention"] == "learned" else "fixed in the settings"
+    return f"Weights as used, {how}. {numbered}"
 
 
-def gates(frame: pd.DataFrame, kind: str) -> list[str]:
-    """What the gates (frames.gates) show; `kind` is the run's gates setting."""
+def gates_note(method: str, config: Mapping[str, Any]) -> str:
+    """What the gates do in a run of a composed method, by the way its parts are joined, and how to read them."""
+    acting = _ACTING[_form(method, config)]
+    return f"{acting} A prompt's own length can make up for a gate: read the two shares together."
+
+
+def _form(method: str, config: Mapping[str, Any]) -> str:
+    return "concat" if METHODS[method].concat else str(config["form"])
+
+
+def gates(frame: pd.DataFrame, method: str, config: Mapping[str, Any]) -> list[str]:
+    """What the gates (frames.gates) of a run of a composed method show."""
     found = {"off": ["Gates were off in this run (alpha = beta = 1)."],
-             "fixed": ["Gates were fixed in this run; nothing about them was learned."]}.get(kind, [])
+             "fixed": ["Gates were fixed in this run; nothing about them was learned."]}.get(config["gates"], [])
+    own = config["sources"] == 1 and config["normalizer"] == "auto" and config["attention"] == "learned"
+    if config["gates"] == "learned" and own:
+        found = ["No gate was learned in this run (alpha = beta = 1): its one source's weight is a gate of its own."]
+    elif config["gates"] == "learned" and not GATES_OF_FORM[_form(method, config)]:
+        found = ["No gate was learned in this run (alpha = beta = 1): its form has none."]
     norm = _records(frame.dropna(subset=["private_norm_share"]).sort_values("private_norm_share"))
     if len(norm) > 1:
         least, most = norm[0], norm[-1]

@@ -25,7 +25,7 @@ MEASURE, RENORMALISE, CONTROL = "measure", "renormalise", "control"
 ROW, ROWS, LENS, TEXTS = "row", "rows", "lens", ("text", "text2")  # of the sentence bench; a task has two texts at most
 GROUPS, BY, MAP, POINTS, PERPLEXITY = "groups", "by", "map", "points", "perplexity"
 PROMPT, NEAR, FOREIGN = "prompt", "near", "foreign"
-_REMEMBERED, _COMPLAINT = "remembered_experiment", "complaint"
+_REMEMBERED, _COMPLAINT, _DONE = "remembered_experiment", "complaint", "done"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
@@ -114,7 +114,21 @@ def complain(error: Exception) -> None:
 
 def complaint() -> str | None:
     """What the last click came to, once."""
-    found = st.session_state.pop(_COMPLAINT, None)
+    return _once(_COMPLAINT)
+
+
+def tell(done: str) -> None:
+    """Remembers what a click did, for the page that is drawn after it."""
+    st.session_state[_DONE] = done
+
+
+def told() -> str | None:
+    """What the last click did, once."""
+    return _once(_DONE)
+
+
+def _once(name: str) -> str | None:
+    found = st.session_state.pop(name, None)
     return None if found is None else str(found)
 
 

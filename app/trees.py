@@ -14,6 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.captions import listed, literal, plural
+from app.charts import BAR_HEIGHT, LEGEND
 from app.styles import ink
 from app.weights import Weights, distances, families, family, linked, uniform
 
@@ -74,9 +75,10 @@ def figure(drawn: Tree) -> go.Figure:
             marker={"color": looks[name][0], "symbol": looks[name][1], "size": 11}, showlegend=not own,
             hovertemplate=[f"{html.escape(drawn.tasks[place], quote=False)}<extra></extra>" for place in at]))
     shown.update_layout(
-        height=_HEAD + _ROW * len(drawn.tasks), margin={"l": 8, "r": 16, "t": 8, "b": 8}, dragmode=False,
-        hovermode="closest", plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 13} | colour},
+        height=_HEAD + BAR_HEIGHT + _ROW * len(drawn.tasks), dragmode=False,
+        margin={"l": 8, "r": 16, "t": 8 + BAR_HEIGHT, "b": 8}, hovermode="closest",
+        plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
+        legend={"font": {"size": 13} | colour} | LEGEND,
         xaxis={"title": {"text": "distance (1 − cosine of the weights)", "font": {"size": 12} | colour},
                "rangemode": "tozero", "fixedrange": True, "zeroline": False, "tickfont": {"size": 12} | colour,
                "showgrid": True, "gridcolor": "rgba(128,128,128,.25)"},
@@ -121,6 +123,8 @@ def _nearest(weights: Weights) -> list[str]:
     apart = distances(weights) + np.diag(np.full(len(weights.tasks), np.inf))
     hits = int(truth[np.arange(len(apart)), apart.argmin(1)].sum())
     chance = float((truth.sum(1) - 1).sum() / (len(truth) - 1))
-    runs = " in this one run" if len(weights.each) == 1 else f" (distances as the mean of {len(weights.each)} runs)"
-    return [f"{hits} of {len(truth)} tasks have their nearest task in their own family{runs}; "
+    runs = " in this one run" if len(weights.each) == 1 else \
+        f" (distances as the mean of {plural(len(weights.each), 'run')})"
+    have, their = ("has", "its") if hits == 1 else ("have", "their")
+    return [f"{hits} of {plural(len(truth), 'task')} {have} {their} nearest task in {their} own family{runs}; "
             f"by chance it would be about {chance:.1f}."]

@@ -3,6 +3,9 @@
 The bundled grids in a store of their own: settings that a search chose, 4 methods, 5 shot counts, seeds 0-9, none of
 which was looked at when the thresholds were set. A run counts as flagged where it has a problem; notes are counted
 beside. Intervals are exact (Clopper and Pearson, 95%) and take runs as independent. Trains nothing.
+
+Then the same runs as if under way: their curves are cut at shares of their steps, and a finding that the run has not at
+its end is a false alarm.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ from pathlib import Path
 import setting  # noqa: F401  (the project's root on the path)
 from scipy.stats import binomtest
 
-from compt_core.diagnosis import KINDS, diagnose_runs
+from compt_core.diagnosis import KINDS, Curve, diagnose, diagnose_runs
 from compt_core.runs.bundle import import_bundles
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.signatures import SIGNATURES, Diagnosis
+
+CUTS = range(50, 100, 5)  # % of the steps
 
 
 def judged(store: Store) -> dict[str, tuple[list[RunRecord], dict[str, Diagnosis]]]:
@@ -33,6 +38,22 @@ def judged(store: Store) -> dict[str, tuple[list[RunRecord], dict[str, Diagnosis
             continue
         curves = {kind: store.curves([run.id for run in runs], kind) for kind in KINDS}
         found[experiment.id] = runs, diagnose_runs(runs, curves)
+    return found
+
+
+def vanished(runs: Sequence[RunRecord], curves: Mapping[str, Mapping[str, Curve]], part: float) -> dict[str, list[str]]:
+    """Run -> the signatures found in it when `part` of its steps were done, and not at its end; runs without are left
+    out. `curves` by kind and run, as in diagnose_runs."""
+    ended, found = diagnose_runs(runs, curves), dict[str, list[str]]()
+    for run in runs:
+        own = {kind: of[run.id] for kind, of in curves.items() if run.id in of}
+        cut = {kind: (steps[steps <= part * (run.steps or 0)], values[steps <= part * (run.steps or 0)])
+               for kind, (steps, values) in own.items()}
+        last = {one.signature.name for one in ended[run.id].findings}
+        gone = [one.signature.name for one in diagnose(run.config, cut, steps=run.steps).findings
+                if one.signature.name not in last]
+        if gone:
+            found[run.id] = gone
     return found
 
 
@@ -71,6 +92,10 @@ def main() -> None:
         for experiment, (runs, found) in experiments.items():
             print(f"{experiment}: {len(runs)} runs on {len(runs[0].config['tasks'])} tasks")
             show(runs, found, given.each)
+            curves = {kind: store.curves([run.id for run in runs], kind) for kind in KINDS}
+            gone = {part: vanished(runs, curves, part / 100) for part in CUTS}
+            told = {run: names for one in gone.values() for run, names in one.items()}
+            print(f"  under way, false alarms at {CUTS[0]} to {CUTS[-1]}% of the steps: {told or 'none'}")
         print("together")
         show([run for runs, _ in experiments.values() for run in runs],
              {run: one for _, found in experiments.values() for run, one in found.items()}, each=False)

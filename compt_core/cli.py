@@ -23,7 +23,7 @@ from compt_core.answers import stored_answers
 from compt_core.config import Experiment, RunConfig, allowed_values, build_experiment
 from compt_core.control import cancel, delete, pause, resume
 from compt_core.diagnosis import KINDS, diagnose_runs
-from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, quoted
+from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, plural, quoted
 from compt_core.export import CURVES, document, tables, write_csv, write_json
 from compt_core.launch import check
 from compt_core.options import Once, settings, whole
@@ -143,8 +143,8 @@ def _train(experiment: Experiment, json_file: Path | None) -> int:
     if any(r.state == State.COMPLETED for r in runs):
         _print_results(store, record, runs)
     for failed in (r for r in runs if r.state != State.COMPLETED):
-        say(f"Run {failed.id} ({failed.method}, {failed.shots} shots, seed {failed.seed}) is {failed.state.value}"
-            f"{': ' + failed.error_message if failed.error_message else '.'}")
+        say(f"Run {failed.id} ({failed.method}, {plural(failed.shots, 'shot')}, seed {failed.seed}) is "
+            f"{failed.state.value}{': ' + failed.error_message if failed.error_message else '.'}")
     if json_file:
         text = json.dumps(experiment_json(record, runs), indent=1, allow_nan=False) + "\n"
         try:
@@ -231,7 +231,7 @@ def export(
         files = {name: partial(write_csv, table) for name, table in tables(written, curves, answers).items()}
     write_folder(out, files, "--out")
     done = sum(r.state == State.COMPLETED for r in runs)
-    print(f"Wrote {', '.join(files)} into '{out}': {done} of {len(runs)} runs completed.")
+    print(f"Wrote {', '.join(files)} into '{out}': {done} of {plural(len(runs), 'run')} completed.")
     for note in notes:
         say(note)
 

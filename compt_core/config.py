@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from compt_core import sentences
-from compt_core.errors import ConfigError, Issue, nearest, quoted
+from compt_core.errors import ConfigError, Issue, nearest, plural, quoted
 from compt_core.plain import number
 from compt_core.presets import PRESETS
 from compt_core.values import Refused, as_list, as_text, as_words, by_field, for_all, has_bool
@@ -72,7 +72,8 @@ class Settings(BaseModel):
     gates: Annotated[Literal["learned", "fixed", "off"], _OFF] = _setting(
         "learned", "alpha (private) and beta (shared): 'learned', 'fixed' to the two settings below, or 'off' (= 1).")
     alpha: float | None = _setting(None, "Fixed gate of the private prompt, with gates=fixed.", ge=0, le=10)
-    beta: float | None = _setting(None, "Fixed gate of the shared prompt, with gates=fixed.", ge=0, le=10)
+    beta: float | None = _setting(
+        None, "Fixed gate of the shared prompt, with gates=fixed; no part in form=gated_sum.", ge=0, le=10)
     form: Literal["mean", "gated_sum", "sum"] = _setting(
         "mean", "SPP: 'mean' = (beta C + alpha private) / (alpha + beta); 'gated_sum' = C + alpha private; "
         "'sum' = C + private.")
@@ -279,7 +280,7 @@ def _problems_of_run(run: RunConfig, skip: AbstractSet[str]) -> list[Issue]:
                                          "which has none; choose scoring=sum or mean, or similarity=argmax."))
     if run.select == "best" and run.shots < 4:
         found.append(Issue("select", "select=best holds out a quarter of the shots and needs at least 4. "
-                                     f"Got {run.shots} shots instead; use select=last."))
+                                     f"Got {plural(run.shots, 'shot')} instead; use select=last."))
     return found
 
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from compt_core import signatures as at
-from compt_core.runs.record import RunRecord
+from compt_core.errors import plural
+from compt_core.runs.record import RunRecord, State
 from compt_core.signatures import SIGNATURES, Diagnosis, Finding, Signature
 
 Curve = tuple[np.ndarray, np.ndarray]  # (steps [n], values [n, d])
@@ -26,25 +27,32 @@ _NAMED, _LOOKS = 3, 4  # sources named in a sentence; looks at the dev rows, bef
 
 
 def diagnose(config: Mapping[str, Any], curves: Mapping[str, Curve], *, steps: int | None = None,
-             result: Mapping[str, Any] | None = None, error: str | None = None) -> Diagnosis:
+             result: Mapping[str, Any] | None = None, error: str | None = None, cancelled: bool = False) -> Diagnosis:
     """Judge one run by its settings (RunConfig as a mapping), its curves by kind, the `steps` that it is to take,
-    its result once it has completed, and the message of the error that ended it, if any."""
+    its result once it has completed, and the message of the error that ended it, if any.
+
+    A run without result, error or `cancelled` is under way: what is found in it may not be there at its end.
+    """
     known, findings, unchecked = _Known(config, curves, steps, result or {}, error or ""), list[Finding](), {}
+    under_way = not (result or error or cancelled)
+    standing = None if result else f"{'so far' if under_way else 'as it ended'}, at step {known.step}"
     for check in _CHECKS:
         for name, found in check(known).items():
             if isinstance(found, str):
                 unchecked[name] = found
             else:
-                findings.append(Finding(SIGNATURES[name], *found))
+                findings.append(Finding(SIGNATURES[name], *found, standing=standing or "", so_far=under_way))
     order = list(SIGNATURES)
-    return Diagnosis(tuple(sorted(findings, key=lambda one: order.index(one.signature.name))), unchecked)
+    ranked = sorted(findings, key=lambda one: order.index(one.signature.name))
+    return Diagnosis(tuple(ranked), unchecked, under_way)
 
 
 def diagnose_runs(runs: Sequence[RunRecord], curves: Mapping[str, Mapping[str, Curve]]) -> dict[str, Diagnosis]:
     """Run -> its diagnosis; `curves` by kind (KINDS) and run."""
     return {run.id: diagnose(
         run.config, {kind: of[run.id] for kind, of in curves.items() if run.id in of},
-        steps=run.steps, result=run.result, error=run.error_message) for run in runs}
+        steps=run.steps, result=run.result, error=run.error_message, cancelled=run.state == State.CANCELLED)
+        for run in runs}
 
 
 def by_signature(found: Mapping[str, Diagnosis]) -> dict[Signature, dict[str, Finding]]:
@@ -77,13 +85,9 @@ class _Known:
         return int(steps[-1]) if len(steps) else 0
 
     @property
-    def so_far(self) -> str:
-        """When a number was taken that may still change."""
-        return "" if self.result else f" after step {self.step}"
-
-    def past(self, part: float) -> bool:
-        """Whether that part of the steps is done."""
-        return bool(self.result) or (self.steps is not None and self.step >= part * self.steps)
+    def late(self) -> bool:
+        """Whether the run has completed or is in its last fifth: before, what is found may well be gone at its end."""
+        return bool(self.result) or (self.steps is not None and self.step >= (1 - at.END) * self.steps)
 
     def late_loss(self) -> float:
         """Mean loss over the end of what was measured; NaN without a point."""
@@ -119,13 +123,14 @@ def _not_finite(known: _Known) -> _Said:
 
 def _not_falling(known: _Known) -> _Said:
     values = known.curve("loss")[1]
-    if known.step < at.LEAST_STEPS or not known.past(0.5) or not np.isfinite(values).all():
+    if known.step < at.LEAST_STEPS or not known.late or not np.isfinite(values).all():
         return {}
     batch = known.result.get("fixed_batch_loss")  # the same rows before and after: no noise of the draw
-    before, after = (batch["initial"], batch["final"]) if batch else (float(values[:3].mean()), known.late_loss())
+    # Under way: the highest of the first points, for the loss may have fallen by the second of a thinned curve.
+    before, after = (batch["initial"], batch["final"]) if batch else (float(values[:3].max()), known.late_loss())
     if not math.isfinite(after) or after <= at.KNOWN or after <= (1 - at.FALLS) * before:
         return {}
-    return {"loss_not_falling": (after / before, 1 - at.FALLS, f", {before:.2f} to {after:.2f}{known.so_far}")}
+    return {"loss_not_falling": (after / before, 1 - at.FALLS, f", {before:.2f} to {after:.2f}")}
 
 
 def _exploded(known: _Known) -> _Said:
@@ -138,7 +143,7 @@ def _exploded(known: _Known) -> _Said:
 def _overfits(known: _Known) -> _Said:
     """Training loss near 0 while dev fell, or is no better than chance; neither is looked for at a higher loss."""
     loss = known.late_loss()
-    if not loss <= at.LEARNED:  # NaN, too
+    if not known.late or not loss <= at.LEARNED:  # NaN, too
         return {}
     said, beside = _fell(known), f"; training loss {loss:.3f}"
     if isinstance(said, tuple):
@@ -156,12 +161,12 @@ def _fell(known: _Known) -> tuple[float, float, str] | str | None:
         return "no dev scores were taken in training (watch_rows)"
     needed = max(at.FELL, at.ERRORS * 0.5 / math.sqrt(rows))
     if needed > at.TOO_FEW:
-        return f"{rows} dev rows a look are too few to tell a fall from chance (watch_rows)"
+        return f"{plural(rows, 'dev row')} a look cannot tell a fall from chance (watch_rows)"
     scores = np.nan_to_num(values, nan=0.0).mean(axis=1)  # undefined counts 0, as in every mean of scores
     best, last = int(scores.argmax()), float(scores[-2:].mean())
     if len(steps) < _LOOKS or scores[best] - last < needed:
         return None
-    way = f": {scores[best]:.2f} at step {steps[best]}, {last:.2f} in the last two looks{known.so_far}"
+    way = f": {scores[best]:.2f} at step {steps[best]}, {last:.2f} in the last two looks"
     return float(scores[best] - last), needed, way
 
 
@@ -186,16 +191,16 @@ def _dominated(known: _Known) -> _Said:
 def _attends(known: _Known) -> _Said:
     """Collapsed on one source, or still uniform; and sources that are dead, unless it collapsed on another."""
     shares = known.attention()
-    if shares is None:
+    if shares is None or not known.late:
         return {}
     least, distance = shares.min(axis=0), float(np.abs(shares * shares.shape[1] - 1).max())
     if len(shares) > 1 and least.max() >= at.COLLAPSED:
-        return {"attention_collapsed": (float(least.max()), at.COLLAPSED, f", on s{least.argmax()}{known.so_far}")}
-    if known.step >= at.UNIFORM_STEPS and known.past(0.5) and distance <= at.UNIFORM:
-        return {"attention_uniform": (distance, at.UNIFORM, f" after step {known.step}")}
+        return {"attention_collapsed": (float(least.max()), at.COLLAPSED, f", on s{least.argmax()}")}
+    if known.step >= at.UNIFORM_STEPS and distance <= at.UNIFORM:
+        return {"attention_uniform": (distance, at.UNIFORM, f" after {known.step:,} steps")}
     dead = np.flatnonzero((shares == 0).all(axis=0)).tolist()  # a curve is kept in 16 bits, a result is exact
     part, names = len(dead) / len(least), ", ".join(f"s{source}" for source in dead)
-    beside = f" ({names if len(dead) <= _NAMED else len(dead)} of {len(least)}){known.so_far}"
+    beside = f" ({names if len(dead) <= _NAMED else len(dead)} of {len(least)})"
     if not dead:
         return {}
     return {"most_sources_dead": (part, at.MOST_DEAD, beside)} if part >= at.MOST_DEAD else \

@@ -81,3 +81,8 @@ def quoted(value: object, limit: int = 80) -> str:
     """`value` as Python writes it, cut to `limit` characters: one readable line, whatever was typed."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 2]}…{text[-1]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """``"1 run"``, ``"2 runs"``, ``"1,200 runs"``: every count in a sentence, so that none reads "1 runs"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

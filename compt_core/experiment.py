@@ -15,7 +15,7 @@ from compt_core import __version__
 from compt_core.backbone_cache import Shelf
 from compt_core.backbones import Backbone, find_backbone, load_backbone
 from compt_core.config import RunConfig
-from compt_core.errors import ComptError
+from compt_core.errors import ComptError, plural
 from compt_core.estimate import STATE_BYTES, Pace, fleet_work, place, run_work
 from compt_core.fleet import Fleet, build_fleet
 from compt_core.inspection import inspect_run, kept_tensors, prompt_rms
@@ -72,7 +72,7 @@ def train_fleet(
     first = [(run, example) for run, plan in plans.items() for example in plan.batch(0)]
     rms, before = {run: prompt_rms(fleet, run) for run in configs}, _on_fixed_batch(fleet, first)
     for run, config in configs.items():
-        on_event(Log(run, 0, f"{config.method}: initial prompt RMS {rms[run]:.3f}, {plans[run].steps} steps, "
+        on_event(Log(run, 0, f"{config.method}: initial prompt RMS {rms[run]:.3f}, {plural(plans[run].steps, 'step')}, "
                              f"loss {before[run]:.3f} on the first batch"))
     done: list[str] = []
 

@@ -13,7 +13,7 @@ import numpy as np
 from compt_core.backbone_files import BackboneFiles, check_contents, read_tokenizer, unknown_words
 from compt_core.backbones import find_backbone
 from compt_core.config import Experiment, RunConfig
-from compt_core.errors import BackboneError, ComptError, ConfigError, HubError, Issue, quoted
+from compt_core.errors import BackboneError, ComptError, ConfigError, HubError, Issue, plural, quoted
 from compt_core.estimate import Work, fleet_work, in_turn, run_work
 from compt_core.methods import parameter_shapes, structure
 from compt_core.runs.record import fleets
@@ -158,7 +158,7 @@ def _problems_of_texts(files: BackboneFiles, data: Sequence[TaskData]) -> list[I
         if len(lost) > MOST_UNKNOWN * len(words):
             problems.append(Issue(
                 "backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for {len(lost)} of the "
-                f"{len(words)} words that the first dev rows of task '{task_data.task.name}' hold (such as "
+                f"{plural(len(words), 'word')} that the first dev rows of task '{task_data.task.name}' hold (such as "
                 f"{quoted(lost[0], 30)}). Choose a T5 checkpoint as --backbone, or other tasks."))
     return problems
 

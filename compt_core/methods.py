@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from compt_core.config import RunConfig
+from compt_core.errors import plural
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ def resolve_normalizer(config: RunConfig) -> tuple[str, str]:
     if s == 1:
         return "sigmoid", "one source: its weight is a gate of its own, and alpha and beta are not learned"
     if s <= k // 2:
-        return "softmax", f"S = {s} sources, at most half of K = {k} tasks"
-    return "sparsemax", f"S = {s} sources, more than half of K = {k} tasks"
+        return "softmax", f"S = {plural(s, 'source')}, at most half of K = {plural(k, 'task')}"
+    return "sparsemax", f"S = {plural(s, 'source')}, more than half of K = {plural(k, 'task')}"
 
 
 def fixed_gates(config: RunConfig) -> tuple[float, float]:

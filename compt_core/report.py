@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from compt_core.diagnosis import by_signature
+from compt_core.errors import plural
 from compt_core.means import half_width, mean_normalised, mean_primary
 from compt_core.methods import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
-from compt_core.signatures import Diagnosis
-from compt_core.tasks.table import TASKS
+from compt_core.signatures import Diagnosis, titled
+from compt_core.tasks.table import TASKS, seen_before
 
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
                 "train_seconds", "eval_seconds", "constant", "eval_rows", "prompt_rms", "fixed_batch_loss",
@@ -62,11 +63,11 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
         states = ", ".join(f"{count} {state.value}" for state, count in Counter(r.state for r in runs).items())
         return Group(Text(f"Experiment {experiment.id} has no completed run yet ({states})."))
     counts = sorted({r.shots for r in done})
-    unit, several = _shots_unit(experiment), len(counts) > 1
-    tables = [_scores_table(experiment, [r for r in done if r.shots == shots], f"{shots} {unit}" if several else "")
-              for shots in counts]
+    several = len(counts) > 1
+    tables = [_scores_table(experiment, [r for r in done if r.shots == shots],
+                            _counted([shots], experiment) if several else "") for shots in counts]
     title = Text(_title(experiment, done), style="bold")  # Text, not markup: a path may hold brackets
-    return Group(title, *tables, *([_means_table(done, counts, unit)] if several else []),
+    return Group(title, *tables, *([_means_table(done, counts, f"shots{_per(experiment)}")] if several else []),
                  *(Text(note, style="dim") for note in _notes(done)))
 
 
@@ -75,8 +76,10 @@ def diagnosis_lines(runs: Sequence[RunRecord], found: Mapping[str, Diagnosis]) -
     lines = []
     for signature, of in by_signature(found).items():
         run = next(r for r in runs if r.id in of)
-        which = f"{len(of)} of {len(runs)} runs, among them {run.id} ({run.method}, {run.shots} shots, seed {run.seed})"
-        lines.append(Text(f"{signature.severity}: {signature.title}: {which}: {of[run.id].said}. {signature.advice}"))
+        named = f"{run.id} ({run.method}, {plural(run.shots, 'shot')}, seed {run.seed})"
+        which = f"{len(of)} of {plural(len(runs), 'run')}, {'among them ' if len(of) > 1 else ''}{named}"
+        head = f"{signature.severity}: {titled(list(of.values()))}"
+        lines.append(Text(f"{head}: {which}: {of[run.id].said}. {signature.advice}"))
     return lines
 
 
@@ -123,16 +126,23 @@ def _means_table(done: Sequence[RunRecord], counts: Sequence[int], unit: str) ->
 def _title(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> str:
     sizes = sorted(Counter((r.method, r.shots) for r in done).values())
     seeds = "one seed: no interval" if sizes[-1] == 1 else \
-        f"mean ± half of the 95% t-interval over {sizes[0]}{f'–{sizes[-1]}' if sizes[0] < sizes[-1] else ''} seeds"
+        f"mean ± half of the 95% t-interval over {f'{sizes[0]}–' if sizes[0] < sizes[-1] else ''}"\
+        f"{plural(sizes[-1], 'seed')}"
     rows = sorted({n for r in done for n in (r.result or {}).get("eval_rows", {}).values()})
     scored = f"{rows[0]}–{rows[-1]}" if len(rows) > 1 else str(*rows)
-    shots = ", ".join(str(s) for s in sorted({r.shots for r in done}))
-    return (f"Dev scores x 100 on backbone '{experiment.config['backbone']}': {shots} {_shots_unit(experiment)}, "
-            f"{seeds}, {scored} dev rows per task")
+    return (f"Dev scores x 100 on backbone '{experiment.config['backbone']}': "
+            f"{_counted(sorted({r.shots for r in done}), experiment)}, {seeds}, "
+            f"{scored} dev row{'' if scored == '1' else 's'} per task")
 
 
-def _shots_unit(experiment: ExperimentRecord) -> str:
-    return "shots per label" if experiment.config.get("shots_per") == "class" else "shots"
+def _counted(counts: Sequence[int], experiment: ExperimentRecord) -> str:
+    """``"1 shot"``, ``"4, 8 shots per label"``."""
+    written = f"{', '.join(map(str, counts[:-1]))}, " if len(counts) > 1 else ""
+    return f"{written}{plural(counts[-1], 'shot')}{_per(experiment)}"
+
+
+def _per(experiment: ExperimentRecord) -> str:
+    return " per label" if experiment.config.get("shots_per") == "class" else ""
 
 
 def _notes(done: Sequence[RunRecord]) -> list[str]:
@@ -149,10 +159,7 @@ def _notes(done: Sequence[RunRecord]) -> list[str]:
     left_out = [*filter(None, (_counts(done, key, text) for key, text in _LEFT_OUT.items()))]
     if left_out:
         notes.append(f"Rows {'; '.join(left_out)}.")
-    if any(TASKS[t].suite == "glue" for r in done for t in (r.result or {}).get("tasks", {})):
-        notes.append("Original T5 checkpoints were trained on GLUE: with them a prompt can mostly only hurt; "
-                     "v1.1 and LM-adapted checkpoints are the clean ones.")
-    return notes
+    return notes + seen_before({TASKS[t].suite for r in done for t in (r.result or {}).get("tasks", {})})
 
 
 def _counts(done: Sequence[RunRecord], key: str, text: str) -> str:

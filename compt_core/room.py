@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from compt_core.errors import ComptError
+from compt_core.errors import ComptError, plural
 from compt_core.tasks.batches import bucket_on, chunks, padded
 from compt_core.threads import Daemons, Turns
 
@@ -71,7 +71,7 @@ class Room:
                 continue
             tokens = max(sum(lengths[i] for i in part) for part in wave)
             if all(len(part) == 1 for part in wave):
-                raise OutOfMemory(f"One row of {tokens} tokens does not fit the memory of '{self.device}'. "
+                raise OutOfMemory(f"One row of {plural(tokens, 'token')} does not fit the memory of '{self.device}'. "
                                   "Free some of it, lower 'max_tokens', or take a smaller backbone.")
             # Less each time, whatever the lengths: at the latest every row is alone.
             self.tokens, self.open = max(1, min(self.tokens, tokens) // 2), False

@@ -7,7 +7,7 @@ one. docs/DIAGNOSIS.md gives the reasons for the thresholds at length.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -26,7 +26,7 @@ ERRORS = 3  # ... and so many standard errors of a share of 1/2 on the rows look
 TOO_FEW = 0.5  # a fall that so few rows would show only if it were larger goes unchecked
 NO_BETTER = 0.1  # mean dev score with chance = 0 (1 = perfect): less than a tenth of the way from the majority class
 SWINGS = 0.25  # of a task's attention moved to and fro within the end: a quarter of its mix
-END = 0.2  # part of the steps that is called the end: there the learning rate is below a quarter of its peak
+END = 0.2  # part of the steps that is called the end: by default the learning rate is below a quarter of its peak there
 LEAST_POINTS = 4  # recorded within the end, or a swing could hide between them
 CONSTANT = 0.5  # part of the tasks that get one answer for every row: more than half
 EXPLODED = 1000.0  # final over initial root mean square of the prompts
@@ -89,30 +89,45 @@ SIGNATURES: Mapping[str, Signature] = MappingProxyType({one.name: one for one in
 @dataclass(frozen=True)
 class Finding:
     """A signature found in a run: its number, the threshold that it passed (None: any number), and what is beside it
-    (which source or task, after which step)."""
+    (which source or task).
+
+    standing  when it was judged, of a run that has not completed
+    so_far    whether the run is under way, so that it may not be there at its end
+    """
 
     signature: Signature
     value: float
     threshold: float | None = None
     beside: str = ""
+    standing: str = ""
+    so_far: bool = False
 
     @property
     def said(self) -> str:
         """The number in words."""
-        return self.signature.said((self.value,), self.threshold, self.beside)
+        said = self.signature.said((self.value,), self.threshold, self.beside)
+        return f"{said}; {self.standing}" if self.standing else said
 
     @property
     def line(self) -> str:
         """All of it in one plain line."""
-        return f"{self.signature.severity}: {self.signature.title}: {self.said}. {self.signature.advice}"
+        return f"{self.signature.severity}: {titled([self])}: {self.said}. {self.signature.advice}"
+
+
+def titled(findings: Sequence[Finding]) -> str:
+    """The title of one signature (at least one finding), and that it holds so far where runs are under way."""
+    title, moving = findings[0].signature.title, sum(one.so_far for one in findings)
+    return title if not moving else f"{title} so far" if moving == len(findings) else f"{title} ({moving} so far)"
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found in a run, problems first, and what could not be checked: signature's name -> why."""
+    """What was found in a run, problems first, what could not be checked (signature's name -> why), and whether the
+    run is under way."""
 
     findings: tuple[Finding, ...] = ()
     unchecked: Mapping[str, str] = field(default_factory=dict)
+    under_way: bool = False
 
     @property
     def problems(self) -> tuple[Finding, ...]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from compt_core.errors import plural
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker
@@ -72,15 +73,13 @@ class Ticker:
         going = [run for run in runs if run.state == State.RUNNING]
         if any(run.steps for run in going):
             scoring = all(run.step == run.steps for run in going)
-            return "scoring dev rows" if scoring else f"training {_count(len(going), 'run')} side by side"
+            return "scoring dev rows" if scoring else f"training {plural(len(going), 'run')} side by side"
         queued = next((run for run in runs if run.state == State.QUEUED), None)
         if going or queued is None:
             return "starting"
         ahead = self.store.position(queued.id)
         if ahead:
-            return f"waiting: {_count(ahead, 'run')} of other experiments ahead in the queue"
+            return f"waiting: {plural(ahead, 'run')} of other experiments ahead in the queue"
         return "starting" if self.worker.lease.held else "waiting: another process is training, this experiment is next"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -11,16 +11,18 @@ st.markdown("Pick tasks and shots, train **PT**, **MST** and **ComPT** side by s
 
 halves = st.grid(2, min_column_width=460, gap="medium", vertical_alignment="center")
 with halves.cell():
-    components.picture("A task's composed prompt is beta times a mix of shared source prompts, weighted by "
-                       "attention, plus alpha times its private prompt; it stands before the text in a frozen T5.")
+    components.picture("A task's composed prompt joins a mix of shared source prompts, weighted by attention, with "
+                       "its private prompt; gates can weigh the two. A frozen T5 reads it with the text.")
+    st.caption("How the two are joined is a setting, the form. A mean weighs them by the ratio of the gates; the "
+               "demo's gated sum has alpha alone, a plain sum none; SCP puts the private part behind the shared one.")
 with halves.cell():
     st.markdown(
-        "A **soft prompt** is a handful of trained vectors in front of the text; the language model stays frozen. "
+        "A **soft prompt** is a handful of trained vectors put into the text; the language model stays frozen. "
         "With few examples per task the question is what tasks should share:\n"
         "- **PT** shares nothing: a prompt per task.\n"
         "- **MST** shares everything: one prompt for all tasks.\n"
-        "- **ComPT** composes: every task mixes **source prompts** by **attention** and adds a **private prompt**, "
-        "weighed by two **gates**."
+        "- **ComPT** composes: every task mixes **source prompts** by **attention** and joins the mix with a "
+        "**private prompt**; **gates** can weigh the two."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         run_demo = st.button("Run the demo", type="primary", icon=":material/play_arrow:", key="run_demo",

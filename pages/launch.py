@@ -17,7 +17,7 @@ experiment, issues = drafts.build(forms.draft())
 form_side, summary_side = st.columns([3, 2], gap="large")
 
 with summary_side, st.container(border=True):
-    st.subheader("Summary", anchor=False)
+    st.header("Summary", anchor=False)
     st.markdown(captions.grid(experiment) if experiment else forms.to_correct(issues))
     if experiment:
         st.caption(captions.side_by_side(len(experiment.methods) * len(experiment.shots) * len(experiment.seeds)))
@@ -57,12 +57,12 @@ with summary_side, st.container(border=True):
 with form_side:
     issues = (*issues, *notes)
     forms.preset_picker()
-    st.subheader("What to compare", anchor=False)
+    st.header("What to compare", anchor=False)
     forms.basics(issues)
-    st.subheader("Prompts", anchor=False)
+    st.header("Prompts", anchor=False)
     forms.fields(drafts.PROMPTS, issues)
     st.caption(forms.normalizer_note(forms.draft()))
-    st.subheader("Training and scoring", anchor=False)
+    st.header("Training and scoring", anchor=False)
     forms.fields(drafts.BUDGET, issues)
     with forms.advanced_box(issues):
         forms.fields(drafts.ADVANCED, issues)

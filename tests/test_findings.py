@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from compt_core.config import RunConfig, build_experiment
+from compt_core.demo.suites import relatedness
 from compt_core.methods import METHODS
+from compt_core.relatedness import mantel, similarity
 from compt_core.runs import bundle
 from compt_core.tasks.table import TASKS
 
@@ -67,6 +71,33 @@ def test_a_bundled_grid_is_what_its_command_trains(suite: str) -> None:
     rows = dict.fromkeys(wanted[0].tasks, 300)
     assert all((read["common"] | run["result"])["eval_rows"] == rows for run in read["runs"])
     assert {TASKS[task].suite for task in wanted[0].tasks} == {suite}
+
+
+@pytest.mark.parametrize("shots", [4, 8, 16, 32, 64])
+def test_attention_and_the_true_families_stand_there_to_the_digit(shots: int) -> None:
+    """r, its range over seeds and Mantel's p, computed here from the bundle, in FINDINGS.md's table of both forms."""
+    runs, cells = _script("comparison").read(bundle.FOLDER / "demo.json"), []
+    for method in ("spp", "scp"):
+        test = mantel([similarity(np.array(runs[method, shots, seed]["attention"])) for seed in range(10)],
+                      np.array(relatedness()))
+        digits = 4 if test.p < 0.001 else 3 if test.p < 0.01 else 2
+        cells.append([_short(test.r), f"{_short(min(test.each))} to {_short(max(test.each))}", _short(test.p, digits)])
+    text = (ROOT / "docs" / "FINDINGS.md").read_text(encoding="utf-8").partition("## Does attention follow")[2]
+    line, = re.findall(rf"^\| {shots} \| (.+) \|$", text, re.M)
+    columns = line.split(" | ")
+    assert [columns[0:3], columns[4:7]] == cells
+
+
+def _short(number: float, digits: int = 2) -> str:
+    return f"{number:.{digits}f}".replace("0.", ".", 1).replace("-", "−")
+
+
+def test_the_growth_of_ordinary_prompts_is_that_of_the_bundled_runs() -> None:
+    grown = [rms["final"] / rms["initial"] for suite in SUITES for run in bundled(suite)["runs"]
+             for rms in [run["result"]["prompt_rms"]]]
+    assert len(grown) == 400
+    said = f"the 400 bundled runs grow {min(grown):.0f} to {max(grown):.0f} times"
+    assert said in (ROOT / "docs" / "DIAGNOSIS.md").read_text(encoding="utf-8")
 
 
 def test_the_words_quote_the_bundled_numbers() -> None:

@@ -227,7 +227,7 @@ def test_what_to_mind_stands_below_only_where_it_applies() -> None:
     assert undefined in first
     assert dagger not in second
     assert undefined not in second
-    assert "Original T5 checkpoints were trained on GLUE" in first
+    assert "Original T5 checkpoints were trained on GLUE, and FLAN-T5 was instruction-tuned" in " ".join(first.split())
     demo = RESULT | {"tasks": {"demo-mood": {"accuracy": 0.5}}, "constant": {"demo-mood": False}}
     exp = experiment(config={"tasks": ["demo-mood"], "backbone": "demo"}, references=None)
     assert "trained on GLUE" not in table(exp, [run(result=demo)])

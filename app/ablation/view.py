@@ -42,7 +42,7 @@ def _controls(run: RunRecord, mates: Sequence[RunRecord]) -> tuple[str, Options,
         several = panels.choice(state.OF, "Show", [RUN, MEAN] if len(mates) > 1 else [RUN],
                                 "Sources have no common order over seeds, so that only what is said of a whole run, "
                                 "its rank correlations and its parts, can be averaged.", shown=len(mates) > 1,
-                                names={RUN: "this run", MEAN: f"all {len(mates)} seeds"}) == MEAN
+                                names={RUN: "this run", MEAN: captions.every(len(mates), "seed")}) == MEAN
         measure = panels.choice(state.MEASURE, "Measure", [SCORE] if generated else list(MEASURES),
                                 "The dev score moves only where answers do; the log-probability of the right label "
                                 "(among the label words, mean over dev rows) also says how nearly.",

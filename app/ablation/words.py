@@ -115,9 +115,9 @@ def ranks(table: Ablation, measure: str) -> list[str]:
     if sizes is None:
         return ["There is no order to compare: no task has both two different weights and two different effects. "
                 "Weights that are uniform, or fixed alike, say nothing of which source matters."]
-    found = [f"Weight and size of effect have a rank correlation of **{sizes.r:.2f}** over {sizes.cells} cells "
-             f"({_p(sizes.p)}, sources permuted within each task), {sizes.within:.2f} within a task on average: in "
-             f"this run a larger weight {_means(sizes.within)} a larger effect."]
+    found = [f"Weight and size of effect have a rank correlation of **{sizes.r:.2f}** over "
+             f"{plural(sizes.cells, 'cell')} ({_p(sizes.p)}, sources permuted within each task), {sizes.within:.2f} "
+             f"within a task on average: in this run a larger weight {_means(sizes.within)} a larger effect."]
     if lost is not None:
         found.append(f"With the sign of the effect, as what is lost by muting, it is {lost.r:.2f} ({_p(lost.p)}); "
                      f"{lost.within:.2f} within a task.")
@@ -195,7 +195,7 @@ def cell(table: Ablation, measure: str, task: str, source: str) -> str:
     most = "the largest" if rank == 1 else f"number {rank}"
     return (f"{head}. Without it the {NAMES[measure]} is {amount(measure, before + muted.change[k, s], signed=False)} "
             f"instead of {amount(measure, before, signed=False)} ({amount(measure, muted.change[k, s])}, {told}), "
-            f"{most} of {table.weights.shape[1]} effects on this task.")
+            f"{most} of {plural(table.weights.shape[1], 'effect')} on this task.")
 
 
 def note(table: Ablation, measure: str) -> str:

@@ -81,8 +81,9 @@ def _text(reader: Reader, now: Sentence) -> None:
         notes = list(now.notes)
         left, of = reader.cut(now.texts)
         if left:
-            notes.append(f"{left} of its {plural(of, 'token')} are beyond the run's max_tokens of "
-                         f"{reader.config.max_tokens} and are not read.")
+            are = "is" if left == 1 else "are"
+            notes.append(f"{left} of its {plural(of, 'token')} {are} beyond the run's max_tokens of "
+                         f"{reader.config.max_tokens} and {are} not read.")
         if task.bundled and reader.config.backbone == "demo":
             try:
                 check_words(" ".join(now.texts))
@@ -154,7 +155,8 @@ def _nearest(reader: Reader, now: Sentence) -> None:
              f"“{literal(worded(task, near[0].row.value))}” (cosine {near[0].cosine:.3f}, "
              f"{plural(len(near[0].shared), 'word')} in common)."]
     if now.gold is not None and not task.numeric:
-        lines.append(f"{alike} of the {len(near)} nearest have this text's right answer.")
+        lines.append(f"{alike} of the {plural(len(near), 'nearest row')} {'has' if alike == 1 else 'have'} this text's "
+                     "right answer.")
     st.dataframe(frame, hide_index=True, placeholder="", alt=captions.plain(lines), key="bench_near",
                  column_config=side.formats(frame))
     components.findings(lines, ["Cosine of the frozen encoder's mean states over all tokens of an input but the "

@@ -10,7 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.bench.side import flipped, plain
-from app.captions import literal
+from app.captions import literal, plural
+from app.charts import BAR_HEIGHT
 from app.styles import ink
 from compt_core.tasks.spec import Task
 from compt_core.whatif.answer import Answer, moved, worded
@@ -46,7 +47,7 @@ def figure(frame: pd.DataFrame, what: str) -> go.Figure:
     drawn.update_xaxes(tickvals=list(range(len(frame))), ticktext=marks, tickangle=-50, showgrid=False)
     low, high = 1.08 * min(-_LEAST, frame["change"].min()), 1.08 * max(_LEAST, frame["change"].max())
     drawn.update_yaxes(title=what, range=[low, high], gridcolor="rgba(128,128,128,0.25)")
-    return plain(drawn, height=320, margin={"l": 8, "r": 8, "t": 8, "b": 8}, bargap=0.2)
+    return plain(drawn, height=320 + BAR_HEIGHT, margin={"l": 8, "r": 8, "t": 8 + BAR_HEIGHT, "b": 8}, bargap=0.2)
 
 
 def measured(task: Task, whole: Answer) -> str:
@@ -61,11 +62,12 @@ def reading(task: Task, whole: Answer, frame: pd.DataFrame, texts: Texts) -> lis
     base = f"expected {whole.expected:.2f}" if task.numeric else \
         f"{literal(worded(task, whole.predicted))}, {whole.confidence:.2f}"
     flips, largest = int(frame["flips"].sum()), frame["change"].abs().max()
+    without = "one" if flips == 1 else str(flips)
     lines = [f"With all words: {base}. " + (f"Left out alone, these change it most: {most}." if largest >= _NOTHING
                                             else "No word that is left out alone changes that by 0.01."),
-             f"Without {'one' if flips == 1 else flips} of these {len(frame)} words the answer is another one." if flips
-             else "Whichever word is left out, the answer stays."]
+             f"Without {without} of these {plural(len(frame), 'word')} the answer is another one." if flips else
+             "Whichever word is left out, the answer stays."]
     total = len(words(texts))
     if total > len(frame):
-        lines.append(f"Only the first {WORDS} of {total} words are left out in turn.")
+        lines.append(f"Only the first {WORDS} of {plural(total, 'word')} are left out in turn.")
     return lines

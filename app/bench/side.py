@@ -17,6 +17,7 @@ from plotly.subplots import make_subplots
 
 from app.bench.prompts import EDITED, Side
 from app.captions import listed, literal
+from app.charts import BAR_HEIGHT
 from app.mistakes import FAR
 from app.styles import ink, look
 from compt_core.methods import METHODS
@@ -69,7 +70,8 @@ def _labels(task: Task, side: Side, found: Mapping[str, Answer], gold: float | N
             hovertemplate="%{y}<br>" + html.escape(label) + " %{x:.4f}<extra></extra>"), 1, column)
     drawn.update_xaxes(range=[0, 1.18], tickvals=[0, 0.5, 1], showgrid=True, gridcolor="rgba(128,128,128,0.25)")
     drawn.update_yaxes(autorange="reversed", ticks="")
-    return drawn.update_layout(height=70 + 34 * len(names), margin={"l": 8, "r": 8, "t": 34, "b": 8})
+    return drawn.update_layout(height=70 + BAR_HEIGHT + 34 * len(names),
+                               margin={"l": 8, "r": 8, "t": 34 + BAR_HEIGHT, "b": 8})
 
 
 def _numeric(task: Task, side: Side, found: Mapping[str, Answer], gold: float | None) -> go.Figure:
@@ -90,7 +92,8 @@ def _numeric(task: Task, side: Side, found: Mapping[str, Answer], gold: float | 
     drawn.update_yaxes(range=[0, highest * 1.25], nticks=3, gridcolor="rgba(128,128,128,0.25)")
     drawn.update_xaxes(range=[candidates[0] - 0.3, candidates[-1] + 0.3], dtick=1, showgrid=False)
     drawn.update_annotations(x=0, xanchor="left")
-    return drawn.update_layout(height=40 + 92 * len(found), margin={"l": 8, "r": 8, "t": 26, "b": 8})
+    return drawn.update_layout(height=40 + BAR_HEIGHT + 92 * len(found),
+                               margin={"l": 8, "r": 8, "t": 26 + BAR_HEIGHT, "b": 8})
 
 
 def _tick(side: Side, name: str) -> str:

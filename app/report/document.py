@@ -25,6 +25,7 @@ from compt_core import __version__, export
 from compt_core.config import Experiment, to_yaml
 from compt_core.diagnosis import by_signature, diagnose_runs
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.signatures import titled
 from compt_core.values import as_text
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
@@ -58,7 +59,7 @@ def diagnosis(runs: Sequence[RunRecord], curves: Mapping[str, Curves]) -> Block:
     """Which failure signatures the runs that have begun show, and what could not be checked."""
     begun = [run for run in runs if run.step or run.error_message]
     found = diagnose_runs(begun, curves)
-    rows = {signature.title: [signature.severity, _runs([run for run in begun if run.id in of]),
+    rows = {titled(list(of.values())): [signature.severity, _runs([run for run in begun if run.id in of]),
                               diagnoses.numbers(signature, list(of.values())), signature.advice]
             for signature, of in by_signature(found).items()}
     table = report_tables.words(rows, "What was found", "signature", ["severity", "which runs", "number", "try"])
@@ -84,7 +85,8 @@ def unfinished(runs: Sequence[RunRecord]) -> Block | None:
 
 
 def _runs(runs: Sequence[RunRecord]) -> str:
-    named = [f"{label(run.method)}, {run.shots} shots, seed {run.seed}" for run in runs[:_LISTED_RUNS]]
+    named = [f"{label(run.method)}, {captions.plural(run.shots, 'shot')}, seed {run.seed}"
+             for run in runs[:_LISTED_RUNS]]
     return "; ".join(named) + (f"; and {len(runs) - _LISTED_RUNS} more" if len(runs) > _LISTED_RUNS else "")
 
 

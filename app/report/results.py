@@ -39,8 +39,9 @@ def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
     parts = []
     for count in counts:
         several = bool((summaries[count]["n"] > 1).any())
-        shown = [report_tables.scores(cells[count], "score", f"Scores × 100 at {count} shots", ends)]
-        shown += [report_tables.scores(gap, "difference", f"Difference to {label(name)}, {count} shots, points", apart)
+        unit = captions.plural(count, "shot")
+        shown = [report_tables.scores(cells[count], "score", f"Scores × 100 at {unit}", ends)]
+        shown += [report_tables.scores(gap, "difference", f"Difference to {label(name)}, {unit}, points", apart)
                   for (shots, name), gap in gaps.items() if shots == count and len(gap)]
         lines = [*readings.chance(at[count]), *readings.untrained(at[count], references),
                  *readings.comparisons(at[count][at[count]["column"] == MEAN], None)]
@@ -51,7 +52,7 @@ def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
             for name, gap in of_count.items():
                 lines += readings.tests(gap, name)
                 notes += [note for note in readings.how_to_read(gap, name) if note not in notes]
-        parts.append(block(captions.plural(count, "shot"), lines, notes, tables=tuple(shown)))
+        parts.append(block(unit, lines, notes, tables=tuple(shown)))
     figures = (_shots_curve(summaries, references),) if len(counts) > 1 else ()
     return block("Scores", [], _about_references(experiment, runs), figures=figures, parts=tuple(parts))
 
@@ -89,7 +90,7 @@ def _shots_curve(summaries: Mapping[int, pd.DataFrame], references: pd.DataFrame
         " One run per point: no interval."
     return report_figures.figure(
         f"Mean over tasks by shots, × 100.{bars}",
-        f"Mean over tasks, from {counts[0]} to {counts[-1]} shots: {about}.", series,
+        f"Mean over tasks, from {counts[0]} to {captions.plural(counts[-1], 'shot')}: {about}.", series,
         Axis("shots (logarithmic)", first - edge, last + edge, ticks),
         Axis("mean score × 100", low, high, report_figures.ticks(low, high)), levels)
 
@@ -108,38 +109,40 @@ def _attention(name: str, mates: Sequence[RunRecord]) -> Block:
     lines = [*readings.attention(cells, dead, learned, len(mates)),
              readings.spread(*weights.spread(drawn), drawn.values.shape[1]), *readings.relatedness(test, len(mates))]
     table = report_tables.weights(cells, f"Attention weights of {name}, {_over(mates)}")
-    return block(name, lines, [readings.normaliser(run.result or {}, run.config)], tables=(table,))
+    return block(name, lines, [readings.normaliser(run.result or {}, run.config, len(mates))], tables=(table,))
 
 
 def gates(runs: Sequence[RunRecord]) -> Block | None:
     """alpha, beta and the two private shares of each composed method and shot count."""
-    return _by_cell("Gates", frames.with_result(runs, "alpha"), _gates, [readings.GATES_NOTE])
+    return _by_cell("Gates", frames.with_result(runs, "alpha"), _gates)
 
 
 def _gates(name: str, mates: Sequence[RunRecord]) -> Block:
     each = [frames.gates(run) for run in mates]
     mean = each[0] if len(each) == 1 else pd.concat(each).groupby("task", sort=False).mean().reset_index()
-    lines = readings.gates(mean, mates[0].config["gates"])
+    run = mates[0]
+    lines = readings.gates(mean, run.method, run.config)
     if len(mates) > 1:
         lines = [line.replace("in this run", "in these runs") for line in lines]
-    return block(name, lines, [], tables=(report_tables.means(each, f"Gates of {name}, {_over(mates)}", _GATES),))
+    return block(name, lines, [readings.gates_note(run.method, run.config)],
+                 tables=(report_tables.means(each, f"Gates of {name}, {_over(mates)}", _GATES),))
 
 
-def _by_cell(title: str, runs: Sequence[RunRecord], draw: Callable[[str, Sequence[RunRecord]], Block],
-             notes: Sequence[str] = ()) -> Block | None:
+def _by_cell(title: str, runs: Sequence[RunRecord], draw: Callable[[str, Sequence[RunRecord]], Block]
+             ) -> Block | None:
     """What `draw` makes of the runs of each method and shot count; None without runs."""
     cells: dict[tuple[str, int], list[RunRecord]] = {}
     for run in runs:
         cells.setdefault((run.method, run.shots), []).append(run)
     parts = tuple(draw(f"{label(method)}, {captions.plural(shots, 'shot')}", mates)
                   for (method, shots), mates in cells.items())
-    return block(title, [], notes, parts=parts) if parts else None
+    return block(title, parts=parts) if parts else None
 
 
 def _over(mates: Sequence[RunRecord]) -> str:
     if len(mates) == 1:
         return f"seed {mates[0].seed} (one run: no interval)"
-    return f"mean over {len(mates)} seeds ± half of the 95% t-interval"
+    return f"mean over {captions.plural(len(mates), 'seed')} ± half of the 95% t-interval"
 
 
 def losses(runs: Sequence[RunRecord], curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Block | None:

@@ -50,11 +50,11 @@ def how(shown: Compared, asked_whole: bool) -> str:
     """What of the prompts is compared, and why."""
     hidden, dimensions = shown.prompts[0].vectors.shape[1], shown.values.shape[1]
     if shown.whole:
-        return f"Compared number by number, as one direction of {dimensions:,} numbers."
+        return f"Compared number by number, as one direction of {plural(dimensions, 'number')}."
     lengths = sorted({len(one.vectors) for one in shown.prompts})
     differ = asked_whole and len(lengths) > 1
     why = f"because their lengths differ ({listed(lengths)} vectors)" if differ else "as chosen"
-    return f"Compared by the mean of their vectors ({hidden:,} numbers), {why}."
+    return f"Compared by the mean of their vectors ({plural(hidden, 'number')}), {why}."
 
 
 def sentences(shown: Compared) -> list[str]:
@@ -70,7 +70,7 @@ def sentences(shown: Compared) -> list[str]:
 def level(shown: Compared) -> str:
     """How large a cosine must be to be more than chance."""
     dimensions = shown.values.shape[1]
-    return (f"Of pairs of directions drawn at random in {dimensions:,} dimensions, 95% have a cosine between "
+    return (f"Of pairs of directions drawn at random in {plural(dimensions, 'dimension')}, 95% have a cosine between "
             f"−{chance(dimensions):.2f} and {chance(dimensions):.2f}.")
 
 
@@ -113,7 +113,7 @@ def _sources(shown: Compared) -> list[str]:
         return []
     own = shown.cosines[np.ix_(at, at)][np.triu_indices(len(at), k=1)]
     span = f"between {two(own.min())} and {two(own.max())}" if len(own) > 1 else f"of {two(own[0])}"
-    return [f"The {len(at)} sources have cosines {span} with each other."]
+    return [f"The {plural(len(at), 'source')} have cosines {span} with each other."]
 
 
 def _second(shown: Compared) -> list[str]:
@@ -141,7 +141,7 @@ def _imported(shown: Compared) -> list[str]:
     named = [f"**{literal(shown.prompts[i].owner)}** is nearest to {literal(shown.prompts[others[row.argmax()]].name)} "
              f"({two(row.max())})" for i, row in zip(at[:_NAMED], near, strict=False)]
     more = f"; {len(at) - _NAMED} more stand in the figure" if len(at) > _NAMED else ""
-    return [f"Imported: {listed(named)}{more}. The nearest of {len(others)} random directions has less than "
+    return [f"Imported: {listed(named)}{more}. The nearest of {plural(len(others), 'random direction')} has less than "
             f"{limit:.2f} in 95% of cases."]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts import ink_on, inked
+from app.charts import BAR, BAR_HEIGHT, LEGEND, ink_on, inked
 from app.space.alike import IMPORTED, SECOND, family_of, two
 from app.styles import DIVERGING, PRIVATE, ink
 from app.trees import FAMILY_LOOKS
@@ -77,8 +77,8 @@ def similarity(prompts: Sequence[Prompt], cosines: np.ndarray) -> go.Figure:
              "zeroline": False, "fixedrange": True, "tickfont": _font(12 if numbers else 10)}
     over = {"side": "top", "showticklabels": numbers, "tickangle": 0 if count <= 6 else -60}
     return figure.update_layout(
-        height=_ROW * count + 160 if numbers else _SMALL * count + 32, margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        dragmode=False, plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
+        **BAR, height=BAR_HEIGHT + (_ROW * count + 160 if numbers else _SMALL * count + 32), dragmode=False,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8}, plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
         xaxis=ticks | over | {"range": [-0.5, count - 0.5]}, yaxis=ticks | {"range": [count - 0.5, -0.5]})
 
 
@@ -120,7 +120,7 @@ def norms(table: pd.DataFrame, vocabulary: tuple[float, float, float] | None) ->
                        x="norm:Q", tooltip=["meaning:N", "low:Q", "high:Q"])]
     base = alt.Chart(shown)
     layers.append(base.mark_rule(strokeWidth=2, opacity=0.6).encode(y=y, x="lowest:Q", x2="highest:Q", color=colour))
-    for hollow in (False, True):
+    for hollow in sorted(set(map(_hollow, groups))):  # a layer without a marker would be an image without a name
         own = base.transform_filter(alt.FieldOneOfPredicate("group", [one for one in groups if _hollow(one) == hollow]))
         layers.append(own.mark_point(size=90, filled=not hollow, opacity=1, strokeWidth=2).encode(
             y=y, x=x, color=colour, shape=shape, tooltip=tips))
@@ -215,9 +215,9 @@ def _square(figure: go.Figure, titles: Sequence[str], ticks: bool) -> go.Figure:
             "tickfont": _font(11)}
     colour = {"color": ink()} if ink() else {}
     return figure.update_layout(
-        height=560, margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="closest", dragmode="pan",
-        plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 13} | colour},
+        height=560 + BAR_HEIGHT, margin={"l": 8, "r": 8, "t": 8 + BAR_HEIGHT, "b": 8}, hovermode="closest",
+        dragmode="pan", plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
+        legend={"font": {"size": 13} | colour} | LEGEND,
         xaxis=axis | {"title": {"text": titles[0], "font": _font(12)}},
         yaxis=axis | {"title": {"text": titles[1], "font": _font(12)}, "scaleanchor": "x", "scaleratio": 1})
 

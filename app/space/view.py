@@ -79,7 +79,7 @@ def _chosen(everything: Sequence[Prompt]) -> tuple[Compared, bool]:
 
 
 def _similarity(shown: Compared, asked_whole: bool, files: Files) -> None:
-    st.subheader("How alike they are", anchor=False)
+    st.header("How alike they are", anchor=False)
     lines = alike.sentences(shown)
     if len(shown.prompts) > 1:
         st.plotly_chart(maps.similarity(shown.prompts, shown.cosines), width="stretch", key="similarity",
@@ -97,7 +97,7 @@ def _long(shown: Compared) -> pd.DataFrame:
 
 
 def _norms(shown: Compared, vocabulary: nearby.Vocabulary, files: Files) -> None:
-    st.subheader("How large they are", anchor=False)
+    st.header("How large they are", anchor=False)
     table = alike.sizes(shown.prompts)
     lines = alike.size_sentences(table, vocabulary.norms)
     if (table["norm"] > 0).any():
@@ -111,7 +111,7 @@ def _norms(shown: Compared, vocabulary: nearby.Vocabulary, files: Files) -> None
 
 
 def _map(shown: Compared, files: Files) -> None:
-    st.subheader("A map of them", anchor=False)
+    st.header("A map of them", anchor=False)
     with st.container(horizontal=True):
         kind = panels.choice(state.MAP, "Map", [PCA, TSNE], "PCA shows the two directions along which they differ "
                              "most. t-SNE keeps neighbours together; its distances and axes mean little.",
@@ -154,7 +154,7 @@ def _map_sentences(shown: Compared, found: Map, drawn: int, points: int, perplex
         lines = [f"The two components hold {100 * sum(found.explained):.0f}% of the variance of "
                  f"{captions.plural(drawn, 'direction')}; what differs otherwise is not seen here."]
     if drawn < points:
-        lines.append(f"Drawn are {drawn:,} of {points:,} vectors, evenly chosen.")
+        lines.append(f"Drawn are {drawn:,} of {captions.plural(points, 'vector')}, evenly chosen.")
     for group in (PRIVATE, COMPOSED):
         at = shown.of(group)
         truth = families([shown.prompts[i].owner for i in at])
@@ -162,8 +162,9 @@ def _map_sentences(shown: Compared, found: Map, drawn: int, points: int, perplex
             near = shown.cosines[np.ix_(at, at)] - 9 * np.eye(len(at))
             hits = int(truth[np.arange(len(at)), near.argmax(1)].sum())
             chance = float((truth.sum(1) - 1).sum() / (len(at) - 1))
-            lines.append(f"{hits} of {len(at)} {group} prompts have their nearest one (by cosine, not in the map) in "
-                         f"their own family; by chance it would be about {chance:.1f}.")
+            have, their = ("has", "its") if hits == 1 else ("have", "their")
+            lines.append(f"{hits} of {captions.plural(len(at), f'{group} prompt')} {have} {their} nearest one (by "
+                         f"cosine, not in the map) in {their} own family; by chance it would be about {chance:.1f}.")
     return lines
 
 
@@ -179,7 +180,7 @@ def _points(digest: str, perplexity: int | None, _values: np.ndarray) -> tuple[n
 
 
 def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], files: Files) -> None:
-    st.subheader("On their way through training", anchor=False)
+    st.header("On their way through training", anchor=False)
     way = journeys.journey(*services.store().events(run.id, "prompts"), own, groups)
     if way is None:
         st.markdown("No prompts were kept while this run trained, as of all runs that come with the project: the "
@@ -205,7 +206,7 @@ def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], file
                             key=name, alt=f"{title}, median over the prompts of a group. {captions.plain(lines)}")
     rough = way.directions.shape[2] == space.SKETCH
     components.findings(lines, [
-        f"{len(way.steps)} snapshots; a small ring marks the first."
+        f"{captions.plural(len(way.steps), 'snapshot')}; a small ring marks the first."
         + ("" if way.whole else " They are of mean vectors, because this run's prompts differ in length."),
         *([f"Of each direction {space.SKETCH} numbers were kept, by a random projection: distances are right to about "
            "4%, cosines to about ±.06."] if rough else [])])
@@ -216,7 +217,7 @@ def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], file
 
 
 def _nearest(everything: Sequence[Prompt], vocabulary: nearby.Vocabulary, files: Files) -> None:
-    st.subheader("Nearest pieces of the vocabulary", anchor=False)
+    st.header("Nearest pieces of the vocabulary", anchor=False)
     if vocabulary.files is None:
         st.markdown(captions.literal(vocabulary.problem))
         return

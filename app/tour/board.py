@@ -52,13 +52,14 @@ class Board:
         return chosen
 
     def number(self, name: str, label: str, ends: tuple[float, float], step: float, first: float, help_text: str,
-               shown_as: str = "%.2f") -> float:
-        """A number in [low, high] = `ends`, in multiples of `step` from low, on a slider."""
+               shown_as: str = "%.2f", acts: bool = True) -> float:
+        """A number in [low, high] = `ends`, in multiples of `step` from low, on a slider; on none where it does not
+        act as the step stands."""
         low, high = ends
         chosen = _number(name, first, low, high)
         chosen = round(low + round((chosen - low) / step) * step, 6)
         self.values[name] = f"{chosen:g}"
-        if self.shown:
+        if self.shown and acts:
             st.session_state[_KEY + name] = chosen
             st.slider(label, low, high, step=step, key=_KEY + name, help=help_text, format=shown_as,
                       on_change=_keep, args=(name, f"{first:g}"))

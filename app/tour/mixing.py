@@ -9,13 +9,15 @@ from app.tour import charts as tour_charts
 from app.tour import maths as tour_maths
 from app.tour import words as tour_words
 from app.tour.board import Board, reset
+from app.tour.maths import Parts
 from app.tour.runs import Grid
 from app.tour.steps import halves, lacking, question, seed, shots, task
+from compt_core.methods import GATES_OF_FORM
 from compt_core.runs.record import BUNDLED, RunRecord
 
 _LOGITS = (1.0, 0.6, 0.2, -1.0)  # sparsemax drops two of them, softmax none
-_FORMS = {"mean": "mean", "gated_sum": "gated sum"}
-_LEAST = 0.01  # of a gate: it is a sigmoid, never 0
+_FORMS = {"mean": "mean", "gated_sum": "gated sum", "sum": "sum"}
+_LEAST = 0.01  # of a learned gate: it is a sigmoid, never 0
 _NO_SPP = "This step needs a completed run of ComPT (SPP)."
 
 
@@ -79,12 +81,12 @@ def _doubt(grid: Grid) -> list[str]:
 
 
 def gates(board: Board, grid: Grid) -> None:
-    """Two gates on sliders, acting on the stored parts of one task's prompt."""
+    """The gates that a form has on sliders, acting on the stored parts of one task's prompt."""
     left, right = halves()
     with left:
         st.markdown("A task's prompt is the mix of sources, its **shared part**, joined with a **private part** of its "
-                    "own. Two **gates** weigh them: alpha the private, beta the shared part. Move them and see where "
-                    "the composed prompt goes.")
+                    "own. **Gates** can weigh them: alpha the private, beta the shared part. The form says which of "
+                    "them acts. Move what acts and see where the composed prompt goes.")
         name = task(board, grid)
         run = _spp(board, grid)
         if run is None:
@@ -94,14 +96,11 @@ def gates(board: Board, grid: Grid) -> None:
         if of is None:
             lacking("This run's prompts were not kept, so there is nothing to compose.")
             return
-        trained_form = of.form if of.form in _FORMS else "mean"
-        form = board.pick("form", "Form", [*_FORMS], trained_form,
+        form = board.pick("form", "Form", [*_FORMS], of.form,
                           "How SPP joins the parts. mean: (beta shared + alpha private) / (alpha + beta); gated sum: "
-                          f"shared + alpha private. This run was trained with {_FORMS.get(of.form, of.form)}.", _FORMS)
-        alpha = board.number("alpha", "alpha (private)", (_LEAST, 1.0), 0.01, _round(of.alpha),
-                             "The gate of the private prompt; it starts at what was learned.")
-        beta = board.number("beta", "beta (shared)", (_LEAST, 1.0), 0.01, _round(of.beta),
-                            "The gate of the shared part; it starts at what was learned.")
+                          "shared + alpha private; sum: shared + private. This run was trained with "
+                          f"{_FORMS[of.form]}.", _FORMS)
+        alpha, beta = _moved(board, of, form)
         if board.shown:
             st.button("Gates as trained", icon=":material/restart_alt:", key="gates_as_trained", on_click=reset,
                       args=("alpha", "beta", "form"), help="Back to the form and the gates of this run.")
@@ -115,9 +114,18 @@ def gates(board: Board, grid: Grid) -> None:
             "The arrows have their true lengths and angles, in the plane that the two parts span. Dashed and hollow: "
             "as trained; solid: your gates.",
             "Another prompt is not yet another score: this shows the vectors, not the accuracy."])
-    question("Can you make the composed prompt point to the private part alone, in either form?",
+    question("Can you make the composed prompt point to the private part alone, in any form?",
              ["In the mean it comes as near as you like: alpha 1 and beta near 0 leave the private part. In the gated "
-              "sum it does not: the shared part always enters whole, and alpha is at most 1."], "The answer")
+              "sum it does not: the shared part always enters whole, and a learned alpha is at most 1. The plain sum "
+              "has nothing to move."], "The answer")
+
+
+def _moved(board: Board, of: Parts, form: str) -> list[float]:
+    """alpha and beta, each on a slider where the form has it."""
+    gates = {"alpha": (of.alpha, "private", "private prompt"), "beta": (of.beta, "shared", "shared part")}
+    return [board.number(name, f"{name} ({kind})", (min(_LEAST, trained), max(1.0, trained)), 0.01, round(trained, 2),
+                         f"The gate of the {part}; it starts as trained.", acts=f"gate.{name}" in GATES_OF_FORM[form])
+            for name, (trained, kind, part) in gates.items()]
 
 
 def _spp(board: Board, grid: Grid) -> RunRecord | None:
@@ -128,10 +136,6 @@ def _spp(board: Board, grid: Grid) -> RunRecord | None:
     count, which = shots(board, grid), seed(board, grid)
     run = grid.run("spp", count, which)
     if run is None or not (run.result or {}).get("attention"):
-        lacking(f"{_NO_SPP[:-1]} at {count} shots with seed {which}.")
+        lacking(f"{_NO_SPP[:-1]} at {captions.plural(int(count), 'shot')} with seed {which}.")
         return None
     return run
-
-
-def _round(gate: float) -> float:
-    return round(min(1.0, max(_LEAST, gate)), 2)

@@ -68,10 +68,10 @@ def prompt(board: Board, grid: Grid) -> None:
         table = grid.at(count)
         own = table[(table["method"] == "pt") & (table["column"] == name)]
         if own.empty:
-            lacking(f"PT has no completed run at {count} shots.")
+            lacking(f"PT has no completed run at {captions.plural(int(count), 'shot')}.")
             return
         run = grid.run("pt", count, which)
-        _example(board, name, run, f"PT, trained on {count} rows (seed {which}),")
+        _example(board, name, run, f"PT, trained on {captions.plural(int(count), 'row')} (seed {which}),")
     references = of_references(grid, name)
     row = tour_runs.records(frames.summarise(own))[0]
     with right:
@@ -82,12 +82,13 @@ def prompt(board: Board, grid: Grid) -> None:
         st.markdown(said)
         vectors = tour_runs.vectors(run, name) if run else None
         if vectors is not None:
+            size = f"{captions.plural(len(vectors), 'vector')} of {captions.plural(vectors.shape[1], 'number')}"
             wide = min(vectors.shape[1], tour_charts.MOST_NUMBERS)
-            st.markdown(f"All that PT learned for {captions.literal(name)} in this run: {len(vectors)} vectors of "
-                        f"{vectors.shape[1]} numbers{'' if wide == vectors.shape[1] else f', {wide} of them drawn'} "
-                        "(blue above 0, brown below). No number of it can be read as a word.")
+            drawn = "" if wide == vectors.shape[1] else f", {wide} of them drawn"
+            st.markdown(f"All that PT learned for {captions.literal(name)} in this run: {size}{drawn} (blue above 0, "
+                        "brown below). No number of it can be read as a word.")
             st.altair_chart(tour_charts.vectors(vectors, board.large), width="stretch", key="vectors",
-                            alt=f"{len(vectors)} prompt vectors of {vectors.shape[1]} numbers each, as colours")
+                            alt=f"The prompt as colours: {size}")
     question("From how many shots on is PT clear of the untrained backbone here, by more than its interval?",
              _clear(grid, name, references))
 
@@ -117,7 +118,8 @@ def _clear(grid: Grid, name: str, references: dict[str, float]) -> list[str]:
         table = grid.at(count)
         for row in tour_runs.records(frames.summarise(table[(table["method"] == "pt") & (table["column"] == name)])):
             told = {"gain": "clear of it", "lose": "below it", "undecided": "not told apart"}
-            found.append(f"{count} shots: {tour_words.score(row['value'], row['half'])} against {100 * bare:.1f}, "
+            scored = tour_words.score(row["value"], row["half"])
+            found.append(f"{captions.plural(int(count), 'shot')}: {scored} against {100 * bare:.1f}, "
                          f"{told[tour_words.verdict(row['value'] - bare, row['half'])]}.")
     return found
 
@@ -140,7 +142,8 @@ def sharing(board: Board, grid: Grid) -> None:
         cells = frames.differences(grid.at(count), "pt")
         cells = cells[cells["row"] == method]
     if cells.empty:
-        lacking(f"{label(method)} and PT have no completed run with the same seed at {count} shots.")
+        lacking(f"{label(method)} and PT have no completed run with the same seed at "
+                f"{captions.plural(int(count), 'shot')}.")
         return
     lines = tour_words.sharing(cells, method)
     with right:
@@ -155,7 +158,8 @@ def _by_shots(grid: Grid, method: str) -> list[str]:
     for count in grid.shots:
         cells = frames.differences(grid.at(count), "pt")
         mean = cells[(cells["row"] == method) & (cells["column"] == frames.MEAN)]
-        found += [tour_words.difference(row, "pt", f"{count} shots: ") for row in tour_runs.records(mean)]
+        found += [tour_words.difference(row, "pt", f"{captions.plural(int(count), 'shot')}: ")
+                  for row in tour_runs.records(mean)]
     return found
 
 
@@ -176,7 +180,8 @@ def few_shots(board: Board, grid: Grid) -> None:
                         key="curves", alt=captions.plain(lines))
         components.findings(lines)
     question("At which shot counts can the two methods of your choice not be told apart?",
-             [f"{n} shots: {' '.join(tour_words.told_apart(_pairs(grid, n)))}" for n in grid.shots])
+             [f"{captions.plural(int(n), 'shot')}: {' '.join(tour_words.told_apart(_pairs(grid, n)))}"
+              for n in grid.shots])
 
 
 def _pairs(grid: Grid, count: str) -> list[tuple[str, dict[str, Any]]]:

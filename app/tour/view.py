@@ -69,7 +69,7 @@ def view() -> None:
     else:
         components.header("Learn", *step.terms)
         links = _list(names, chosen)
-        st.subheader(f"{names.index(chosen) + 1}. {step.headline}", anchor=False)
+        st.header(f"{names.index(chosen) + 1}. {step.headline}", anchor=False)
     grid = tour_runs.opened(services.store())
     if grid is not None and grid.scores.empty:
         grid = None

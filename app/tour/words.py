@@ -86,7 +86,7 @@ def sharing(cells: pd.DataFrame, method: str) -> list[str]:
         found += [f"**{word} with {label(method)}**, beyond the interval: {listed(sides[side])}."
                   for side, word in (("gain", "Gain"), ("lose", "Lose"))]
         if sides["undecided"]:
-            found.append(f"Not told apart by these {single[0]['n']} seeds: {listed(sides['undecided'])}.")
+            found.append(f"Not told apart by these {plural(single[0]['n'], 'seed')}: {listed(sides['undecided'])}.")
         found.append(f"{plural(len(single), 'interval')}, not corrected for their number: were there no difference at "
                      f"all, about one in twenty would still leave 0 out.")
     if mean is not None:
@@ -108,7 +108,7 @@ def difference(row: Mapping[str, Any], baseline: str, head: str = "") -> str:
     if math.isnan(row["half"]):
         return f"{pair}** (one run: no interval)."
     doubt = "" if verdict(row["value"], row["half"]) != "undecided" else ", which does not tell the two apart"
-    return f"{pair} ± {100 * row['half']:.1f}** ({n} paired seeds){doubt}."
+    return f"{pair} ± {100 * row['half']:.1f}** ({plural(n, 'paired seed')}){doubt}."
 
 
 def zeros(weights: Mapping[str, Sequence[float]]) -> list[str]:
@@ -118,8 +118,8 @@ def zeros(weights: Mapping[str, Sequence[float]]) -> list[str]:
         gone = [f"s{s}" for s, weight in enumerate(row) if weight == 0]
         if gone:
             them, their = ("it", "its") if len(gone) == 1 else ("them", "their")
-            found.append(f"**{kind}** gives {listed(gone)} exactly 0: through this task no gradient reaches {them}, so "
-                         f"that this task cannot bring {their} weight back by itself.")
+            found.append(f"**{kind}** gives {listed(gone)} exactly 0: through this task no gradient reaches {them}. "
+                         f"Here {their} weight comes back only where the other logits shrink, by weight decay say.")
         elif kind == "sigmoid":
             found.append(f"**sigmoid** looks at each source by itself; the weights sum to {sum(row):.2f}, not to 1.")
         else:
@@ -130,9 +130,11 @@ def zeros(weights: Mapping[str, Sequence[float]]) -> list[str]:
 
 
 def gates(task: str, now: Composed, trained: Composed, alpha: float, beta: float, form: str) -> list[str]:
-    """What two gates do to a task's composed prompt, against what they were trained to."""
+    """What the gates do to a task's composed prompt, against what they were trained to."""
     ratio = f"alpha / (alpha + beta) = {alpha / (alpha + beta):.2f}"
-    acting = {"gated_sum": "The gated sum is shared + alpha × private: the shared part enters whole, whatever beta is.",
+    acting = {"gated_sum": "The gated sum is shared + alpha × private: alpha alone acts, and the shared part enters "
+                           "whole.",
+              "sum": "The sum is shared + private: it has no gate.",
               "mean": f"In the mean only the ratio of the gates acts: {ratio}."}[form]
     found = [f"On {literal(task)} the private part makes **{now.share:.0%}** of the two parts' lengths "
              f"({trained.share:.0%} as trained). {acting}"]
@@ -152,8 +154,8 @@ def aloud(summary: pd.DataFrame, references: Mapping[str, float], shots: str) ->
     bare = listed([f"{literal(name)} {100 * value:.1f}" for name, value in references.items()])
     untrained = f" Untrained: {bare}." if references else ""
     counts = {int(row["n"]) for row in rows}
-    over = _over(counts.pop()) if len(counts) == 1 else f"over {min(counts)} to {max(counts)} seeds"
-    return f"At **{literal(shots)} shots**, mean over tasks: {each} ({over}).{untrained}"
+    over = _over(counts.pop()) if len(counts) == 1 else f"over {min(counts)} to {plural(max(counts), 'seed')}"
+    return f"At **{plural(int(shots), 'shot')}**, mean over tasks: {each} ({over}).{untrained}"
 
 
 def told_apart(pairs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
@@ -180,7 +182,7 @@ def score(value: float, half: float) -> str:
 
 
 def _over(n: int) -> str:
-    return "one run: no interval" if n == 1 else f"mean over {n} seeds ± half of the 95% t-interval"
+    return "one run: no interval" if n == 1 else f"mean over {plural(n, 'seed')} ± half of the 95% t-interval"
 
 
 def _percent(share: float) -> str:

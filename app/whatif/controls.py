@@ -132,7 +132,7 @@ def _gates(trained: Trained, edit: Edit, where: str) -> None:
             low, high = float(trained_gates[one].min()), float(trained_gates[one].max())
             said = f"{low:.2f}" if high - low < 0.005 else f"{low:.2f} to {high:.2f}"
             st.slider(f"{name} ({part})", 0.0, max(1.0, float(np.ceil(max(high, float(now[one].max()))))), step=0.01,
-                      width=240, help=f"As trained: {said}. At 0 the {part} is left out.",
+                      width=240, help=f"As trained: {said}. {editing.acts(trained.form, name, part)}",
                       **_on(f"{name}-{where}", round(float(now[one].mean()), 2),
                             partial(_gate, edit, name, where)))
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.captions import listed, literal
+from compt_core.methods import GATES_OF_FORM
 from compt_core.whatif.edit import ALL, TRAINED, UNIFORM, Edit, Row
 
 Item = tuple[str, Edit]  # what an edit does, in words; the edit without it
@@ -70,6 +71,16 @@ def items(edit: Edit) -> list[Item]:
         found.append((f"all tasks: {100 * edit.blend[1]:.0f}% of the way to the prompts of run "
                       f"**{literal(edit.blend[0])}**", replace(edit, blend=None)))
     return found
+
+
+def acts(form: str, gate: str, part: str) -> str:
+    """What moving a gate does to its `part` in a run whose parts are joined by `form`."""
+    left_out = f"At 0 the {part} is left out."
+    if f"gate.{gate}" not in GATES_OF_FORM[form]:
+        return (f"The form {form} has no {gate}: moved here, it multiplies the {part} all the same, and 1 is as "
+                f"trained. {left_out}")
+    ratio = "Only the ratio of alpha and beta acts (form mean). " if form == "mean" else ""
+    return f"{ratio}{left_out}"
 
 
 def sentence(edit: Edit) -> str:

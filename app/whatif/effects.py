@@ -120,7 +120,8 @@ def sentences(changed: pd.DataFrame, changes: Sequence[Change], rows: int) -> li
             found.append(f"{said} on {len(part)} of {tasks} (95% interval leaves out 0): "
                          f"{listed(each) if not more else ', '.join(each)}{more}.")
     flipped, gained, lost = (int(changed[name].sum()) for name in ("flipped", "gained", "lost"))
-    found.append(f"{flipped:,} of {rows:,} answers are others: {gained:,} became right, {lost:,} became wrong."
+    are = "is another" if flipped == 1 else "are others"
+    found.append(f"{flipped:,} of {plural(rows, 'answer')} {are}: {gained:,} became right, {lost:,} became wrong."
                  if flipped else "No answer on any dev row is another one.")
     still = changed[changed["verdict"] == STILL]["task"]
     if 0 < len(still) < len(changed):
@@ -134,6 +135,7 @@ def note(changed: pd.DataFrame) -> str:
     how = "a bootstrap over rows" if numeric and (changed["metric"] != "accuracy").all() else \
         "Bonett and Price's for paired proportions, a bootstrap over rows for correlations" if numeric else \
         "Bonett and Price's for paired proportions"
-    many = f" With {len(changed)} tasks, one in twenty intervals leaves out 0 by chance." if len(changed) > 4 else ""
+    many = f" With {plural(len(changed), 'task')}, one in twenty intervals leaves out 0 by chance." \
+        if len(changed) > 4 else ""
     return ("Intervals: 95%, over the dev rows of this one run "
             f"({how}). They say nothing of other seeds, which may answer to the same change otherwise.{many}")

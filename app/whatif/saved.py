@@ -51,7 +51,7 @@ def shelf(runs: Sequence[RunRecord]) -> None:
     kept = services.store().edits.of(list(known))
     if not kept:
         return
-    st.subheader("Saved edits", anchor=False)
+    st.header("Saved edits", anchor=False)
     cells = compared(kept, known)
     if len(cells):
         best = max(kept, key=_mean)

@@ -20,8 +20,8 @@ def view(run: RunRecord, mates: Sequence[RunRecord], edit: Edit) -> None:
     """The mean over seeds, once asked for; why not, where the edit means something else in another run."""
     if len(mates) < 2:
         return
-    box = st.expander(f"The same edit on all {len(mates)} seeds", icon=":material/groups:", key="all-seeds",
-                      on_change="rerun")
+    box = st.expander(f"The same edit on {captions.every(len(mates), 'seed')}", icon=":material/groups:",
+                      key="all-seeds", on_change="rerun")
     if not box.open:
         return
     with box:

@@ -54,11 +54,11 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
 def _edited(run: RunRecord, runs: Sequence[RunRecord], trained: Trained, edit: Edit) -> None:
     halves = st.grid(2, min_column_width=460, gap="large")
     with halves.cell():
-        st.subheader("Change", anchor=False)
+        st.header("Change", anchor=False)
         where = controls.scope(trained)
         controls.show(trained, edit, where, _alike(run, runs))
     with halves.cell():
-        st.subheader("What it does", anchor=False)
+        st.header("What it does", anchor=False)
         controls.changes(edit)
         found: Mapping[str, Edited] = {}
         try:
@@ -102,7 +102,7 @@ def _flipped(run: RunRecord, changed: pd.DataFrame, found: Mapping[str, Edited])
     counts = dict(zip(changed["task"], changed["flipped"], strict=True))
     if not any(counts.values()):
         return
-    st.subheader("Sentences whose answer changed", anchor=False)
+    st.header("Sentences whose answer changed", anchor=False)
     chosen = st.session_state.get(state.TASK)
     start = names.index(chosen) if chosen in names else 0
     task = st.selectbox("Of task", names, index=start, key=f"flips-of-{chosen}",
@@ -114,7 +114,7 @@ def _flipped(run: RunRecord, changed: pd.DataFrame, found: Mapping[str, Edited])
         st.markdown("No answer on this task's dev rows changed.")
         return
     st.dataframe(table, hide_index=True, placeholder="",
-                 alt=f"The {counts[task]} dev rows of {task} whose answer changed")
+                 alt=f"{captions.plural(counts[task], 'dev row')} of {task} with a changed answer")
     if counts[task] > len(table):
         st.caption(f"The first {len(table)} of {counts[task]:,}.")
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from compt_core.demo.lexicon import ACTIONS, CONCEPTS, FUNCTION_WORDS, MEMBERS, content_words
-from compt_core.errors import DataError, quoted
+from compt_core.errors import DataError, plural, quoted
 
 ABSENT: Final = -1
 ORDERS: Final = ("active", "active, place first", "passive", "passive, place first")
@@ -192,7 +192,7 @@ def check_words(text: str) -> None:
         return
     named = [f"{quoted(word, 30)}{_near(word)}" for word in unknown[:5]]
     if len(unknown) > 5:
-        named.append(f"{len(unknown) - 5} more word{'s' if len(unknown) > 6 else ''}")
+        named.append(plural(len(unknown) - 5, "more word"))
     raise DataError(f"The demo language has no word {' or '.join(filter(None, (', '.join(named[:-1]), named[-1])))}. "
                     f"It has {len(_KINDS)} words, such as {', '.join(content_words()[:6])}.")
 

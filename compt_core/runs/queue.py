@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from compt_core.errors import StoreError, UnknownId
+from compt_core.errors import StoreError, UnknownId, plural
 from compt_core.runs import points
 from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, State, fleets
 from compt_core.runs.rows import check_running
@@ -83,7 +83,8 @@ def move(connection: Connection, moved: Collection[str], after: State, **values:
         update(runs).where(runs.c.id.in_(moved), runs.c.state.in_({state for _, state in before}))
         .values(state=after.value, **values))
     if done.rowcount != len(moved):
-        raise StoreError(f"{len(moved)} runs were to become {after}, but only {done.rowcount} could. Try again.")
+        raise StoreError(f"{plural(len(moved), 'run')} should have become {after}, but only "
+                         f"{done.rowcount} could. Try again.")
 
 
 def request(connection: Connection, run: str, what: Request) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.presets import DEMO_GLUE_TASKS, DEMO_TASKS, GLUE_TASKS, SET2_TASKS
 from compt_core.tasks.demo import DEMO
@@ -14,6 +16,18 @@ SUITES: dict[str, tuple[str, ...]] = {
     "demo": tuple(DEMO_TASKS), "demo-glue": tuple(DEMO_GLUE_TASKS),
     "glue": tuple(GLUE_TASKS), "set2": tuple(SET2_TASKS),
 }
+
+_SEEN = {  # suite -> which public checkpoints have met its tasks before
+    "glue": "Original T5 checkpoints were trained on GLUE, and FLAN-T5 was instruction-tuned on these very tasks: with "
+            "either a prompt can mostly only hurt; v1.1 and LM-adapted checkpoints are the clean ones.",
+    "set2": "FLAN-T5 was instruction-tuned on most tasks of SET2, and original T5 checkpoints were trained on mrpc and "
+            "multinli: there a prompt can mostly only hurt; v1.1 and LM-adapted checkpoints are the clean ones.",
+}
+
+
+def seen_before(suites: Collection[str]) -> list[str]:
+    """What to mind of results on `suites` whose tasks public checkpoints were trained on, a sentence for each."""
+    return [said for suite, said in _SEEN.items() if suite in suites]
 
 
 def get_tasks(names: tuple[str, ...]) -> tuple[Task, ...]:

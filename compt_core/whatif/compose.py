@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from compt_core.composition.combine import FORMS, shared_part
-from compt_core.errors import ConfigError, Issue
+from compt_core.errors import ConfigError, Issue, plural
 from compt_core.methods import GATES_OF_FORM
 from compt_core.whatif.edit import Edit
 from compt_core.whatif.inside import Inside, as_trained, edited, same
@@ -81,4 +81,4 @@ def _blended(trained: Trained, prompts: dict[str, np.ndarray], other: Trained, s
 
 
 def _size(prompt: np.ndarray) -> str:
-    return f"{len(prompt)} vectors of {prompt.shape[1]} numbers"
+    return f"{plural(len(prompt), 'vector')} of {plural(prompt.shape[1], 'number')}"

@@ -11,7 +11,8 @@ items between semicolons, `WHAT=VALUE` for all tasks or `WHAT:TASK=VALUE` for on
     mute=s1,s3   mute:T=s0       weight 0 for these sources
     renormalise=on               what is not muted is scaled to the row's sum of before
     private:T=U  swap:T=U        the private prompt of U for T; for both the other's
-    alpha=.3     beta:T=0        gates of the private and the shared part; at 0 the part is left out
+    alpha=.3     beta:T=0        gates of the private and the shared part, also where the run's form has none; at 0
+                                 the part is left out
     blend=RUN,.5                 half way to the composed prompts of another run
 """
 
@@ -24,7 +25,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from compt_core.errors import ConfigError, Issue, nearest, quoted
+from compt_core.errors import ConfigError, Issue, nearest, plural, quoted
 from compt_core.plain import number
 from compt_core.whatif.trained import Trained
 
@@ -144,9 +145,11 @@ def _row(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
         row = tuple(_float(part.strip()) for part in value.split(","))
         if len(row) == 1 != count:
             raise ValueError(f"must be 'uniform', 'trained', a source s0 to s{count - 1}, a task of this run, or "
-                             f"{count} numbers between commas.{nearest(value, [UNIFORM, TRAINED, *trained.tasks])}")
+                             f"{plural(count, 'number')} between commas."
+                             f"{nearest(value, [UNIFORM, TRAINED, *trained.tasks])}")
         if len(row) != count or not all(0 <= one <= trained.largest_weight for one in row):
-            raise ValueError(f"must be {count} weights in [0, {trained.largest_weight:g}], one for each source.")
+            raise ValueError(f"must be {plural(count, 'weight')} in [0, {trained.largest_weight:g}], one for each "
+                             "source.")
     return replace(edit, rows={**edit.rows, task: row})
 
 

@@ -56,7 +56,7 @@ def test_what_the_matrix_says_in_words():
     said = " ".join(reading(answers([[0, 2, 2, 1, 1], [0, 2, 2, 2, 0]]), "SPP on mnli"))
     assert "SPP on mnli: 4 of 10 answers over 2 seeds are wrong (5 dev rows)." in said
     assert f"“{MNLI.labels[2]}” where “{MNLI.labels[1]}” is right (3 times)" in said
-    assert "1 rows are wrong in every seed, 2 in none." in said
+    assert "1 row is wrong in every seed, 2 in none." in said
     assert "one answer to every row" in " ".join(reading(answers([[1, 1, 1, 1, 1]]), "x"))
 
 
@@ -66,7 +66,7 @@ def test_numbers_are_told_apart_in_whole_points():
     given = answers([[0.4, 3.0, 4.6]], gold=(0.0, 1.2, 5.0), task=task)
     counts = {(cell.row, cell.column): cell.value for cell in confusion(given).itertuples() if cell.value}
     assert counts == {("0", "0"): 1, ("1", "3"): 1, ("5", "5"): 1}
-    assert list(table(given)["off by"]) == [1.8] and "1 of 3 answers are 1 or more off" in reading(given, "x")[0]
+    assert list(table(given)["off by"]) == [1.8] and "1 of 3 answers is 1 or more off" in reading(given, "x")[0]
 
 
 def test_differences_carry_the_paired_test_and_its_correction_over_tasks(table_of):
@@ -107,10 +107,10 @@ def test_several_seeds_have_one(visit, lab):
 
 def test_the_curve_over_shots_reads_its_differences_aloud(visit, lab):
     app = visit("accuracy", exp=lab.finished(shots="8,16", seeds="0-2"))
-    assert not app.exception and "By number of shots" in [one.value for one in app.subheader]
+    assert not app.exception and "By number of shots" in [one.value for one in app.header]
     said = "ComPT (SPP) minus PT, in points of the mean over tasks: +10.0 at 8° and +10.0 at 16° shots."
     assert said in words(app).replace("\\", "")
-    assert "By number of shots" not in [one.value for one in visit("accuracy", exp=lab.finished()).subheader]
+    assert "By number of shots" not in [one.value for one in visit("accuracy", exp=lab.finished()).header]
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_equal_gaps_in_all_seeds_prove_nothing(table_of):
     values = {(m, s, c): 0.5 + 0.25 * (m == "spp") for m in ("pt", "spp") for s in (0, 1) for c in ("a", frames.MEAN)}
     cells = frames.differences(table_of(values), "pt")
     assert cells["p"].isna().all() and (cells.loc[cells["column"] == "a", "corrected"] == 1).all()
-    assert "on 0 of 1 columns" in readings.tests(cells, "pt")[0]
+    assert "on 0 of 1 column of" in readings.tests(cells, "pt")[0]
     assert "+25.0 at 8°" in readings.by_shots(table_of(values))[0]
 
 

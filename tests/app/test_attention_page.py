@@ -58,7 +58,7 @@ def test_play_moves_the_step_in_the_link_until_the_end_and_then_the_page_is_whol
     assert "with" not in [box.key for box in app.selectbox]  # what is said of one step is not said of a film
     app.run()
     assert not app.exception and app.button(key="play").label == "Play" and "step" not in app.query_params
-    assert app.select_slider(key="step").value == "trained" and "Which tasks are alike" in app.subheader[1].value
+    assert app.select_slider(key="step").value == "trained" and "Which tasks are alike" in app.header[1].value
 
 
 def test_a_film_stops_where_it_is_paused(visit, lab, store):

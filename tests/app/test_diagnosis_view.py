@@ -60,12 +60,15 @@ def test_a_run_under_way_is_judged_by_what_is_known_by_then(visit, lab, store, m
     identity = lab.queued(methods="pt")
     run, = store.claim()
     store.started(run.id, 40, {"torch": "0"})
-    for upto in (19, 30):
+    for upto in (31, 32):  # the last fifth begins
         store.write_events([Event(run.id, "loss", step, (2.0,)) for step in range(1, upto + 1)])
         monkeypatch.setattr(services, "_memo", Memo())  # half a second later: what is shown may be so old
         app = visit("runs", exp=identity)
-        assert [box.value.split(":")[0] for box in app.warning] == ([] if upto == 19 else ["**Loss not falling**"])
-    assert "after step 30" in app.warning[0].value
+        assert [box.value.split(":")[0] for box in app.warning] == (
+            [] if upto == 31 else ["**Loss not falling so far**"])
+    box, = app.warning
+    assert "so far, at step 32" in box.value and box.proto.title == "Diagnosis: 1 of 1 run has a problem so far"
+    assert app.dataframe[0].value["diagnosis"].tolist() == ["⚠ Loss not falling so far (100%)"]
 
 
 def test_attention_tells_of_the_opened_run_and_of_the_seeds_behind_a_mean(visit, identity, store):

@@ -24,7 +24,7 @@ NEEDS_RUNS = [name for name, step in STEPS.items() if step.draw]
 
 
 def words(app: AppTest) -> str:
-    parts = (app.title, app.subheader, app.markdown, app.caption, app.error)
+    parts = (app.title, app.header, app.markdown, app.caption, app.error)
     return "\n".join(element.value for part in parts for element in part).replace("\\", "")
 
 

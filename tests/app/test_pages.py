@@ -19,7 +19,7 @@ RESULTS = ("accuracy", "attention", "gates", "whatif", "space")
 
 def words(app: AppTest) -> str:
     """All prose of a page."""
-    parts = (app.title, app.subheader, app.markdown, app.caption, app.error, app.info)
+    parts = (app.title, app.header, app.markdown, app.caption, app.error, app.info)
     return "\n".join(element.value for part in parts for element in part)
 
 
@@ -29,7 +29,7 @@ def test_an_empty_store_says_what_to_do_next(visit, page):
     assert not app.exception and not app.error
     if page in OF_AN_EXPERIMENT:
         assert [link.value for link in app.page_link] == ["Launch an experiment", "Run the demo on Home"]
-        assert len(app.subheader) == 1
+        assert len(app.header) == 1
     assert page != "home" or "None yet." in words(app)
 
 
@@ -254,15 +254,19 @@ def test_deleting_asks_and_leads_to_what_is_left(visit, lab, store):
     other, identity = lab.finished(), lab.queued()
     app = visit("runs", exp=identity)
     assert not any(button.key == "delete" for button in app.button)
-    app.checkbox(key=f"sure-{identity}").check().run()
+    app.checkbox(key=f"sure-{identity}-0").check().run()
     app.button(key="delete").click().run()
     assert [record.id for record in store.experiments()] == [other]
     assert not app.exception and not app.error
+    done, = app.success  # the page shows another experiment, and says why
+    assert f"{identity} is deleted, with 4 runs." in done.value.replace("\\", "") and not app.run().success
     app = visit("runs", exp=other)
-    app.checkbox(key=f"sure-{other}").check().run()
-    app.selectbox(key=f"which-{other}").select(store.runs(other)[0].id).run()
+    app.checkbox(key=f"sure-{other}-0").check().run()
+    app.selectbox(key=f"which-{other}-0").select(store.runs(other)[0].id).run()
     app.button(key="delete").click().run()
-    assert len(store.runs(other)) == 3 and not app.exception
+    assert len(store.runs(other)) == 3 and not app.exception and app.success[0].value.startswith("1 run is deleted")
+    assert not app.checkbox(key=f"sure-{other}-1").value  # a new menu, closed: the next click deletes nothing
+    assert not any(button.key == "delete" for button in app.button)
 
 
 def test_an_experiment_that_waits_moves_before_ones_others(visit, lab, store):

@@ -140,21 +140,58 @@ def test_attention_names_who_leans_where():
     assert "0.90 (uniform 0.50)" in found[1] and "one run proves nothing" in found[1]
     found = readings.attention(weights([0.1, 0.9, 0.0], [0.4, 0.6, 0.0]), [2], learned=True)
     assert found[0].startswith("Every task gives its largest weight to s1")
-    assert found[1].startswith("s2 has weight 0 in every task: dead")
+    assert found[1].startswith("s2 has weight 0 in every task: dead") and "by weight decay say" in found[1]
+    assert "decay" not in readings.attention(weights([0.5, 0.5, 0.0], [0.4, 0.6, 0.0]), [2], learned=False)[-1]
 
 
 def test_one_source_is_no_choice():
     assert "one source" in readings.attention(weights([0.7], [0.4]), [], learned=True)[0]
 
 
+SETTINGS = {"gates": "learned", "form": "mean", "sources": 2, "normalizer": "auto", "attention": "learned"}
+
+
 def test_gates_name_the_extremes_and_what_was_not_learned():
     frame = pd.DataFrame({"task": ["a_b", "c"], "private_share": [0.5, 0.5], "private_norm_share": [0.2, 0.75]})
-    found = readings.gates(frame, "learned")
+    found = readings.gates(frame, "spp", SETTINGS)
     assert found[0].startswith("c leans most on its private prompt (75%") and r"a\_b least (20%)" in found[0]
     assert "differ by up to 0.30" in found[1]
-    assert "fixed" in readings.gates(frame, "fixed")[0] and "off" in readings.gates(frame, "off")[0]
+    for gates in ("fixed", "off"):
+        assert gates in readings.gates(frame, "spp", SETTINGS | {"gates": gates})[0]
     bare = frame.assign(private_norm_share=math.nan)
-    assert readings.gates(bare, "learned") == []
+    assert readings.gates(bare, "spp", SETTINGS) == readings.gates(bare, "scp", SETTINGS | {"form": "sum"}) == []
+    assert "its form has none" in readings.gates(bare, "spp", SETTINGS | {"form": "sum"})[0]
+    assert "a gate of its own" in readings.gates(bare, "scp", SETTINGS | {"sources": 1})[0]
+
+
+@pytest.mark.parametrize(("method", "form"), [
+    ("spp", "mean"), ("spp", "gated_sum"), ("spp", "sum"), ("scp", "mean"), ("scp", "sum")])
+def test_the_gates_that_are_said_to_act_are_those_that_do(method, form):
+    """Each gate is moved; what then changes of the composed prompt is what the note says of this method and form."""
+    import torch
+
+    from compt_core.composition.combine import compose
+
+    parts = torch.randn(2, 1, 1, 3, 4, generator=torch.Generator().manual_seed(0))
+    joined = "concat" if method == "scp" else form
+
+    def prompt(alpha, beta):
+        return compose(*parts, torch.tensor([[alpha]]), torch.tensor([[beta]]), joined)
+
+    def same(one, other):
+        return bool(torch.allclose(prompt(*one), prompt(*other)))
+
+    moved = {"alpha": not same((0.2, 0.6), (0.4, 0.6)), "beta": not same((0.2, 0.6), (0.2, 0.3))}
+    said = readings.gates_note(method, {"form": form})
+    assert ("Neither gate acts" in said) == (not any(moved.values()))
+    assert ("Alpha alone acts" in said) == (moved == {"alpha": True, "beta": False})
+    assert ("only the ratio" in said) == (all(moved.values()) and same((0.2, 0.6), (0.1, 0.3)))
+    assert ("Each gate scales its own part" in said) == (all(moved.values()) and not same((0.2, 0.6), (0.1, 0.3)))
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(1, "numbered within this run only"), (3, "have no numbers of their own")])
+def test_sources_are_numbered_within_a_run_and_not_over_seeds(seeds, said):
+    assert said in readings.normaliser({"normalizer": "softmax"}, SETTINGS, seeds)
 
 
 def test_hostile_text_is_shown_as_it_is():
@@ -186,7 +223,9 @@ def test_caveats_follow_backbone_suite_and_seeds(lab, store):
     assert "small bundled model" in of() and "One seed" in of()
     glue = of(backbone="google-t5/t5-base", seeds="0,1")
     assert "trained on GLUE" in glue and "One seed" not in glue
-    assert of(backbone="x/y", tasks="imdb,demo-rte", seeds="0,1") == "", "the mirror is not GLUE"
+    assert "FLAN-T5 was instruction-tuned" in glue
+    assert "most tasks of SET2" in of(backbone="x/y", tasks="imdb,demo-rte", seeds="0,1")
+    assert of(backbone="x/y", tasks="demo-rte", seeds="0,1") == "", "the mirror is not GLUE"
 
 
 def test_glossary_explains_known_terms_only():

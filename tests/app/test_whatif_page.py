@@ -134,7 +134,7 @@ def test_a_swap_of_private_prompts_is_all_that_pt_has_to_move(visit, run_of):
     app = visit("whatif", run=run_of("pt"), task="demo-rte")
     assert not any(one.key.startswith(("row-", "alpha-")) for one in (*app.selectbox, *app.slider))
     app.selectbox(key="private-demo-rte").select("demo-mnli").run()
-    assert not app.exception and "Sentences whose answer changed" in [one.value for one in app.subheader]
+    assert not app.exception and "Sentences whose answer changed" in [one.value for one in app.header]
     assert "Nothing" in words(visit("whatif", run=run_of("mst")))
 
 
@@ -142,7 +142,7 @@ def test_edits_are_saved_compared_opened_and_deleted(visit, run_of, opened):
     app = visit("whatif", run=run_of("spp"), edit="beta=0")
     app.text_input(key="edit_name").set_value("private <b>only</b>").run()
     app.button(key="save-edit").click().run()
-    assert not app.exception and not app.error and "Saved edits" in [one.value for one in app.subheader]
+    assert not app.exception and not app.error and "Saved edits" in [one.value for one in app.header]
     kept = opened.edits.of([run_of("spp")])
     assert [one.text for one in kept] == ["beta=0"] and set(kept[0].changes) == set(RAW["tasks"].split(","))
     app.text_input(key="edit_name").set_value("private <b>only</b>").run()

@@ -19,6 +19,20 @@ expect.set_options(timeout=60_000)  # Playwright's own 5 s are short where every
 # A deep link makes Streamlit's own front end ask below the page's name first; it then finds the right address.
 EXPECTED = ("_stcore/health", "_stcore/host-config")
 
+_FLAWS = """() => {
+    const found = [], heads = [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")];
+    const levels = heads.filter(one => one.checkVisibility()).map(one => Number(one.tagName[1]));
+    if (levels[0] !== 1 || levels.some((level, i) => i && level > levels[i - 1] + 1)) found.push("headings " + levels);
+    for (const one of document.querySelectorAll("[role=graphics-symbol]:not([aria-label])")) found.push(one.outerHTML);
+    const meet = (a, b) => a.width && a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
+    for (const figure of document.querySelectorAll(".js-plotly-plot"))
+        for (const bar of figure.querySelectorAll(".modebar-group"))
+            for (const text of figure.querySelectorAll("text"))
+                if (text.textContent.trim() && meet(text.getBoundingClientRect(), bar.getBoundingClientRect()))
+                    found.push("the bar of buttons covers " + text.textContent);
+    return found;
+}"""
+
 
 class Server:
     """A dashboard that trains in its own thread, started from a foreign folder."""
@@ -73,6 +87,13 @@ def browser() -> Iterator[Browser]:
             executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else [])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def flaws() -> Callable[[Page], list[str]]:
+    """What is wrong with a page as it stands: headings that skip a level, marks of a figure without a name, texts of a
+    figure that its bar of buttons covers."""
+    return lambda page: list(page.evaluate(_FLAWS))
 
 
 @pytest.fixture

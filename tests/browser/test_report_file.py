@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ def finished(store: Store) -> str:
 @pytest.mark.browser
 def test_the_report_opens_from_disk_without_a_network(
     dashboard: str, home: Path, page: Page, browser: Browser, complaints: list[str], tmp_path: Path,
+    flaws: Callable[[Page], list[str]],
 ) -> None:
     identity = finished(Store(home))
     page.goto(f"{dashboard}/accuracy?exp={identity}")
@@ -76,7 +78,7 @@ def test_the_report_opens_from_disk_without_a_network(
         expect(opened.get_by_role("heading", level=1)).to_have_text("PT and ComPT (SPP) on 3 demo tasks")
         expect(opened.get_by_role("img", name=re.compile("^Mean over tasks, from 4 to 8 shots"))).to_be_visible()
         expect(opened.get_by_role("table", name="Scores × 100 at 8 shots")).to_be_visible()
-        assert asked == [file.as_uri()] and not complaints
+        assert asked == [file.as_uri()] and not complaints and flaws(opened) == []
         assert opened.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
         assert opened.evaluate(_CONTRAST) >= 4.5  # WCAG AA, of every text on its own background
         dark = opened.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(9, 12, 11)"

@@ -13,6 +13,11 @@ from playwright.sync_api import Page, expect
 from app.tour.view import STEPS
 
 PAGE_MS = 60_000
+PLOTLY, VEGA = ".js-plotly-plot .main-svg", "[data-testid=stVegaLiteChart] svg"
+# page -> what is drawn last on it
+LAST = {"": "text=id lpacwc8kyv", "launch": "text=A link to these settings", "runs": VEGA, "accuracy": VEGA,
+        "accuracy?view=pt&shots=16&task=demo-mood": VEGA, "attention?of=mean": PLOTLY, "gates?of=mean": VEGA,
+        "whatif": "text=Mean over 12 tasks", "space": "[data-testid=stDataFrame]"}
 
 
 def press(page: Page, key: str, done: Callable[[], bool]) -> None:
@@ -27,15 +32,18 @@ def press(page: Page, key: str, done: Callable[[], bool]) -> None:
 @pytest.mark.browser
 def test_the_tour_by_keys_and_presenter_mode(
     serve: Callable[[], Any], page: Page, complaints: list[str], monkeypatch: pytest.MonkeyPatch,
+    flaws: Callable[[Page], list[str]],
 ) -> None:
     monkeypatch.setenv("COMPT_DEMO_RUNS", "on")
-    page.goto(f"{serve().address}/learn")
+    address = serve().address
+    page.goto(f"{address}/learn")
     heads = [f"{number}. {step.headline}" for number, step in enumerate(STEPS.values(), start=1)]
     for head in heads:
         expect(page.get_by_role("heading", name=head)).to_be_visible(timeout=PAGE_MS)
         if head != heads[-1]:
             chart = page.locator("[data-testid=stVegaLiteChart], [data-testid=stPlotlyChart]").first
             expect(chart).to_be_visible(timeout=PAGE_MS)
+            assert flaws(page) == []
             page.get_by_role("button", name="Next").press("Enter")
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
     last = page.get_by_role("heading", name=heads[-1])
@@ -66,4 +74,8 @@ def test_the_tour_by_keys_and_presenter_mode(
     expect(menu).to_be_visible(timeout=PAGE_MS)
     expect(slider).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
+    for name, last_part in LAST.items():  # the other pages on the same runs
+        page.goto(f"{address}/{name}")
+        expect(page.locator(last_part).last).to_be_visible(timeout=PAGE_MS)
+        assert flaws(page) == [], name
     assert not complaints
