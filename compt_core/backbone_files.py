@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from compt_core.errors import BackboneError, quoted
 
+_BESIDE = ("added_tokens.json", "special_tokens_map.json", "tokenizer_config.json")
 T5_FAMILY = ("t5", "mt5")  # not umt5: transformers and its published weights disagree on how its head is tied
 
 
@@ -26,9 +27,13 @@ class BackboneFiles:
     layers: int  # encoder plus decoder
 
     def digest(self) -> str:
-        """sha256 over configuration, tokenizer and weights: equal digests, equal backbones."""
-        stat = tuple((f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in _hashed(self.folder))
-        return _digest(self.folder, stat)
+        """sha256 over configuration, tokenizer.json and weights."""
+        return _digest(_stamps(file for file in self.folder.iterdir()
+                               if file.suffix == ".safetensors" or file.name in ("config.json", "tokenizer.json")))
+
+    def tokenizer_digest(self) -> str:
+        """sha256 over what transformers reads beside tokenizer.json: it can change the ids of a text."""
+        return _digest(_stamps(file for file in self.folder.iterdir() if file.name in _BESIDE))
 
 
 def check_folder(ref: str, folder: Path) -> BackboneFiles:
@@ -71,6 +76,10 @@ def _check_weights(ref: str, folder: Path) -> None:
     """All weight files are there, none is cut off; their headers are read, not the weights."""
     from safetensors import SafetensorError, safe_open
 
+    if (folder / "adapter_config.json").exists():
+        raise BackboneError(f"The backbone '{ref}' has an adapter_config.json in '{folder}': transformers would add that "
+                            "adapter to it where peft is installed, and nowhere else. Merge it into the weights, or "
+                            "move it away.")
     found = {file.name for file in folder.glob("*.safetensors")}
     if not found:
         pickled = [file.name for ending in ("bin", "pt", "pth", "ckpt") for file in sorted(folder.glob(f"*.{ending}"))]
@@ -123,15 +132,24 @@ def unknown_words(files: BackboneFiles, words: Iterable[str]) -> list[str]:
     return [word for word, ids in pieces.items() if not ids or unknown in ids]
 
 
-def _hashed(folder: Path) -> list[Path]:
-    named = ("config.json", "tokenizer.json")
-    return sorted(file for file in folder.iterdir() if file.suffix == ".safetensors" or file.name in named)
+def same_backbone(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two descriptions (`Backbone.describe`) are of one backbone; what earlier versions did not write down
+    counts as equal."""
+    beside = one.get("tokenizer"), other.get("tokenizer")
+    return one.get("hash") == other.get("hash") and (None in beside or beside[0] == beside[1])
 
 
-@lru_cache(maxsize=8)
-def _digest(folder: Path, stat: tuple[Any, ...]) -> str:
+Stamps = tuple[tuple[Path, int, int], ...]  # file, time of change in ns, bytes
+
+
+def _stamps(files: Iterable[Path]) -> Stamps:
+    return tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in sorted(files))
+
+
+@lru_cache(maxsize=16)
+def _digest(stamps: Stamps) -> str:
     digest = hashlib.sha256()
-    for file in _hashed(folder):
+    for file, *_ in stamps:
         digest.update(file.name.encode())
         with file.open("rb") as handle:
             while block := handle.read(1 << 20):

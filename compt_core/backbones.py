@@ -49,9 +49,9 @@ class Backbone:
         return self.files.hidden
 
     def describe(self) -> dict[str, str]:
-        """What a result stands on, as JSON: id, hash, device and dtype."""
-        return {"id": self.files.ref, "hash": self.files.digest(), "device": str(self.device),
-                "dtype": str(self.model.dtype).removeprefix("torch.")}
+        """What a result stands on, as JSON: id, hashes, device and dtype."""
+        return {"id": self.files.ref, "hash": self.files.digest(), "tokenizer": self.files.tokenizer_digest(),
+                "device": str(self.device), "dtype": str(self.model.dtype).removeprefix("torch.")}
 
 
 def find_backbone(ref: str, fetch: bool = True) -> BackboneFiles:
@@ -143,9 +143,20 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
                             "with eos_token.")
     if place.type == "cuda":  # cuDNN plans its attention anew for every number of rows: a step took ten times as long
         torch.backends.cuda.enable_cudnn_sdp(False)
+    model.generation_config = _greedy(model.config, tokenizer)
     lock = Turns()  # one for both kinds
     rooms = {kind: new_room(place, files.hidden, lock) for kind in ("train", "score")}
     return Backbone(files, model.requires_grad_(False).eval().to(place), tokenizer, place, rooms, ScoreCache())
+
+
+def _greedy(config: Any, tokenizer: Any) -> Any:
+    """Greedy generation and nothing else: a checkpoint's own settings may ask for beams, a least length or forced
+    tokens, and what they are is in no hash."""
+    from transformers import GenerationConfig
+
+    end = tokenizer.eos_token_id  # what label words end with
+    return GenerationConfig(decoder_start_token_id=config.decoder_start_token_id, eos_token_id=end, pad_token_id=end,
+                            do_sample=False, num_beams=1)
 
 
 def best_device() -> str:

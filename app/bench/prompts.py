@@ -12,6 +12,7 @@ import numpy as np
 
 from app import services, styles
 from app.frames import finished
+from compt_core.backbone_files import same_backbone
 from compt_core.errors import StoreError
 from compt_core.methods import METHODS
 from compt_core.runs.record import RunRecord
@@ -57,7 +58,7 @@ def side(runs: Sequence[RunRecord], run: RunRecord, task: str, edited: EditedPro
         if mate is None:
             missing.append(f"{styles.label(method)}: this experiment has no completed run of it with {run.shots} shots "
                            f"and seed {run.seed}.")
-        elif mate.backbone.get("hash") != run.backbone.get("hash"):
+        elif not same_backbone(mate.backbone, run.backbone):
             missing.append(f"{styles.label(method)}: its run {mate.id} was trained on other weights of the backbone.")
         else:
             try:

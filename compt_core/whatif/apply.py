@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from compt_core.answers import scored_rows, stored_predictions
+from compt_core.backbone_files import same_backbone
 from compt_core.backbones import Backbone
 from compt_core.config import RunConfig
 from compt_core.errors import BackboneError, ConfigError, Issue
@@ -46,13 +47,13 @@ class Edited:
 def backbone_of(run: RunRecord) -> Backbone:
     """The backbone that a run was trained on, loaded once per process: until it was, its files (or the hub) are asked
     for anew. Raises BackboneError where they are others now, or cannot be had."""
-    return _backbone(run.config["backbone"], run.backbone.get("hash"))
+    return _backbone(run.config["backbone"], run.backbone.get("hash"), run.backbone.get("tokenizer"))
 
 
 @lru_cache(maxsize=4)
-def _backbone(ref: str, trained_on: str | None) -> Backbone:
+def _backbone(ref: str, trained_on: str | None, tokenizer: str | None) -> Backbone:
     backbone = shared_backbone(ref)
-    if backbone.describe()["hash"] != trained_on:
+    if not same_backbone({"hash": trained_on, "tokenizer": tokenizer}, backbone.describe()):
         raise BackboneError(f"The backbone '{ref}' is not the one that this run was trained on: its files have "
                             "changed. Put them back, or train the run again.")
     return backbone
@@ -68,7 +69,7 @@ def prompts_of(store: Store, run: RunRecord, text: str) -> dict[str, np.ndarray]
     if edit.blend is None:
         return changed(trained, edit)
     other = store.run(edit.blend[0])
-    if run.backbone.get("hash") != other.backbone.get("hash"):
+    if not same_backbone(run.backbone, other.backbone):
         raise ConfigError([Issue("edit", f"A blend needs two runs on one backbone. Run '{other.id}' was trained on "
                                          "another one; choose a run of this experiment.")])
     return changed(trained, edit, taken_apart(other, store.prompts(other.id)))
