@@ -149,6 +149,27 @@ def test_leaving_a_fleet_changes_nothing_for_the_others(backbone64, setting):
         torch.testing.assert_close(fleet.state("stays")[key], tensor, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize(("batch", "steps", "select"), [(1, 8, "last"), (2, 6, "best")])
+def test_pt_with_fewer_rows_a_step_than_tasks_equals_a_run_of_each_task(backbone64, setting, batch, steps, select):
+    """Rates, decay, moments and looks at held-out rows follow the steps with a row of the task alone."""
+    settings = {"method": "pt", "select": select, "shots": 9, "warmup": 0.4, "weight_decay_prompt": 2.0}
+    fleet, _, _ = run_fleet(backbone64, {"a": setting(batch=batch, steps=steps, **settings)})
+    for k, task in enumerate(TASKS):
+        own = len(range(k, batch * steps, len(TASKS)))  # of rows dealt in turn
+        alone, _, _ = run_fleet(backbone64, {"a": setting(tasks=(task,), batch=1, steps=own, **settings)})
+        for name, tensor in alone.state("a").items():
+            torch.testing.assert_close(fleet.state("a")[name][k], tensor[0], rtol=1e-6, atol=1e-9)
+
+
+def test_what_a_task_has_of_its_own_rests_in_steps_without_a_row_of_it(backbone, setting):
+    config = setting(batch=1, steps=2, weight_decay_weights=5.0, weight_decay_prompt=5.0)
+    start = build_fleet({"a": config}, backbone).state("a")
+    after = run_fleet(backbone, {"a": config})[0].state("a")
+    for name, tensor in after.items():
+        moved = [not torch.equal(own, before) for own, before in zip(tensor, start[name], strict=True)]
+        assert moved == ([True, True] if name.startswith("source") else [True, True, False]), name
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_loss_that_is_not_finite_fails_that_run_alone(backbone, setting, method):
     configs = {"bad": setting(method=method, seed=1), "good": setting(method=method)}
@@ -181,7 +202,7 @@ def test_best_restores_what_had_the_lowest_held_out_loss(backbone, setting, meth
     best, seen, start = Best(fleet, "a", plan), [], fleet.state("a")
     for scale in (3.0, -2.0, 0.5, 8.0):
         fleet.restore("a", {name: scale * tensor for name, tensor in start.items()})
-        best.look()
+        best.look(range(len(TASKS)))
         seen.append(losses())
     best.restore()
     mean, each = losses()
@@ -194,7 +215,7 @@ def test_best_restores_what_had_the_lowest_held_out_loss(backbone, setting, meth
 
 def test_select_best_looks_ten_times_and_puts_the_best_back(backbone, setting, monkeypatch):
     calls = []
-    monkeypatch.setattr(Best, "look", lambda self: calls.append("look"))
+    monkeypatch.setattr(Best, "look", lambda self, tasks: calls.append("look"))
     monkeypatch.setattr(Best, "restore", lambda self: calls.append("restore"))
     run_fleet(backbone, {"a": setting(select="best", steps=20)})
     assert calls == ["look"] * 10 + ["restore"]
