@@ -17,7 +17,7 @@ from compt_core.errors import DataError, quoted
 
 EMBEDDINGS, COLUMNS, ROWS = "prompt_embeddings", "prefix_task_cols", "prefix_task_rows"  # peft's names of tensors
 _KINDS = {"PROMPT_TUNING": False, "P_TUNING": False, "MULTITASK_PROMPT_TUNING": True}  # whether it has tasks
-_MOST_BYTES = 100_000  # of a configuration
+_MOST_BYTES, _MOST_VECTORS = 100_000, 1024  # of a configuration, of a part's prompt
 MOST_TASKS, MOST_NUMBERS = 24, 8_000_000  # that are composed
 
 
@@ -43,14 +43,15 @@ def read_config(data: bytes) -> Adapter:
                         f"peft_type, of at most {_MOST_BYTES:,} bytes. Copy it again.")
     kind, vectors, parts = (found.get(name) for name in ("peft_type", "num_virtual_tokens",
                                                          "num_transformer_submodules"))
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise DataError(f"The adapter_config.json must be of a prompt: peft_type {', '.join(_KINDS)}. Got "
                         f"{quoted(kind)}, which holds no input embeddings.")
     if parts is None:  # peft's own default
         parts = 2 if found.get("task_type") == "SEQ_2_SEQ_LM" else 1
-    if type(vectors) is not int or vectors < 1 or type(parts) is not int or parts not in (1, 2):
-        raise DataError("The adapter_config.json must give num_virtual_tokens as a whole number from 1 on and "
-                        f"num_transformer_submodules as 1 or 2. Got {quoted(vectors)} and {quoted(parts)} instead.")
+    if type(vectors) is not int or not 1 <= vectors <= _MOST_VECTORS or type(parts) is not int or parts not in (1, 2):
+        raise DataError("The adapter_config.json must give num_virtual_tokens as a whole number from 1 to "
+                        f"{_MOST_VECTORS:,} and num_transformer_submodules as 1 or 2. Got {quoted(vectors)} and "
+                        f"{quoted(parts)} instead.")
     backbone = found.get("base_model_name_or_path")
     return Adapter(_KINDS[kind], vectors, parts, backbone if isinstance(backbone, str) and backbone else None)
 

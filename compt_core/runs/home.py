@@ -8,6 +8,7 @@ files are written under a temporary name and renamed, so that a reader sees a wh
 from __future__ import annotations
 
 import logging
+import json
 import os
 import shutil
 import tempfile
@@ -41,12 +42,15 @@ class Artifacts:
     def __init__(self, home: Path):
         self.folder = home / "artifacts"
 
-    def write_tensors(self, run: str, name: str, tensors: Mapping[str, Any]) -> None:
-        """Writes NAME.safetensors whole or not at all; `tensors` are arrays, or what numpy can read as one.
+    def write_tensors(self, run: str, name: str, tensors: Mapping[str, Any], backbone: Mapping[str, str] | None = None
+                      ) -> None:
+        """Writes NAME.safetensors whole or not at all; `tensors` are arrays, or what numpy can read as one. The
+        `backbone` of prompts stands in the file's header, for whoever meets it elsewhere.
 
         Raises StoreError where the disk is full or cannot be written to.
         """
-        data = save({key: np.array(value, order="C") for key, value in tensors.items()})
+        data = save({key: np.array(value, order="C") for key, value in tensors.items()},
+                    {"backbone": json.dumps(backbone)} if backbone else None)
         path = self.folder / run / f"{name}.safetensors"
         try:
             handle, temporary = tempfile.mkstemp(dir=self._folder(run), prefix=f"{name}.", suffix=".tmp")

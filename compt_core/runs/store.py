@@ -78,7 +78,7 @@ class Store:
     def restore(self, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]) -> bool:
         """Adds a finished experiment as the oldest of all; False, and nothing, when the store holds it already."""
         for record, parts in zip(records, left, strict=True):
-            self._artifacts.write_tensors(record.id, "prompts", parts.prompts)
+            self._artifacts.write_tensors(record.id, "prompts", parts.prompts, record.backbone)
             self._artifacts.write_tensors(record.id, "scores", parts.scores)
         with self._database.write() as connection:
             return queue.restore(connection, experiment, records, left)
@@ -245,7 +245,7 @@ class Store:
         """
         record = self.run(run)
         if outcome.state == "completed" and record.state == State.RUNNING:
-            self._artifacts.write_tensors(run, "prompts", outcome.prompts)
+            self._artifacts.write_tensors(run, "prompts", outcome.prompts, (outcome.result or {}).get("backbone"))
             self._artifacts.write_tensors(run, "scores", outcome.scores)
         with self._database.write() as connection:
             queue.close(connection, run, outcome)
