@@ -138,7 +138,8 @@ def _corrected(cells: pd.DataFrame) -> pd.DataFrame:
     return cells
 
 
-def _summary_row(row: str, column: str, values: pd.Series, constant: int = 0, unreadable: float = 0.0) -> dict[str, Any]:
+def _summary_row(row: str, column: str, values: pd.Series, constant: int = 0, unreadable: float = 0.0
+                 ) -> dict[str, Any]:
     filled = values.fillna(0.0).to_numpy(dtype=float)
     n, undefined = len(filled), int(values.isna().sum())
     half = float(t_quantile(n) * filled.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")

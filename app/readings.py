@@ -164,8 +164,8 @@ def marks(summary: pd.DataFrame, unread: float) -> list[str]:
         found.append(f"† predicts one label for every dev row ({plural(constant, 'cell')}): such an accuracy is only "
                      "the frequency of that label. Compare the majority row.")
     if unread > 0:
-        found.append(f"§ some answers are no label (up to {unread:.1%}) and count as wrong: such a score is low for their "
-                     "form, too.")
+        found.append(f"§ some answers are no label (up to {unread:.1%}) and count as wrong: such a score is low for "
+                     "their form, too.")
     if (summary["undefined"] > 0).any():
         found.append("undef. and ‡: a correlation is undefined for a constant prediction; it counts 0 in means.")
     return found

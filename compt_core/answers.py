@@ -56,7 +56,8 @@ def data_of(run: RunRecord, task: str) -> TaskData:
     if ((run.versions or {}).get("data") or {}).get(task) != data.digest:
         raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on.")
     if ((run.versions or {}).get("tasks") or {}).get(task) not in (None, data.task.digest()):  # None: not kept before
-        raise DataError(f"the task '{task}' has other label words, columns or metrics than when run {run.id} was trained.")
+        raise DataError(f"the task '{task}' has other label words, columns or metrics than when run {run.id} was "
+                        "trained.")
     return data
 
 
@@ -66,8 +67,8 @@ def trained_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
     data, config = data_of(run, task), RunConfig.model_validate(run.config)
     held_out = ((run.versions or {}).get("held_out") or {}).get(task)
     if config.select == "best" and held_out != held_out_digest(config, data):
-        raise DataError(f"run {run.id} was trained by an earlier version, which held out other rows of task '{task}' to "
-                        "choose its best step. Run it again to see which rows it is trained on.")
+        raise DataError(f"run {run.id} was trained by an earlier version, which held out other rows of task '{task}' "
+                        "to choose its best step. Run it again to see which rows it is trained on.")
     return shots_of(config, data)[0]
 
 

@@ -77,9 +77,9 @@ def _check_weights(ref: str, folder: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     if (folder / "adapter_config.json").exists():
-        raise BackboneError(f"The backbone '{ref}' has an adapter_config.json in '{folder}': transformers would add that "
-                            "adapter to it where peft is installed, and nowhere else. Merge it into the weights, or "
-                            "move it away.")
+        raise BackboneError(f"The backbone '{ref}' has an adapter_config.json in '{folder}': transformers would add "
+                            "that adapter to it where peft is installed, and nowhere else. Merge it into the weights, "
+                            "or move it away.")
     found = {file.name for file in folder.glob("*.safetensors")}
     if not found:
         pickled = [file.name for ending in ("bin", "pt", "pth", "ckpt") for file in sorted(folder.glob(f"*.{ending}"))]

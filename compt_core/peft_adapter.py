@@ -23,8 +23,8 @@ MOST_TASKS, MOST_NUMBERS = 24, 8_000_000  # that are composed
 
 @dataclass(frozen=True)
 class Adapter:
-    """An adapter_config.json: whether it has tasks, the vectors of a part of the model, its parts (1, or the encoder and
-    the decoder), and the name or folder of the backbone."""
+    """An adapter_config.json: whether it has tasks, the vectors of a part of the model, its parts (1, or the encoder
+    and the decoder), and the name or folder of the backbone."""
 
     multitask: bool
     vectors: int
@@ -58,20 +58,20 @@ def read_config(data: bytes) -> Adapter:
 
 def prompts(what: str, tensors: Mapping[str, np.ndarray], adapter: Adapter | None, notes: list[str]
             ) -> dict[str, np.ndarray]:
-    """The prompts that a T5's encoder gets from peft's `tensors` [float64] of a file, `what` in messages; `notes` gets a
-    sentence for what is used, or cannot be known. Raises DataError where tensors and configuration do not fit."""
+    """The prompts that a T5's encoder gets from peft's `tensors` [float64] of a file, `what` in messages; `notes` gets
+    a sentence for what is used, or cannot be known. Raises DataError where tensors and configuration do not fit."""
     embeddings = tensors[EMBEDDINGS]
     factors = [tensors[name] for name in (COLUMNS, ROWS) if name in tensors]
     _check(what, embeddings, factors, adapter)
     rows = len(embeddings)
     if adapter is None and rows % 2 == 0:
-        notes.append(f"It has {rows} vectors. For a T5 peft keeps those of the encoder and of the decoder in one tensor "
-                     f"unless told otherwise, and only its adapter_config.json says so: without it all {rows} are taken "
-                     "as one prompt. Give that file, too.")
+        notes.append(f"It has {rows} vectors. For a T5 peft keeps those of the encoder and of the decoder in one "
+                     "tensor unless told otherwise, and only its adapter_config.json says so: without it all "
+                     f"{rows} are taken as one prompt. Give that file, too.")
     elif adapter is not None and adapter.parts == 2:
         rows = adapter.vectors
-        notes.append(f"Of its {2 * rows} vectors the first {rows}, those of the encoder, are used; the other {rows} stand "
-                     "before the decoder, where the prompts of this dashboard have no part.")
+        notes.append(f"Of its {2 * rows} vectors the first {rows}, those of the encoder, are used; the other {rows} "
+                     "stand before the decoder, where the prompts of this dashboard have no part.")
     used = embeddings[:rows]
     if not factors:
         return {EMBEDDINGS: used}
@@ -101,9 +101,9 @@ def _check(what: str, embeddings: np.ndarray, factors: list[np.ndarray], adapter
     if adapter is None:
         return
     if adapter.vectors * adapter.parts != len(embeddings):
-        raise DataError(f"The adapter_config.json says {adapter.vectors} vectors for each of {adapter.parts} parts of the "
-                        f"model, {what} has {len(embeddings)}: the two do not belong together.")
+        raise DataError(f"The adapter_config.json says {adapter.vectors} vectors for each of {adapter.parts} parts of "
+                        f"the model, {what} has {len(embeddings)}: the two do not belong together.")
     if adapter.multitask != bool(factors):
-        raise DataError(f"The adapter_config.json says {'several tasks' if adapter.multitask else 'one prompt'}, {what} "
-                        f"has {'the factors of several tasks' if factors else 'one prompt'}: the two do not belong "
-                        "together.")
+        raise DataError(f"The adapter_config.json says {'several tasks' if adapter.multitask else 'one prompt'}, "
+                        f"{what} has {'the factors of several tasks' if factors else 'one prompt'}: the two do not "
+                        "belong together.")

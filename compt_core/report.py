@@ -20,9 +20,9 @@ from compt_core.signatures import Diagnosis
 from compt_core.tasks.table import TASKS
 
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
-                "train_seconds", "eval_seconds", "constant", "unreadable", "eval_rows", "prompt_rms", "fixed_batch_loss",
-                "normalizer", "private_share", "private_norm_share", "dead_sources", "cut", "skipped", "overlap",
-                "backbone")
+                "train_seconds", "eval_seconds", "constant", "unreadable", "eval_rows", "prompt_rms",
+                "fixed_batch_loss", "normalizer", "private_share", "private_norm_share", "dead_sources", "cut",
+                "skipped", "overlap", "backbone")
 _LEFT_OUT = {"skipped": "skipped for want of a label (−1)", "overlap": "left out of train as they stand in dev",
              "cut": "with text cut at max_tokens"}
 UNREAD = "§"  # beside a score: some of its answers are no label
@@ -147,8 +147,8 @@ def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]
                      f"show how often that label occurs{uneven}; read Matthews and 'mean, chance = 0'.")
     if unread := _unreadable(done) | (experiment.references or {}).get("unreadable", {}):
         shares = ", ".join(f"{task} up to {share:.1%}" for task, share in unread.items())
-        notes.append(f"{UNREAD} answers that are no label ({shares}): they count as wrong, so that such a score is low for their "
-                     "form, too.")
+        notes.append(f"{UNREAD} answers that are no label ({shares}): they count as wrong, so that such a score is "
+                     "low for their form, too.")
     if any(None in scores.values() for r in done for scores in (r.result or {}).get("tasks", {}).values()):
         notes.append("– undefined: a correlation with a constant answer, and after a number: undefined for some "
                      "seed; it counts as 0 in means.")

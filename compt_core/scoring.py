@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import torch
@@ -61,8 +60,8 @@ def score_task(
     common = rows_key(encoded, words, scoring)
     keys = {name: score_key(common, prompt) for name, prompt in prompts.items() if going(name)}
     result = {name: scores for name, key in keys.items() if (scores := backbone.cache.get(key)) is not None}
-    fresh = label_scores(backbone, encoded, {name: prompts[name] for name in keys if name not in result}, words, scoring,
-                         going)
+    fresh = label_scores(backbone, encoded, {name: prompts[name] for name in keys if name not in result}, words,
+                         scoring, going)
     for name, scores in fresh.items() if remember else ():
         backbone.cache.put(keys[name], scores)
     result |= fresh
@@ -123,7 +122,7 @@ def _generated(backbone: Backbone, words: Sequence[tuple[int, ...]], memory: Mem
 def judge(
     task: Task, rows: Sequence[Row], scores: np.ndarray, *, similarity: str = "argmax", generated: bool = False
 ) -> TaskScores:
-    """Predictions and metrics from label scores [n, C]; an answer that is no label (:func:`readable`) counts as wrong."""
+    """Predictions and metrics from label scores [n, C]; one that is no label (:func:`readable`) counts as wrong."""
     predicted = predict(task, scores, similarity=similarity, generated=generated)
     gold, told = [row.value for row in rows], readable(scores, generated)
     return TaskScores(scores, predicted, {name: score(name, gold, predicted.tolist()) for name in task.metrics},

@@ -68,7 +68,7 @@ _ALL = (
     Signature("overfitting", "Overfitting", "problem", "fall of the mean dev score from its best look", ".2f", "from",
               "Take fewer steps or more shots, or let held-out shots choose the step (select: best)."),
     Signature("unreadable_answers", "Answers that are no label", "problem", "share of a task's dev rows", ".0%", "from",
-              "They count as wrong: train longer until label words are written, or let likelihoods choose (scoring: sum)."),
+              "They count as wrong: train until label words are written, or let likelihoods choose (scoring: sum)."),
     Signature("constant_answers", "One answer for every row", "problem", "tasks with a single answer", ".0%", "above",
               "Give shots of every label, more steps or other learning rates; such a score is only the label's share."),
     Signature("private_dominates", "Private part dominates", "problem", "private share of the norm", ".0%", "from",

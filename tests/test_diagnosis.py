@@ -166,6 +166,15 @@ def test_a_loss_that_is_not_finite_is_seen_in_a_curve_too(trained: dict[str, Tra
 CONFIG = settings_of("ordinary").model_dump(mode="json")
 
 
+@pytest.mark.parametrize(("step", "name"), [
+    (1, "first_loss_not_finite"), (2, "loss_not_finite"), (10, "loss_not_finite")])
+def test_no_learning_rate_is_blamed_for_what_came_before_learning(step: int, name: str) -> None:
+    (found,) = diagnose(CONFIG, {}, error=f"The loss or gradient of run 'x' is not finite at step {step}, as").findings
+    assert (found.signature.name, found.value) == (name, step)
+    assert ("Lower the learning rates" in found.line) == (step > 1)
+    assert ("No learning rate" in found.line) == (step == 1)
+
+
 @pytest.mark.parametrize(("changes", "result"), [
     ({"attention": "uniform"}, {"attention": [[0.5, 0.5], [0.5, 0.5]]}),
     ({"attention": [[1, 0], [1, 0]]}, {"attention": [[1.0, 0.0], [1.0, 0.0]], "dead_sources": [1]}),
@@ -190,6 +199,9 @@ def test_what_was_chosen_is_no_failure(changes: dict[str, Any], result: dict[str
     ({"attention": [[1.6, 2.4], [0.5, 0.5]]}, "attention_uniform", True),  # of sigmoid the shares count
     ({"prompt_rms": {"initial": 0.4, "final": 401.0}}, "prompt_exploded", True),
     ({"prompt_rms": {"initial": 0.4, "final": 399.0}}, "prompt_exploded", False),
+    ({"unreadable": {"a": 0.0, "b": 0.1}}, "unreadable_answers", True),
+    ({"unreadable": {"a": 0.09, "b": 0.0}}, "unreadable_answers", False),
+    ({"unreadable": {}}, "unreadable_answers", False),
     ({"constant": {"a": True, "b": True, "c": False}}, "constant_answers", True),
     ({"constant": {"a": True, "b": False}}, "constant_answers", False),
     ({"fixed_batch_loss": {"initial": 2.0, "final": 1.81}}, "loss_not_falling", True),

@@ -7,8 +7,8 @@ files are written under a temporary name and renamed, so that a reader sees a wh
 
 from __future__ import annotations
 
-import logging
 import json
+import logging
 import os
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""What is wrong with a run that cannot take its first step. Nothing was learned by then: no learning rate is to blame."""
+"""What is wrong with a run that cannot take its first step. Nothing was learned by then: no rate is to blame."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def problem(backbone: Backbone, run: str, plan: RunPlan, loss: float, norm: floa
     if not math.isfinite(loss + norm):
         start = f"The loss or gradient of run '{run}' is not finite at step 1, before anything was learned"
         if not _finite_without_prompt(backbone, plan):
-            return (f"{start}: without a prompt, too, the {named} gives no finite numbers. Its weights are broken or too "
-                    "large for this type; save or download it again, or choose another one.")
+            return (f"{start}: without a prompt, too, the {named} gives no finite numbers. Its weights are broken or "
+                    "too large for this type; save or download it again, or choose another one.")
         wide = plan.config.encoder != "none" and plan.config.init_range > RunConfig.model_fields["init_range"].default
-        return (f"{start}, so that no learning rate is the cause. Without a prompt the {named} gives finite numbers: " + (
+        return (f"{start}, so that no learning rate is the cause. Without a prompt the {named} is finite: " + (
             f"the first prompts are too large for it. Lower init_range (now {plan.config.init_range:g})." if wide else
             "its weights are too large for this type under a prompt. Choose another one."))
     if norm == 0 and loss > _KNOWN:

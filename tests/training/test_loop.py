@@ -1,6 +1,8 @@
 """The loop: exact set of changed tensors, seeds, fleets against solo runs, ways to leave a fleet."""
 
+import copy
 import hashlib
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,6 +10,8 @@ import torch
 from compt_core.config import RunConfig
 from compt_core.experiment import load_data
 from compt_core.fleet import build_fleet
+from compt_core.score_cache import ScoreCache
+from compt_core.training import first_step
 from compt_core.training.best import Best
 from compt_core.training.events import Event
 from compt_core.training.loop import TrainingError, train
@@ -183,10 +187,39 @@ def test_a_loss_that_is_not_finite_fails_that_run_alone(backbone, setting, metho
     train(fleet, plans, lambda e: None, lambda r: "keep", lambda run, state, error: ends.update({run: (state, error)}))
     assert ends["good"] == ("completed", None)
     state, error = ends["bad"]
-    assert state == "failed" and isinstance(error, TrainingError) and "not finite at step 1" in str(error)
+    assert state == "failed" and isinstance(error, TrainingError)
+    assert "not finite at step 1, before anything was learned" in str(error) and "Lower its" not in str(error)
     alone = run_fleet(backbone, {"good": configs["good"]})[0].state("good")
     for key, tensor in alone.items():
         torch.testing.assert_close(fleet.state("good")[key], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_a_loss_that_leaves_the_numbers_later_blames_the_rates(backbone, setting):
+    config = setting(method="pt", lr_private=100, lr_encoder=10, weight_decay_prompt=10, clip=1e6, steps=60, warmup=0)
+    state, error = run_fleet(backbone, {"a": config})[1]["a"]
+    assert state == "failed" and "Lower its learning rates" in str(error) and "at step 1." not in str(error)
+
+
+@pytest.mark.parametrize(("spoil", "said"), [
+    ({".wo.": 1e37}, "without a prompt, too, the backbone"), ({"layer_norm": float("nan")}, "without a prompt, too"),
+    ({"": 0.0}, "nothing reaches its prompts through the backbone"),
+])
+def test_a_backbone_without_numbers_is_named_before_any_rate(backbone, setting, spoil, said):
+    bad = replace(backbone, model=copy.deepcopy(backbone.model), cache=ScoreCache())
+    (part, scale), = spoil.items()
+    for name, tensor in bad.model.named_parameters():
+        if part in name:
+            tensor.data.mul_(scale)
+    state, error = run_fleet(bad, {"a": setting()})[1]["a"]
+    assert state == "failed" and said in str(error) and f"'{bad.files.ref}' (cpu, float32)" in str(error)
+    assert "Lower" not in str(error) and len(str(error).splitlines()) == 1
+
+
+def test_first_prompts_that_are_too_large_are_named(backbone, setting, monkeypatch):
+    monkeypatch.setattr("compt_core.training.first_step._finite_without_prompt", lambda backbone, plan: True)
+    plan = plan_run(setting(init_range=1000.0), load_data(TASKS, setting().data_dir), backbone.tokenizer)
+    assert "Lower init_range (now 1000)" in str(first_step.problem(backbone, "a", plan, float("inf"), 1.0))
+    assert first_step.problem(backbone, "a", plan, 0.0, 0.0) is None  # all is known, and there is nothing to learn
 
 
 @pytest.mark.parametrize("method", ["pt", "spp"])
