@@ -153,7 +153,7 @@ def sample(summary: pd.DataFrame) -> str:
     return f"Runs per cell: {each}; {half}, where there are two or more."
 
 
-def marks(summary: pd.DataFrame, unread: float) -> list[str]:
+def marks(summary: pd.DataFrame, unread: float = 0.0) -> list[str]:
     """What the marks in the cells mean, for those that occur; `unread` is the largest share of answers that are no
     label."""
     found = []

@@ -105,7 +105,9 @@ class AdamW:
     def step(self, by: Sequence[Factors | None]) -> None:
         """One update; `by` [R] scales the learning rates, and a run with None is left untouched."""
         for r, (own, groups) in enumerate(zip(by, self.groups, strict=True)):
-            for (rate, decay), names in groups.items() if own is not None else ():
+            if own is None:
+                continue
+            for (rate, decay), names in groups.items():
                 for factor, slices in self._moving(r, names, own).items():
                     self._update(slices, rate * factor, decay)
         for p in self.block.parameters.values():

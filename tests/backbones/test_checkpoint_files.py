@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from compt_core import backbones
-from compt_core.backbone_files import read_tokenizer, unknown_words
+from compt_core.backbone_files import read_tokenizer, same_backbone, unknown_words
 from compt_core.backbones import find_backbone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +46,47 @@ def test_finding_loads_no_torch(tiny_t5: Path) -> None:
             "print([m for m in ('torch', 'transformers') if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_file_that_transformers_reads_has_its_part_in_a_hash(copy: Path, tiny_t5: Path) -> None:
+    """Or none in a result: generation is by settings of our own."""
+    for name in ("added_tokens.json", "special_tokens_map.json", "chat_template.jinja"):
+        (copy / name).write_text("{}")
+    code = (f"import sys; seen, folder = set(), {str(copy)!r}; sys.addaudithook(lambda event, given: event == 'open' "
+            "and str(given[0]).startswith(folder) and seen.add(str(given[0]).rpartition('/')[2]))\n"
+            "from compt_core.backbones import find_backbone, load_backbone\n"
+            f"files = find_backbone({str(copy)!r}); seen.clear(); load_backbone(files, 'cpu'); print(*sorted(seen))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
+    read = set(done.stdout.split()) - {"chat_template.jinja", "generation_config.json"}
+    assert {"config.json", "tokenizer.json", "tokenizer_config.json"} <= read
+    for name in sorted(read | {"model.safetensors"}):  # which no code of Python opens
+        before, file = find_backbone(str(copy)), copy / name
+        hashes, kept = (before.digest(), before.tokenizer_digest()), file.read_bytes()
+        file.write_bytes(kept + b" ")
+        after = backbones.BackboneFiles("x", copy, 1, 1, 1)
+        assert (after.digest(), after.tokenizer_digest()) != hashes, name
+        file.write_bytes(kept)
+
+
+def test_the_bundled_backbone_is_that_of_the_bundled_runs() -> None:
+    bundled = json.loads((ROOT / "assets" / "demo-runs" / "demo.json").read_text())
+    now = {"hash": find_backbone("demo").digest(), "tokenizer": find_backbone("demo").tokenizer_digest()}
+    assert same_backbone(bundled["versions"]["backbone"], now)
+
+
+@pytest.mark.parametrize(("one", "other", "same"), [
+    ({"hash": "a", "tokenizer": "t"}, {"hash": "a", "tokenizer": "t"}, True), ({"hash": "a"}, {"hash": "b"}, False),
+    ({"hash": "a"}, {"hash": "a", "tokenizer": "t"}, True),  # of an earlier version
+    ({"hash": "a", "tokenizer": "t"}, {"hash": "a", "tokenizer": "u"}, False),
+])
+def test_backbones_are_the_same_where_all_that_is_known_is(one: dict[str, str], other: dict[str, str], same: bool
+                                                           ) -> None:
+    assert same_backbone(one, other) == same_backbone(other, one) == same
+
+
+def test_a_folder_with_an_adapter_beside_the_weights_is_refused(copy: Path, problem: Problem) -> None:
+    (copy / "adapter_config.json").write_text("{}")
+    assert "would add that adapter to it where peft is installed" in problem(copy)
 
 
 def test_the_digest_follows_weights_tokenizer_and_settings(copy: Path, tiny_t5: Path) -> None:
