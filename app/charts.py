@@ -26,7 +26,7 @@ BAR: dict[str, Any] = {"title": {"text": "&nbsp;", "font": {"size": 26}, "automa
                                  "y": 1, "yanchor": "top", "pad": {"t": 0, "b": 0}}}
 BAR_HEIGHT = 34  # px that it takes
 LEGEND: dict[str, Any] = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}  # far from it
-CONSTANT, PARTLY, BEYOND = "†", "‡", "*"  # marks in a cell; the caption explains them
+CONSTANT, PARTLY, UNREAD, BEYOND = "†", "‡", "§", "*"  # marks in a cell; the caption explains them
 LEVEL = 0.05  # of a p after correction
 MAX_COLUMNS = 14  # of one heatmap: more would not leave room for the numbers
 _ROW, _HEAD = 46, 104  # px: height of a row, and of the column names with the margins
@@ -243,7 +243,8 @@ def cell_text(cell: Any, scale: Scale) -> str:
     if math.isnan(cell.value):
         return "undef."
     number = f"{100 * cell.value:+.1f}" if scale == "difference" else f"{100 * cell.value:.1f}"
-    marks = (CONSTANT if cell.constant else "") + (PARTLY if cell.undefined else "") + (BEYOND if beyond(cell) else "")
+    marks = "".join(mark for mark, found in ((CONSTANT, cell.constant), (PARTLY, cell.undefined),
+                                             (UNREAD, unread(cell)), (BEYOND, beyond(cell))) if found)
     interval = "" if math.isnan(cell.half) else IDENTICAL if same(cell.half) else f"±{100 * cell.half:.1f}"
     return f"{number}{marks}" + (f"<br>{interval}" if interval else "")
 
@@ -251,6 +252,11 @@ def cell_text(cell: Any, scale: Scale) -> str:
 def beyond(cell: Any) -> bool:
     """Whether a difference is told from 0 after correction over tasks (frames.differences); never for scores."""
     return getattr(cell, "corrected", math.nan) < LEVEL
+
+
+def unread(cell: Any) -> bool:
+    """Whether some of a score's answers are no label (frames.summarise)."""
+    return getattr(cell, "unreadable", 0.0) > 0
 
 
 def _hover(cell: Any, scale: Scale) -> str:
@@ -278,6 +284,8 @@ def _hover(cell: Any, scale: Scale) -> str:
         lines.append(f"paired t-test by seed: p = {cell.p:.2g}{over}")
     if cell.constant:
         lines.append(f"one label for every dev row in {cell.constant} of {cell.n}")
+    if unread(cell):
+        lines.append(f"{cell.unreadable:.1%} of the answers are no label and count as wrong")
     if cell.undefined:
         lines.append(f"undefined in {cell.undefined} of {cell.n}, counted as 0")
     return "<br>".join(lines)

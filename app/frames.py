@@ -26,7 +26,7 @@ MEAN, NORMALISED = "mean", "mean, chance = 0"  # these two
 IDENTICAL = "identical"  # instead of an interval, where all seeds have one score
 BREAK = " · "  # between task and metric in a column's name
 MOST_LINES = 12  # of a loss chart; beyond, a line is the mean over seeds
-SUMMARY = ["row", "column", "value", "half", "n", "undefined", "constant", "lowest", "highest"]
+SUMMARY = ["row", "column", "value", "half", "n", "undefined", "constant", "unreadable", "lowest", "highest"]
 
 
 def finished(runs: Sequence[RunRecord]) -> list[RunRecord]:
@@ -42,7 +42,8 @@ def column_name(task: str, metric: str, several: bool) -> str:
 
 def scores(runs: Sequence[RunRecord]) -> pd.DataFrame:
     """One row per completed run and column of the heatmap: run, method, shots, seed, column, value,
-    metric, constant (the run predicts one label for every dev row of that task).
+    metric, constant (the run predicts one label for every dev row of that task), unreadable (share of its answers there
+    that are no label).
 
     The last two columns of each run are its means. `value` is NaN where a score is undefined.
     """
@@ -53,11 +54,14 @@ def scores(runs: Sequence[RunRecord]) -> pd.DataFrame:
         for task, metrics in result["tasks"].items():
             for metric, value in metrics.items():
                 rows.append({**head, "column": column_name(task, metric, len(metrics) > 1), "metric": metric,
-                             "value": value, "constant": bool(result.get("constant", {}).get(task))})
+                             "value": value, "constant": bool(result.get("constant", {}).get(task)),
+                             "unreadable": result.get("unreadable", {}).get(task, 0.0)})
         for name, key in ((MEAN, "mean"), (NORMALISED, "mean_normalised")):
-            rows.append({**head, "column": name, "metric": "", "value": result[key], "constant": False})
-    frame = pd.DataFrame(rows, columns=["run", "method", "shots", "seed", "column", "metric", "value", "constant"])
-    return frame.astype({"value": float, "constant": bool})
+            rows.append({**head, "column": name, "metric": "", "value": result[key], "constant": False,
+                         "unreadable": 0.0})
+    frame = pd.DataFrame(rows, columns=["run", "method", "shots", "seed", "column", "metric", "value", "constant",
+                                        "unreadable"])
+    return frame.astype({"value": float, "constant": bool, "unreadable": float})
 
 
 def pick_metric(frame: pd.DataFrame, metric: str | None) -> pd.DataFrame:
@@ -68,10 +72,11 @@ def pick_metric(frame: pd.DataFrame, metric: str | None) -> pd.DataFrame:
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     """Mean over seeds per method and column, with SUMMARY's columns; methods and columns in order.
 
-    `half` is half the width of the 95% t-interval, NaN for one run; `undefined` and `constant` count runs.
+    `half` is half the width of the 95% t-interval, NaN for one run; `undefined` and `constant` count runs, and
+    `unreadable` is their mean share of answers that are no label.
     """
     cells = dict(iter(frame.groupby(["method", "column"], sort=False)))
-    rows = [_summary_row(method, column, part["value"], int(part["constant"].sum()))
+    rows = [_summary_row(method, column, part["value"], int(part["constant"].sum()), float(part["unreadable"].mean()))
             for method in METHOD_ORDER for column in pd.unique(frame["column"])
             if (part := cells.get((method, column))) is not None]
     return pd.DataFrame(rows, columns=SUMMARY)
@@ -118,7 +123,7 @@ def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
         undefined = either_undefined.groupby(level="column").sum()
         for column in (name for name in pd.unique(frame["column"]) if name in cells):
             one, other = (pairs[column][name].tolist() for name in ("own", "base"))
-            rows.append(_summary_row(method, column, cells[column], 0)
+            rows.append(_summary_row(method, column, cells[column])
                         | {"undefined": int(undefined[column]), "p": test(one, other).p if len(one) > 1 else math.nan})
     return _corrected(pd.DataFrame(rows, columns=[*SUMMARY, "p"]))
 
@@ -133,12 +138,13 @@ def _corrected(cells: pd.DataFrame) -> pd.DataFrame:
     return cells
 
 
-def _summary_row(row: str, column: str, values: pd.Series, constant: int) -> dict[str, Any]:
+def _summary_row(row: str, column: str, values: pd.Series, constant: int = 0, unreadable: float = 0.0
+                 ) -> dict[str, Any]:
     filled = values.fillna(0.0).to_numpy(dtype=float)
     n, undefined = len(filled), int(values.isna().sum())
     half = float(t_quantile(n) * filled.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
     return {"row": row, "column": column, "value": float("nan") if undefined == n else float(filled.mean()),
-            "half": half, "n": n, "undefined": undefined, "constant": constant,
+            "half": half, "n": n, "undefined": undefined, "constant": constant, "unreadable": unreadable,
             "lowest": float(filled.min()), "highest": float(filled.max())}
 
 
@@ -148,13 +154,15 @@ def reference_rows(references: dict[str, Any] | None, tasks: Sequence[str]) -> p
     majority = (references or {}).get("majority")
     for key in (k for k in REFERENCES if k in (references or {})):
         table = {task: (references or {})[key][task] for task in tasks if task in (references or {})[key]}
+        unread = (references or {}).get("unreadable", {}) if key == "no_prompt" else {}
         for task, metrics in table.items():
             for metric, value in metrics.items():
                 one = pd.Series([value], dtype=float)
-                rows.append(_summary_row(key, column_name(task, metric, len(metrics) > 1), one, 0))
+                rows.append(_summary_row(key, column_name(task, metric, len(metrics) > 1), one,
+                                         unreadable=unread.get(task, 0.0)))
         if table and majority and len(table) == len(tasks):
             for name, value in zip((MEAN, NORMALISED), _means(table, majority), strict=True):
-                rows.append(_summary_row(key, name, pd.Series([value]), 0))
+                rows.append(_summary_row(key, name, pd.Series([value])))
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
@@ -243,6 +251,8 @@ def readable(cells: pd.DataFrame) -> pd.DataFrame:
            for source, name in points.items()},
         "runs": cells["n"], "one label only": cells["constant"], "undefined": cells["undefined"],
     })
+    if (cells["unreadable"] > 0).any():
+        table["% no label"] = 100 * cells["unreadable"]
     if several.any() and "p" in cells:
         table["p"], table["p, Holm over tasks"] = cells["p"], cells["corrected"]
     table.loc[cells["row"].isin(list(REFERENCES)).to_numpy(), "runs"] = 0

@@ -144,7 +144,7 @@ def how_to_read(cells: pd.DataFrame, baseline: str | None) -> list[str]:
         units = "Differences in points (× 100)."
         units += (" \\* differs from 0: paired t-test by seed, p < .05 after Holm's correction over its tasks. "
                   "Intervals of single tasks are not corrected for their number.") if several else ""
-    return [line for line in (sample(own), *marks(own), units) if line]
+    return [line for line in (sample(own), *marks(own, float(cells["unreadable"].max())), units) if line]
 
 
 def sample(summary: pd.DataFrame) -> str:
@@ -162,8 +162,9 @@ def sample(summary: pd.DataFrame) -> str:
     return f"Runs per cell: {each}; {half}, where there are two or more."
 
 
-def marks(summary: pd.DataFrame) -> list[str]:
-    """What the marks in the cells mean, for those that occur."""
+def marks(summary: pd.DataFrame, unread: float = 0.0) -> list[str]:
+    """What the marks in the cells mean, for those that occur; `unread` is the largest share of answers that are no
+    label."""
     found = []
     constant = int((summary["constant"] > 0).sum())
     if (summary["half"].map(same) & summary["value"].notna()).any():
@@ -171,6 +172,9 @@ def marks(summary: pd.DataFrame) -> list[str]:
     if constant:
         found.append(f"† predicts one label for every dev row ({plural(constant, 'cell')}): such an accuracy is only "
                      "the frequency of that label. Compare the majority row.")
+    if unread > 0:
+        found.append(f"§ some answers are no label (up to {unread:.1%}) and count as wrong: such a score is low for "
+                     "their form, too.")
     if (summary["undefined"] > 0).any():
         found.append("undef. and ‡: a correlation is undefined for a constant prediction; it counts 0 in means.")
     return found

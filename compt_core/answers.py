@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from compt_core.config import RunConfig
 from compt_core.errors import ComptError, DataError, StoreError
 from compt_core.predictions import UNREADABLE, predict
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.store import Store
-from compt_core.tasks.fewshot import sample_dev
+from compt_core.tasks.fewshot import held_out_digest, sample_dev, shots_of
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Row, Task, TaskData
 from compt_core.tasks.table import TASKS
@@ -54,7 +55,21 @@ def data_of(run: RunRecord, task: str) -> TaskData:
     data = load_task(TASKS[task], run.config["data_dir"])
     if ((run.versions or {}).get("data") or {}).get(task) != data.digest:
         raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on.")
+    if ((run.versions or {}).get("tasks") or {}).get(task) not in (None, data.task.digest()):  # None: not kept before
+        raise DataError(f"the task '{task}' has other label words, columns or metrics than when run {run.id} was "
+                        "trained.")
     return data
+
+
+def trained_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
+    """The rows of `task` that a run was trained on. Raises DataError as :func:`data_of`, and where they were drawn by
+    an earlier version in another way."""
+    data, config = data_of(run, task), RunConfig.model_validate(run.config)
+    held_out = ((run.versions or {}).get("held_out") or {}).get(task)
+    if config.select == "best" and held_out != held_out_digest(config, data):
+        raise DataError(f"run {run.id} was trained by an earlier version, which held out other rows of task '{task}' "
+                        "to choose its best step. Run it again to see which rows it is trained on.")
+    return shots_of(config, data)[0]
 
 
 def stored_predictions(run: RunRecord, task: Task, scores: np.ndarray) -> np.ndarray:

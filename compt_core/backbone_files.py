@@ -31,9 +31,9 @@ class BackboneFiles:
     layers: int  # encoder plus decoder
 
     def digest(self) -> str:
-        """sha256 over configuration, tokenizer and weights: equal digests, equal backbones."""
-        stat = tuple((f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in _hashed(self.folder))
-        return _digest(self.folder, stat)
+        """sha256 over configuration, tokenizer and weights, all that is read: equal digests, equal backbones."""
+        return _digest(_stamps(file for file in self.folder.iterdir()
+                               if file.suffix == ".safetensors" or file.name in ("config.json", "tokenizer.json")))
 
 
 def check_folder(ref: str, folder: Path) -> BackboneFiles:
@@ -91,15 +91,17 @@ def unknown_words(files: BackboneFiles, words: Iterable[str]) -> list[str]:
     return [word for word, ids in pieces.items() if not ids or found.unknown in ids]
 
 
-def _hashed(folder: Path) -> list[Path]:
-    named = ("config.json", "tokenizer.json")
-    return sorted(file for file in folder.iterdir() if file.suffix == ".safetensors" or file.name in named)
+Stamps = tuple[tuple[Path, int, int], ...]  # file, time of change in ns, bytes
 
 
-@lru_cache(maxsize=8)
-def _digest(folder: Path, stat: tuple[Any, ...]) -> str:
+def _stamps(files: Iterable[Path]) -> Stamps:
+    return tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in sorted(files))
+
+
+@lru_cache(maxsize=16)
+def _digest(stamps: Stamps) -> str:
     digest = hashlib.sha256()
-    for file in _hashed(folder):
+    for file, *_ in stamps:
         digest.update(file.name.encode())
         with file.open("rb") as handle:
             while block := handle.read(1 << 20):

@@ -145,6 +145,7 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
                             "are complete.")
     if place.type == "cuda":  # cuDNN plans its attention anew for every number of rows: a step took ten times as long
         torch.backends.cuda.enable_cudnn_sdp(False)
+    model.generation_config = _greedy(model.config, tokenizer)
     lock = Turns()  # one for both kinds
     rooms = {kind: new_room(place, files.hidden, lock) for kind in ("train", "score")}
     return Backbone(files, digest, model, tokenizer, place, rooms, ScoreCache())
@@ -185,6 +186,16 @@ def dtype_on(device: str) -> torch.dtype:
     import torch
 
     return torch.bfloat16 if device.startswith("cuda") else torch.float32
+
+
+def _greedy(config: Any, tokenizer: Any) -> Any:
+    """Greedy generation and nothing else: a checkpoint's own settings may ask for beams, a least length or forced
+    tokens, and what they are is in no hash."""
+    from transformers import GenerationConfig
+
+    end = tokenizer.eos_token_id  # what label words end with
+    return GenerationConfig(decoder_start_token_id=config.decoder_start_token_id, eos_token_id=end, pad_token_id=end,
+                            do_sample=False, num_beams=1)
 
 
 def best_device() -> str:

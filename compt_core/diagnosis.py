@@ -118,7 +118,8 @@ def _not_finite(known: _Known) -> _Said:
     told = re.search(r"not finite at step (\d+)", known.error)  # as training.loop says it: the point is not recorded
     wrong = steps[~np.isfinite(values).all(axis=1)]
     first = int(told[1]) if told else int(wrong[0]) if len(wrong) else None
-    return {} if first is None else {"loss_not_finite": (first, None, f" of {known.steps}" if known.steps else "")}
+    name = "first_loss_not_finite" if first == 1 else "loss_not_finite"
+    return {} if first is None else {name: (first, None, f" of {known.steps}" if known.steps else "")}
 
 
 def _not_falling(known: _Known) -> _Said:
@@ -168,6 +169,12 @@ def _fell(known: _Known) -> tuple[float, float, str] | str | None:
         return None
     way = f": {scores[best]:.2f} at step {steps[best]}, {last:.2f} in the last two looks"
     return float(scores[best] - last), needed, way
+
+
+def _unreadable(known: _Known) -> _Said:
+    shares = known.result.get("unreadable") or {}
+    worst = max(shares, key=shares.__getitem__, default="")
+    return {"unreadable_answers": (shares[worst], at.UNREAD, f", {worst}")} if shares.get(worst, 0) >= at.UNREAD else {}
 
 
 def _constant(known: _Known) -> _Said:
@@ -226,4 +233,4 @@ def _swinging(known: _Known) -> _Said:
 
 
 _CHECKS: tuple[Callable[[_Known], _Said], ...] = (
-    _not_finite, _not_falling, _exploded, _overfits, _constant, _dominated, _attends, _swinging)
+    _not_finite, _not_falling, _exploded, _overfits, _unreadable, _constant, _dominated, _attends, _swinging)

@@ -24,7 +24,7 @@ from compt_core.memory import peak, watch
 from compt_core.methods import structure
 from compt_core.metrics import mean_normalised, mean_primary
 from compt_core.scoring import TaskScores, majority, score_task
-from compt_core.tasks.fewshot import sample_dev
+from compt_core.tasks.fewshot import held_out_digest, sample_dev
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import TaskData
 from compt_core.tasks.table import get_tasks
@@ -148,24 +148,28 @@ def reference_rows(
 ) -> dict[str, Any] | None:
     """Untrained reference rows on the dev rows that `config` scores: {"majority": …, "no_prompt": …}.
 
-    majority: the most frequent label of those rows, always; no_prompt: the prefix without a prompt.
+    majority: the most frequent label of those rows, always; no_prompt: the prefix without a prompt. Where some of its
+    answers are no label, "unreadable" gives their share by task.
     None where `stopped`, asked before each batch, said so before all was scored.
     """
     backbone = backbone or shared_backbone(config.backbone)
     data = load_data(config.tasks, config.data_dir)
     empty = {"": torch.zeros(0, backbone.hidden, device=backbone.device)}
-    bare: dict[str, Any] = {}
+    bare: dict[str, TaskScores] = {}
     for d in data:
         scored = _score_data(backbone, config, d, empty, lambda name: not stopped())
         if not scored:
             return None
-        bare[d.task.name] = scored[""].metrics
+        bare[d.task.name] = scored[""]
     most = {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}
-    return {"majority": most, "no_prompt": bare}
+    unread = {task: s.unreadable for task, s in bare.items() if s.unreadable}
+    return {"majority": most, "no_prompt": {task: s.metrics for task, s in bare.items()},
+            **({"unreadable": unread} if unread else {})}
 
 
 def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, TaskScores]) -> dict[str, Any]:
-    """The metrics part of a run's record: per task, the two means, constant predictors, rows scored."""
+    """The metrics part of a run's record: per task, the two means, constant predictors, share of answers
+    that are no label, rows scored."""
     tasks = {task: s.metrics for task, s in scores.items()}
     primary = {d.task.name: d.task.metrics[0] for d in data}
     chance = {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}
@@ -173,6 +177,7 @@ def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, Ta
         "tasks": tasks,
         "mean": mean_primary(tasks, primary), "mean_normalised": mean_normalised(tasks, primary, chance),
         "constant": {task: s.constant for task, s in scores.items()},
+        "unreadable": {task: s.unreadable for task, s in scores.items()},
         "eval_rows": {task: len(s.scores) for task, s in scores.items()},
     }
 
@@ -257,7 +262,7 @@ def _set_off(
     """Says from where each run sets off; returns the checkpoints that still fit."""
     resumed = {}
     for run, plan in plans.items():
-        versions, before = _versions(fleet.backbone, data[run]), resume.get(run)
+        versions, before = _versions(fleet.backbone, plan.config, data[run]), resume.get(run)
         if before is not None and _continues(before, versions) and fits(fleet, plan, run, before):
             resumed[run] = before
         step = resumed[run].step if run in resumed else 0
@@ -272,10 +277,14 @@ def _continues(checkpoint: Checkpoint, versions: Mapping[str, Any]) -> bool:
     """Whether a run stands on the same backbone and data as when its checkpoint was taken."""
     before = checkpoint.versions
     hashes = [about.get("backbone", {}).get("hash") for about in (before, versions)]
-    return hashes[0] == hashes[1] and before.get("data") == versions["data"]
+    return hashes[0] == hashes[1] and before.get("data") == versions["data"] \
+        and before.get("tasks") in (None, versions["tasks"]) and before.get("held_out", {}) == versions["held_out"]
 
 
-def _versions(backbone: Backbone, data: Sequence[TaskData]) -> dict[str, Any]:
+def _versions(backbone: Backbone, config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
+    """What a run's result follows from, beside its settings."""
     packages = {name: version(name) for name in ("torch", "transformers", "entmax", "numpy")}
     return {"compt": __version__, "packages": packages, "backbone": backbone.describe(),
-            "data": {d.task.name: d.digest for d in data}, "threads": torch.get_num_threads()}
+            "data": {d.task.name: d.digest for d in data}, "tasks": {d.task.name: d.task.digest() for d in data},
+            "held_out": {d.task.name: held_out_digest(config, d) for d in data} if config.select == "best" else {},
+            "threads": torch.get_num_threads()}

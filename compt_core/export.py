@@ -87,7 +87,7 @@ def tables(written: Mapping[str, Any], curves: Curves, answers: Iterable[Sequenc
     names = {kind: [run["run"] for run in runs if run["run"] in curves.get(kind, {})] for kind in CURVES}
     return {
         "runs.csv": Table((*_RUN, *_ABOUT), ([run[name] for name in (*_RUN, *_ABOUT)] for run in runs)),
-        "scores.csv": Table((*_RUN, "task", "metric", "value", "dev_rows", "constant"), _scores(runs)),
+        "scores.csv": Table((*_RUN, "task", "metric", "value", "dev_rows", "constant", "unreadable"), _scores(runs)),
         "references.csv": Table(("reference", "task", "metric", "value"), (
             (name, task, metric, value) for name, by_task in written["references"].items()
             for task, metrics in by_task.items() for metric, value in metrics.items())),
@@ -159,7 +159,7 @@ def _head(run: Mapping[str, Any]) -> list[object]:
 def _scores(runs: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[object]]:
     for run in runs:
         for task, metrics in (run["tasks"] or {}).items():
-            about = ((run["eval_rows"] or {}).get(task), (run["constant"] or {}).get(task))
+            about = [(run[name] or {}).get(task) for name in ("eval_rows", "constant", "unreadable")]
             yield from ((*_head(run), task, metric, value, *about) for metric, value in metrics.items())
 
 

@@ -6,33 +6,37 @@ Nothing is unpickled or unpacked, and no array is made larger than the file. Num
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
 import numpy as np
 
+from compt_core import peft_adapter
 from compt_core.errors import DataError, quoted
 
 ENDINGS = ("npy", "safetensors")
 MOST_BYTES = 8_000_000  # of a file
 MOST_PROMPTS, MOST_VECTORS = 24, 1024  # of a file, of a prompt
 LARGEST = 1e30  # of a number
-_PEFT = "prompt_embeddings"  # what peft calls a prompt of its own
 _FORM = (f"a prompt of P vectors is an array [P, H], and K of them are [K, P, H], with whole sides from 1 on and P at "
          f"most {MOST_VECTORS:,}")
 _LONGEST = 2**31  # of a side, long before numpy's own limits
 _KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}  # as safetensors names them; bfloat16 is the upper half of float32
 
 
-def read(name: str, data: bytes, hidden: int) -> dict[str, np.ndarray]:
+def read(name: str, data: bytes, hidden: int, config: bytes | None = None, notes: list[str] | None = None
+         ) -> dict[str, np.ndarray]:
     """Name -> prompt [P, H], float64, of a file by the name and the contents that a browser sent.
 
     An ``.npy`` holds [P, H] or [K, P, H] of real numbers. Of a ``.safetensors`` every tensor must be such a one; of
-    one with peft's ``prompt_embeddings`` or a run's ``composed`` these alone are taken. Prompts of any scale are read.
-    Raises DataError: another ending, more than MOST_BYTES, no such file, another H than `hidden`, numbers that are not
-    finite or beyond LARGEST, too many prompts or vectors.
+    one with peft's ``prompt_embeddings`` or a run's ``composed`` these alone are taken, peft's as its `config`, the
+    contents of its adapter_config.json, says. Prompts of any scale are read. `notes` gets a sentence for what is used
+    of peft's. Raises DataError: another ending, more than MOST_BYTES, no such file, another H than `hidden`, numbers
+    that are not finite or beyond LARGEST, too many prompts or vectors, a configuration that does not belong to it.
     """
+    adapter = None if config is None else peft_adapter.read_config(config)
     ending = name.rpartition(".")[2].lower()
     if "." not in name or ending not in ENDINGS:
         raise DataError(f"The file {quoted(name)} must end in .npy or .safetensors. Save the prompt with numpy.save or "
@@ -44,11 +48,33 @@ def read(name: str, data: bytes, hidden: int) -> dict[str, np.ndarray]:
         arrays = {"": _npy(name, data)} if ending == "npy" else _safetensors(name, data)
     except (ValueError, TypeError, OverflowError, MemoryError) as error:  # what the checks of shapes did not foresee
         raise _broken(name, "no file of prompts", error) from None
+    if peft_adapter.EMBEDDINGS in arrays:
+        for tensor, array in arrays.items():
+            _check_numbers(_what(name, tensor), array)
+        if arrays[peft_adapter.EMBEDDINGS].ndim == 2 or adapter or len(arrays) > 1:
+            arrays = peft_adapter.prompts(f"The file {quoted(name)}", arrays, adapter, [] if notes is None else notes)
+    elif adapter is not None:
+        raise DataError(f"The file {quoted(name)} has no {peft_adapter.EMBEDDINGS}, to which an adapter_config.json "
+                        "belongs. Give the adapter_model.safetensors beside it, or leave the configuration out.")
     found = [one for tensor, array in arrays.items() for one in _prompts(name, tensor, array, hidden)]
     if not 0 < len(found) <= MOST_PROMPTS:
         raise DataError(f"The file {quoted(name)} must hold 1 to {MOST_PROMPTS} prompts. Got {len(found):,} instead; "
                         "save those that you want to compare.")
     return dict(zip(numbered(title for title, _ in found), (one for _, one in found), strict=True))
+
+
+def origin(data: bytes, config: bytes | None = None) -> dict[str, str]:
+    """The backbone of prompts that :func:`read` took: "id" as peft's configuration or a run's file names it, of a run
+    its "hash", too; empty where nobody says."""
+    if config is not None:
+        named = peft_adapter.read_config(config).backbone
+        return {} if named is None else {"id": named}
+    try:
+        header = json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
+        found = json.loads(header["__metadata__"]["backbone"])
+        return {name: found[name] for name in ("id", "hash") if isinstance(found.get(name), str)}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # an .npy, or one that tells nothing
+        return {}
 
 
 def numbered(titles: Iterable[str]) -> list[str]:
@@ -87,7 +113,9 @@ def _safetensors(name: str, data: bytes) -> dict[str, np.ndarray]:
         found = dict(deserialize(data))
     except (SafetensorError, ValueError, OverflowError, MemoryError) as error:
         raise _broken(name, "no file of safetensors", error) from None
-    chosen = next(([key] for key in (_PEFT, "composed") if key in found), sorted(found))
+    peft = (peft_adapter.EMBEDDINGS, peft_adapter.COLUMNS, peft_adapter.ROWS)
+    chosen = [key for key in peft if key in found] if peft[0] in found else \
+        ["composed"] if "composed" in found else sorted(found)
     return {key: _tensor(name, key, found[key]) for key in chosen}
 
 
@@ -115,15 +143,19 @@ def _prompts(name: str, tensor: str, array: np.ndarray, hidden: int) -> list[tup
     if array.ndim == 3 and len(array) > MOST_PROMPTS:
         raise DataError(f"{what} holds {len(array):,} prompts, more than {MOST_PROMPTS}. Save those that you want to "
                         "compare.")
+    _check_numbers(what, array)
+    if array.ndim == 2:
+        return [(tensor or "prompt", array)]
+    return [(f"{tensor} {i}".strip() if len(array) > 1 else tensor or "prompt", one) for i, one in enumerate(array)]
+
+
+def _check_numbers(what: str, array: np.ndarray) -> None:
     wrong = np.argwhere(~(np.abs(array) <= LARGEST))
     if len(wrong):
         at = tuple(map(int, wrong[0]))
         more = f", and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
         raise DataError(f"{what} must hold finite numbers, of at most {LARGEST:.0e}. Got {array[at]} at {list(at)} "
                         f"instead{more}. Save a prompt whose training stayed finite.")
-    if array.ndim == 2:
-        return [(tensor or "prompt", array)]
-    return [(f"{tensor} {i}".strip() if len(array) > 1 else tensor or "prompt", one) for i, one in enumerate(array)]
 
 
 def _check_sides(name: str, tensor: str, shape: Sequence[int]) -> None:

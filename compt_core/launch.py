@@ -18,7 +18,7 @@ from compt_core.estimate import Work, fleet_work, in_turn, run_work
 from compt_core.methods import parameter_shapes, structure
 from compt_core.runs.record import fleets
 from compt_core.tasks.batches import frame, room_for_text
-from compt_core.tasks.fewshot import hold_out, sample_shots, total_steps
+from compt_core.tasks.fewshot import sample_shots, shots_of, total_steps
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Row, Task, TaskData
 from compt_core.tasks.table import TASKS, get_tasks
@@ -173,8 +173,7 @@ def _steps(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[int, ..
     for run in runs:
         key = _sample_key(run)
         if key not in rows:
-            samples = [sample_shots(task, run) for task in data]
-            rows[key] = sum(len(hold_out(s, run.seed)[0]) if run.select == "best" else len(s) for s in samples)
+            rows[key] = sum(len(shots_of(run, task)[0]) for task in data)
     return tuple(total_steps(run, rows[_sample_key(run)]) for run in runs)
 
 

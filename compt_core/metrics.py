@@ -5,6 +5,7 @@ The two take over a second to load, so each is loaded where its first score is a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,12 +20,15 @@ METRICS = ("accuracy", "f1", "matthews", "pearson", "spearman")
 def score(name: str, gold: Sequence[float], predicted: Sequence[float]) -> float | None:
     """One score of `predicted` against `gold` (label indices, or numbers for pearson and spearman).
 
-    f1 takes index 1 as the positive label. None where the score is undefined: a correlation with a
-    side that is constant but for rounding. Raises KeyError for an unknown metric and ValueError for no rows.
+    f1 takes index 1 as the positive label. None where the score is undefined: a number on either side that is not
+    finite, or a correlation with a side that is constant but for rounding or too large to reckon with. Raises KeyError
+    for an unknown metric and ValueError for no rows.
     """
     if not len(gold):
         raise ValueError("A score needs at least one row.")
     y, p = np.asarray(gold), np.asarray(predicted)
+    if not (np.isfinite(y).all() and np.isfinite(p).all()):
+        return None
     if name in CORRELATIONS and (_constant(y) or _constant(p)):
         return None
     if name == "accuracy":
@@ -36,7 +40,8 @@ def score(name: str, gold: Sequence[float], predicted: Sequence[float]) -> float
                      else metrics.f1_score(y == 1, p == 1, zero_division=0.0))
     from scipy import stats
 
-    return float({"pearson": stats.pearsonr, "spearman": stats.spearmanr}[name](y, p).statistic)
+    value = float({"pearson": stats.pearsonr, "spearman": stats.spearmanr}[name](y, p).statistic)
+    return value if math.isfinite(value) else None
 
 
 def _constant(values: np.ndarray) -> bool:

@@ -21,11 +21,12 @@ from compt_core.signatures import Diagnosis, titled
 from compt_core.tasks.table import TASKS, seen_before
 
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
-                "train_seconds", "eval_seconds", "constant", "eval_rows", "prompt_rms", "fixed_batch_loss",
-                "normalizer", "private_share", "private_norm_share", "dead_sources", "cut", "skipped", "overlap",
-                "backbone")
+                "train_seconds", "eval_seconds", "constant", "unreadable", "eval_rows", "prompt_rms",
+                "fixed_batch_loss", "normalizer", "private_share", "private_norm_share", "dead_sources", "cut",
+                "skipped", "overlap", "backbone")
 _LEFT_OUT = {"skipped": "skipped for want of a label (−1)", "overlap": "left out of train as they stand in dev",
              "cut": "with text cut at max_tokens"}
+UNREAD = "§"  # beside a score: some of its answers are no label
 REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}
 
 
@@ -68,7 +69,7 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
                             _counted([shots], experiment) if several else "") for shots in counts]
     title = Text(_title(experiment, done), style="bold")  # Text, not markup: a path may hold brackets
     return Group(title, *tables, *([_means_table(done, counts, f"shots{_per(experiment)}")] if several else []),
-                 *(Text(note, style="dim") for note in _notes(done)))
+                 *(Text(note, style="dim") for note in _notes(experiment, done)))
 
 
 def diagnosis_lines(runs: Sequence[RunRecord], found: Mapping[str, Diagnosis]) -> list[Text]:
@@ -99,7 +100,8 @@ def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title
     for task in tasks:
         for metric in TASKS[task].metrics:
             cells = [_cell(done, method, task, metric) for method in methods]
-            cells += [_number(_reference(experiment, name, task).get(metric)) for name in REFERENCES]
+            cells += [_number(_reference(experiment, name, task).get(metric)) + _unread_mark(experiment, name, task)
+                      for name in REFERENCES]
             table.add_row(task if metric == TASKS[task].metrics[0] else "", metric, *cells)
     table.add_section()
     for label, key, reference_mean in (("mean", "mean", _plain), ("mean, chance = 0", "mean_normalised", _normalised)):
@@ -145,7 +147,7 @@ def _per(experiment: ExperimentRecord) -> str:
     return " per label" if experiment.config.get("shots_per") == "class" else ""
 
 
-def _notes(done: Sequence[RunRecord]) -> list[str]:
+def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]:
     notes = ["majority: the most frequent label of these rows, always; no prompt: the frozen backbone with the task "
              "prefix alone."]
     constant = sorted({task for r in done for task, flag in (r.result or {}).get("constant", {}).items() if flag})
@@ -153,6 +155,10 @@ def _notes(done: Sequence[RunRecord]) -> list[str]:
         uneven = " (31–69 on MRPC and CoLA)" if {"mrpc", "cola"} & set(constant) else ""
         notes.append(f"† the same answer for every row in some run ({', '.join(constant)}): accuracy and F1 then only "
                      f"show how often that label occurs{uneven}; read Matthews and 'mean, chance = 0'.")
+    if unread := _unreadable(done) | (experiment.references or {}).get("unreadable", {}):
+        shares = ", ".join(f"{task} up to {share:.1%}" for task, share in unread.items())
+        notes.append(f"{UNREAD} answers that are no label ({shares}): they count as wrong, so that such a score is "
+                     "low for their form, too.")
     if any(None in scores.values() for r in done for scores in (r.result or {}).get("tasks", {}).values()):
         notes.append("– undefined: a correlation with a constant answer, and after a number: undefined for some "
                      "seed; it counts as 0 in means.")
@@ -160,6 +166,16 @@ def _notes(done: Sequence[RunRecord]) -> list[str]:
     if left_out:
         notes.append(f"Rows {'; '.join(left_out)}.")
     return notes + seen_before({TASKS[t].suite for r in done for t in (r.result or {}).get("tasks", {})})
+
+
+def _unreadable(done: Sequence[RunRecord]) -> dict[str, float]:
+    """Task -> largest share of its answers that are no label in any of the runs, where there are some."""
+    found: dict[str, float] = {}
+    for r in done:
+        for task, share in (r.result or {}).get("unreadable", {}).items():
+            if share:
+                found[task] = max(share, found.get(task, 0.0))
+    return found
 
 
 def _counts(done: Sequence[RunRecord], key: str, text: str) -> str:
@@ -180,6 +196,7 @@ def _of(done: Sequence[RunRecord], method: str) -> list[RunRecord]:
 def _cell(done: Sequence[RunRecord], method: str, task: str, metric: str) -> str:
     results = [r.result for r in _of(done, method) if r.result]
     mark = "†" if any(result["constant"][task] for result in results) else ""
+    mark += UNREAD if task in _unreadable(_of(done, method)) else ""
     return _over_seeds([result["tasks"][task][metric] for result in results]) + mark
 
 
@@ -200,6 +217,10 @@ def _number(value: float | None) -> str:
 
 def _reference(experiment: ExperimentRecord, name: str, task: str) -> dict[str, float | None]:
     return ((experiment.references or {}).get(name) or {}).get(task) or {}
+
+
+def _unread_mark(experiment: ExperimentRecord, name: str, task: str) -> str:
+    return UNREAD if name == "no_prompt" and (experiment.references or {}).get("unreadable", {}).get(task) else ""
 
 
 def _plain(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:

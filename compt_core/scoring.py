@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +30,7 @@ class TaskScores:
     predicted    [n] label index, or number for a numeric task
     metrics      the task's metrics; None where undefined
     constant     whether one label was predicted for every row: its accuracy says nothing
+    unreadable   share of the rows whose answer is no label, which count as wrong
     cut          rows that lost text to truncation
     tokens       tokens that this took, of rows, prompts and label words; 0 where it was known already
     """
@@ -39,6 +39,7 @@ class TaskScores:
     predicted: np.ndarray
     metrics: dict[str, float | None]
     constant: bool
+    unreadable: float = 0.0
     cut: int = 0
     tokens: int = 0
 
@@ -59,7 +60,7 @@ def score_task(
     common = rows_key(encoded, words, scoring)
     keys = {name: score_key(common, prompt) for name, prompt in prompts.items() if going(name)}
     result = {name: scores for name, key in keys.items() if (scores := backbone.cache.get(key)) is not None}
-    fresh = label_scores(backbone, task, encoded, {name: prompts[name] for name in keys if name not in result}, words,
+    fresh = label_scores(backbone, encoded, {name: prompts[name] for name in keys if name not in result}, words,
                          scoring, going)
     for name, scores in fresh.items() if remember else ():
         backbone.cache.put(keys[name], scores)
@@ -73,16 +74,20 @@ def score_task(
 
 
 def label_scores(
-    backbone: Backbone, task: Task, encoded: Sequence[EncodedRow], prompts: Mapping[str, Tensor],
-    words: Sequence[tuple[int, ...]], scoring: str, going: Callable[[str], bool] = lambda name: True,
+    backbone: Backbone, encoded: Sequence[EncodedRow], prompts: Mapping[str, Tensor], words: Sequence[tuple[int, ...]],
+    scoring: str, going: Callable[[str], bool] = lambda name: True,
 ) -> dict[str, np.ndarray]:
     """Label scores [n, C] under each prompt that is wanted to the end, as :func:`score_task` with its cache and its
     metrics left out; `words` are the labels' token ids (`label_ids`)."""
-    values_of = _generated if scoring == "generate" else _likelihoods
     packed = PackedLabels(words, backbone.model.config.decoder_start_token_id, backbone.device)
     jobs = [(name, i) for name in prompts for i in range(len(encoded))]
     result = {name: np.zeros((len(encoded), len(words)), dtype=np.float32) for name in prompts}
     bucket, left, asking = bucket_on(backbone.device.type), set[str](), Lock()
+
+    def values(memory: Memory) -> np.ndarray:
+        if scoring == "generate":
+            return _generated(backbone, words, memory)
+        return packed.scores(backbone, memory, mean=scoring == "mean").float().cpu().numpy()
 
     def work(part: np.ndarray) -> None:
         with asking:  # one thread at a time
@@ -93,37 +98,35 @@ def label_scores(
         batch = collate([encoded[i] for _, i in chosen], [len(prompts[name]) for name, _ in chosen], bucket)
         vectors = torch.cat([prompts[name] for name, _ in chosen])
         with torch.inference_mode():
-            values = values_of(backbone, task, packed, encode(backbone, batch, vectors), scoring == "mean")
-        for (name, i), value in zip(chosen, values, strict=True):
+            found = values(encode(backbone, batch, vectors))
+        for (name, i), value in zip(chosen, found, strict=True):
             result[name][i] = value
 
     backbone.rooms["score"].map([encoded[i].length(len(prompts[name])) for name, i in jobs], work)
     return {name: scores for name, scores in result.items() if name not in left}
 
 
-def _likelihoods(backbone: Backbone, task: Task, packed: PackedLabels, memory: Memory, mean: bool) -> Any:
-    return packed.scores(backbone, memory, mean=mean).float().cpu().numpy()
-
-
-def _generated(backbone: Backbone, task: Task, packed: PackedLabels, memory: Memory, mean: bool) -> Any:
+def _generated(backbone: Backbone, words: Sequence[tuple[int, ...]], memory: Memory) -> np.ndarray:
+    """[B, C]: 1 at the label of `words` that greedy generation writes, as text."""
     from transformers.modeling_outputs import BaseModelOutput
 
     states, mask = memory.padded()
     out = backbone.model.generate(
         encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask,
-        do_sample=False, num_beams=1, max_new_tokens=int(packed.lengths.max()))
-    texts = [text.strip() for text in backbone.tokenizer.batch_decode(out, skip_special_tokens=True)]
-    return np.array([[float(text == label) for label in task.labels] for text in texts], dtype=np.float32)
+        max_new_tokens=max(map(len, words)))
+    written, labels = ([text.strip() for text in backbone.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+                       for ids in (out, words))
+    return np.array([[float(text == label) for label in labels] for text in written], dtype=np.float32)
 
 
 def judge(
     task: Task, rows: Sequence[Row], scores: np.ndarray, *, similarity: str = "argmax", generated: bool = False
 ) -> TaskScores:
-    """Predictions and metrics from label scores [n, C]; a generated text that is no label counts as wrong."""
+    """Predictions and metrics from label scores [n, C]; one that is no label (:func:`readable`) counts as wrong."""
     predicted = predict(task, scores, similarity=similarity, generated=generated)
-    gold = [row.value for row in rows]
+    gold, told = [row.value for row in rows], readable(scores, generated)
     return TaskScores(scores, predicted, {name: score(name, gold, predicted.tolist()) for name in task.metrics},
-                      bool(readable(scores, generated).all() and np.all(predicted == predicted[0])))
+                      bool(told.all() and np.all(predicted == predicted[0])), float(1 - told.mean()))
 
 
 def majority(task: Task, rows: Sequence[Row]) -> dict[str, float | None]:

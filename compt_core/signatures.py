@@ -29,6 +29,7 @@ SWINGS = 0.25  # of a task's attention moved to and fro within the end: a quarte
 END = 0.2  # part of the steps that is called the end: by default the learning rate is below a quarter of its peak there
 LEAST_POINTS = 4  # recorded within the end, or a swing could hide between them
 CONSTANT = 0.5  # part of the tasks that get one answer for every row: more than half
+UNREAD = 0.1  # of a task's answers are no label: its score may be so many points too low for their form alone
 EXPLODED = 1000.0  # final over initial root mean square of the prompts
 
 
@@ -57,6 +58,8 @@ class Signature:
 _ALL = (
     Signature("loss_not_finite", "Loss not finite", "problem", "first at step", ".0f", "from",
               "Lower the learning rates or the clip; a rate times its weight decay must stay below 1."),
+    Signature("first_loss_not_finite", "Not finite before learning", "problem", "at step", ".0f", "from",
+              "No learning rate is the cause: the weights of the backbone, or the first prompts, are too large."),
     Signature("loss_not_falling", "Loss not falling", "problem", "loss at the end over loss at the start", ".0%",
               "above",
               "Raise the learning rates tenfold where they are small, divide them by ten where they are large."),
@@ -64,6 +67,8 @@ _ALL = (
               "from", "Divide the learning rates of source, private and encoder by ten, or lower the clip."),
     Signature("overfitting", "Overfitting", "problem", "fall of the mean dev score from its best look", ".2f", "from",
               "Take fewer steps or more shots, or let held-out shots choose the step (select: best)."),
+    Signature("unreadable_answers", "Answers that are no label", "problem", "share of a task's dev rows", ".0%", "from",
+              "They count as wrong: train until label words are written, or let likelihoods choose (scoring: sum)."),
     Signature("constant_answers", "One answer for every row", "problem", "tasks with a single answer", ".0%", "above",
               "Give shots of every label, more steps or other learning rates; such a score is only the label's share."),
     Signature("private_dominates", "Private part dominates", "problem", "private share of the norm", ".0%", "from",

@@ -120,7 +120,8 @@ def test_a_failure_made_on_purpose_is_named_and_no_other(trained: dict[str, Trai
     assert wanted <= found <= wanted | CHANCY | where_it_stops
 
 def test_each_signature_has_a_run_made_to_have_it() -> None:
-    assert set().union(*(wanted for wanted, _ in SPOILT.values())) == set(SIGNATURES)
+    elsewhere = {"first_loss_not_finite", "unreadable_answers"}  # of another backbone, of generated text: below
+    assert set().union(*(wanted for wanted, _ in SPOILT.values())) == set(SIGNATURES) - elsewhere
 
 
 def test_every_finding_tells_its_number_its_threshold_and_what_to_try(trained: dict[str, Trained]) -> None:
@@ -183,6 +184,28 @@ def test_a_loss_that_is_not_finite_is_seen_in_a_curve_too(trained: dict[str, Tra
 CONFIG = settings_of("ordinary").model_dump(mode="json")
 
 
+def test_answers_that_are_no_label_are_counted_in_a_run_and_its_references(tiny_t5: Path, glue_dir: Path) -> None:
+    from compt_core.experiment import reference_rows, train_fleet
+
+    config = RunConfig(tasks=("sst2", "stsb"), backbone=str(tiny_t5), data_dir=str(glue_dir), scoring="generate",
+                       steps=1, watch_rows=0, encoder_hidden=4)
+    result = train_fleet({"a": config}, lambda event: None, lambda run: "keep")["a"].result
+    assert result is not None and result["unreadable"] == {"sst2": 1.0, "stsb": 1.0}  # it was never taught to write
+    found = {one.signature.name: one for one in diagnose(config.model_dump(mode="json"), {}, result=result).findings}
+    assert "share of a task's dev rows 100%" in found["unreadable_answers"].said
+    references = reference_rows(config)
+    assert references is not None and references["unreadable"] == {"sst2": 1.0, "stsb": 1.0}
+
+
+@pytest.mark.parametrize(("step", "name"), [
+    (1, "first_loss_not_finite"), (2, "loss_not_finite"), (10, "loss_not_finite")])
+def test_no_learning_rate_is_blamed_for_what_came_before_learning(step: int, name: str) -> None:
+    (found,) = diagnose(CONFIG, {}, error=f"The loss or gradient of run 'x' is not finite at step {step}, as").findings
+    assert (found.signature.name, found.value) == (name, step)
+    assert ("Lower the learning rates" in found.line) == (step > 1)
+    assert ("No learning rate" in found.line) == (step == 1)
+
+
 @pytest.mark.parametrize(("changes", "result"), [
     ({"attention": "uniform"}, {"attention": [[0.5, 0.5], [0.5, 0.5]]}),
     ({"attention": [[1, 0], [1, 0]]}, {"attention": [[1.0, 0.0], [1.0, 0.0]], "dead_sources": [1]}),
@@ -207,6 +230,9 @@ def test_what_was_chosen_is_no_failure(changes: dict[str, Any], result: dict[str
     ({"attention": [[1.6, 2.4], [0.5, 0.5]]}, "attention_uniform", True),  # of sigmoid the shares count
     ({"prompt_rms": {"initial": 0.4, "final": 401.0}}, "prompt_exploded", True),
     ({"prompt_rms": {"initial": 0.4, "final": 399.0}}, "prompt_exploded", False),
+    ({"unreadable": {"a": 0.0, "b": 0.1}}, "unreadable_answers", True),
+    ({"unreadable": {"a": 0.09, "b": 0.0}}, "unreadable_answers", False),
+    ({"unreadable": {}}, "unreadable_answers", False),
     ({"constant": {"a": True, "b": True, "c": False}}, "constant_answers", True),
     ({"constant": {"a": True, "b": False}}, "constant_answers", False),
     ({"fixed_batch_loss": {"initial": 2.0, "final": 1.81}}, "loss_not_falling", True),

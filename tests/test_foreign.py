@@ -5,6 +5,7 @@ import json
 import re
 import struct
 import tracemalloc
+import warnings
 import zipfile
 from contextlib import suppress
 
@@ -72,6 +73,122 @@ def test_of_a_checkpoint_of_peft_or_of_a_run_the_prompts_alone_are_taken():
     assert list(foreign.read("adapter_model.safetensors", peft, H)) == ["prompt_embeddings"]
     run = save({"composed": np.stack([PROMPT] * 2), "attention.logits": np.zeros((2, 9)), "source": PROMPT[None]})
     assert list(foreign.read("prompts.safetensors", run, H)) == ["composed 0", "composed 1"]
+
+
+# --- adapters as peft writes them
+
+
+@pytest.fixture(scope="module")
+def adapters(tiny_t5, tmp_path_factory):
+    """Kind -> folder of an adapter for the tiny T5, written by peft itself; what it gives its model's encoder."""
+    import peft
+    import torch
+    from transformers import AutoModelForSeq2SeqLM
+
+    warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for a name of before; pytest resets this
+    root, given = tmp_path_factory.mktemp("peft"), {}
+    shared = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": 4}
+    several = {"num_tasks": 3, "num_ranks": 2}
+    kinds = {
+        "default": peft.PromptTuningConfig(**shared),
+        "encoder": peft.PromptTuningConfig(**shared, num_transformer_submodules=1),
+        "p_tuning": peft.PromptEncoderConfig(**shared, encoder_hidden_size=8),
+        "multitask": peft.MultitaskPromptTuningConfig(**shared, **several),
+        "multitask encoder": peft.MultitaskPromptTuningConfig(**shared, **several, num_transformer_submodules=1),
+        "lora": peft.LoraConfig(task_type="SEQ_2_SEQ_LM", r=2, target_modules=["q"]),
+    }
+    for kind, config in kinds.items():
+        torch.manual_seed(len(given))
+        model = peft.get_peft_model(AutoModelForSeq2SeqLM.from_pretrained(tiny_t5), config)
+        model.save_pretrained(root / kind)
+        if kind != "lora":
+            tasks = [torch.tensor([k]) for k in range(3)] if kind.startswith("multitask") else [None]
+            with torch.no_grad():
+                given[kind] = [model.get_prompt(1, task_ids=task)[0, :4].double().numpy() for task in tasks]
+    return root, given
+
+
+def files_of(folder):
+    return (folder / "adapter_model.safetensors").read_bytes(), (folder / "adapter_config.json").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["default", "encoder", "p_tuning", "multitask", "multitask encoder"])
+def test_an_adapter_of_peft_gives_what_its_encoder_gets(adapters, tiny_t5, kind):
+    root, given = adapters
+    data, config = files_of(root / kind)
+    found = foreign.read("adapter_model.safetensors", data, 24, config, notes := [])
+    assert list(found) == (["task 0", "task 1", "task 2"] if kind.startswith("multitask") else ["prompt_embeddings"])
+    for ours, theirs in zip(found.values(), given[kind], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-9)
+    said = " ".join(notes)
+    assert ("Of its 8 vectors the first 4, those of the encoder, are used" in said) == (not kind.endswith("encoder"))
+    assert ("composed for each of its 3 tasks" in said) == kind.startswith("multitask")
+    assert foreign.origin(data, config) == {"id": str(tiny_t5)}
+
+
+def test_without_its_configuration_the_halves_of_an_adapter_cannot_be_told_and_it_is_said(adapters):
+    root, given = adapters
+    (whole,) = foreign.read("a.safetensors", files_of(root / "default")[0], 24, None, notes := []).values()
+    assert whole.shape == (8, 24) and "without it all 8 are taken as one prompt" in notes[0]
+    composed = foreign.read("a.safetensors", files_of(root / "multitask")[0], 24, None, notes)
+    assert [one.shape for one in composed.values()] == [(8, 24)] * 3
+    np.testing.assert_allclose(composed["task 2"][:4], given["multitask"][2], rtol=1e-4, atol=1e-9)
+    assert foreign.read("a.safetensors", save({"prompt_embeddings": PROMPT}), H, None, odd := []) and not odd
+    assert foreign.origin(files_of(root / "default")[0]) == foreign.origin(npy(PROMPT)) == foreign.origin(b"") == {}
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"num_virtual_tokens": 3}, "says 3 vectors for each of 2 parts of the model, The file 'x.safetensors' has 8"),
+    ({"num_virtual_tokens": True}, "num_virtual_tokens as a whole number"), ({"num_virtual_tokens": "4"}, "Got '4'"),
+    ({"num_virtual_tokens": 10**400}, "from 1 to 1,024"), ({"num_transformer_submodules": 3}, "as 1 or 2"),
+    ({"peft_type": "MULTITASK_PROMPT_TUNING"}, "says several tasks"), ({"peft_type": "PREFIX_TUNING"}, "PREFIX_TUNING"),
+    ({"peft_type": ["PROMPT_TUNING"]}, "must be of a prompt"), ({"num_virtual_tokens": None}, "Got None and 2"),
+])
+def test_a_configuration_that_does_not_fit_is_one_sentence(adapters, change, said):
+    data, config = files_of(adapters[0] / "default")
+    changed = json.dumps(json.loads(config) | change).encode()
+    with pytest.raises(DataError) as caught:
+        foreign.read("x.safetensors", data, 24, changed)
+    assert said in str(caught.value) and len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("config", [b"", b"[]", b"{}", b"\xff\xfe{", b"[" * 90_000, b" " * 100_001, b"null"])
+def test_what_is_no_configuration_is_one_sentence(adapters, config):
+    with pytest.raises(DataError, match=r"must be the one that peft wrote beside the prompt"):
+        foreign.read("x.safetensors", files_of(adapters[0] / "default")[0], 24, config)
+
+
+def test_a_configuration_belongs_to_a_file_of_peft_and_a_lora_is_no_prompt(adapters):
+    _, config = files_of(adapters[0] / "default")
+    for name, data in (("x.npy", npy(PROMPT)), ("x.safetensors", save({"p": PROMPT}))):
+        with pytest.raises(DataError, match="has no prompt_embeddings, to which an"):
+            foreign.read(name, data, H, config)
+    with pytest.raises(DataError, match="Got 'LORA', which holds no input embeddings"):
+        foreign.read("x.safetensors", *[(files_of(adapters[0] / "lora"))[0], 24, files_of(adapters[0] / "lora")[1]])
+
+
+@pytest.mark.parametrize(("columns", "rows", "said"), [
+    (np.ones((2, 3, 4)), None, "needs both"), (np.ones((2, 3, 4)), np.ones((2, 5, H)), "Got [2, 3, 4] and [2, 5, 6]"),
+    (np.ones((2, 4, 4)), np.ones((2, 4, H)), "that fit its prompt_embeddings [3, 6]"),
+    (np.ones((2, 3, 4)), np.ones((3, 4, H)), "Got"), (np.ones((3, 4)), np.ones((4, H)), "Got [3, 4] and [4, 6]"),
+    (np.ones((25, 3, 1)), np.ones((25, 1, H)), "at most 24 tasks"),
+    (np.full((2, 3, 4), 1e300), np.ones((2, 4, H)), "must hold finite numbers"),
+    (np.full((2, 3, 4), 1e20), np.full((2, 4, H), 1e20), "must hold finite numbers"),
+])
+def test_factors_of_tasks_that_do_not_fit_are_one_sentence(columns, rows, said):
+    tensors = {"prompt_embeddings": PROMPT, "prefix_task_cols": columns, "prefix_task_rows": rows}
+    data = save({name: one for name, one in tensors.items() if one is not None})
+    assert said in refused("x.safetensors", data)
+
+
+def test_composing_many_tasks_never_fills_the_memory():
+    wide = np.zeros((1000, 700), dtype=np.float16)
+    data = save({"prompt_embeddings": wide, "prefix_task_cols": np.zeros((24, 1000, 1), dtype=np.float16),
+                 "prefix_task_rows": np.zeros((24, 1, 700), dtype=np.float16)})
+    tracemalloc.start()
+    assert "too many prompts to compose" in refused("x.safetensors", data, 700)
+    assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    tracemalloc.stop()
 
 
 def test_bfloat16_is_read():

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,6 +73,17 @@ def test_a_correlation_with_a_constant_is_undefined(name: str) -> None:
     assert score(name, [1, 1, 1], [1, 0, 1]) is None
     assert score(name, [1], [1]) is None
     assert score(name, [0, 1, 0], [2.5, 2.5 + 4e-16, 2.5]) is None  # constant but for rounding
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_score_of_what_is_no_number_is_undefined(name: str, bad: float) -> None:
+    assert score(name, [0, 1, 1], [bad, 0, 1]) is score(name, [bad, 0, 1], [0, 1, 1]) is None
+
+
+def test_what_double_precision_cannot_hold_is_undefined() -> None:
+    with np.errstate(over="ignore"):
+        assert score("pearson", [1e-320, 1e308, 1e308, 1e-320], [1e-200, 2e-320, 1e308, 5e-324]) is None
 
 
 def test_f1_is_of_the_second_label_and_0_where_nothing_is_found() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 import pytest
@@ -162,6 +162,16 @@ def test_the_table_holds_every_metric_method_and_reference() -> None:
         ["mean", "", "59.5", "65.5", "61.0", "39.0"],
         ["mean, chance = 0", "", "-10.0", "-10.0", "0.0", NO_PROMPT],
     ]
+
+
+def test_answers_that_are_no_label_are_marked_and_counted() -> None:
+    runs = [run(result=RESULT | {"unreadable": {"cola": 0.0, "rte": 0.125}}),
+            run(id="r2", method="spp", result=COMPOSED)]
+    shown = table(replace(experiment(), references=experiment().references | {"unreadable": {"rte": 1.0}}), runs)
+    assert row(shown, "rte")[1:] == ["50.0§", "60.0", "53.0", "47.0§"]
+    assert "§ answers that are no label (rte up to 100.0%): they count as wrong" in " ".join(shown.split())
+    assert "§" not in table(experiment(), [run()])
+    assert experiment_json(experiment(), runs)["runs"][0]["unreadable"] == {"cola": 0.0, "rte": 0.125}
 
 
 def test_seeds_are_averaged_and_shots_stand_apart() -> None:

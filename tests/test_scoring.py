@@ -1,16 +1,19 @@
 """Scores to predictions and metrics: batching changes nothing, constants are recognised, options mean what they say."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from compt_core.backbones import find_backbone, load_backbone
 from compt_core.predictions import UNREADABLE
 from compt_core.room import Room
 from compt_core.score_cache import ScoreCache
 from compt_core.scoring import judge, majority, score_task
-from compt_core.tasks.batches import encode_rows
+from compt_core.tasks.batches import encode_rows, label_ids
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Row
 from compt_core.tasks.table import TASKS
@@ -62,6 +65,39 @@ def test_generation_reads_what_the_model_writes(backbone, glue_dir):
     assert written.metrics["accuracy"] == np.mean(written.predicted == [r.label for r in rows])
 
 
+@pytest.mark.parametrize("asked", [
+    {"min_length": 12}, {"min_new_tokens": 3}, {"num_beams": 4}, {"repetition_penalty": 9.0},
+    {"forced_bos_token_id": 7}, {"suppress_tokens": [*range(3, 60)]}, {"bad_words_ids": [[5], [6]]},
+    {"do_sample": True, "temperature": 9.0}, {"eos_token_id": 9},
+    {"decoder_start_token_id": 5}, {"max_new_tokens": 1}, {"no_repeat_ngram_size": 1},
+    {"forced_eos_token_id": 4, "max_length": 2}, {"not": "read"},
+])
+def test_generation_is_greedy_whatever_a_checkpoint_asks_for(backbone, tiny_t5, tmp_path, monkeypatch, asked):
+    folder = shutil.copytree(tiny_t5, tmp_path / "t5")
+    (folder / "generation_config.json").write_text(json.dumps(asked))
+    own, task = load_backbone(find_backbone(str(folder)), "cpu"), replace(SST2, labels=("the a", "sentence"))
+    rows = [Row((f"the {word}",), 0, 0.0) for word in ("baker", "river", "old")]
+    written = []
+    for one in (backbone, own):
+        generate = one.model.generate
+        monkeypatch.setattr(one.model, "generate", lambda generate=generate, **given: written.append(
+            generate(**given).tolist()) or torch.tensor(written[-1]))
+        score_task(one, task, rows, encode(one, task, rows), {"a": torch.ones(2, backbone.hidden)}, scoring="generate",
+                   remember=False)
+    assert written[0] == written[1]
+
+
+def test_a_generated_label_is_known_by_how_its_pieces_are_written(backbone, monkeypatch):
+    """Not by how the label is spelt: two blanks are one to the tokenizer."""
+    task = replace(SST2, labels=("not  entailment", "positive"))
+    ids = [*label_ids(backbone.tokenizer, task.labels)[0], 0]
+    monkeypatch.setattr(backbone.model, "generate", lambda **_: torch.tensor([[0, *ids], [0, 7, *ids[1:]]]))
+    rows = [Row(("the",), 0, 0.0)] * 2
+    scored = score_task(backbone, task, rows, encode(backbone, task, rows), {"a": torch.ones(2, backbone.hidden)},
+                        scoring="generate", remember=False)["a"]
+    assert scored.predicted.tolist() == [0, UNREADABLE] and scored.unreadable == 0.5
+
+
 ROWS = [Row(("x", "y"), label, float(label)) for label in (1, 1, 1, 0)]
 
 
@@ -78,7 +114,19 @@ def test_a_constant_prediction_is_recognised_and_its_correlation_is_undefined():
 def test_generated_text_that_is_no_label_counts_as_wrong():
     scored = judge(MRPC, ROWS, np.array([[0, 1], [0, 0], [0, 1], [1, 0]], dtype=float), generated=True)
     assert scored.predicted.tolist() == [1, UNREADABLE, 1, 0]
-    assert scored.metrics == {"accuracy": 0.75, "f1": pytest.approx(0.8)}
+    assert scored.metrics == {"accuracy": 0.75, "f1": pytest.approx(0.8)} and scored.unreadable == 0.25
+
+
+@pytest.mark.parametrize("similarity", ["argmax", "expectation"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_likelihoods_that_are_no_numbers_name_no_label(similarity, bad):
+    scored = judge(MRPC, ROWS, np.array([[bad, bad], [-1, -2], [-2, -1], [-3, -1]]))
+    assert scored.predicted.tolist() == [UNREADABLE, 0, 1, 1] and scored.unreadable == 0.25 and not scored.constant
+    scores = np.zeros((4, 26))
+    scores[:2], scores[2, 9] = bad, 60.0
+    found = judge(STSB, ROWS, scores, similarity=similarity)
+    assert found.predicted[:3].tolist() == pytest.approx([0, 0, 1.8]) and found.unreadable == 0.5
+    assert all(value is None or np.isfinite(value) for value in found.metrics.values())
 
 
 def test_similarity_by_best_candidate_or_by_expectation():

@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from app.bench.prompts import EDITED, Side
-from compt_core.answers import data_of
+from compt_core.answers import trained_rows
 from compt_core.config import RunConfig
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.spec import Row, Task
@@ -55,10 +55,9 @@ class Reader:
     def nearest(self, texts: Texts, most: int) -> tuple[list[Any], int]:
         """(rows that the run trained on, nearest first, as `bench.Neighbour`; how many it trained on). Raises DataError
         where its data are not there any more."""
-        from compt_core.training.plan import shots_of
         from compt_core.whatif import bench
 
-        rows, _ = shots_of(self.config, data_of(self.run, self.task.name))
+        rows = trained_rows(self.run, self.task.name)
         prompt = self.side.prompts[self.side.opened]
         return bench.nearest(self.backbone, self.config, self.task, texts, rows, prompt, most), len(rows)
 

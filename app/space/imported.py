@@ -1,6 +1,7 @@
 """Prompts from elsewhere to look at beside a run's: the uploader, and what was kept under the link's ``?foreign=``.
 
-Kept is what was read of a file, never the file: ``HOME/uploads/HASH/prompts.safetensors``, names in its header.
+Kept is what was read of a file, never the file: ``HOME/uploads/HASH/prompts.safetensors``, names in its header, and
+what is known of where they come from.
 """
 
 from __future__ import annotations
@@ -15,24 +16,30 @@ from app import captions, state, uploads
 from app.space.alike import IMPORTED
 from compt_core import foreign
 from compt_core.errors import DataError, StoreError
+from compt_core.runs.record import RunRecord
 from compt_core.space import Prompt
 
-_FILE, _KEY, _SAID = "prompts.safetensors", "import", "import_said"
+_FILE, _KEY, _CONFIG, _SAID = "prompts.safetensors", "import", "import_config", "import_said"
 _HASH = re.compile(r"[0-9a-f]{32}")
 _LONGEST = 40  # characters of a name
 HELP = ("One file with prompts of the same backbone: .npy with an array [P, H] or [K, P, H], or .safetensors with such "
         "tensors, as peft writes its prompt_embeddings. Prompts of any scale and length. What is read of it is kept in "
         "this dashboard's home folder, for everybody who has a link to it.")
+CONFIG_HELP = ("Of a prompt that peft wrote: it says which of the vectors are the encoder's, and of which backbone.")
 
 
-def keep(name: str, data: bytes, hidden: int) -> str:
-    """Reads a file of prompts and keeps them; the hash that names them. Raises DataError."""
+def keep(name: str, data: bytes, hidden: int, config: bytes | None = None) -> str:
+    """Reads a file of prompts, as peft's adapter_config.json says where there is one, and keeps them; the hash that
+    names them. Raises DataError."""
     from safetensors.numpy import save
 
-    found = foreign.read(name, data, hidden)
+    notes: list[str] = []
+    found = foreign.read(name, data, hidden, config, notes)
     tensors = {f"{i:02d}": one for i, one in enumerate(found.values())}
-    names = json.dumps([_called(name, title, len(found)) for title in found])
-    folder, _ = uploads.put({_FILE: save(tensors, {"names": names})}, lambda made: None)
+    about = {"names": [_called(name, title, len(found)) for title in found], "notes": notes,
+             "backbone": foreign.origin(data, config)}
+    header = {key: json.dumps(value) for key, value in about.items() if value}
+    folder, _ = uploads.put({_FILE: save(tensors, header)}, lambda made: None)
     return folder.name
 
 
@@ -45,6 +52,11 @@ def _called(file: str, title: str, count: int) -> str:
 
 def load(identity: str) -> list[Prompt]:
     """What was kept under a hash. Raises StoreError where there is nothing."""
+    return _load(identity)[0]
+
+
+def _load(identity: str) -> tuple[list[Prompt], list[str], dict[str, str]]:
+    """(the prompts that were kept, what was said of them, their backbone's id and hash as far as known)."""
     from safetensors import SafetensorError, safe_open
 
     path = uploads.uploads_folder() / identity / _FILE
@@ -52,24 +64,41 @@ def load(identity: str) -> list[Prompt]:
         raise StoreError("This link names imported prompts that are not kept here. Import the file again.")
     try:
         with safe_open(path, "numpy") as handle:
-            names = json.loads(handle.metadata()["names"])
+            header = handle.metadata()
+            names, notes = json.loads(header["names"]), json.loads(header.get("notes", "[]"))
+            backbone = json.loads(header.get("backbone", "{}"))
             arrays = [np.asarray(handle.get_tensor(f"{i:02d}")) for i in range(len(names))]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"The imported prompts in '{path}' cannot be read: {error}. Import the file again.") from None
-    return [Prompt(IMPORTED, name, one) for name, one in zip(foreign.numbered(map(str, names)), arrays, strict=True)]
+    prompts = [Prompt(IMPORTED, name, one) for name, one in zip(foreign.numbered(map(str, names)), arrays, strict=True)]
+    return prompts, notes, backbone
 
 
-def chosen(hidden: int) -> list[Prompt]:
+def chosen(run: RunRecord, hidden: int) -> list[Prompt]:
     """The prompts of the link, if it names any; of another hidden size than the run's they are left out, and it is
-    said. Raises StoreError for a wrong link."""
+    said. So is what is used of peft's, and that they are of another backbone. Raises StoreError for a wrong link."""
     identity = st.query_params.get(state.FOREIGN)
     if identity is None:
         return []
-    found = load(str(identity))
+    found, notes, backbone = _load(str(identity))
     if (size := found[0].vectors.shape[1]) != hidden:
         st.info(f"The imported prompts have H = {size:,}, this run's H = {hidden:,}: they are left out here.")
         return []
+    if said := " ".join(captions.literal(note) for note in [*notes, *_other(run, backbone)]):
+        st.info(f"The imported prompts: {said}")
     return found
+
+
+def _other(run: RunRecord, backbone: dict[str, str]) -> list[str]:
+    """A sentence where prompts are, or may be, of another backbone than the run's."""
+    own = {"id": run.config["backbone"], **run.backbone}
+    told_by = "hash" if "hash" in backbone else "id"
+    if backbone.get(told_by) in (None, own.get(told_by)):
+        return []
+    theirs = f"They were trained on the backbone '{backbone.get('id', '?')}', this run on '{own['id']}'"
+    if told_by == "hash":
+        return [f"{theirs}, with other weights: no likeness between the two means anything."]
+    return [f"{theirs}: unless the two are the same model, no likeness between them means anything."]
 
 
 def box(hidden: int, taken: int) -> None:
@@ -81,6 +110,8 @@ def box(hidden: int, taken: int) -> None:
     with opened:
         st.file_uploader("A file of prompts", list(foreign.ENDINGS), key=_KEY, help=HELP,
                          max_upload_size=foreign.MOST_BYTES // 10**6)
+        st.file_uploader("peft's adapter_config.json, if there is one", "json", key=_CONFIG, help=CONFIG_HELP,
+                         max_upload_size=1)
         with st.container(horizontal=True):
             sent = st.session_state.get(_KEY)
             st.button("Show these prompts", icon=":material/check:", key="import_take", disabled=not sent,
@@ -93,9 +124,9 @@ def box(hidden: int, taken: int) -> None:
 
 def _take(hidden: int) -> None:
     """Callback: keeps the file and puts it into the link, or says what is wrong with it."""
-    sent = st.session_state[_KEY]
+    sent, config = st.session_state[_KEY], st.session_state.get(_CONFIG)
     try:
-        identity = keep(sent.name, sent.getvalue(), hidden)
+        identity = keep(sent.name, sent.getvalue(), hidden, config.getvalue() if config else None)
     except DataError as error:
         st.session_state[_SAID] = f":red[:material/error: {captions.literal(error)}]"
         return

@@ -32,7 +32,7 @@ def view(runs: Sequence[RunRecord]) -> None:
         st.markdown("This run kept no prompts, so there is nothing to show of it.")
         return
     hidden = own[0].vectors.shape[1]
-    second, foreign = _second(run, runs, hidden), imported.chosen(hidden)
+    second, foreign = _second(run, runs, hidden), imported.chosen(run, hidden)
     imported.box(hidden, len(foreign))
     shown, asked_whole = _chosen([*own, *second, *foreign])
     files: Files = {}

@@ -7,6 +7,7 @@ so that a reader sees a whole file or none: by who has the lease, and by who imp
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -44,12 +45,15 @@ class Artifacts:
         self.folder = home / "artifacts"
         self._imports = home / "import.lock"
 
-    def write_tensors(self, run: str, name: str, tensors: Mapping[str, Any]) -> None:
-        """Writes NAME.safetensors whole or not at all; `tensors` are arrays, or what numpy can read as one.
+    def write_tensors(self, run: str, name: str, tensors: Mapping[str, Any], backbone: Mapping[str, str] | None = None
+                      ) -> None:
+        """Writes NAME.safetensors whole or not at all; `tensors` are arrays, or what numpy can read as one. The
+        `backbone` of prompts stands in the file's header, for whoever meets it elsewhere.
 
         Raises DiskError where the disk is full or cannot be written to.
         """
-        data = save({key: np.array(value, order="C") for key, value in tensors.items()})
+        data = save({key: np.array(value, order="C") for key, value in tensors.items()},
+                    {"backbone": json.dumps(backbone)} if backbone else None)
         path = self.folder / run / f"{name}.safetensors"
         with _writing(path):
             handle, temporary = tempfile.mkstemp(dir=self._folder(run), prefix=f"{name}.", suffix=".tmp")

@@ -68,7 +68,7 @@ class Store:
         """Adds a finished experiment as the oldest of all; False, and nothing, when the store holds it already."""
         with self._artifacts.importing([record.id for record in records]):
             for record, parts in zip(records, left, strict=True):
-                self._artifacts.write_tensors(record.id, "prompts", parts.prompts)
+                self._artifacts.write_tensors(record.id, "prompts", parts.prompts, record.backbone)
                 self._artifacts.write_tensors(record.id, "scores", parts.scores)
             with self._database.write() as connection:
                 return entries.restore(connection, experiment, records, left)
@@ -234,7 +234,7 @@ class Store:
         """
         record = self.run(run)
         if outcome.state == "completed" and record.state == State.RUNNING:
-            self._artifacts.write_tensors(run, "prompts", outcome.prompts)
+            self._artifacts.write_tensors(run, "prompts", outcome.prompts, (outcome.result or {}).get("backbone"))
             self._artifacts.write_tensors(run, "scores", outcome.scores)
         with self._database.write() as connection:
             queue.close(connection, run, outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from compt_core.config import RunConfig
 from compt_core.errors import ConfigError, Issue
 from compt_core.streams import stream
-from compt_core.tasks.spec import Row, TaskData
+from compt_core.tasks.spec import Row, Task, TaskData
 
 EVAL_SEED = 20240813  # of --eval-rows: the same dev rows whatever the run's seed
 
@@ -49,11 +50,55 @@ def sample_dev(data: TaskData, eval_rows: int | None) -> tuple[Row, ...]:
     return tuple(data.dev[int(i)] for i in sorted(chosen))
 
 
-def hold_out(rows: Sequence[Row], seed: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """(rows to train on, rows to choose the best step by): a quarter is held out, drawn by `seed`."""
-    held = set(stream(seed, "hold-out").permutation(len(rows))[: len(rows) // 4].tolist())
+def shots_of(config: RunConfig, data: TaskData) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """(rows of a task that a run trains on, those held out to choose its best step). Raises as :func:`sample_shots`."""
+    rows = sample_shots(data, config)
+    if config.select != "best":
+        return rows, ()
+    return hold_out(data.task, rows, config.seed if config.data_seed is None else config.data_seed)
+
+
+def held_out_digest(config: RunConfig, data: TaskData) -> str:
+    """sha256 of the rows of a task that a run holds out: which these are follows from more than its settings."""
+    rows = [(row.texts, row.value) for row in shots_of(config, data)[1]]
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+def hold_out(task: Task, rows: Sequence[Row], seed: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """(rows to train on, rows to choose the best step by): a quarter is held out, drawn by `seed` for each task apart.
+
+    One row of every label first, as far as they reach, then in the labels' proportions; a label's last row stays in
+    training. Of a numeric task one row of each of as many bands of its values, of different values where it can be.
+    """
+    draw = stream(seed, "hold-out", task.name)
+    held = (_from_bands if task.numeric else _from_labels)(task, rows, len(rows) // 4, draw)
     kept = tuple(row for i, row in enumerate(rows) if i not in held)
     return kept, tuple(row for i, row in enumerate(rows) if i in held)
+
+
+def _from_labels(task: Task, rows: Sequence[Row], count: int, draw: np.random.Generator) -> set[int]:
+    """Places of `count` rows, spread over labels."""
+    of_label = [draw.permutation(places).tolist() for places in _by_label(rows, len(task.labels))]
+    first, taken = draw.permutation(len(of_label)).tolist(), [0] * len(of_label)
+
+    def turn(label: int) -> tuple[bool, bool, float, int]:
+        size, out = len(of_label[label]), taken[label]
+        return size - out > 1, not out, size / (2 * out + 1), first[label]  # the last decides among equals
+
+    for _ in range(count):
+        taken[max((label for label, places in enumerate(of_label) if taken[label] < len(places)), key=turn)] += 1
+    return {place for places, number in zip(of_label, taken, strict=True) for place in places[:number]}
+
+
+def _from_bands(task: Task, rows: Sequence[Row], count: int, draw: np.random.Generator) -> set[int]:
+    """Places of `count` rows, spread over values."""
+    order = np.argsort([row.value for row in rows], kind="stable")
+    bands = [draw.permutation(band).tolist() for band in np.array_split(order, count)] if count else []
+    held: dict[int, int] = {}  # place -> label
+    for band in sorted(bands, key=lambda band: len({rows[place].label for place in band})):  # the fewest choices first
+        place = next((one for one in band if rows[one].label not in held.values()), band[0])
+        held[place] = rows[place].label
+    return set(held)
 
 
 def total_steps(config: RunConfig, rows: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 
@@ -48,6 +49,11 @@ class Task:
     def bundled(self) -> bool:
         """Whether its rows are generated, so that it needs no data from anywhere."""
         return self.suite.startswith("demo")
+
+    def digest(self) -> str:
+        """sha256 of all that makes its inputs, targets and scores out of rows: with other label words it is another."""
+        said = (self.name, self.columns, self.labels, self.metrics, self.native, self.numeric)
+        return hashlib.sha256(repr(said).encode()).hexdigest()
 
     def prefix(self, style: str) -> str:
         """The task prefix in front of the text: ``"rte:"`` (neutral) or T5's own ``"rte"`` (native)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ from compt_core.fleet import Fleet
 from compt_core.methods import METHODS
 from compt_core.training.passes import task_losses
 from compt_core.training.plan import RunPlan
+
+LOOKS = 10  # at the held-out rows, about
 
 
 class Best:
@@ -23,13 +25,28 @@ class Best:
         self.loss = [math.inf] * (len(plan.train) if self.per_task else 1)
         self.kept: dict[str, Tensor] = {}
 
-    def look(self) -> None:
-        """Score the held-out rows as the run stands now, and keep what is better than before."""
-        losses = task_losses(self.fleet, [(self.run, example) for example in self.plan.held_out])
+    def after(self, step: int) -> None:
+        """Look where that is due after `step` steps of the run; after its last put the best back."""
+        if tasks := self._due(step):
+            self.look(tasks)
+        if step == self.plan.steps:
+            self.restore()
+
+    def _due(self, step: int) -> Collection[int]:
+        """The tasks to look at: all of them ten times in the run, PT's each ten times in the steps with a row of it."""
+        steps = self.plan.steps
+        if not self.per_task:
+            return range(len(self.plan.train)) if _looks(step, steps) else ()
+        clocks = zip(*map(self.plan.clocks, (step - 1, step, steps)), strict=True)
+        return [k for k, (before, now, end) in enumerate(clocks) if now > before and _looks(now, end)]
+
+    def look(self, tasks: Collection[int]) -> None:
+        """Score the held-out rows of `tasks` as the run stands now, and keep what is better than before."""
+        losses = task_losses(self.fleet, [(self.run, one) for one in self.plan.held_out if one.task in tasks])
         mean, each = losses.of(self.run, len(self.plan.train))
         state = self.fleet.state(self.run)
         for k, loss in enumerate(each if self.per_task else (mean,)):
-            if loss < self.loss[k]:
+            if loss < self.loss[k]:  # not where it is nan: a task that is not looked at
                 self.loss[k] = loss
                 for name, tensor in state.items():
                     if self.per_task:
@@ -51,3 +68,7 @@ class Best:
     def restore(self) -> None:
         """Put the best parameters back into the fleet."""
         self.fleet.restore(self.run, self.kept or self.fleet.state(self.run))
+
+
+def _looks(step: int, steps: int) -> bool:
+    return step % max(1, steps // LOOKS) == 0 or step == steps

@@ -18,7 +18,7 @@ from torch import Tensor
 from compt_core.fleet import Fleet
 from compt_core.training.best import Best
 from compt_core.training.events import Checkpoint
-from compt_core.training.optim import AdamW
+from compt_core.training.optim import AdamW, count_shape
 from compt_core.training.plan import RunPlan
 
 _BEST = "best."
@@ -47,10 +47,11 @@ def put(fleet: Fleet, optimizers: Mapping[int, AdamW], best: Best | None, run: s
 def fits(fleet: Fleet, plan: RunPlan, run: str, checkpoint: Checkpoint) -> bool:
     """Whether a checkpoint holds just the tensors that the run needs to go on."""
     block, _ = fleet.slot[run]
-    wanted = {f"{kind}/{name}": () if kind == "count" else tuple(tensor.shape[1:])
+    wanted = {f"{kind}/{name}": count_shape(block, name) if kind == "count" else tuple(tensor.shape[1:])
               for kind in ("parameter", "first", "second", "count") for name, tensor in block.parameters.items()}
+    before = {f"count/{name}": () for name in block.parameters}  # earlier versions counted one for all tasks
     found = {name: np.shape(array) for name, array in checkpoint.tensors.items() if not name.startswith(_BEST)}
-    return wanted == found and bool(plan.held_out) == (f"{_BEST}loss" in checkpoint.tensors) \
+    return found in (wanted, wanted | before) and bool(plan.held_out) == (f"{_BEST}loss" in checkpoint.tensors) \
         and 0 <= checkpoint.step <= plan.steps
 
 

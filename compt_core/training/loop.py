@@ -18,10 +18,11 @@ from torch import Tensor
 
 from compt_core.errors import ComptError
 from compt_core.fleet import Fleet
+from compt_core.training import first_step
 from compt_core.training.best import Best
 from compt_core.training.checkpoint import put, take
 from compt_core.training.events import Ask, Checkpoint, Event, Keeper, OnEvent
-from compt_core.training.optim import AdamW, clip, schedule
+from compt_core.training.optim import AdamW, clip, factors
 from compt_core.training.passes import Item, Losses, forward_backward
 from compt_core.training.plan import RunPlan
 from compt_core.training.watch import Watch, due
@@ -82,10 +83,8 @@ def train(
             keep([*going, *trained])
         _step(fleet, optimizers, plans, going, at, on_event, on_end)
         for run in going:
-            if run in best and (at[run] % max(1, plans[run].steps // 10) == 0 or at[run] == plans[run].steps):
-                best[run].look()
-                if at[run] == plans[run].steps:
-                    best[run].restore()
+            if run in best:
+                best[run].after(at[run])
         looks = {run: at[run] for run in going if due(at[run], plans[run].steps)}
         if watch is not None and looks:
             watch(looks)
@@ -115,29 +114,31 @@ def _step(
     items: list[Item] = [(run, example) for run in going for example in plans[run].batch(at[run])]
     losses = forward_backward(fleet, items, at, plans)
     norms = [clip(block) for block in fleet.blocks]
-    for run in _not_finite(fleet, norms, losses, plans, going):
+    for run, problem in _stuck(fleet, norms, losses, plans, {run: at[run] for run in going}).items():
         going.remove(run)
-        on_end(run, "failed", TrainingError(
-            f"The loss or gradient of run '{run}' is not finite at step {at[run] + 1}. "
-            "Lower its learning rates (source, private, encoder, attention, gate) or its clip, and run it again."))
+        on_end(run, "failed", TrainingError(problem))
     for block in fleet.blocks:
-        optimizers[id(block)].step([_factor(plans[run], at[run]) if run in going else 0.0 for run in block.runs])
+        optimizers[id(block)].step([factors(plans[run], at[run]) if run in going else None for run in block.runs])
     for run in going:
         at[run] += 1
         _report(fleet, plans[run], run, at[run], losses, on_event)
 
 
-def _factor(plan: RunPlan, step: int) -> float:
-    return schedule(step, plan.steps, plan.config.warmup)
-
-
-def _not_finite(
-    fleet: Fleet, norms: Sequence[Tensor], losses: Losses, plans: Mapping[str, RunPlan], going: Sequence[str]
-) -> list[str]:
-    """Runs that must not take this step: it would spoil their prompts and stop the whole block."""
-    finite = {run: ok for block, norm in zip(fleet.blocks, norms, strict=True)
-              for run, ok in zip(block.runs, norm.isfinite().tolist(), strict=True)}
-    return [r for r in going if not finite[r] or not math.isfinite(losses.of(r, len(plans[r].train))[0])]
+def _stuck(
+    fleet: Fleet, norms: Sequence[Tensor], losses: Losses, plans: Mapping[str, RunPlan], at: Mapping[str, int]
+) -> dict[str, str]:
+    """Run -> why it must not take this step: it would spoil its prompts and stop the whole block, or change nothing."""
+    norm = {run: value for block, of in zip(fleet.blocks, norms, strict=True)
+            for run, value in zip(block.runs, of.tolist(), strict=True)}
+    found: dict[str, str | None] = {}
+    for run, step in at.items():
+        loss, _ = losses.of(run, len(plans[run].train))
+        if step == 0:
+            found[run] = first_step.problem(fleet.backbone, run, plans[run], loss, norm[run])
+        elif not math.isfinite(loss + norm[run]):
+            found[run] = (f"The loss or gradient of run '{run}' is not finite at step {step + 1}. Lower its learning "
+                          "rates (source, private, encoder, attention, gate) or its clip, and run it again.")
+    return {run: problem for run, problem in found.items() if problem}
 
 
 def _report(fleet: Fleet, plan: RunPlan, run: str, step: int, losses: Losses, on_event: OnEvent) -> None:

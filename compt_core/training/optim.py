@@ -1,5 +1,9 @@
 """AdamW over stacked runs: learning rate, clipping and step count of its own for every run.
 
+What a task has of its own (private prompt, attention logits, gates) moves in steps with a row of the task alone, as
+if it trained by itself: else old moments would push it and decay shrink it while nothing is learned of it. Its learning
+rate and its bias correction follow those steps, too. Sources move in every step, each of which has rows.
+
 The update is torch's (Loshchilov & Hutter, arXiv 1711.05101) by its function, for an optimizer object
 takes one learning rate per tensor, and here a tensor holds all runs of a block along its leading axis.
 """
@@ -7,6 +11,7 @@ takes one learning rate per tensor, and here a tensor holds all runs of a block 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,8 +20,10 @@ from torch.optim.adamw import adamw
 from compt_core.config import RunConfig
 from compt_core.fleet import Block
 from compt_core.methods import METHODS, learning_rates
+from compt_core.training.plan import RunPlan
 
 BETAS, EPS = (0.9, 0.999), 1e-8
+_Slice = tuple[str, tuple[int, ...]]  # a tensor's name, and the run, or run and task, of which it is
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -25,6 +32,23 @@ def schedule(step: int, steps: int, warmup: float) -> float:
     if step < rising:
         return (step + 1) / rising
     return (steps - step) / max(1, steps - rising)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What one step multiplies a run's learning rates by: those of its sources, and of what each task has of its own
+    [K]; 0 for a task without a row in the step, whose tensors and moments stay as they are."""
+
+    sources: float
+    tasks: tuple[float, ...]
+
+
+def factors(plan: RunPlan, step: int) -> Factors:
+    """Those of step `step` (from 0) of a run: the schedule of its steps, and of the steps with a row of each task."""
+    c = plan.config
+    done, after, all_ = plan.clocks(step), plan.clocks(step + 1), plan.clocks(plan.steps)
+    return Factors(schedule(step, plan.steps, c.warmup), tuple(
+        schedule(n, steps, c.warmup) if now > n else 0.0 for n, now, steps in zip(done, after, all_, strict=True)))
 
 
 def _group(name: str) -> str:
@@ -62,33 +86,68 @@ def clip(block: Block) -> Tensor:
 
 
 class AdamW:
-    """torch's fused AdamW on a block: moments [R, …] and step counts [R] of every tensor, a rate for every run."""
+    """torch's fused AdamW on a block: moments [R, …] of every tensor, step counts [R] of those of sources and [R, K] of
+    those that each task has of its own, a rate for every run and task."""
 
     def __init__(self, block: Block):
         self.block = block
         self.first = {name: torch.zeros_like(p) for name, p in block.parameters.items()}
         self.second = {name: torch.zeros_like(p) for name, p in block.parameters.items()}
-        self.count = {name: torch.zeros(len(block.runs), device=p.device) for name, p in block.parameters.items()}
+        self.count = {name: torch.zeros(len(block.runs), *count_shape(block, name), device=p.device)
+                      for name, p in block.parameters.items()}
         self.groups = [_by_rate_and_decay(config, block.parameters) for config in block.configs]
 
     def moments(self) -> dict[str, dict[str, Tensor]]:
-        """What it remembers of every parameter, each [R, …]: its two moments and its number of steps."""
+        """What it remembers of every parameter: its two moments, each [R, …], and its numbers of steps."""
         return {"first": self.first, "second": self.second, "count": self.count}
 
     @torch.no_grad()
-    def step(self, factors: Sequence[float]) -> None:
-        """One update; factors [R] scale the learning rates, and a run with factor 0 is left untouched."""
-        parameters = self.block.parameters
-        for r, (factor, groups) in enumerate(zip(factors, self.groups, strict=True)):
-            for (rate, decay), names in groups.items() if factor > 0 else ():
-                moving = [name for name in names if parameters[name].grad is not None]
-                adamw(
-                    [parameters[name][r] for name in moving], [_gradient(parameters[name])[r] for name in moving],
-                    [self.first[name][r] for name in moving], [self.second[name][r] for name in moving], [],
-                    [self.count[name][r] for name in moving], fused=True, amsgrad=False, maximize=False,
-                    lr=rate * factor, weight_decay=decay, beta1=BETAS[0], beta2=BETAS[1], eps=EPS)
-        for p in parameters.values():
+    def step(self, by: Sequence[Factors | None]) -> None:
+        """One update; `by` [R] scales the learning rates, and a run with None is left untouched."""
+        for r, (own, groups) in enumerate(zip(by, self.groups, strict=True)):
+            if own is None:
+                continue
+            for (rate, decay), names in groups.items():
+                for factor, slices in self._moving(r, names, own).items():
+                    self._update(slices, rate * factor, decay)
+        for p in self.block.parameters.values():
             p.grad = None
+
+    def _moving(self, r: int, names: Sequence[str], by: Factors) -> dict[float, list[_Slice]]:
+        """Factor -> what it moves of the tensors `names` of run `r`: a tensor as a whole, or the rows of some tasks."""
+        moving: dict[float, list[_Slice]] = {}
+        for name in names:
+            if self.block.parameters[name].grad is None:
+                continue
+            if _of_tasks(name) and 0.0 in by.tasks:
+                for k, factor in enumerate(by.tasks):
+                    if factor:
+                        moving.setdefault(factor, []).append((name, (r, k)))
+            else:  # then every task has taken every step
+                moving.setdefault(by.sources, []).append((name, (r,)))
+        return moving
+
+    def _update(self, slices: Sequence[_Slice], rate: float, decay: float) -> None:
+        """AdamW on slices of tensors, each of which has one number of steps."""
+        def of(tensors: Mapping[str, Tensor]) -> list[Tensor]:
+            return [tensors[name][at] for name, at in slices]
+
+        gradients = {name: _gradient(self.block.parameters[name]) for name, _ in slices}
+        counts = [count.flatten()[0].clone() for count in of(self.count)]
+        adamw(of(self.block.parameters), of(gradients), of(self.first), of(self.second), [], counts, fused=True,
+              amsgrad=False, maximize=False, lr=rate, weight_decay=decay, beta1=BETAS[0], beta2=BETAS[1], eps=EPS)
+        for count in of(self.count):
+            count += 1
+
+
+def count_shape(block: Block, name: str) -> tuple[int, ...]:
+    """Shape of a run's step counts of a tensor: one, or one of every task [K]."""
+    return (block.structure.tasks,) if _of_tasks(name) else ()
+
+
+def _of_tasks(name: str) -> bool:
+    """Whether each task has a row of its own of a tensor, which then has the shape [K, …]."""
+    return name.split(".")[0] != "source"
 
 
 def _gradient(parameter: Tensor) -> Tensor:

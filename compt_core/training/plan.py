@@ -16,7 +16,7 @@ import numpy as np
 from compt_core.config import RunConfig
 from compt_core.streams import stream
 from compt_core.tasks.batches import EncodedRow, encode_rows, label_ids
-from compt_core.tasks.fewshot import hold_out, sample_shots, total_steps
+from compt_core.tasks.fewshot import shots_of, total_steps
 from compt_core.tasks.spec import Row, Task, TaskData
 
 
@@ -37,6 +37,13 @@ class RunPlan:
     train: tuple[tuple[Example, ...], ...]
     held_out: tuple[Example, ...]
     steps: int
+
+    def clocks(self, step: int) -> tuple[int, ...]:
+        """How many of the first `step` steps had a row of each task [K]: all of them where no task goes short."""
+        tasks = len(self.train)
+        if self.config.batch >= tasks:
+            return (step,) * tasks
+        return tuple(_turns(step * self.config.batch, k, tasks) for k in range(tasks))
 
     def batch(self, step: int) -> list[Example]:
         """The examples of step `step` (from 0): the batch equally split over tasks, a remainder in turn."""
@@ -73,14 +80,6 @@ def plan_run(config: RunConfig, data: Sequence[TaskData], tokenizer: Any) -> Run
         held_out += _examples(config, index, task_data.task, out, tokenizer)
         train.append(tuple(_examples(config, index, task_data.task, kept, tokenizer)))
     return RunPlan(config, tuple(train), tuple(held_out), total_steps(config, sum(map(len, train))))
-
-
-def shots_of(config: RunConfig, data: TaskData) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """(rows of a task that a run trains on, those held out to choose its best step). Raises as :func:`plan_run`."""
-    rows = sample_shots(data, config)
-    if config.select != "best":
-        return rows, ()
-    return hold_out(rows, config.seed if config.data_seed is None else config.data_seed)
 
 
 def _examples(config: RunConfig, index: int, task: Task, rows: Sequence[Row], tokenizer: Any) -> list[Example]:

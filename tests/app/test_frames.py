@@ -123,6 +123,8 @@ def test_the_table_for_people_is_in_points(table):
 def test_single_values_have_no_spread_in_the_table(table):
     assert list(frames.readable(frames.summarise(table({("pt", 0): 0.5})))) == \
         ["method", "column", "points", "runs", "one label only", "undefined"]
+    unread = frames.readable(frames.summarise(table({("pt", 0): 0.5, ("pt", 1): 0.5}).assign(unreadable=[0.0, 0.25])))
+    assert unread["% no label"].tolist() == [12.5]
     mixed = frames.readable(frames.summarise(table({("pt", 0): 0.5, ("spp", 0): 0.5, ("spp", 1): 0.6})))
     assert math.isnan(mixed["lowest"][0]) and mixed["lowest"][1] == 50.0
 

@@ -118,6 +118,7 @@ def test_marks_are_explained_only_where_they_stand(table):
     plain = frames.summarise(table({("pt", 0): 0.5}))
     assert readings.marks(plain) == []
     marked = frames.summarise(table({("pt", 0): None}, constant={("pt", 0)}))
+    assert "up to 12.5%" in readings.marks(plain, 0.125)[0]
     constant, undefined = readings.marks(marked)
     assert "one label for every dev row (1 cell)" in constant and "counts 0 in means" in undefined
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from safetensors.numpy import save
 
 from app import exports, uploads
 from app.space import alike, imported, journeys, maps, nearby, view
-from compt_core import backbones, pieces, space
+from compt_core import backbones, foreign, pieces, space
 from compt_core.backbones import find_backbone
 from compt_core.errors import DataError, StoreError
 from compt_core.presets import DEMO_TASKS
@@ -327,6 +328,41 @@ def test_an_upload_goes_into_the_link_or_is_refused_in_a_sentence(visit, lab, st
     assert app.query_params["groups"] == "private,imported" and "**good** is nearest to" in words(app)
     app.button(key="import_drop").click().run()
     assert "foreign" not in app.query_params
+
+
+def test_an_adapter_of_peft_comes_with_its_configuration_and_is_told_apart_by_its_backbone(visit, lab, store):
+    run, prompt = run_of(store, lab.finished(), "spp"), np.random.default_rng(1).normal(size=(6, H)).astype("f4")
+    config = {"peft_type": "PROMPT_TUNING", "task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": 3,
+              "base_model_name_or_path": "google/t5-<b>other</b>"}
+    app = visit("space", run=run.id)
+    app.session_state["importer"] = True
+    app.run()
+    app.file_uploader(key="import").upload("adapter_model.safetensors", save({"prompt_embeddings": prompt})).run()
+    app.button(key="import_take").click().run()
+    assert "without it all 6 are taken as one prompt" in words(app)
+    app.file_uploader(key="import_config").upload("adapter_config.json", json.dumps(config).encode()).run()
+    app.button(key="import_take").click().run()
+    assert not app.exception and "Of its 6 vectors the first 3, those of the encoder, are used" in words(app)
+    assert r"trained on the backbone 'google/t5\-\<b\>other" in words(app) and "unless the two are" in words(app)
+    (found,) = imported.load(app.query_params["foreign"])
+    np.testing.assert_array_equal(found.vectors, prompt[:3])
+
+
+@pytest.mark.parametrize(("theirs", "said"), [
+    ({"id": "demo", "hash": "own"}, []), ({"id": "moved", "hash": "own"}, []), ({"id": "demo"}, []), ({}, []),
+    ({"id": "demo", "hash": "other"}, ["with other weights"]), ({"id": "t5"}, ["unless the two are the same model"]),
+])
+def test_prompts_of_another_backbone_of_the_same_width_are_told_apart(lab, store, theirs, said):
+    run = replace(run_of(store, lab.finished(), "spp"), versions={"backbone": {"id": "demo", "hash": "own"}})
+    found = imported._other(run, theirs)
+    assert len(found) == len(said) and all(part in line for part, line in zip(said, found, strict=True))
+
+
+def test_a_runs_own_file_says_of_which_backbone_it_is(lab, store):
+    about = {"id": "demo", "hash": "826e", "device": "cpu"}
+    run = run_of(store, lab.finished(change=lambda run: {"backbone": about}), "spp")
+    data = (store._artifacts.folder / run.id / "prompts.safetensors").read_bytes()
+    assert foreign.origin(data) == {"id": "demo", "hash": "826e"} and len(foreign.read("p.safetensors", data, H)) == 3
 
 
 def test_the_uploads_have_one_limit_for_all(home, monkeypatch):

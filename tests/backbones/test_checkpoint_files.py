@@ -48,6 +48,28 @@ def test_finding_loads_no_torch(tiny_t5: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_every_file_that_is_read_to_load_a_model_has_its_part_in_the_hash(copy: Path) -> None:
+    """Nothing beside them has a say, whatever transformers would make of it."""
+    for name in ("added_tokens.json", "special_tokens_map.json", "chat_template.jinja", "adapter_config.json"):
+        (copy / name).write_text("{}")
+    code = (f"import sys; seen, folder = set(), {str(copy)!r}; sys.addaudithook(lambda event, given: event == 'open' "
+            "and str(given[0]).startswith(folder) and seen.add(str(given[0]).rpartition('/')[2]))\n"
+            "from compt_core.backbones import find_backbone, load_backbone\n"
+            f"files = find_backbone({str(copy)!r}); seen.clear(); load_backbone(files, 'cpu'); print(*sorted(seen))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
+    for name in sorted({*done.stdout.split(), "config.json", "tokenizer.json", "model.safetensors"}):
+        before, file = backbones.BackboneFiles("x", copy, 1, 1, 1).digest(), copy / name
+        kept = file.read_bytes()
+        file.write_bytes(kept + b" ")
+        assert backbones.BackboneFiles("x", copy, 1, 1, 1).digest() != before, name
+        file.write_bytes(kept)
+
+
+def test_the_bundled_backbone_is_that_of_the_bundled_runs() -> None:
+    bundled = json.loads((ROOT / "assets" / "demo-runs" / "demo.json").read_text())
+    assert bundled["versions"]["backbone"]["hash"] == find_backbone("demo").digest()
+
+
 def test_the_digest_follows_weights_tokenizer_and_settings(copy: Path, tiny_t5: Path) -> None:
     same = find_backbone(str(copy)).digest()
     assert same == find_backbone(str(tiny_t5)).digest()

@@ -21,7 +21,8 @@ def test_a_loaded_backbone_is_frozen_and_in_eval_mode(tiny_t5: Path) -> None:
     assert {p.dtype for p in loaded.model.parameters()} == {torch.float32}
     assert loaded.hidden == 24
     described = loaded.describe()
-    assert described == {"id": str(tiny_t5), "hash": loaded.files.digest(), "device": "cpu", "dtype": "float32"}
+    assert described == {"id": str(tiny_t5), "hash": loaded.files.digest(),
+                         "device": "cpu", "dtype": "float32"}
     stored = load_file(tiny_t5 / "model.safetensors")
     assert torch.equal(loaded.model.shared.weight, stored["shared.weight"])
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from compt_core.config import RunConfig
 from compt_core.errors import ConfigError
-from compt_core.tasks.fewshot import hold_out, sample_dev, sample_shots, total_steps
+from compt_core.tasks.fewshot import hold_out, sample_dev, sample_shots, shots_of, total_steps
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Row, TaskData
 from compt_core.tasks.table import TASKS
@@ -164,10 +164,59 @@ def test_dev_rows_differ_between_tasks() -> None:
 @pytest.mark.parametrize("count", [4, 5, 8, 17])
 def test_held_out_rows_are_a_quarter_and_no_training_rows(count: int) -> None:
     rows = made_up("rte").train[:count]
-    train, held_out = hold_out(rows, seed=3)
+    train, held_out = hold_out(TASKS["rte"], rows, seed=3)
     assert set(train) | set(held_out) == set(rows)
     assert len(train) + len(held_out) == count
     assert len(held_out) == count // 4
+
+
+@pytest.mark.parametrize("name", ["rte", "mnli", "stsb"])
+@pytest.mark.parametrize("shots", [4, 5, 8, 9, 13, 32])
+def test_held_out_rows_are_of_several_labels_and_leave_some_of_each(name: str, shots: int) -> None:
+    data = made_up(name, per_label=40)
+    for seed in range(30):
+        train, held_out = shots_of(RunConfig(tasks=(name,), shots=shots, seed=seed, select="best"), data)
+        labels = Counter(row.label for row in held_out)
+        wanted = min(len(held_out), len({row.label for row in (*train, *held_out)}))
+        assert len(held_out) == shots // 4 and len(labels) >= (min(2, wanted) if data.task.numeric else wanted)
+        if not data.task.numeric:
+            assert {row.label for row in train} == set(range(len(data.task.labels)))
+            assert max(labels.values()) - min(labels[label] for label in range(len(data.task.labels))) <= 1
+
+
+@pytest.mark.parametrize(("counts", "held"), [
+    ((6, 2), {0: 1, 1: 1}), ((7, 1), {0: 2}), ((15, 2), {0: 3, 1: 1}), ((30, 2), {0: 7, 1: 1}), ((9, 3), {0: 2, 1: 1}),
+    ((8, 0), {0: 2}), ((2, 2, 4), {0: 1, 2: 1}), ((1, 1, 2), {2: 1}),
+])
+def test_a_rare_label_has_its_row_held_out_but_never_its_last(counts: tuple[int, ...], held: dict[int, int]) -> None:
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    rows = [Row((str(i), ""), label, float(label)) for i, label in enumerate(labels)]
+    found = {tuple(sorted(Counter(row.label for row in hold_out(TASKS["mnli"], rows, seed)[1]).items()))
+             for seed in range(20)}
+    either = {tuple(sorted(held.items()))} | ({((1, 1), (2, 1))} if counts == (2, 2, 4) else set())  # equals: by lot
+    assert found == either
+
+
+def test_held_out_values_spread_and_differ_where_they_can() -> None:
+    def values(*of: float, seed: int) -> list[float]:
+        rows = [Row((str(i), ""), round(value / 0.2), value) for i, value in enumerate(of)]
+        return sorted(row.value for row in hold_out(TASKS["stsb"], rows, seed)[1])
+
+    for seed in range(20):
+        assert values(0, 0, 0, 5, 5, 5, 5, 5, seed=seed) == values(5, 0, 0, 0, 0, 0, 0, 0, seed=seed) == [0, 5]
+        low, middle, high = values(*(x / 3 for x in range(12)), seed=seed)
+        assert low < 4 / 3 <= middle < 8 / 3 <= high
+
+
+def test_tasks_hold_out_rows_of_their_own_by_the_seed_of_data() -> None:
+    def places(name: str, **settings: Any) -> list[str]:
+        rows = shots_of(RunConfig(tasks=(name,), shots=8, select="best", **settings), made_up(name))
+        drawn = [row.texts[0] for row in sample(made_up(name), **settings)]
+        return [str(drawn.index(row.texts[0])) for row in rows[1]]
+
+    names = ("rte", "qnli", "mrpc", "qqp", "paws", "cola")
+    assert len({tuple(places(name, seed=seed)) for name in names for seed in range(2)}) > 6  # of 12 draws of 16 sets
+    assert places("rte", seed=1) == places("rte", seed=5, data_seed=1)
 
 
 @pytest.mark.parametrize(("settings", "rows", "steps"), [

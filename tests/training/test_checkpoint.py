@@ -59,7 +59,7 @@ def same(one, two):
         assert one[run].result["tasks"] == two[run].result["tasks"]
 
 
-@pytest.mark.parametrize("settings", [{}, {"dropout": 0.2}, {"select": "best"}])
+@pytest.mark.parametrize("settings", [{}, {"dropout": 0.2}, {"select": "best", "batch": 1}])
 def test_a_fleet_that_goes_on_from_any_of_its_checkpoints_ends_with_the_same_bits(configs, settings):
     keeper = Memory()
     whole, events = fleet(configs(**settings), keeper=keeper)
@@ -78,7 +78,19 @@ def test_a_checkpoint_is_all_there_is(configs):
     fleet(configs(), keeper=keeper)
     names = {name.split("/")[0] for name in keeper.kept[2]["spp"].tensors}
     assert names == {"parameter", "first", "second", "count"}
-    assert keeper.kept[2]["spp"].tensors["count/source.embedding"] == 2
+    counts = [keeper.kept[2]["spp"].tensors[f"count/{name}"].tolist() for name in ("source.embedding", "gate.beta")]
+    assert counts == [2, [2, 2]]
+
+
+def test_a_checkpoint_of_a_version_with_one_count_for_all_tasks_goes_on(configs):
+    keeper, runs = Memory(), {"spp": configs()["spp"]}
+    whole, events = fleet(runs, keeper=keeper)
+    kept = with_versions(keeper.kept[2], events)["spp"]
+    before = {name: array.max() if name.startswith("count") else array for name, array in kept.tensors.items()}
+    versions = {name: about for name, about in kept.versions.items() if name not in ("tasks", "held_out")}
+    again, after = fleet(runs, resume={"spp": replace(kept, tensors=before, versions=versions)})
+    assert next(event for event in after if isinstance(event, Started)).step == 2
+    same(again, whole)
 
 
 def test_runs_that_pause_leave_their_checkpoint_and_go_on_without_the_others(configs):
@@ -105,6 +117,8 @@ def test_runs_that_pause_leave_their_checkpoint_and_go_on_without_the_others(con
 @pytest.mark.parametrize("spoil", [
     lambda one: replace(one, versions={**one.versions, "data": {"sst2": "other"}}),
     lambda one: replace(one, versions={}),
+    lambda one: replace(one, versions={**one.versions, "tasks": {"sst2": "other label words"}}),
+    lambda one: replace(one, versions={**one.versions, "held_out": {"sst2": "other rows"}}),
     lambda one: replace(one, step=7),
     lambda one: replace(one, tensors={k: v for k, v in one.tensors.items() if k != "first/gate.alpha"}),
     lambda one: replace(one, tensors={**one.tensors, "parameter/source.embedding": np.zeros((2, 2))}),

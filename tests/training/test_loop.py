@@ -1,6 +1,8 @@
 """The loop: exact set of changed tensors, seeds, fleets against solo runs, ways to leave a fleet."""
 
+import copy
 import hashlib
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,6 +10,8 @@ import torch
 from compt_core.config import RunConfig
 from compt_core.experiment import load_data
 from compt_core.fleet import build_fleet
+from compt_core.score_cache import ScoreCache
+from compt_core.training import first_step
 from compt_core.training.best import Best
 from compt_core.training.events import Event
 from compt_core.training.loop import TrainingError, train
@@ -149,6 +153,27 @@ def test_leaving_a_fleet_changes_nothing_for_the_others(backbone64, setting):
         torch.testing.assert_close(fleet.state("stays")[key], tensor, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize(("batch", "steps", "select"), [(1, 8, "last"), (2, 6, "best")])
+def test_pt_with_fewer_rows_a_step_than_tasks_equals_a_run_of_each_task(backbone64, setting, batch, steps, select):
+    """Rates, decay, moments and looks at held-out rows follow the steps with a row of the task alone."""
+    settings = {"method": "pt", "select": select, "shots": 9, "warmup": 0.4, "weight_decay_prompt": 2.0}
+    fleet, _, _ = run_fleet(backbone64, {"a": setting(batch=batch, steps=steps, **settings)})
+    for k, task in enumerate(TASKS):
+        own = len(range(k, batch * steps, len(TASKS)))  # of rows dealt in turn
+        alone, _, _ = run_fleet(backbone64, {"a": setting(tasks=(task,), batch=1, steps=own, **settings)})
+        for name, tensor in alone.state("a").items():
+            torch.testing.assert_close(fleet.state("a")[name][k], tensor[0], rtol=1e-6, atol=1e-9)
+
+
+def test_what_a_task_has_of_its_own_rests_in_steps_without_a_row_of_it(backbone, setting):
+    config = setting(batch=1, steps=2, weight_decay_weights=5.0, weight_decay_prompt=5.0)
+    start = build_fleet({"a": config}, backbone).state("a")
+    after = run_fleet(backbone, {"a": config})[0].state("a")
+    for name, tensor in after.items():
+        moved = [not torch.equal(own, before) for own, before in zip(tensor, start[name], strict=True)]
+        assert moved == ([True, True] if name.startswith("source") else [True, True, False]), name
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_loss_that_is_not_finite_fails_that_run_alone(backbone, setting, method):
     configs = {"bad": setting(method=method, seed=1), "good": setting(method=method)}
@@ -162,10 +187,39 @@ def test_a_loss_that_is_not_finite_fails_that_run_alone(backbone, setting, metho
     train(fleet, plans, lambda e: None, lambda r: "keep", lambda run, state, error: ends.update({run: (state, error)}))
     assert ends["good"] == ("completed", None)
     state, error = ends["bad"]
-    assert state == "failed" and isinstance(error, TrainingError) and "not finite at step 1" in str(error)
+    assert state == "failed" and isinstance(error, TrainingError)
+    assert "not finite at step 1, before anything was learned" in str(error) and "Lower its" not in str(error)
     alone = run_fleet(backbone, {"good": configs["good"]})[0].state("good")
     for key, tensor in alone.items():
         torch.testing.assert_close(fleet.state("good")[key], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_a_loss_that_leaves_the_numbers_later_blames_the_rates(backbone, setting):
+    config = setting(method="pt", lr_private=100, lr_encoder=10, weight_decay_prompt=10, clip=1e6, steps=60, warmup=0)
+    state, error = run_fleet(backbone, {"a": config})[1]["a"]
+    assert state == "failed" and "Lower its learning rates" in str(error) and "at step 1." not in str(error)
+
+
+@pytest.mark.parametrize(("spoil", "said"), [
+    ({"shared": float("inf")}, "without a prompt, too, the backbone"), ({"layer_norm": float("nan")}, "not finite at"),
+    ({"": 0.0}, "nothing reaches its prompts through"), ({".wo.": 1e37}, "nothing reaches its prompts through"),
+])
+def test_a_backbone_without_numbers_is_named_before_any_rate(backbone, setting, spoil, said):
+    bad = replace(backbone, model=copy.deepcopy(backbone.model), cache=ScoreCache())
+    (part, scale), = spoil.items()
+    for name, tensor in bad.model.named_parameters():
+        if part in name:
+            tensor.data.mul_(scale)
+    state, error = run_fleet(bad, {"a": setting()})[1]["a"]
+    assert state == "failed" and said in str(error) and f"'{bad.files.ref}' (cpu, float32)" in str(error)
+    assert "Lower" not in str(error) and len(str(error).splitlines()) == 1
+
+
+def test_first_prompts_that_are_too_large_are_named(backbone, setting, monkeypatch):
+    monkeypatch.setattr("compt_core.training.first_step._finite_without_prompt", lambda backbone, plan: True)
+    plan = plan_run(setting(init_range=1000.0), load_data(TASKS, setting().data_dir), backbone.tokenizer)
+    assert "Lower init_range (now 1000)" in str(first_step.problem(backbone, "a", plan, float("inf"), 1.0))
+    assert first_step.problem(backbone, "a", plan, 0.0, 0.0) is None  # all is known, and there is nothing to learn
 
 
 @pytest.mark.parametrize("method", ["pt", "spp"])
@@ -181,7 +235,7 @@ def test_best_restores_what_had_the_lowest_held_out_loss(backbone, setting, meth
     best, seen, start = Best(fleet, "a", plan), [], fleet.state("a")
     for scale in (3.0, -2.0, 0.5, 8.0):
         fleet.restore("a", {name: scale * tensor for name, tensor in start.items()})
-        best.look()
+        best.look(range(len(TASKS)))
         seen.append(losses())
     best.restore()
     mean, each = losses()
@@ -194,7 +248,7 @@ def test_best_restores_what_had_the_lowest_held_out_loss(backbone, setting, meth
 
 def test_select_best_looks_ten_times_and_puts_the_best_back(backbone, setting, monkeypatch):
     calls = []
-    monkeypatch.setattr(Best, "look", lambda self: calls.append("look"))
+    monkeypatch.setattr(Best, "look", lambda self, tasks: calls.append("look"))
     monkeypatch.setattr(Best, "restore", lambda self: calls.append("restore"))
     run_fleet(backbone, {"a": setting(select="best", steps=20)})
     assert calls == ["look"] * 10 + ["restore"]

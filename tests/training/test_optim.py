@@ -5,7 +5,7 @@ import torch
 
 from compt_core.config import RunConfig
 from compt_core.fleet import build_fleet
-from compt_core.training.optim import AdamW, clip, decays, peak_rates, schedule
+from compt_core.training.optim import AdamW, Factors, clip, decays, peak_rates, schedule
 
 RATES = ({"lr_source": 0.05, "lr_gate": 0.2}, {"lr_source": 0.3, "lr_private": 0.01}, {"weight_decay_weights": 0.4})
 
@@ -33,15 +33,15 @@ def test_every_run_moves_as_under_torchs_adamw(backbone64):
             [{"params": [p], "lr": rates[n], "weight_decay": decay[n], "name": n} for n, p in own.items()])))
     for step in range(7):
         set_gradients(block, step)
-        factors = torch.tensor([1.0, 0.5, 0.25 if step < 4 else 0.0], dtype=torch.float64)  # the third run ends early
+        factors = (1.0, 0.5, 0.25 if step < 4 else 0.0)  # the third run ends early
         for r, (own, rates, adamw) in enumerate(solo):
             for name, p in own.items():
                 p.grad = block.parameters[name].grad[r].clone()
             for group in adamw.param_groups:
-                group["lr"] = rates[group["name"]] * factors[r].item()
+                group["lr"] = rates[group["name"]] * factors[r]
             if factors[r] > 0:
                 adamw.step()
-        ours.step(factors)
+        ours.step([Factors(factor, (factor,) * 2) if factor else None for factor in factors])
     for r, (own, _, _) in enumerate(solo):
         for name, p in own.items():
             torch.testing.assert_close(block.parameters[name][r].detach(), p.detach(), rtol=1e-10, atol=1e-12)
@@ -54,7 +54,7 @@ def test_a_run_that_ended_is_untouched_even_by_a_broken_gradient(backbone):
     set_gradients(block, 0)
     for p in block.parameters.values():
         p.grad[1] = float("nan")
-    ours.step(torch.tensor([1.0, 0.0, 1.0]))
+    ours.step([Factors(1.0, (1.0, 1.0)), None, Factors(1.0, (1.0, 1.0))])
     for name, p in block.parameters.items():
         assert torch.equal(p[1], before[name][1]) and torch.isfinite(p).all()
         assert not torch.equal(p[0], before[name][0])

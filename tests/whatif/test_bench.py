@@ -11,10 +11,10 @@ from compt_core.config import RunConfig
 from compt_core.errors import ConfigError
 from compt_core.experiment import load_data, train_fleet
 from compt_core.tasks.demo import demo_rows
-from compt_core.tasks.fewshot import sample_dev
+from compt_core.tasks.fewshot import sample_dev, shots_of
 from compt_core.tasks.files import load_task
 from compt_core.tasks.table import TASKS
-from compt_core.training.plan import encode_with, plan_run, shots_of
+from compt_core.training.plan import encode_with, plan_run
 from compt_core.whatif import bench
 from compt_core.whatif.answer import answers, moved, worded
 from compt_core.whatif.texts import LONGEST, alike, certified, clean, difference, replaced, shared_words, words

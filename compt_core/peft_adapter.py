@@ -1,0 +1,109 @@
+"""What the library peft keeps of a prompt, and what its adapter_config.json says of it. Numpy alone; no torch.
+
+L vectors that stand before an input · K tasks · R rank · H hidden size. For a model with an encoder and a decoder peft
+keeps, by default, L vectors for each in one tensor [2 · L, H], the encoder's first; of several tasks (multitask prompt
+tuning, Wang et al., arXiv 2303.02861) that tensor ⊙ u_k v_k with u [K, 2 · L, R] and v [K, R, H].
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from compt_core.errors import DataError, quoted
+
+EMBEDDINGS, COLUMNS, ROWS = "prompt_embeddings", "prefix_task_cols", "prefix_task_rows"  # peft's names of tensors
+_KINDS = {"PROMPT_TUNING": False, "P_TUNING": False, "MULTITASK_PROMPT_TUNING": True}  # whether it has tasks
+_MOST_BYTES, _MOST_VECTORS = 100_000, 1024  # of a configuration, of a part's prompt
+MOST_TASKS, MOST_NUMBERS = 24, 8_000_000  # that are composed
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter_config.json: whether it has tasks, the vectors of a part of the model, its parts (1, or the encoder
+    and the decoder), and the name or folder of the backbone."""
+
+    multitask: bool
+    vectors: int
+    parts: int
+    backbone: str | None
+
+
+def read_config(data: bytes) -> Adapter:
+    """The contents of an adapter_config.json. Raises DataError: no such file, an adapter of another kind."""
+    try:
+        found = json.loads(data.decode("utf-8-sig")) if len(data) <= _MOST_BYTES else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or "peft_type" not in found:
+        raise DataError("The adapter_config.json must be the one that peft wrote beside the prompt, a JSON object with "
+                        f"peft_type, of at most {_MOST_BYTES:,} bytes. Copy it again.")
+    kind, vectors, parts = (found.get(name) for name in ("peft_type", "num_virtual_tokens",
+                                                         "num_transformer_submodules"))
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise DataError(f"The adapter_config.json must be of a prompt: peft_type {', '.join(_KINDS)}. Got "
+                        f"{quoted(kind)}, which holds no input embeddings.")
+    if parts is None:  # peft's own default
+        parts = 2 if found.get("task_type") == "SEQ_2_SEQ_LM" else 1
+    if type(vectors) is not int or not 1 <= vectors <= _MOST_VECTORS or type(parts) is not int or parts not in (1, 2):
+        raise DataError("The adapter_config.json must give num_virtual_tokens as a whole number from 1 to "
+                        f"{_MOST_VECTORS:,} and num_transformer_submodules as 1 or 2. Got {quoted(vectors)} and "
+                        f"{quoted(parts)} instead.")
+    backbone = found.get("base_model_name_or_path")
+    return Adapter(_KINDS[kind], vectors, parts, backbone if isinstance(backbone, str) and backbone else None)
+
+
+def prompts(what: str, tensors: Mapping[str, np.ndarray], adapter: Adapter | None, notes: list[str]
+            ) -> dict[str, np.ndarray]:
+    """The prompts that a T5's encoder gets from peft's `tensors` [float64] of a file, `what` in messages; `notes` gets
+    a sentence for what is used, or cannot be known. Raises DataError where tensors and configuration do not fit."""
+    embeddings = tensors[EMBEDDINGS]
+    factors = [tensors[name] for name in (COLUMNS, ROWS) if name in tensors]
+    _check(what, embeddings, factors, adapter)
+    rows = len(embeddings)
+    if adapter is None and rows % 2 == 0:
+        notes.append(f"It has {rows} vectors. For a T5 peft keeps those of the encoder and of the decoder in one "
+                     "tensor unless told otherwise, and only its adapter_config.json says so: without it all "
+                     f"{rows} are taken as one prompt. Give that file, too.")
+    elif adapter is not None and adapter.parts == 2:
+        rows = adapter.vectors
+        notes.append(f"Of its {2 * rows} vectors the first {rows}, those of the encoder, are used; the other {rows} "
+                     "stand before the decoder, where the prompts of this dashboard have no part.")
+    used = embeddings[:rows]
+    if not factors:
+        return {EMBEDDINGS: used}
+    columns, of_rows = factors
+    if len(columns) * rows * used.shape[-1] > MOST_NUMBERS:
+        raise DataError(f"{what} has too many prompts to compose: {len(columns)} of {rows} x {used.shape[-1]} numbers, "
+                        f"more than {MOST_NUMBERS:,} in all. Save fewer tasks.")
+    notes.append(f"Its prompts are composed for each of its {len(columns)} tasks.")
+    return {"task": used * (columns[:, :rows] @ of_rows)}  # [K, L, H]
+
+
+def _check(what: str, embeddings: np.ndarray, factors: list[np.ndarray], adapter: Adapter | None) -> None:
+    """The tensors fit each other and the configuration."""
+    if embeddings.ndim != 2:
+        raise DataError(f"{what} must hold peft's {EMBEDDINGS} as [vectors, H]. Got {list(embeddings.shape)} instead.")
+    if len(factors) == 1:
+        raise DataError(f"{what} has one of peft's {COLUMNS} and {ROWS} alone; a multitask prompt needs both. Save it "
+                        "anew with save_pretrained.")
+    if factors:
+        shapes = [list(one.shape) for one in factors]
+        wanted = [[(tasks := shapes[0][0]), len(embeddings), (rank := shapes[0][-1])],
+                  [tasks, rank, embeddings.shape[-1]]]
+        if shapes != wanted or tasks > MOST_TASKS:
+            raise DataError(f"{what} must have {COLUMNS} [K, vectors, R] and {ROWS} [K, R, H] of at most {MOST_TASKS} "
+                            f"tasks that fit its {EMBEDDINGS} {list(embeddings.shape)}. Got {shapes[0]} and "
+                            f"{shapes[1]} instead.")
+    if adapter is None:
+        return
+    if adapter.vectors * adapter.parts != len(embeddings):
+        raise DataError(f"The adapter_config.json says {adapter.vectors} vectors for each of {adapter.parts} parts of "
+                        f"the model, {what} has {len(embeddings)}: the two do not belong together.")
+    if adapter.multitask != bool(factors):
+        raise DataError(f"The adapter_config.json says {'several tasks' if adapter.multitask else 'one prompt'}, "
+                        f"{what} has {'the factors of several tasks' if factors else 'one prompt'}: the two do not "
+                        "belong together.")
