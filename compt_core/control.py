@@ -35,7 +35,8 @@ def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a ru
     if experiment.id == run_id:
         left = [r.id for r in runs if r.state in (State.PAUSED, State.INTERRUPTED)]
         store.requeue(*left)
-        print(f"{len(left)} of {len(runs)} runs of experiment {run_id} are queued again{hint + ' them' if left else ''}.")
+        print(f"{len(left)} of {len(runs)} runs of experiment {run_id} are queued again"
+              f"{f'{hint} them' if left else ''}.")
         return
     r = store.requeue(run_id)[0]
     origin = f" and goes on from step {r.checkpoint}" if r.checkpoint else ""

@@ -213,8 +213,8 @@ class Database:
 
     def _unusable(self, reason: object) -> StoreError:
         if getattr(reason, "sqlite_errorcode", 0) & 0xFF in self._of_disk:  # its low byte tells the kind
-            return DiskError(f"The store '{self.path}' cannot be written: {reason}. Free some space on its disk or mend "
-                             "it; runs that this interrupts can then be resumed.")
+            return DiskError(f"The store '{self.path}' cannot be written: {reason}. Free some space on its disk or "
+                             "mend it; runs that this interrupts can then be resumed.")
         return StoreError(f"The store '{self.path}' cannot be used: {' '.join(str(reason).split())[:200]}. Check that "
                           "the disk is not full; put back a copy of the file or move it away (a new one begins, the "
                           "artifacts beside it stay), or set COMPT_HOME to another folder.")

@@ -46,7 +46,8 @@ def test_after_a_kill_every_command_is_right_at_once(call: Call, runs: list[RunR
     assert call("delete", third) == (0, f"Run {third} is deleted.\n", "")
     assert not (home / "artifacts" / third).exists()
     experiment = runs[0].experiment
-    assert call("resume", experiment) == (0, f"1 of 3 runs of experiment {experiment} are queued again{TRAINS} them.\n", "")
+    assert call("resume", experiment) == (
+        0, f"1 of 3 runs of experiment {experiment} are queued again{TRAINS} them.\n", "")
     assert call("resume", experiment).out == f"0 of 3 runs of experiment {experiment} are queued again.\n"
     listed = call("runs").out
     assert "running" not in listed and "interrupted" not in listed and listed.count("queued") == 2
@@ -76,7 +77,8 @@ def test_while_somebody_trains_they_ask_that_one(call: Call, store: Store, runs:
     assert call("pause", fourth).out == f"Run {fourth} is running, and pauses at its next step.\n"
     assert call("runs").out.count(" running ") == 4
     lease.release()  # and is killed
-    assert [str(run.state) for run in existing_store().runs(runs[0].experiment)] == ["interrupted", "cancelled", "paused"]
+    left = existing_store().runs(runs[0].experiment)
+    assert [str(run.state) for run in left] == ["interrupted", "cancelled", "paused"]
 
 
 def test_of_many_commands_at_once_each_finds_its_run_ended(home: Path, runs: list[RunRecord]) -> None:

@@ -127,10 +127,11 @@ def test_a_kill_in_the_middle_leaves_nothing_that_stays(
 
     def half_way() -> None:
         moved.clear()
-        with monkeypatch.context() as kill, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as kill:
             kill.setattr(os, "replace", killed)
             kill.setattr(home, "_remove", lambda path: None)  # a killed process tidies nothing
-            bundle.import_bundles(store, folder)
+            with pytest.raises(KeyboardInterrupt):
+                bundle.import_bundles(store, folder)
         assert list(artifacts.rglob("*.tmp")) and not store.experiments()
 
     half_way()
