@@ -78,4 +78,4 @@ def kept(rows: TaskData) -> str:
     left += [captions.plural(rows.overlap, "training row") + " that stand in dev, too"] if rows.overlap else []
     return (f"{captions.plural(len(rows.train), 'training row')} and {captions.plural(len(rows.dev), 'dev row')} of "
             f"{rows.task.name} are kept; the data folder above is set to them."
-            + (f" Left out: {captions.listed(left)}." if left else ""))
+            + (f" Left out: {captions.listed(left)}." if left else "") + "".join(f" {note}" for note in rows.notes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -106,21 +106,43 @@ def _tokenizer(ref: str, path: Path, changed: int) -> Any:
     from tokenizers import Tokenizer
 
     try:
-        return Tokenizer.from_file(str(path))
+        return _as_trained(Tokenizer.from_file(str(path)), path.with_name("tokenizer_config.json"))
     except Exception as error:  # the library raises bare Exceptions
         raise BackboneError(f"The tokenizer.json of backbone '{ref}' cannot be read: "
                             f"{' '.join(str(error).split())[:200]}. Save its fast tokenizer anew.") from None
 
 
-def unknown_words(files: BackboneFiles, words: Iterable[str]) -> list[str]:
-    """Those of `words` that the backbone cannot write: its tokenizer has no pieces for them."""
+def _as_trained(tokenizer: Any, config: Path) -> Any:
+    """The tokenizer as transformers reads a T5Tokenizer, whatever older files say of white space: it parts words."""
+    from tokenizers import normalizers, pre_tokenizers
+
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    named = json.loads(config.read_text(encoding="utf-8")).get("tokenizer_class") if config.is_file() else None
+    if named not in ("T5Tokenizer", "T5TokenizerFast"):
+        return tokenizer
+    given = tokenizer.normalizer
+    parts = given if isinstance(given, normalizers.Sequence) else [given]
+    tokenizer.normalizer = next((one for one in parts if isinstance(one, normalizers.Precompiled)), None)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    return tokenizer
+
+
+def encoder(files: BackboneFiles) -> tuple[Callable[[list[str]], list[list[int]]], int | None]:
+    """(texts -> the ids of each, without special tokens; the id for what the tokenizer has no pieces for)."""
     tokenizer = read_tokenizer(files)
     model = json.loads(tokenizer.to_str())["model"]
     unknown = model.get("unk_id")
     if unknown is None and model.get("unk_token") is not None:
         unknown = tokenizer.token_to_id(model["unk_token"])
-    pieces = {word: tokenizer.encode(word, add_special_tokens=False).ids for word in words}
-    return [word for word, ids in pieces.items() if not ids or unknown in ids]
+    return lambda texts: [one.ids for one in tokenizer.encode_batch_fast(texts, add_special_tokens=False)], unknown
+
+
+def unknown_words(files: BackboneFiles, words: Iterable[str]) -> list[str]:
+    """Those of `words` that the backbone cannot write: its tokenizer has no pieces for them."""
+    encode, unknown = encoder(files)
+    asked = list(dict.fromkeys(words))
+    return [word for word, ids in zip(asked, encode(asked), strict=True) if not ids or unknown in ids]
 
 
 def _hashed(folder: Path) -> list[Path]:

@@ -106,8 +106,11 @@ def run(
         layers["method_settings"] = for_all(own, typed)  # what is typed holds for all methods
     layers |= typed
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
-    experiment = check(experiment).experiment
-    return _train(experiment, writable(json_file, "--json") if json_file else None)
+    checked = check(experiment)
+    file = writable(json_file, "--json") if json_file else None
+    for note in checked.notes:
+        say(f"Note: {note}")
+    return _train(checked.experiment, file)
 
 
 def _pair(text: str) -> tuple[str, Any]:

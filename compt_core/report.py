@@ -22,7 +22,7 @@ from compt_core.tasks.table import TASKS
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
                 "train_seconds", "eval_seconds", "constant", "eval_rows", "prompt_rms", "fixed_batch_loss",
                 "normalizer", "private_share", "private_norm_share", "dead_sources", "cut", "skipped", "overlap",
-                "backbone")
+                "samples", "data_notes", "backbone")
 _LEFT_OUT = {"skipped": "skipped for want of a label (−1)", "overlap": "left out of train as they stand in dev",
              "cut": "with text cut at max_tokens"}
 REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}
@@ -149,10 +149,16 @@ def _notes(done: Sequence[RunRecord]) -> list[str]:
     left_out = [*filter(None, (_counts(done, key, text) for key, text in _LEFT_OUT.items()))]
     if left_out:
         notes.append(f"Rows {'; '.join(left_out)}.")
+    notes += data_notes(done)
     if any(TASKS[t].suite == "glue" for r in done for t in (r.result or {}).get("tasks", {})):
         notes.append("Original T5 checkpoints were trained on GLUE: with them a prompt can mostly only hurt; "
                      "v1.1 and LM-adapted checkpoints are the clean ones.")
     return notes
+
+
+def data_notes(runs: Sequence[RunRecord]) -> list[str]:
+    """What their records say of the rows that runs were trained on, each sentence once."""
+    return list(dict.fromkeys(note for r in runs for note in (r.result or {}).get("data_notes") or []))
 
 
 def _counts(done: Sequence[RunRecord], key: str, text: str) -> str:

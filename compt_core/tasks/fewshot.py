@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from compt_core.config import RunConfig
 from compt_core.errors import ConfigError, Issue
 from compt_core.streams import stream
-from compt_core.tasks.spec import Row, TaskData
+from compt_core.tasks.spec import Row, Task, TaskData
 
 EVAL_SEED = 20240813  # of --eval-rows: the same dev rows whatever the run's seed
 
@@ -22,7 +23,7 @@ def sample_shots(data: TaskData, config: RunConfig) -> tuple[Row, ...]:
     `shots` rows of each label. Raises ConfigError where there are fewer rows than shots.
     """
     task, shots = data.task, config.shots
-    by_label = _by_label(data.train, len(task.labels))
+    by_label = _by_label(data)
     per_class = config.shots_per == "class" and not task.numeric
     available = min(map(len, by_label)) if per_class else len(data.train)
     if shots > available:
@@ -36,7 +37,7 @@ def sample_shots(data: TaskData, config: RunConfig) -> tuple[Row, ...]:
     else:
         even = 0 if task.numeric else shots // len(task.labels)
         chosen = np.concatenate([rows[:even] for rows in order])
-        rest = stream(seed, "shots", task.name, "rest").permutation(np.setdiff1d(np.arange(len(data.train)), chosen))
+        rest = stream(seed, "shots", task.name, "rest").permutation(np.delete(np.arange(len(data.train)), chosen))
         chosen = np.concatenate([chosen, rest[: shots - len(chosen)]])
     return tuple(data.train[int(i)] for i in chosen)
 
@@ -56,11 +57,23 @@ def hold_out(rows: Sequence[Row], seed: int) -> tuple[tuple[Row, ...], tuple[Row
     return kept, tuple(row for i, row in enumerate(rows) if i in held)
 
 
+def rows_per_label(task: Task, rows: Sequence[Row]) -> dict[str, int]:
+    """How many of `rows` have each label, those that none has too; of a numeric task only the scores that are there."""
+    counts = np.bincount([row.label for row in rows], minlength=len(task.labels)).tolist()
+    return {label: count for label, count in zip(task.labels, counts, strict=True) if count or not task.numeric}
+
+
+def lacking(task: Task, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """The labels of which there is no row; none of a numeric task, whose scores outnumber the shots."""
+    return () if task.numeric else tuple(label for label, count in counts.items() if not count)
+
+
 def total_steps(config: RunConfig, rows: int) -> int:
     """Optimizer steps of a run that trains on `rows` rows over all tasks."""
     return config.steps or max(1, int(np.ceil(rows * config.epochs / config.batch)))
 
 
-def _by_label(rows: Sequence[Row], labels: int) -> list[np.ndarray]:
-    index = np.array([row.label for row in rows])
-    return [np.flatnonzero(index == label) for label in range(labels)]
+@lru_cache(maxsize=64)
+def _by_label(data: TaskData) -> list[np.ndarray]:
+    index = np.array([row.label for row in data.train])
+    return [np.flatnonzero(index == label) for label in range(len(data.task.labels))]

@@ -16,7 +16,7 @@ import numpy as np
 from compt_core.config import RunConfig
 from compt_core.streams import stream
 from compt_core.tasks.batches import EncodedRow, encode_rows, label_ids
-from compt_core.tasks.fewshot import hold_out, sample_shots, total_steps
+from compt_core.tasks.fewshot import hold_out, rows_per_label, sample_shots, total_steps
 from compt_core.tasks.spec import Row, Task, TaskData
 
 
@@ -31,12 +31,14 @@ class Example:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What one run trains on: examples per task, those held out to choose the best step, and the step count."""
+    """What one run trains on: examples per task, those held out to choose the best step, the step count, and the rows
+    of each label in the sample of each task, those held out among them."""
 
     config: RunConfig
     train: tuple[tuple[Example, ...], ...]
     held_out: tuple[Example, ...]
     steps: int
+    samples: Mapping[str, Mapping[str, int]]
 
     def batch(self, step: int) -> list[Example]:
         """The examples of step `step` (from 0): the batch equally split over tasks, a remainder in turn."""
@@ -68,11 +70,13 @@ def plan_run(config: RunConfig, data: Sequence[TaskData], tokenizer: Any) -> Run
     """Sample the shots of a run and encode them. Raises ConfigError where there are too few rows."""
     train: list[tuple[Example, ...]] = []
     held_out: list[Example] = []
+    samples: dict[str, Mapping[str, int]] = {}
     for index, task_data in enumerate(data):
         kept, out = shots_of(config, task_data)
+        samples[task_data.task.name] = rows_per_label(task_data.task, (*kept, *out))
         held_out += _examples(config, index, task_data.task, out, tokenizer)
         train.append(tuple(_examples(config, index, task_data.task, kept, tokenizer)))
-    return RunPlan(config, tuple(train), tuple(held_out), total_steps(config, sum(map(len, train))))
+    return RunPlan(config, tuple(train), tuple(held_out), total_steps(config, sum(map(len, train))), samples)
 
 
 def shots_of(config: RunConfig, data: TaskData) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
