@@ -122,7 +122,7 @@ def _as_trained(tokenizer: Any, config: Path) -> Any:
     if named not in ("T5Tokenizer", "T5TokenizerFast"):
         return tokenizer
     given = tokenizer.normalizer
-    parts = given if isinstance(given, normalizers.Sequence) else [given]
+    parts = [given[i] for i in range(len(given))] if isinstance(given, normalizers.Sequence) else [given]
     tokenizer.normalizer = next((one for one in parts if isinstance(one, normalizers.Precompiled)), None)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     return tokenizer

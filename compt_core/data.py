@@ -48,7 +48,7 @@ def as_read(data: Sequence[TaskData], files: BackboneFiles) -> tuple[TaskData, .
 @lru_cache(maxsize=16)
 def _as_read(data: tuple[TaskData, ...], files: BackboneFiles, changed: int) -> tuple[TaskData, ...]:
     words = _Words(files)
-    train, dev, unknown = [], [], []
+    train, dev, unknown = list[Keys](), list[Keys](), list[dict[str, tuple[float, str]]]()
     for one in data:
         counts: dict[str, tuple[float, str]] = {}
         for split, keys in (("train", train), ("dev", dev)):

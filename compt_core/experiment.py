@@ -57,8 +57,7 @@ def train_fleet(
     `keeper` takes new ones.
     """
     backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
-    load = load or (lambda run: load_data(configs[run].tasks, configs[run].data_dir, backbone.files))
-    data = {run: load(run) for run in configs}
+    data = {run: load(run) if load else load_data(c.tasks, c.data_dir, backbone.files) for run, c in configs.items()}
     watch(backbone.device)
     plans = {run: plan_run(config, data[run], backbone.tokenizer) for run, config in configs.items()}
     fleet = build_fleet(configs, backbone)
@@ -72,9 +71,9 @@ def train_fleet(
     resumed = _set_off(fleet, plans, data, resume, on_event)
     first = [(run, example) for run, plan in plans.items() for example in plan.batch(0)]
     rms, before = {run: prompt_rms(fleet, run) for run in configs}, _on_fixed_batch(fleet, first)
-    for run, plan in plans.items():
-        about = f"{plan.config.method}: initial prompt RMS {rms[run]:.3f}, {plan.steps} steps, loss {before[run]:.3f}"
-        _say(on_event, run, [f"{about} on the first batch", *_notes(plan, data[run])])
+    for run, config in configs.items():
+        on_event(Log(run, 0, f"{config.method}: initial prompt RMS {rms[run]:.3f}, {plans[run].steps} steps, "
+                             f"loss {before[run]:.3f} on the first batch"))
     done: list[str] = []
 
     def ended(run: str, state: Ended, error: ComptError | None) -> None:
@@ -110,11 +109,6 @@ def _each(*watches: Watch) -> Watch:
             one(at)
 
     return watch
-
-
-def _say(on_event: OnEvent, run: str, lines: Sequence[str]) -> None:
-    for line in lines:
-        on_event(Log(run, 0, line))
 
 
 def _notes(plan: RunPlan, data: Sequence[TaskData]) -> list[str]:
@@ -278,6 +272,8 @@ def _set_off(
             resumed[run] = before
         step = resumed[run].step if run in resumed else 0
         on_event(Started(run, plan.steps, versions, step))
+        for note in () if step else _notes(plan, data[run]):
+            on_event(Log(run, 0, note))
         if before is not None:
             on_event(Log(run, step, f"goes on from its checkpoint at step {step}" if run in resumed else
                          "begins again: backbone, data or tensors are not those of its checkpoint any more"))

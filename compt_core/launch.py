@@ -71,7 +71,7 @@ def check(experiment: Experiment) -> LaunchCheck:
         problems += error.issues
     tasks = [TASKS[name] for name in experiment.tasks if name in TASKS]
     runs = experiment.runs()
-    data = _load(tasks, experiment.data_dir, problems)
+    data: Sequence[TaskData] = _load(tasks, experiment.data_dir, problems)
     files, of_backbone = None, list[Issue]()
     try:
         files = find_backbone(experiment.backbone)
@@ -196,8 +196,9 @@ def _labels(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[tuple[
             of_shots = [lacking(task_data.task, found) for run, found in drawn if run.shots == shots]
             if missing := [labels for labels in of_shots if labels]:
                 names = ", ".join(quoted(label, 40) for label in dict.fromkeys(itertools.chain(*missing)))
-                notes.append(f"With {shots} shots, {len(missing)} of {len(of_shots)} samples of task "
-                             f"'{task_data.task.name}' lack a label: no row of {names}.")
+                some = f"{shots} shot{'' if shots == 1 else 's'}, {len(missing)} of {len(of_shots)} samples"
+                notes.append(f"With {some} of task '{task_data.task.name}' lack{'s' if len(missing) == 1 else ''} a "
+                             f"label: no row of {names}.")
     return ((min(counts), max(counts)) if counts else None), notes
 
 

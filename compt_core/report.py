@@ -146,7 +146,9 @@ def _notes(done: Sequence[RunRecord]) -> list[str]:
     if any(None in scores.values() for r in done for scores in (r.result or {}).get("tasks", {}).values()):
         notes.append("– undefined: a correlation with a constant answer, and after a number: undefined for some "
                      "seed; it counts as 0 in means.")
-    left_out = [*filter(None, (_counts(done, key, text) for key, text in _LEFT_OUT.items()))]
+    silent = [r for r in done if "data_notes" not in (r.result or {})]  # of older versions: no sentence on overlap
+    left_out = [*filter(None, (_counts(silent if key == "overlap" else done, key, text)
+                               for key, text in _LEFT_OUT.items()))]
     if left_out:
         notes.append(f"Rows {'; '.join(left_out)}.")
     notes += data_notes(done)
