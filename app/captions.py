@@ -155,8 +155,17 @@ def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None) 
         "Estimated time": estimated(time),
         "Estimated memory": _memory(check.most_trained, memory),
         "Rows available": f"{train:,} for training, {dev:,} dev",
+        **_per_label(check),
         "Backbone": f"{literal(backbone.ref)}, hidden size {backbone.hidden:,}",
     }
+
+
+def _per_label(check: LaunchCheck) -> dict[str, str]:
+    """How many training rows of a label the samples hold, where tasks have labels."""
+    if check.per_label is None:
+        return {}
+    low, high = check.per_label
+    return {"Training rows per label": f"{low:,}" if low == high else f"{low:,} to {high:,}, by sample and label"}
 
 
 def estimated(time: Estimate | None) -> str:

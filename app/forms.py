@@ -65,8 +65,8 @@ def _fill(preset: str) -> None:
         st.session_state[key(name)] = value
 
 
-def basics(issues: Sequence[Issue]) -> None:
-    """Tasks, methods, shots, seeds, backbone and data."""
+def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
+    """Tasks, methods, shots, seeds, backbone and data, beside which stands what a check has to say of it."""
     known = list(dict.fromkeys([*TASKS, *st.session_state[key("tasks")]]))  # an unknown one stays, its problem below it
     with st.expander("Choose whole suites and families of tasks", icon=":material/category:", key="families"):
         families.pickers(key("tasks"))
@@ -88,6 +88,10 @@ def basics(issues: Sequence[Issue]) -> None:
     with right:
         _text("seeds", issues, "0, 1, 2 or 0-9")
         _text("data_dir", issues, "empty: the datasets hub")
+        if notes:
+            with st.expander(f"{captions.plural(len(notes), 'note')} on the data", expanded=True, key="data_notes"):
+                for note in notes:
+                    st.markdown(captions.literal(note))
     own_data.box(key("tasks"), key("data_dir"))
 
 

@@ -19,11 +19,10 @@ from typing import Any, Final
 
 import numpy as np
 from comparison import read
-from setting import ROOT, default_run, measure_runs
+from setting import ROOT, default_run, measure_runs, rows_of
 
 from compt_core.config import RunConfig
 from compt_core.demo.suites import DEMO_SUITE
-from compt_core.experiment import load_data
 from compt_core.launch import trainable_parameters
 from compt_core.means import half_width, paired
 from compt_core.presets import DEMO_TASKS
@@ -108,7 +107,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     seeds, shot_counts = as_list(given.seeds), as_list(given.shots)
-    data = load_data(DEMO_TASKS, None)
+    data = rows_of(DEMO_TASKS, None)
     mixed = tuple(map(shuffled, data))
     predictors: dict[str, Callable[[int, int], RunConfig]] = {
         "family oracle": oracle,

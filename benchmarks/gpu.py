@@ -117,7 +117,7 @@ def label_scores(backbone: Backbone, runs: Sequence[RunRecord], prompts: Mapping
     """(label scores [runs, n, C] and predictions [runs, n] of each task; each run's mean of first metrics)."""
     config = RunConfig(**runs[0].config)
     scores, answers, metrics = {}, {}, []
-    for k, data in enumerate(s.load_data(config.tasks, config.data_dir)):
+    for k, data in enumerate(s.rows_of(config.tasks, config.data_dir)):
         rows = sample_dev(data, config.eval_rows)
         scored = score_task(backbone, data.task, rows, encode_with(backbone.tokenizer, config, data.task, rows),
                             {run.id: prompts[run.id][k].to(backbone.device) for run in runs})

@@ -48,7 +48,7 @@ def by_tokens(backbone: Any, given: Any) -> None:
     plan = setting.plans["pt 0"]
     for tokens in (16, 32, 64, 128, 256, 512):
         text = tuple(3 + i % 50 for i in range(tokens - setting.configs["pt 0"].prompt_length))
-        long = tuple(tuple(Example(e.task, EncodedRow((), text, 0), e.target) for e in task) for task in plan.train)
+        long = tuple(tuple(Example(e.task, EncodedRow((), text, False), e.target) for e in task) for task in plan.train)
         setting.plans["pt 0"] = replace(plan, train=long)
         taken = s.step_seconds(setting, given.repeats)
         print(f"{tokens:6}   {1e3 * taken:9.1f}   {1e6 * taken / (tokens * len(setting.items(0))):10.1f}", flush=True)

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from compt_core.backbones import find_backbone
 from compt_core.config import RunConfig
-from compt_core.errors import ComptError, DataError, StoreError
+from compt_core.data import as_read
+from compt_core.errors import BackboneError, ComptError, DataError, StoreError
 from compt_core.predictions import UNREADABLE, predict
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.store import Store
@@ -52,8 +54,17 @@ def data_of(run: RunRecord, task: str) -> TaskData:
     """
     if task not in TASKS:
         raise DataError(f"this version of ComPT Lab has no task '{task}'.")
-    data = load_task(TASKS[task], run.config["data_dir"])
-    if ((run.versions or {}).get("data") or {}).get(task) != data.digest:
+    data = load_task(TASKS[task], folder := run.config["data_dir"])
+    digest = ((run.versions or {}).get("data") or {}).get(task)
+    if digest != data.digest:  # rows were left out as its backbone reads them, or the files have changed
+        tasks = [name for name in run.config["tasks"] if name in TASKS]
+        try:
+            read = as_read([load_task(TASKS[name], folder) for name in tasks],
+                           find_backbone(run.config["backbone"], fetch=False))
+        except BackboneError as error:
+            raise DataError(f"which rows run {run.id} was trained on is told by its backbone. {error}") from None
+        data = read[tasks.index(task)]
+    if digest != data.digest:
         raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on.")
     if ((run.versions or {}).get("tasks") or {}).get(task) not in (None, data.task.digest()):  # None: not kept before
         raise DataError(f"the task '{task}' has other label words, columns or metrics than when run {run.id} was "

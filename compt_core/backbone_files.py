@@ -7,7 +7,7 @@ and tokenizer.json.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -84,11 +84,18 @@ def read_tokenizer(files: BackboneFiles) -> Any:
     return read_pieces(files.ref, files.folder).tokenizer
 
 
+def encoder(files: BackboneFiles) -> tuple[Callable[[list[str]], list[list[int]]], int | None]:
+    """(texts -> the ids of each, without special tokens; the id for what the tokenizer has no pieces for)."""
+    found = read_pieces(files.ref, files.folder)
+    encode = found.tokenizer.encode_batch_fast
+    return lambda texts: [one.ids for one in encode(texts, add_special_tokens=False)], found.unknown
+
+
 def unknown_words(files: BackboneFiles, words: Iterable[str]) -> list[str]:
     """Those of `words` that the backbone cannot write: its tokenizer has no pieces for them."""
-    found = read_pieces(files.ref, files.folder)
-    pieces = {word: found.tokenizer.encode(word, add_special_tokens=False).ids for word in words}
-    return [word for word, ids in pieces.items() if not ids or found.unknown in ids]
+    encode, unknown = encoder(files)
+    asked = list(dict.fromkeys(words))
+    return [word for word, ids in zip(asked, encode(asked), strict=True) if not ids or unknown in ids]
 
 
 Stamps = tuple[tuple[Path, int, int], ...]  # file, time of change in ns, bytes

@@ -113,8 +113,11 @@ def run(
              "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
     layers = settings(config, given, set_ or [])
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
-    experiment = check(experiment).experiment
-    return _train(experiment, writable(json_file, "--json") if json_file else None)
+    checked = check(experiment)
+    file = writable(json_file, "--json") if json_file else None
+    for note in checked.notes:
+        say(f"Note: {note}")
+    return _train(checked.experiment, file)
 
 
 def _settings_table() -> Table:

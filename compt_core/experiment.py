@@ -15,7 +15,8 @@ from compt_core import __version__
 from compt_core.backbone_cache import Shelf
 from compt_core.backbones import Backbone, find_backbone, load_backbone
 from compt_core.config import RunConfig
-from compt_core.errors import ComptError, plural
+from compt_core.data import load_data
+from compt_core.errors import ComptError, plural, quoted
 from compt_core.estimate import STATE_BYTES, Pace, fleet_work, place, run_work
 from compt_core.fleet import Fleet, build_fleet
 from compt_core.inspection import inspect_run, kept_tensors, prompt_rms
@@ -24,10 +25,8 @@ from compt_core.memory import peak, watch
 from compt_core.methods import structure
 from compt_core.metrics import mean_normalised, mean_primary
 from compt_core.scoring import TaskScores, majority, score_task
-from compt_core.tasks.fewshot import held_out_digest, sample_dev
-from compt_core.tasks.files import load_task
+from compt_core.tasks.fewshot import held_out_digest, lacking, sample_dev
 from compt_core.tasks.spec import TaskData
-from compt_core.tasks.table import get_tasks
 from compt_core.training.checkpoint import fits
 from compt_core.training.events import Ask, Checkpoint, Keeper, Log, OnEvent, Outcome, Started
 from compt_core.training.loop import Ended, train
@@ -57,7 +56,7 @@ def train_fleet(
     `keeper` takes new ones.
     """
     backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
-    data = {run: load(run) if load else load_data(config.tasks, config.data_dir) for run, config in configs.items()}
+    data = {run: load(run) if load else load_data(c.tasks, c.data_dir, backbone.files) for run, c in configs.items()}
     watch(backbone.device)
     plans = {run: plan_run(config, data[run], backbone.tokenizer) for run, config in configs.items()}
     fleet = build_fleet(configs, backbone)
@@ -111,6 +110,13 @@ def _each(*watches: Watch) -> Watch:
     return watch
 
 
+def _notes(plan: RunPlan, data: Sequence[TaskData]) -> list[str]:
+    """What to know of the rows of a run, and of the sample that it drew from them."""
+    lacks = {d.task.name: ", ".join(map(quoted, lacking(d.task, plan.samples[d.task.name]))) for d in data}
+    return [*(note for d in data for note in d.notes),
+            *(f"The sample of task '{task}' has no row of {labels}." for task, labels in lacks.items() if labels)]
+
+
 def _pace(backbone: Backbone, plans: Mapping[str, RunPlan], scores: Scores, times: Mapping[str, float]
           ) -> dict[str, Any]:
     """What the fleet had to do, how long it took and how much memory, for estimates."""
@@ -137,6 +143,7 @@ def _completed(
         "cut": {task: {"train": cut, "dev": scores[task].cut} for task, cut in count_cut(plan).items()},
         "skipped": {d.task.name: dict(d.skipped) for d in data},
         "overlap": {d.task.name: {"train": d.overlap} for d in data},
+        "samples": plan.samples, "data_notes": _notes(plan, data),
         "trainable_parameters": trainable_parameters(plan.config, backbone.hidden),
         "backbone": backbone.describe(),
     }
@@ -153,7 +160,7 @@ def reference_rows(
     None where `stopped`, asked before each batch, said so before all was scored.
     """
     backbone = backbone or shared_backbone(config.backbone)
-    data = load_data(config.tasks, config.data_dir)
+    data = load_data(config.tasks, config.data_dir, backbone.files)
     empty = {"": torch.zeros(0, backbone.hidden, device=backbone.device)}
     bare: dict[str, TaskScores] = {}
     for d in data:
@@ -244,11 +251,6 @@ def _on_fixed_batch(fleet: Fleet, items: Sequence[tuple[str, Any]]) -> dict[str,
     return mean_losses(fleet, items)
 
 
-def load_data(tasks: Sequence[str], data_dir: str | None) -> tuple[TaskData, ...]:
-    """Rows of the named tasks in that order, read once while nothing on disk changes."""
-    return tuple(load_task(task, data_dir) for task in get_tasks(tuple(tasks)))
-
-
 def shared_backbone(ref: str, device: str | None = None) -> Backbone:
     """The backbone `ref` on `device` (the best by default), loaded once while its files stay the same and others leave
     it room."""
@@ -267,6 +269,8 @@ def _set_off(
             resumed[run] = before
         step = resumed[run].step if run in resumed else 0
         on_event(Started(run, plan.steps, versions, step))
+        for note in () if step else _notes(plan, data[run]):
+            on_event(Log(run, 0, note))
         if before is not None:
             on_event(Log(run, step, f"goes on from its checkpoint at step {step}" if run in resumed else
                          "begins again: backbone, data or tensors are not those of its checkpoint any more"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -10,22 +11,22 @@ from functools import cache
 
 import numpy as np
 
-from compt_core.backbone_files import BackboneFiles, check_contents, read_tokenizer, unknown_words
+from compt_core.backbone_files import BackboneFiles, check_contents, encoder, unknown_words
 from compt_core.backbones import find_backbone
 from compt_core.config import Experiment, RunConfig
-from compt_core.errors import BackboneError, ComptError, ConfigError, HubError, Issue, plural, quoted
+from compt_core.data import MOST_UNKNOWN, as_read
+from compt_core.errors import BackboneError, ComptError, ConfigError, DataError, HubError, Issue, quoted
 from compt_core.estimate import Work, fleet_work, in_turn, run_work
 from compt_core.methods import parameter_shapes, structure
 from compt_core.runs.record import fleets
 from compt_core.tasks.batches import frame, room_for_text
-from compt_core.tasks.fewshot import sample_shots, shots_of, total_steps
+from compt_core.tasks.fewshot import lacking, rows_per_label, sample_shots, shots_of, total_steps
 from compt_core.tasks.files import load_task
+from compt_core.tasks.first import first_ids
 from compt_core.tasks.spec import Row, Task, TaskData
 from compt_core.tasks.table import TASKS, get_tasks
 
-ROWS_READ = 20  # dev rows of each task whose words are looked up
 ROWS_MEASURED = 100  # rows of each task and split whose length is taken for all
-MOST_UNKNOWN = 0.5  # share of their words without pieces at which a backbone is refused
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class LaunchCheck:
     steps       optimizer steps of each run
     parameters  trainable parameters of each run
     work        what all of them have to do, fleet after fleet
+    per_label   fewest and most training rows of a label in any sample; None where all tasks are numeric
+    notes       what to know before launching, a sentence each: of the data, and of the samples drawn from it
     """
 
     experiment: Experiment
@@ -46,6 +49,8 @@ class LaunchCheck:
     steps: tuple[int, ...]
     parameters: tuple[int, ...]
     work: Work
+    per_label: tuple[int, int] | None
+    notes: tuple[str, ...]
 
     @property
     def most_trained(self) -> int:
@@ -66,21 +71,26 @@ def check(experiment: Experiment) -> LaunchCheck:
         problems += error.issues
     tasks = [TASKS[name] for name in experiment.tasks if name in TASKS]
     runs = experiment.runs()
-    data = _load(tasks, experiment.data_dir, problems)
-    problems += _problems_of_shots(runs, data)
-    files = None
+    data: Sequence[TaskData] = _load(tasks, experiment.data_dir, problems)
+    files, of_backbone = None, list[Issue]()
     try:
         files = find_backbone(experiment.backbone)
         check_contents(files)
-        problems += _problems_of_words(files, tasks, runs)
-        problems += _problems_of_texts(files, data)
+        of_backbone += _problems_of_words(files, tasks, runs)
+        data = as_read(data, files)
+        of_backbone += _problems_of_texts(files, data)
     except BackboneError as error:
-        problems.append(Issue("backbone", str(error)))
+        of_backbone.append(Issue("backbone", str(error)))
+    except DataError as error:
+        problems.append(Issue("data_dir", str(error)))
+    problems += [*_problems_of_shots(runs, data), *of_backbone]
     if problems or files is None:
         raise ConfigError(dict.fromkeys(problems))
     parameters, steps = tuple(trainable_parameters(run, files.hidden) for run in runs), _steps(runs, data)
     work = _work(files, data, runs, steps, parameters)
-    return LaunchCheck(experiment, files, tuple(data), tuple(runs), steps, parameters, work)
+    per_label, lacks = _labels(runs, data)
+    notes = (*(note for task_data in data for note in task_data.notes), *lacks)
+    return LaunchCheck(experiment, files, tuple(data), tuple(runs), steps, parameters, work, per_label, notes)
 
 
 def trainable_parameters(config: RunConfig, hidden: int) -> int:
@@ -136,31 +146,61 @@ def _problems_of_words(files: BackboneFiles, tasks: Sequence[Task], runs: Sequen
     if lost:
         problems.append(Issue("backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for label words of "
                                           f"{', '.join(lost)}. Choose a T5 checkpoint as --backbone, or other tasks."))
-    tokenizer = read_tokenizer(files)
+    encode, _ = encoder(files)
     for task in tasks:
+        same = _same(task.labels, encode(list(task.labels)))
+        if same and not unknown[task.name]:
+            problems.append(Issue("backbone", f"The label words {same} of task '{task.name}' are the same tokens to "
+                                              f"backbone '{files.ref}'. Choose another T5 checkpoint as --backbone, or "
+                                              "other tasks."))
         for prefix, max_tokens in dict.fromkeys((run.prefix, run.max_tokens) for run in runs):
-            pieces = [tokenizer.encode(text, add_special_tokens=False).ids for text in frame(task, prefix)]
             try:
-                room_for_text(task, pieces, max_tokens)
+                room_for_text(task, encode(frame(task, prefix)), max_tokens)
             except ConfigError as error:
                 problems += error.issues
     return problems
+
+
+def _same(words: Sequence[str], ids: Sequence[Sequence[int]]) -> str:
+    """The first two of `words` with the same token ids; "" where there are none."""
+    first: dict[tuple[int, ...], str] = {}
+    for word, own in zip(words, map(tuple, ids), strict=True):
+        if own in first:
+            return f"{quoted(first[own], 40)} and {quoted(word, 40)}"
+        first[own] = word
+    return ""
 
 
 def _problems_of_texts(files: BackboneFiles, data: Sequence[TaskData]) -> list[Issue]:
     """Tasks whose texts the backbone cannot read, as the bundled one cannot read real English."""
     problems = []
     for task_data in data:
-        if task_data.task.bundled and files.ref == "demo":
-            continue
-        words = {word for row in task_data.dev[:ROWS_READ] for text in row.texts for word in text.split()}
-        lost = sorted(unknown_words(files, words))
-        if len(lost) > MOST_UNKNOWN * len(words):
+        share, example = max(task_data.unknown.values(), default=(0.0, ""))
+        if share > MOST_UNKNOWN:
+            split = next(split for split, found in task_data.unknown.items() if found == (share, example))
             problems.append(Issue(
-                "backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for {len(lost)} of the "
-                f"{plural(len(words), 'word')} that the first dev rows of task '{task_data.task.name}' hold (such as "
-                f"{quoted(lost[0], 30)}). Choose a T5 checkpoint as --backbone, or other tasks."))
+                "backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for {share:.0%} of the words in "
+                f"the {split} rows of task '{task_data.task.name}' (such as {quoted(example, 30)}). Choose a T5 "
+                "checkpoint as --backbone, or other tasks."))
     return problems
+
+
+def _labels(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[tuple[int, int] | None, list[str]]:
+    """(fewest and most rows of a label in any sample of the runs; sentences on labels that some sample lacks)."""
+    samples = {(run.seed if run.data_seed is None else run.data_seed, run.shots, run.shots_per): run for run in runs}
+    counts, notes = list[int](), list[str]()
+    for task_data in data:
+        drawn = [(run, rows_per_label(task_data.task, sample_shots(task_data, run))) for run in samples.values()]
+        if not task_data.task.numeric:
+            counts += [count for _, found in drawn for count in found.values()]
+        for shots in dict.fromkeys(run.shots for run, _ in drawn):
+            of_shots = [lacking(task_data.task, found) for run, found in drawn if run.shots == shots]
+            if missing := [labels for labels in of_shots if labels]:
+                names = ", ".join(quoted(label, 40) for label in dict.fromkeys(itertools.chain(*missing)))
+                some = f"{shots} shot{'' if shots == 1 else 's'}, {len(missing)} of {len(of_shots)} samples"
+                notes.append(f"With {some} of task '{task_data.task.name}' lack{'s' if len(missing) == 1 else ''} a "
+                             f"label: no row of {names}.")
+    return ((min(counts), max(counts)) if counts else None), notes
 
 
 def _sample_key(run: RunConfig) -> tuple[int, str, str]:
@@ -180,21 +220,22 @@ def _steps(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[int, ..
 def _work(files: BackboneFiles, data: Sequence[TaskData], runs: Sequence[RunConfig], steps: Sequence[int],
           parameters: Sequence[int]) -> Work:
     """The work of the fleets, the length of a task's rows from a few of them."""
-    tokenizer = read_tokenizer(files)
+    encode, _ = encoder(files)
 
-    def tokens(texts: Sequence[str]) -> int:
-        return sum(len(found.ids) for found in tokenizer.encode_batch(list(texts), add_special_tokens=False))
+    def tokens(texts: Sequence[str], most: int) -> int:
+        return sum(map(len, first_ids(encode, texts, most)))
 
     def mean_length(task_data: TaskData, split: str, prefix: str, most: int) -> float:
         rows: Sequence[Row] = getattr(task_data, split)
-        around = tokens(frame(task_data.task, prefix)) + 1
-        return float(np.mean([min(most, around + tokens(row.texts)) for row in rows[::len(rows) // ROWS_MEASURED + 1]]))
+        around = tokens(frame(task_data.task, prefix), most) + 1
+        some = rows[::len(rows) // ROWS_MEASURED + 1]
+        return float(np.mean([min(most, around + tokens(row.texts, most)) for row in some]))
 
     @cache
     def lengths(split: str, prefix: str, most: int) -> list[float]:  # of each task, without prompt
         return [mean_length(task_data, split, prefix, most) for task_data in data]
 
-    words = [sum(tokens([label]) + 1 for label in d.task.labels) for d in data]
+    words = [sum(map(len, encode(list(d.task.labels)))) + len(d.task.labels) for d in data]
     works = []
     for run, count, numbers in zip(runs, steps, parameters, strict=True):
         dev = [min(len(d.dev), run.eval_rows or len(d.dev)) for d in data]

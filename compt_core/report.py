@@ -23,7 +23,7 @@ from compt_core.tasks.table import TASKS, seen_before
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
                 "train_seconds", "eval_seconds", "constant", "unreadable", "eval_rows", "prompt_rms",
                 "fixed_batch_loss", "normalizer", "private_share", "private_norm_share", "dead_sources", "cut",
-                "skipped", "overlap", "backbone")
+                "skipped", "overlap", "samples", "data_notes", "backbone")
 _LEFT_OUT = {"skipped": "skipped for want of a label (−1)", "overlap": "left out of train as they stand in dev",
              "cut": "with text cut at max_tokens"}
 UNREAD = "§"  # beside a score: some of its answers are no label
@@ -162,9 +162,12 @@ def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]
     if any(None in scores.values() for r in done for scores in (r.result or {}).get("tasks", {}).values()):
         notes.append("– undefined: a correlation with a constant answer, and after a number: undefined for some "
                      "seed; it counts as 0 in means.")
-    left_out = [*filter(None, (_counts(done, key, text) for key, text in _LEFT_OUT.items()))]
+    silent = [r for r in done if "data_notes" not in (r.result or {})]  # of older versions: no sentence on overlap
+    left_out = [*filter(None, (_counts(silent if key == "overlap" else done, key, text)
+                               for key, text in _LEFT_OUT.items()))]
     if left_out:
         notes.append(f"Rows {'; '.join(left_out)}.")
+    notes += data_notes(done)
     return notes + seen_before({TASKS[t].suite for r in done for t in (r.result or {}).get("tasks", {})})
 
 
@@ -176,6 +179,11 @@ def _unreadable(done: Sequence[RunRecord]) -> dict[str, float]:
             if share:
                 found[task] = max(share, found.get(task, 0.0))
     return found
+
+
+def data_notes(runs: Sequence[RunRecord]) -> list[str]:
+    """What their records say of the rows that runs were trained on, each sentence once."""
+    return list(dict.fromkeys(note for r in runs for note in (r.result or {}).get("data_notes") or []))
 
 
 def _counts(done: Sequence[RunRecord], key: str, text: str) -> str:

@@ -14,6 +14,7 @@ st.caption("Every combination of method, shots and seed becomes one run on the s
 forms.ready()
 notes = arrival.receive()
 experiment, issues = drafts.build(forms.draft())
+checked = None
 form_side, summary_side = st.columns([3, 2], gap="large")
 
 with summary_side, st.container(border=True):
@@ -58,7 +59,7 @@ with form_side:
     issues = (*issues, *notes)
     forms.preset_picker()
     st.header("What to compare", anchor=False)
-    forms.basics(issues)
+    forms.basics(issues, checked.notes if checked else ())
     st.header("Prompts", anchor=False)
     forms.fields(drafts.PROMPTS, issues)
     st.caption(forms.normalizer_note(forms.draft()))

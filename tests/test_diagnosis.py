@@ -83,13 +83,15 @@ def settings_of(name: str) -> RunConfig:
 @pytest.fixture(scope="module")
 def trained() -> dict[str, Trained]:
     """The spoilt runs, trained side by side; their curves as a store keeps them, in 16 bits."""
-    from compt_core.experiment import load_data, train_fleet
+    from compt_core.backbones import find_backbone
+    from compt_core.data import load_data
+    from compt_core.experiment import train_fleet
 
     configs = {name: settings_of(name) for name in SPOILT}
     measured: dict[str, list[Event]] = {name: [] for name in SPOILT}
 
     def load(name: str) -> Any:
-        data = load_data(configs[name].tasks, None)
+        data = load_data(configs[name].tasks, None, find_backbone("demo"))
         spoil = {WRONG: lambda label: 1 - label, ONE: lambda label: 0}.get(name, lambda label: label)
         return tuple(replace(one, train=tuple(replace(row, label=spoil(row.label)) for row in one.train))
                      for one in data)

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from compt_core import experiment
+from compt_core.backbones import find_backbone
 from compt_core.config import build_experiment
+from compt_core.data import load_data
 from compt_core.experiment import reference_rows, train_fleet
 from compt_core.scoring import score_task
 from compt_core.tasks.fewshot import sample_dev
@@ -67,7 +69,7 @@ def test_the_record_of_pt_and_mst_knows_no_weights_and_gates_off_are_one(configs
 
 def test_a_caller_may_hand_in_rows_of_its_own(configs):
     config = configs(eval_rows=None)["pt"]
-    data = experiment.load_data(config.tasks, config.data_dir)
+    data = load_data(config.tasks, config.data_dir, find_backbone(config.backbone))
     short = tuple(replace(one, dev=one.dev[:3]) for one in data)
     outcomes = train_fleet({"all": config, "few": config}, lambda e: None, keep,
                            load=lambda run: short if run == "few" else data)

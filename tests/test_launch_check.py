@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from compt_core import launch as launch_module
 from compt_core.config import build_experiment
 from compt_core.errors import ConfigError, HubError
 from compt_core.launch import LaunchCheck, check, trainable_parameters
@@ -119,8 +120,8 @@ def test_a_backbone_that_cannot_write_the_labels_is_refused(problems: Any, monke
 def test_a_backbone_that_cannot_read_the_texts_is_refused(problems: Any) -> None:
     (field, message), = problems(tasks="rte,demo-mood", backbone="demo")
     assert field == "backbone"
-    assert re.fullmatch(r"The tokenizer of backbone 'demo' has no pieces for \d+ of the \d+ words that the first dev "
-                        r"rows of task 'rte' hold \(such as '\S+'\)\. Choose a T5 checkpoint as --backbone, or other "
+    assert re.fullmatch(r"The tokenizer of backbone 'demo' has no pieces for \d\d% of the words in the \w+ "
+                        r"rows of task 'rte' \(such as '\S+'\)\. Choose a T5 checkpoint as --backbone, or other "
                         r"tasks\.", message)
 
 
@@ -133,3 +134,90 @@ def test_inputs_that_leave_no_room_for_text_are_refused(problems: Any) -> None:
     needed = int(message.rstrip(".").rpartition(" ")[2])
     assert problems(**settings, max_tokens=needed - 1)[0][0] == "max_tokens"
     assert [field for field, _ in problems(**settings, max_tokens=needed, shots=1000)] == ["shots"]
+
+
+def test_label_words_that_are_the_same_to_the_backbone_are_refused(
+    problems: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TASKS, "demo-mood", dataclasses.replace(TASKS["demo-mood"], labels=("true", "True ")))
+    found = problems(tasks="demo-mood", backbone="demo", data_dir=None)
+    assert found[0] == ("backbone", "The label words 'true' and 'True ' of task 'demo-mood' are the same tokens to "
+                                    "backbone 'demo'. Choose another T5 checkpoint as --backbone, or other tasks.")
+
+
+def planted(glue_dir: Path, folder: Path, task: str, split: str, old: str, new: str) -> Path:
+    """A copy of the data with `old` replaced by `new` in a file of `task`."""
+    shutil.copytree(glue_dir, folder)
+    path = folder / task / f"{split}.tsv"
+    path.write_text(path.read_text().replace(old, new))
+    return folder
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_texts_that_cannot_be_read_are_refused_in_either_split(
+    problems: Any, glue_dir: Path, tmp_path: Path, split: str
+) -> None:
+    lines = (glue_dir / "cola" / f"{split}.tsv").read_text().splitlines()
+    text = "\n".join([lines[0], *(f"{'猫 ' * 60 + str(n) if n > 4 else line.split(chr(9))[0]}\t{n % 2}"
+                                 for n, line in enumerate(lines[1:]))])
+    shutil.copytree(glue_dir, tmp_path / "data")
+    (tmp_path / "data" / "cola" / f"{split}.tsv").write_text(text + "\n")
+    (field, message), = problems(tasks="cola", data_dir=str(tmp_path / "data"))
+    assert field == "backbone" and f"% of the words in the {split} rows of task 'cola' (such as '猫')" in message
+
+
+def test_what_is_known_of_data_and_samples_is_noted(glue_dir: Path, tiny_t5: Path, tmp_path: Path) -> None:
+    assert launch(glue_dir, tiny_t5, shots=8).notes == ()
+    assert launch(glue_dir, tiny_t5, shots=8, tasks="rte,stsb").per_label == (4, 4)
+    assert launch(glue_dir, tiny_t5, shots=8, tasks="stsb").per_label is None
+    folder = planted(glue_dir, tmp_path / "data", "rte", "train", "the ", "猫 ")
+    checked = launch(folder, tiny_t5, tasks="rte,mnli", shots="2,9", seeds="0-3")
+    assert checked.per_label == (0, 5)
+    words, lacks = checked.notes
+    assert words.startswith(f"The tokenizer of backbone '{tiny_t5}' has no pieces for ")
+    assert lacks.startswith("With 2 shots, 4 of 4 samples of task 'mnli' lack a label: no row of '")
+
+
+def test_the_rows_of_a_task_are_those_that_the_backbone_tells_apart_from_dev(
+    glue_dir: Path, tiny_t5: Path, tmp_path: Path, problems: Any
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(glue_dir, folder)
+    dev = (folder / "mrpc" / "dev.tsv").read_text().splitlines()[1:]
+    with (folder / "stsb" / "train.tsv").open("a") as file:
+        file.writelines(line.rpartition("\t")[0].replace(" ", "  ", 1) + "\t3.0\n" for line in dev)
+    checked = launch(folder, tiny_t5, tasks="stsb,mrpc")
+    assert [len(one.train) for one in checked.data] == [48, 48]
+    assert checked.notes == (f"{len(dev)} training rows of task 'stsb' stand in the dev rows of task 'mrpc', too, and "
+                             "are not trained on.",)
+    (_, few), = problems(tasks="stsb,mrpc", data_dir=str(folder), shots=49)[:1]
+    assert "training rows of task 'stsb' (48). Got 49" in few
+    shutil.copy(folder / "mrpc" / "dev.tsv", folder / "mrpc" / "train.tsv")
+    assert problems(tasks="mrpc,rte", data_dir=str(folder))[0][0] == "data_dir"
+
+
+def test_a_check_reads_the_beginning_of_texts_only(
+    glue_dir: Path, tiny_t5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten rows of a million characters took as long as a thousand times as many short ones."""
+    folder, real, seen = tmp_path / "data", launch_module.encoder, 0
+    (folder / "sst2").mkdir(parents=True)
+
+    def counting(files: Any) -> Any:
+        encode, unknown = real(files)
+
+        def counted(texts: list[str]) -> list[list[int]]:
+            nonlocal seen
+            seen += sum(map(len, texts))
+            return encode(texts)
+
+        return counted, unknown
+
+    for module in ("launch", "data"):
+        monkeypatch.setattr(f"compt_core.{module}.encoder", counting)
+    for split in ("train", "dev"):
+        texts = [f"{split} {n} " + ("the river opens " * 60_000 if n % 2 else "river" * 200_000) for n in range(4)]
+        (folder / "sst2" / f"{split}.tsv").write_text(
+            "sentence\tlabel\n" + "".join(f"{text}\t{n % 2}\n" for n, text in enumerate(texts)))
+    assert launch(folder, tiny_t5, tasks="sst2", shots=2).notes == ()
+    assert seen < 3_500_000

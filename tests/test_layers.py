@@ -29,7 +29,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
      "compt_core.demo.cases", "compt_core.demo.suites"),
     # the maths, the tasks, the frozen model
     ("compt_core.composition", "compt_core.tasks", "compt_core.backbone_files", "compt_core.backbones",
-     "compt_core.pieces", "compt_core.room", "compt_core.score_cache", "compt_core.memory"),
+     "compt_core.pieces", "compt_core.room", "compt_core.score_cache", "compt_core.memory",
+     "compt_core.data"),
     # runs side by side in one forward pass
     ("compt_core.methods", "compt_core.forward", "compt_core.fleet", "compt_core.predictions",
      "compt_core.scoring"),
@@ -55,7 +56,7 @@ APART = (
 TORCH_FREE = (
     "compt_core.config", "compt_core.presets", "compt_core.methods", "compt_core.training.events",
     "compt_core.estimate", "compt_core.space", "compt_core.foreign", "compt_core.pieces", "compt_core.tasks.table",
-    "compt_core.tasks.files", "compt_core.backbones",
+    "compt_core.tasks.files", "compt_core.backbones", "compt_core.data",
     "compt_core.runs.record", "compt_core.runs.store", "compt_core.runs.worker", "compt_core.launch", "compt_core.cli",
     "compt_core.diagnosis",
     "compt_core.whatif.edit", "compt_core.whatif.inside", "compt_core.whatif.change", "compt_core.whatif.effects",

@@ -131,14 +131,14 @@ def test_a_part_fills_the_free_memory_by_what_a_token_took():
 def test_training_goes_on_in_halves_with_the_same_gradients(backbone64, glue_dir, monkeypatch):
     from compt_core import forward
     from compt_core.config import RunConfig
-    from compt_core.experiment import load_data
+    from compt_core.data import load_data
     from compt_core.fleet import build_fleet
     from compt_core.training import passes
     from compt_core.training.plan import plan_run
 
     config = RunConfig(tasks=("sst2", "rte"), method="spp", shots=4, steps=3, batch=8, encoder_hidden=9,
                        data_dir=str(glue_dir))
-    plan = plan_run(config, load_data(config.tasks, config.data_dir), backbone64.tokenizer)
+    plan = plan_run(config, load_data(config.tasks, config.data_dir, backbone64.files), backbone64.tokenizer)
     items = [("a", example) for example in plan.batch(0)]
 
     def gradients():

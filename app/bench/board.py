@@ -79,11 +79,8 @@ def _text(reader: Reader, now: Sentence) -> None:
             shown = text if len(text) <= _LONG else f"{text[:_LONG]} … ({plural(len(text), 'character')} in all)"
             st.markdown(f"**{name}**: {literal(shown)}")
         notes = list(now.notes)
-        left, of = reader.cut(now.texts)
-        if left:
-            are = "is" if left == 1 else "are"
-            notes.append(f"{left} of its {plural(of, 'token')} {are} beyond the run's max_tokens of "
-                         f"{reader.config.max_tokens} and {are} not read.")
+        if reader.cut(now.texts):
+            notes.append(f"What stands beyond the run's max_tokens of {reader.config.max_tokens} is not read.")
         if task.bundled and reader.config.backbone == "demo":
             try:
                 check_words(" ".join(now.texts))

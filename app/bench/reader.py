@@ -46,8 +46,8 @@ class Reader:
         scores = self._scores(texts, names or self.side.names)
         return {name: answers(self.task, found, self.run.config) for name, found in scores.items()}
 
-    def cut(self, texts: Texts) -> tuple[int, int]:
-        """(tokens beyond max_tokens, which are left out; tokens of the texts)."""
+    def cut(self, texts: Texts) -> bool:
+        """Whether some of the texts stands beyond max_tokens and is left out."""
         from compt_core.whatif import bench
 
         return bench.cut(self.backbone, self.config, self.task, texts)

@@ -15,6 +15,7 @@ from app.report import tables as report_tables
 from app.report.blocks import Block, block
 from app.report.figures import Axis, Figure, Series
 from app.styles import label
+from compt_core.report import data_notes
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord
 
 BASELINES = ("pt", "mst")
@@ -54,7 +55,8 @@ def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
                 notes += [note for note in readings.how_to_read(gap, name) if note not in notes]
         parts.append(block(unit, lines, notes, tables=tuple(shown)))
     figures = (_shots_curve(summaries, references),) if len(counts) > 1 else ()
-    return block("Scores", [], _about_references(experiment, runs), figures=figures, parts=tuple(parts))
+    about = (*_about_references(experiment, runs), *data_notes(runs))
+    return block("Scores", [], about, figures=figures, parts=tuple(parts))
 
 
 def _about_references(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> tuple[str, ...]:

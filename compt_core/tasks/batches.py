@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from compt_core.errors import ConfigError, Issue
+from compt_core.tasks.first import first_ids
 from compt_core.tasks.spec import Row, Task
 
 CPU_BUCKET, GPU_BUCKET = 1, 64
@@ -26,7 +27,7 @@ class EncodedRow:
 
     before: tuple[int, ...]
     after: tuple[int, ...]
-    cut: int  # tokens of text that truncation removed
+    cut: bool  # whether truncation removed some of its text
 
     def length(self, prompt: int) -> int:
         """Tokens of the row with a prompt of `prompt` vectors, before padding."""
@@ -72,18 +73,18 @@ def encode_rows(
     Over `max_tokens` the longer text loses its end first; prefix, field names and </s> stay, and so
     does something of every text. Raises ConfigError where `max_tokens` leaves no room for that.
     """
-    def ids(texts: Sequence[str]) -> list[list[int]]:
-        return tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+    def ids(texts: list[str]) -> list[list[int]]:
+        return tokenizer(texts, add_special_tokens=False)["input_ids"]
 
     head, *names = ids(frame(task, prefix))
-    columns = [ids([row.texts[i] for row in rows]) for i in range(len(task.columns))]
     end = (tokenizer.eos_token_id,)
     room = room_for_text(task, [head, *names], max_tokens)
+    columns = [first_ids(ids, [row.texts[i] for row in rows], room + 1) for i in range(len(task.columns))]
     encoded = []
     for texts in zip(*columns, strict=True):
         kept = _keep([len(t) for t in texts], room)
         body = tuple(i for name, text, n in zip(names, texts, kept, strict=True) for i in (*name, *text[:n]))
-        cut = sum(map(len, texts)) - sum(kept)
+        cut = sum(map(len, texts)) > room
         before, after = {
             "before_all": ((), (*head, *body, *end)),
             "after_prefix": (tuple(head), (*body, *end)),

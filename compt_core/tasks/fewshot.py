@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def sample_shots(data: TaskData, config: RunConfig) -> tuple[Row, ...]:
     `shots` rows of each label. Raises ConfigError where there are fewer rows than shots.
     """
     task, shots = data.task, config.shots
-    by_label = _by_label(data.train, len(task.labels))
+    by_label = _of_train(data)
     per_class = config.shots_per == "class" and not task.numeric
     available = min(map(len, by_label)) if per_class else len(data.train)
     if shots > available:
@@ -37,7 +38,7 @@ def sample_shots(data: TaskData, config: RunConfig) -> tuple[Row, ...]:
     else:
         even = 0 if task.numeric else shots // len(task.labels)
         chosen = np.concatenate([rows[:even] for rows in order])
-        rest = stream(seed, "shots", task.name, "rest").permutation(np.setdiff1d(np.arange(len(data.train)), chosen))
+        rest = stream(seed, "shots", task.name, "rest").permutation(np.delete(np.arange(len(data.train)), chosen))
         chosen = np.concatenate([chosen, rest[: shots - len(chosen)]])
     return tuple(data.train[int(i)] for i in chosen)
 
@@ -101,11 +102,28 @@ def _from_bands(task: Task, rows: Sequence[Row], count: int, draw: np.random.Gen
     return set(held)
 
 
+def rows_per_label(task: Task, rows: Sequence[Row]) -> dict[str, int]:
+    """How many of `rows` have each label, those that none has too; of a numeric task only the scores that are there."""
+    counts = np.bincount([row.label for row in rows], minlength=len(task.labels)).tolist()
+    return {label: count for label, count in zip(task.labels, counts, strict=True) if count or not task.numeric}
+
+
+def lacking(task: Task, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """The labels of which there is no row; none of a numeric task, whose scores outnumber the shots."""
+    return () if task.numeric else tuple(label for label, count in counts.items() if not count)
+
+
 def total_steps(config: RunConfig, rows: int) -> int:
     """Optimizer steps of a run that trains on `rows` rows over all tasks."""
     return config.steps or max(1, int(np.ceil(rows * config.epochs / config.batch)))
 
 
+@lru_cache(maxsize=64)  # every seed and shot count of a grid asks for the same
+def _of_train(data: TaskData) -> list[np.ndarray]:
+    return _by_label(data.train, len(data.task.labels))
+
+
 def _by_label(rows: Sequence[Row], labels: int) -> list[np.ndarray]:
+    """Places of the rows of each label."""
     index = np.array([row.label for row in rows])
     return [np.flatnonzero(index == label) for label in range(labels)]

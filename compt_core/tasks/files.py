@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from compt_core.errors import DataError
+from compt_core.errors import DataError, quoted
 from compt_core.tasks.demo import demo_rows
 from compt_core.tasks.hub import SPLITS, read_hub, read_saved
 from compt_core.tasks.readers import FORMATS, Table, read_file
 from compt_core.tasks.rows import read_rows
 from compt_core.tasks.spec import Row, Task, TaskData
 
+MOST_NAMED = 8  # unused columns that are named
 Stamp = tuple[tuple[str, int, int], ...]  # (file, time of change in ns, bytes)
 
 
@@ -43,7 +44,7 @@ def read_folder(task: Task, data_dir: str) -> TaskData:
 def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
     if task.bundled:
         rows = {split: demo_rows(task.name, split) for split in SPLITS}
-        return TaskData(task, rows["train"], rows["dev"], _digest(rows.values()))
+        return TaskData(task, rows["train"], rows["dev"], digest_of(rows.values()))
     problems: list[str] = []
     tables = _read_folder(task, Path(data_dir), problems) if data_dir else read_hub(task)
     read = read_rows(task, tables, problems)
@@ -55,8 +56,20 @@ def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
     if not train:
         raise DataError(f"The train data of task '{task.name}' in {tables['train'].where} has only rows that stand in "
                         "its dev data, too. Give other rows to train on.")
-    return TaskData(task, train, kept["dev"], _digest((train, kept["dev"])), skipped, len(kept["train"]) - len(train),
-                    notes)
+    return TaskData(task, train, kept["dev"], digest_of((train, kept["dev"])), skipped, len(kept["train"]) - len(train),
+                    notes=(*_unused(task, tables.values()), *notes))
+
+
+def _unused(task: Task, tables: Iterable[Table]) -> tuple[str, ...]:
+    """A sentence that names the columns which nothing is read from, if there are any."""
+    given = dict.fromkeys(str(name) for table in tables for name in table.columns)
+    names = [name for name in given if name not in (*task.columns, task.label_column)]
+    if not names:
+        return ()
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    said = "a column that is" if len(names) == 1 else f"{len(names)} columns that are"
+    return (f"The data of task '{task.name}' has {said} not used: "
+            f"{', '.join(quoted(name, 40) for name in names[:MOST_NAMED])}{more}.",)
 
 
 def _read_folder(task: Task, data_dir: Path, problems: list[str]) -> dict[str, Table]:
@@ -93,7 +106,8 @@ def _find(folder: Path, names: tuple[str, ...]) -> Path:
     return found[0]
 
 
-def _digest(splits: Iterable[tuple[Row, ...]]) -> str:
+def digest_of(splits: Iterable[tuple[Row, ...]]) -> str:
+    """sha256 over the rows of train and dev, in this order."""
     digest = hashlib.sha256()
     for rows in splits:
         for row in rows:

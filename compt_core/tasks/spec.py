@@ -99,7 +99,7 @@ class Row:
     value: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # read once: the same object, the same rows
 class TaskData:
     """The rows of one task, and what was left out while reading them."""
 
@@ -109,4 +109,6 @@ class TaskData:
     digest: str  # sha256 of all rows: two runs with the same digest saw the same data
     skipped: dict[str, int] = field(default_factory=dict)  # split -> rows without a label (−1)
     overlap: int = 0  # training rows left out because their texts stand in dev, too
-    notes: tuple[str, ...] = ()  # what is odd in the data but no fault: full sentences for whoever launches
+    unknown: dict[str, tuple[float, str]] = field(default_factory=dict)  # split -> share of its words that the
+    # backbone has no pieces for, and one of them; only where there are any
+    notes: tuple[str, ...] = ()  # what to know of the rows before training on them, a sentence each

@@ -16,7 +16,7 @@ import numpy as np
 from compt_core.config import RunConfig
 from compt_core.streams import stream
 from compt_core.tasks.batches import EncodedRow, encode_rows, label_ids
-from compt_core.tasks.fewshot import shots_of, total_steps
+from compt_core.tasks.fewshot import rows_per_label, shots_of, total_steps
 from compt_core.tasks.spec import Row, Task, TaskData
 
 
@@ -31,12 +31,14 @@ class Example:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What one run trains on: examples per task, those held out to choose the best step, and the step count."""
+    """What one run trains on: examples per task, those held out to choose the best step, the step count, and the rows
+    of each label in the sample of each task, those held out among them."""
 
     config: RunConfig
     train: tuple[tuple[Example, ...], ...]
     held_out: tuple[Example, ...]
     steps: int
+    samples: Mapping[str, Mapping[str, int]]
 
     def clocks(self, step: int) -> tuple[int, ...]:
         """How many of the first `step` steps had a row of each task [K]: all of them where no task goes short."""
@@ -75,11 +77,13 @@ def plan_run(config: RunConfig, data: Sequence[TaskData], tokenizer: Any) -> Run
     """Sample the shots of a run and encode them. Raises ConfigError where there are too few rows."""
     train: list[tuple[Example, ...]] = []
     held_out: list[Example] = []
+    samples: dict[str, Mapping[str, int]] = {}
     for index, task_data in enumerate(data):
         kept, out = shots_of(config, task_data)
+        samples[task_data.task.name] = rows_per_label(task_data.task, (*kept, *out))
         held_out += _examples(config, index, task_data.task, out, tokenizer)
         train.append(tuple(_examples(config, index, task_data.task, kept, tokenizer)))
-    return RunPlan(config, tuple(train), tuple(held_out), total_steps(config, sum(map(len, train))))
+    return RunPlan(config, tuple(train), tuple(held_out), total_steps(config, sum(map(len, train))), samples)
 
 
 def _examples(config: RunConfig, index: int, task: Task, rows: Sequence[Row], tokenizer: Any) -> list[Example]:

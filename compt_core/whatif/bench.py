@@ -42,10 +42,9 @@ def scores(backbone: Backbone, config: RunConfig, task: Task, texts: Sequence[Te
                         label_ids(backbone.tokenizer, task.labels), config.scoring)
 
 
-def cut(backbone: Backbone, config: RunConfig, task: Task, texts: Texts) -> tuple[int, int]:
-    """(tokens of the texts beyond the run's max_tokens, which are left out; tokens of the texts)."""
-    pieces = backbone.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-    return _encoded(backbone, config, task, [texts])[0].cut, sum(map(len, pieces))
+def cut(backbone: Backbone, config: RunConfig, task: Task, texts: Texts) -> bool:
+    """Whether some of the texts stands beyond the run's max_tokens and is left out."""
+    return _encoded(backbone, config, task, [texts])[0].cut
 
 
 def nearest(backbone: Backbone, config: RunConfig, task: Task, texts: Texts, rows: Sequence[Row], prompt: np.ndarray,

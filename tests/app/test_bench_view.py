@@ -184,7 +184,7 @@ def test_a_short_typed_text_is_a_link_and_a_long_one_is_not(look):
     assert url(app, "text") is None and url(app, "text2") is None and url(app, "row") == "3"
     text = words(app)
     assert "premise was cut to its first 2,000 characters, by 999 characters." in text
-    assert "longer than the 300 characters that a link carries" in text and "max_tokens of 60 and are not read" in text
+    assert "longer than the 300 characters that a link carries" in text and "max_tokens of 60 is not read" in text
     press(app, "Back to dev row 3")
     assert "Dev row 3." in words(app) and not app.exception
 

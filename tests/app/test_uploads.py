@@ -7,7 +7,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import own_data, uploads
+from app import drafts, forms, own_data, uploads
 from app.captions import plain
 from app.uploads import File
 from compt_core.errors import DataError
@@ -170,3 +170,21 @@ def test_a_wrong_upload_is_a_sentence_beside_it_and_changes_nothing(form):
     assert not form.exception and form.session_state["form.data_dir"] == ""
     assert any("has no column 'sentence'" in plain([part.value]) for part in form.markdown
                if part.value.startswith(":red["))
+
+
+def test_unused_columns_of_an_upload_are_named_there_and_by_the_check(visit, tiny_t5):
+    form = visit("home")
+    draft = drafts.from_preset("demo") | {"tasks": ["mrpc"], "backbone": str(tiny_t5), "shots": "1", "seeds": "0-2"}
+    for name, value in draft.items():
+        form.session_state[forms.key(name)] = value
+    form.session_state["own_data"] = True
+    form.switch_page("../pages/launch.py").run()
+    wic = "word,sentence1,sentence2,label\n" + "".join(f"run,a {n},b {n},{n % 2}\n" for n in range(8))
+    upload(form, "mrpc", wic, wic.replace(",a ", ",c "))
+    said = "The data of task 'mrpc' has a column that is not used: 'word'."
+    assert any("are kept" in part.value and said in plain([part.value]) for part in form.markdown)
+    form.button(key="check").click().run()
+    box = next(one for one in form.expander if "notes on the data" in one.label)
+    first, second = [plain([part.value]) for part in box.markdown]
+    assert first == said and second.startswith("With 1 shot, 3 of 3 samples of task 'mrpc' lack a label")
+    assert "0 to 1, by sample and label" in str(form.table[0].value)

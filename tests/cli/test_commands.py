@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -53,6 +54,39 @@ def test_a_run_prints_its_table_and_writes_its_json(call: Call, home: Path, tmp_
     assert call("show", "none").err == ("There is neither a run nor an experiment 'none' in this store. "
                                         "'python -m compt_core runs' lists what there is.\n")
     assert (home / "compt.db").is_file()
+
+
+def test_what_there_is_to_know_of_the_data_is_said_before_training_and_kept(
+    call: Call, tiny_t5: Path, tmp_path: Path
+) -> None:
+    rows = {"mrpc": (range(8), range(20, 26)), "stsb": (range(40, 48), range(4, 10))}
+    for task, splits in rows.items():
+        (tmp_path / "data" / task).mkdir(parents=True)
+        for split, numbers in zip(("train", "dev"), splits, strict=True):
+            lines = ["word\tsentence1\tsentence2\tlabel", *(f"x\ta {n}\tb {n}\t{n % 2}" for n in numbers)]
+            (tmp_path / "data" / task / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    done = call("run", "--backbone", tiny_t5, "--data-dir", tmp_path / "data", "--tasks", "mrpc,stsb", "--shots", 1,
+                "--methods", "pt", "--steps", 1, "--seeds", 0, "--json", tmp_path / "out.json")
+    of_data = ["The data of task 'mrpc' has a column that is not used: 'word'.",
+               "4 training rows of task 'mrpc' stand in the dev rows of task 'stsb', too, and are not trained on.",
+               "The data of task 'stsb' has a column that is not used: 'word'."]
+    *said, of_sample = done.err.splitlines()
+    assert done.code == 0
+    assert said == [f"Note: {note}" for note in of_data]
+    assert of_sample.startswith("Note: With 1 shot, 1 of 1 samples of task 'mrpc' lacks a label: no row of '")
+
+    run, = json.loads((tmp_path / "out.json").read_text())["runs"]
+    assert run["overlap"] == {"mrpc": {"train": 4}, "stsb": {"train": 0}}
+    lacking = next(label for label, count in run["samples"]["mrpc"].items() if not count)
+    assert run["data_notes"] == [*of_data, f"The sample of task 'mrpc' has no row of '{lacking}'."]
+    assert sum(run["samples"]["mrpc"].values()) == sum(run["samples"]["stsb"].values()) == 1
+    table, shown = call("show", Store().runs(limit=1)[0].experiment).out, call("show", run["run"]).out
+    for note in run["data_notes"]:
+        assert note in table
+        assert shown.count(note) == 2  # in its record and in its log
+    exported = call("export", run["run"], "--format", "csv", "--out", tmp_path / "tables")
+    assert exported.err == ""  # the rows that it was scored on are known
+    assert ",mrpc,5," in (tmp_path / "tables" / "predictions.csv").read_text()
 
 
 # --- trained by a stand-in

@@ -239,3 +239,23 @@ def test_lines_that_would_unpack_to_a_huge_table_are_refused(tmp_path, monkeypat
     path.write_text('{"a": 1, "b": 2, "c": 3}\n' + "{}\n" * 10)
     with pytest.raises(DataError, match="11 lines with 3 different names, more than 30 cells"):
         readers.read_file(path)
+
+
+@pytest.mark.parametrize("ending", ["tsv", "csv", "jsonl", "parquet"])
+def test_columns_that_are_not_used_are_named(tmp_path: Path, ending: str) -> None:
+    wic = ("word", *COLUMNS, "start 1")
+    write(tmp_path / "rte" / f"train.{ending}", [("w", *row, "1") for row in RTE[:3]], wic)
+    write(tmp_path / "rte" / f"dev.{ending}", [(*row, "2") for row in DEV], (*COLUMNS, "idx"))
+    assert load(tmp_path).notes == (
+        "The data of task 'rte' has 3 columns that are not used: 'word', 'start 1', 'idx'.",)
+    write(tmp_path / "rte" / f"train.{ending}", RTE[:3])
+    assert load(tmp_path).notes == ("The data of task 'rte' has a column that is not used: 'idx'.",)
+
+
+def test_of_many_unused_columns_some_are_named(tmp_path: Path) -> None:
+    names = tuple(f"c{'x' * 99}{number}" for number in range(300))
+    write(tmp_path / "rte" / "train.csv", [(*RTE[0], *names)], (*COLUMNS, *names))
+    write(tmp_path / "rte" / "dev.csv", DEV)
+    note, = load(tmp_path).notes
+    assert note.startswith("The data of task 'rte' has 300 columns that are not used: 'cxxx")
+    assert note.endswith("' and 292 more.") and len(note) < 600

@@ -136,7 +136,7 @@ def test_a_row_renders_its_prefix_and_both_fields(backbone, task: Task) -> None:
         assert after.endswith("</s>")
         assert after.count("</s>") == 1
         assert "<unk>" not in before + after
-        assert encoded.cut == 0
+        assert not encoded.cut
 
 
 @each

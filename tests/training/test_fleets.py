@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compt_core.config import RunConfig
-from compt_core.experiment import load_data
+from compt_core.data import load_data
 from compt_core.fleet import build_fleet
 from compt_core.tasks.batches import collate
 from compt_core.training import passes
@@ -40,7 +40,8 @@ def runs(most: int) -> st.SearchStrategy[list[dict]]:
 
 def trained(backbone, configs: dict[str, RunConfig]):
     """(run -> final parameters, run -> losses of every step)."""
-    plans = {run: plan_run(c, load_data(c.tasks, c.data_dir), backbone.tokenizer) for run, c in configs.items()}
+    plans = {run: plan_run(c, load_data(c.tasks, c.data_dir, backbone.files), backbone.tokenizer)
+             for run, c in configs.items()}
     fleet, losses = build_fleet(configs, backbone), {run: [] for run in configs}
     train(fleet, plans, lambda e: losses[e.run].append(e.values[0]) if e.kind == "loss" else None,
           lambda run: "keep", lambda run, state, error: None)
@@ -75,7 +76,8 @@ def single(glue_dir) -> dict[str, RunConfig]:
 
 def test_in_float32_the_first_step_is_that_of_the_run_alone(backbone, glue_dir) -> None:
     def step(configs):
-        plans = {r: plan_run(c, load_data(c.tasks, c.data_dir), backbone.tokenizer) for r, c in configs.items()}
+        plans = {r: plan_run(c, load_data(c.tasks, c.data_dir, backbone.files), backbone.tokenizer)
+                 for r, c in configs.items()}
         fleet = build_fleet(configs, backbone)
         losses = forward_backward(fleet, [(r, e) for r in configs for e in plans[r].batch(0)],
                                   dict.fromkeys(configs, 0), plans)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from compt_core.config import RunConfig
-from compt_core.experiment import load_data
+from compt_core.data import load_data
 from compt_core.fleet import build_fleet
 from compt_core.score_cache import ScoreCache
 from compt_core.training import first_step
@@ -32,7 +32,8 @@ def setting(glue_dir):
 
 def run_fleet(backbone, configs, control=lambda run: "keep"):
     """(fleet, how each run ended, events) after training `configs`."""
-    plans = {r: plan_run(c, load_data(c.tasks, c.data_dir), backbone.tokenizer) for r, c in configs.items()}
+    plans = {r: plan_run(c, load_data(c.tasks, c.data_dir, backbone.files), backbone.tokenizer)
+             for r, c in configs.items()}
     fleet, ends, events = build_fleet(configs, backbone), {}, []
     train(fleet, plans, events.append, control, lambda run, state, error: ends.update({run: (state, error)}))
     return fleet, ends, events
@@ -59,7 +60,7 @@ def test_training_changes_every_trained_tensor_and_nothing_else(backbone, settin
 
 def test_the_loss_of_a_fixed_batch_falls_for_every_method(backbone, setting):
     configs = {m: setting(method=m, steps=10) for m in METHODS}
-    data = load_data(TASKS, configs["pt"].data_dir)
+    data = load_data(TASKS, configs["pt"].data_dir, backbone.files)
     items = [(m, e) for m in METHODS for e in plan_run(configs[m], data, backbone.tokenizer).batch(0)]
     before = mean_losses(build_fleet(configs, backbone), items)
     after = mean_losses(run_fleet(backbone, configs)[0], items)
@@ -177,7 +178,8 @@ def test_what_a_task_has_of_its_own_rests_in_steps_without_a_row_of_it(backbone,
 @pytest.mark.parametrize("method", METHODS)
 def test_a_loss_that_is_not_finite_fails_that_run_alone(backbone, setting, method):
     configs = {"bad": setting(method=method, seed=1), "good": setting(method=method)}
-    plans = {r: plan_run(c, load_data(c.tasks, c.data_dir), backbone.tokenizer) for r, c in configs.items()}
+    plans = {r: plan_run(c, load_data(c.tasks, c.data_dir, backbone.files), backbone.tokenizer)
+             for r, c in configs.items()}
     fleet, ends = build_fleet(configs, backbone), {}
     with torch.no_grad():
         block, r = fleet.slot["bad"]
@@ -225,7 +227,7 @@ def test_first_prompts_that_are_too_large_are_named(backbone, setting, monkeypat
 @pytest.mark.parametrize("method", ["pt", "spp"])
 def test_best_restores_what_had_the_lowest_held_out_loss(backbone, setting, method):
     config = setting(method=method, select="best")
-    plan = plan_run(config, load_data(TASKS, config.data_dir), backbone.tokenizer)
+    plan = plan_run(config, load_data(TASKS, config.data_dir, backbone.files), backbone.tokenizer)
     fleet = build_fleet({"a": config}, backbone)
     held_out = [("a", example) for example in plan.held_out]
 
@@ -301,7 +303,8 @@ def test_dropout_is_of_each_runs_own_and_off_outside_training(backbone64, settin
 
 def test_gradients_do_not_depend_on_how_rows_are_chunked(backbone64, setting, monkeypatch):
     configs = {m: setting(method=m) for m in METHODS}
-    plans = {r: plan_run(c, load_data(c.tasks, c.data_dir), backbone64.tokenizer) for r, c in configs.items()}
+    plans = {r: plan_run(c, load_data(c.tasks, c.data_dir, backbone64.files), backbone64.tokenizer)
+             for r, c in configs.items()}
     items = [(r, e) for r in METHODS for e in plans[r].batch(0)]
 
     def gradients():

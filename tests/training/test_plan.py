@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from compt_core.config import RunConfig
-from compt_core.experiment import load_data
+from compt_core.data import load_data
 from compt_core.training.plan import plan_run
 
 TASKS = ("sst2", "mrpc", "rte")
@@ -13,7 +13,7 @@ TASKS = ("sst2", "mrpc", "rte")
 
 def plan(backbone, glue_dir, **settings):
     config = RunConfig(**{"tasks": TASKS, "shots": 8, "batch": 7, "data_dir": str(glue_dir)} | settings)
-    return plan_run(config, load_data(config.tasks, config.data_dir), backbone.tokenizer)
+    return plan_run(config, load_data(config.tasks, config.data_dir, backbone.files), backbone.tokenizer)
 
 
 def test_a_batch_is_split_equally_and_the_remainder_goes_round(backbone, glue_dir):
