@@ -72,8 +72,7 @@ class Settings(BaseModel):
     gates: Annotated[Literal["learned", "fixed", "off"], _OFF] = _setting(
         "learned", "alpha (private) and beta (shared): 'learned', 'fixed' to the two settings below, or 'off' (= 1).")
     alpha: float | None = _setting(None, "Fixed gate of the private prompt, with gates=fixed.", ge=0, le=10)
-    beta: float | None = _setting(
-        None, "Fixed gate of the shared prompt, with gates=fixed; no part in form=gated_sum.", ge=0, le=10)
+    beta: float | None = _setting(None, "The same of the shared prompt; without effect in gated_sum.", ge=0, le=10)
     form: Literal["mean", "gated_sum", "sum"] = _setting(
         "mean", "SPP: 'mean' = (beta C + alpha private) / (alpha + beta); 'gated_sum' = C + alpha private; "
         "'sum' = C + private.")

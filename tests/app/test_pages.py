@@ -165,7 +165,7 @@ def test_cancel_ends_queued_runs_and_asks_running_ones(visit, lab, store):
     assert {run.state for run in store.runs(waiting)} == {State.CANCELLED}
     app = visit("runs", exp=identity)
     one = store.runs(identity)[2].id
-    app.selectbox(key=f"which-{identity}").select(one).run()
+    app.selectbox(key=f"which-{identity}-0").select(one).run()
     app.button(key="cancel").click().run()
     assert [run.request for run in store.runs(identity)] == [None, None, "cancel", None]
     assert "cancelling" in " ".join(app.dataframe[0].value["state"])

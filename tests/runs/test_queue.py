@@ -51,7 +51,7 @@ def test_a_forbidden_move_of_one_moves_none(store, grid):
     with pytest.raises(StoreError, match=f"Run '{ids[1]}' is completed"), store._database.write() as connection:
         queue.move(connection, ids, State.CANCELLED)
     assert [record.state for record in store.runs(experiment)] == ["queued", "completed", "queued"]
-    with pytest.raises(StoreError, match="2 runs were to become cancelled, but only 1 could"), \
+    with pytest.raises(StoreError, match="2 runs should have become cancelled, but only 1 could"), \
             store._database.write() as connection:
         queue.move(connection, [ids[0], "no-such-run"], State.CANCELLED)
     assert store.run(ids[0]).state == "queued"
