@@ -14,18 +14,13 @@ import pyarrow as pa
 from plotly.colors import sample_colorscale, unlabel_rgb
 
 from app.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, same
-from app.styles import DIVERGING, MAGNITUDE, PRIVATE, ink, label, look
+from app.styles import BAR, BAR_HEIGHT, DIVERGING, MAGNITUDE, PRIVATE, ink, label, look
 from compt_core.errors import plural
 from compt_core.methods import METHODS
 
 Scale = Literal["score", "difference", "weight", "shift", "count"]  # shift: one weight minus another
 PLOTLY_CONFIG: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
                                  "toImageButtonOptions": {"format": "svg", "scale": 2}}
-# Plotly's bar of buttons appears over the top right corner, 26 px high: an empty title keeps what is there below it.
-BAR: dict[str, Any] = {"title": {"text": "&nbsp;", "font": {"size": 26}, "automargin": True, "yref": "container",
-                                 "y": 1, "yanchor": "top", "pad": {"t": 0, "b": 0}}}
-BAR_HEIGHT = 34  # px that it takes
-LEGEND: dict[str, Any] = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}  # far from it
 CONSTANT, PARTLY, UNREAD, BEYOND = "†", "‡", "§", "*"  # marks in a cell; the caption explains them
 LEVEL = 0.05  # of a p after correction
 MAX_COLUMNS = 14  # of one heatmap: more would not leave room for the numbers

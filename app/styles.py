@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
 from compt_core.methods import METHODS
+
+# Plotly's bar of buttons appears over the top right corner, 26 px high: an empty title keeps what is there below it.
+BAR: dict[str, Any] = {"title": {"text": "&nbsp;", "font": {"size": 26}, "automargin": True, "yref": "container",
+                                 "y": 1, "yanchor": "top", "pad": {"t": 0, "b": 0}}}
+BAR_HEIGHT = 34  # px that it takes
+LEGEND: dict[str, Any] = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}  # far from it
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.captions import listed, literal, plural
-from app.charts import BAR_HEIGHT, LEGEND
-from app.styles import ink
+from app.styles import BAR_HEIGHT, LEGEND, ink
 from app.weights import Weights, distances, families, family, linked, uniform
 
 # One colour and one marker per family, in order; colours are at least 3:1 on both themes.

@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # An entry is a module, or a package with all that is below it; the longest entry that fits decides.
 LAYERS: tuple[tuple[str, ...], ...] = (
     # facts and settings
-    ("compt_core", "compt_core.errors", "compt_core.presets", "compt_core.values", "compt_core.sentences",
-     "compt_core.config", "compt_core.streams", "compt_core.means", "compt_core.estimate", "compt_core.relatedness",
-     "compt_core.matching", "compt_core.space", "compt_core.peft_adapter", "compt_core.foreign", "compt_core.metrics",
+    ("compt_core", "compt_core.errors", "compt_core.presets", "compt_core.plain", "compt_core.values",
+     "compt_core.sentences", "compt_core.config", "compt_core.streams", "compt_core.means", "compt_core.estimate",
+     "compt_core.relatedness", "compt_core.matching", "compt_core.space", "compt_core.peft_adapter", "compt_core.foreign", "compt_core.metrics",
      "compt_core.threads", "compt_core.training.events", "compt_core.runs.record", "compt_core.signatures",
      "compt_core.signals", "compt_core.scratch"),
     # the demo language, from which the demo tasks draw their rows
@@ -30,8 +30,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
      "compt_core.demo.cases", "compt_core.demo.suites"),
     # the maths, the tasks, the frozen model
     ("compt_core.composition", "compt_core.tasks", "compt_core.backbone_files", "compt_core.backbones",
-     "compt_core.pieces", "compt_core.room", "compt_core.score_cache", "compt_core.memory",
-     "compt_core.data"),
+     "compt_core.backbone_cache", "compt_core.backbone_charsmap", "compt_core.backbone_config",
+     "compt_core.backbone_tokenizer", "compt_core.backbone_weights", "compt_core.pieces", "compt_core.room",
+     "compt_core.score_cache", "compt_core.memory", "compt_core.data"),
     # runs side by side in one forward pass
     ("compt_core.methods", "compt_core.forward", "compt_core.fleet", "compt_core.predictions",
      "compt_core.scoring"),
@@ -41,7 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # who keeps runs, and who made the bundled backbone
     ("compt_core.runs", "compt_core.demo"),
     ("compt_core.report", "compt_core.answers", "compt_core.export", "compt_core.output", "compt_core.terminal",
-     "compt_core.whatif", "compt_core.control", "compt_core.cli", "compt_core.__main__"),
+     "compt_core.whatif", "compt_core.options", "compt_core.control", "compt_core.cli", "compt_core.__main__"),
     ("app",),
     ("pages",),
 )

@@ -51,9 +51,9 @@ def points(frame: pd.DataFrame, measure: str) -> go.Figure:
     axis: dict[str, Any] = {"fixedrange": True, "zeroline": False, "gridcolor": "rgba(128,128,128,.25)",
                             "tickfont": {"size": 12} | colour}
     shown.update_layout(
-        height=HEIGHT, margin={"l": 8, "r": 8, "t": 8 + charts.BAR_HEIGHT, "b": 8}, dragmode=False, hovermode="closest",
+        height=HEIGHT, margin={"l": 8, "r": 8, "t": 8 + styles.BAR_HEIGHT, "b": 8}, dragmode=False, hovermode="closest",
         plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)", showlegend=True,
-        legend={"font": {"size": 13} | colour} | charts.LEGEND,
+        legend={"font": {"size": 13} | colour} | styles.LEGEND,
         xaxis=axis | {"title": {"text": "attention weight", "font": {"size": 12} | colour}, "rangemode": "tozero"},
         yaxis=axis | {"title": {"text": f"effect of muting, {'points' if measure == SCORE else 'nats'}",
                                 "font": {"size": 12} | colour}})

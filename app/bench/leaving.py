@@ -11,8 +11,7 @@ import plotly.graph_objects as go
 
 from app.bench.side import flipped, plain
 from app.captions import literal, plural
-from app.charts import BAR_HEIGHT
-from app.styles import ink
+from app.styles import BAR_HEIGHT, ink
 from compt_core.tasks.spec import Task
 from compt_core.whatif.answer import Answer, moved, worded
 from compt_core.whatif.texts import Texts, brief, words

@@ -17,9 +17,8 @@ from plotly.subplots import make_subplots
 
 from app.bench.prompts import EDITED, Side
 from app.captions import listed, literal
-from app.charts import BAR_HEIGHT
 from app.mistakes import FAR
-from app.styles import ink, look
+from app.styles import BAR_HEIGHT, ink, look
 from compt_core.methods import METHODS
 from compt_core.predictions import UNREADABLE
 from compt_core.tasks.spec import Task

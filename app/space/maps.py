@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts import BAR, BAR_HEIGHT, LEGEND, ink_on, inked
+from app.charts import ink_on, inked
 from app.space.alike import IMPORTED, SECOND, family_of, two
-from app.styles import DIVERGING, PRIVATE, ink
+from app.styles import BAR, BAR_HEIGHT, DIVERGING, LEGEND, PRIVATE, ink
 from app.trees import FAMILY_LOOKS
 from compt_core.space import COMPOSED, SOURCE, Map, Prompt
 from compt_core.space import PRIVATE as PRIVATES
