@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import actions, captions, charts, frames, panels, progress, services, state, styles, weights
 from app.services import Curve
+from compt_core.runs.points import thin
 from compt_core.runs.record import RunRecord, State
 
 MEAN, LOSSES, SCORES = "mean", "task_loss", "dev_score"
@@ -122,9 +123,8 @@ def sparks(experiment: str, runs: Sequence[RunRecord]) -> dict[str, list[float]]
 
 
 def _sparks(curves_of: Sequence[Curve]) -> dict[str, list[float]]:
-    return {run.id: [round(float(value), 3) for value in values[np.linspace(
-        0, len(values) - 1, min(_POINTS, len(values))).round().astype(int), 0]] for run, _, values in curves_of
-        if len(values)}
+    return {run.id: [round(float(value), 3) for value in values[thin(values, _POINTS), 0]]
+            for run, _, values in curves_of}
 
 
 def forming(experiment: str, runs: Sequence[RunRecord]) -> None:

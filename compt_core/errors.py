@@ -35,6 +35,21 @@ class UnknownId(StoreError):
     """An id that the store does not hold, or does not hold any more."""
 
 
+class LostStore(StoreError):
+    """The store's file is not the one that was opened: deleted, moved or replaced meanwhile."""
+
+
+class Damaged(StoreError):
+    """A row of the store that cannot be read: what it is (`noun`), the name that finds it, and why.
+
+    Lists leave such rows out and hand them over beside, as values.
+    """
+
+    def __init__(self, noun: str, name: str, why: str, cure: str):
+        self.noun, self.name, self.why = noun, name, why
+        super().__init__(f"The {noun} '{name}' cannot be read: {why}. {cure}")
+
+
 @dataclass(frozen=True)
 class Issue:
     """One problem with one setting: ``field`` (its name, ``""`` for the whole) and a full sentence."""
