@@ -33,7 +33,7 @@ SUMMARY = ["row", "column", "value", "half", "n", "undefined", "constant", "lowe
 
 def finished(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """The completed runs, in the order of methods, shots and seeds."""
-    done = [run for run in runs if run.state == State.COMPLETED and run.result]
+    done = [run for run in runs if run.state == State.COMPLETED and run.result and "tasks" in run.result]
     return sorted(done, key=lambda run: (METHOD_ORDER.index(run.method), run.shots, run.seed))
 
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from compt_core.answers import stored_answers
 from compt_core.config import Experiment, RunConfig, allowed_values, build_experiment, for_all
 from compt_core.diagnosis import KINDS, diagnose_runs
-from compt_core.errors import ComptError, ConfigError, Issue, StoreError, nearest, quoted
+from compt_core.errors import ComptError, ConfigError, Damaged, Issue, StoreError, UnknownId, nearest, quoted
 from compt_core.export import CURVES, document, tables, write_csv, write_json
 from compt_core.launch import check
 from compt_core.output import Write, writable, write_file, write_folder
@@ -154,12 +154,14 @@ def _train(experiment: Experiment, json_file: Path | None) -> int:
 
 
 def _print_results(store: Store, experiment: ExperimentRecord, runs: list[RunRecord]) -> None:
-    lines = diagnosis_lines(runs, _diagnosed(store, runs))
-    console().print(accuracy_table(experiment, runs), *lines, sep="\n")
+    console().print(accuracy_table(experiment, runs), *diagnosis_lines(runs, _diagnosed(store, runs)), sep="\n")
 
 
 def _diagnosed(store: Store, runs: list[RunRecord]) -> dict[str, Diagnosis]:
-    return diagnose_runs(runs, {name: store.curves([r.id for r in runs], name) for name in KINDS})
+    notes = list[str]()
+    found = diagnose_runs(runs, {name: store.curves([r.id for r in runs], name, notes) for name in KINDS})
+    say(*notes)
+    return found
 
 
 @app.command("tasks")
@@ -177,18 +179,20 @@ def list_tasks() -> None:
 @app.command("runs")
 def list_runs(limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50) -> None:
     """List the newest runs."""
-    found = existing_store().runs(limit=limit) if has_store() else []
-    if not found:
+    found, damaged = existing_store().read_runs(limit=limit) if has_store() else ([], [])
+    if not found and not damaged:
         print("No runs yet. Start the first ones with 'python -m compt_core run'.")
         return
-    table = Table(box=None, header_style="bold")
-    for name in ("run", "experiment", "state", "method", "shots", "seed", "step", "mean", "created"):
-        table.add_column(name)
+    table = Table("run", "experiment", "state", "method", "shots", "seed", "step", "mean", "created", box=None,
+                  header_style="bold")
     for r in found:
-        mean = f"{100 * r.result['mean']:.1f}" if r.result else ""
+        mean = f"{100 * r.result['mean']:.1f}" if r.result and "mean" in r.result else ""
         table.add_row(r.id, r.experiment, r.state.value, r.method, str(r.shots), str(r.seed),
                       f"{r.step}/{r.steps}" if r.steps else "", mean, _when(r.created))
+    for one in damaged:
+        table.add_row(one.name, "", "cannot be read")
     console().print(table)
+    say(*map(str, damaged))
 
 
 @app.command()
@@ -216,9 +220,9 @@ def export(
 ) -> None:
     """Write scores, weights, curves and predictions of a run or an experiment as files."""
     store = existing_store()
-    experiment, runs = _looked_up(store, run_id)
-    curves = {name: store.curves([r.id for r in runs], name) for name in (KINDS if kind == "json" else CURVES)}
-    written, notes, files = document(experiment, runs, curves), list[str](), dict[str, Write]()
+    (experiment, runs), notes = _looked_up(store, run_id), list[str]()
+    curves = {name: store.curves([r.id for r in runs], name, notes) for name in (KINDS if kind == "json" else CURVES)}
+    written, files = document(experiment, runs, curves), dict[str, Write]()
     if kind == "json":
         files[f"{run_id}.json"] = partial(write_json, written)
     else:
@@ -227,8 +231,7 @@ def export(
     write_folder(out, files, "--out")
     done = sum(r.state == State.COMPLETED for r in runs)
     print(f"Wrote {', '.join(files)} into '{out}': {done} of {len(runs)} runs completed.")
-    for note in notes:
-        say(note)
+    say(*notes)
 
 
 app.command()(whatif)
@@ -239,9 +242,11 @@ def _looked_up(store: Store, identity: str) -> tuple[ExperimentRecord, list[RunR
     try:
         r = store.run(identity)
         return store.experiment(r.experiment), [r]
-    except StoreError:
-        with suppress(StoreError):
-            return store.experiment(identity), store.runs(identity)
+    except UnknownId:
+        with suppress(UnknownId):
+            runs, damaged = store.read_runs(identity)
+            say(*map(str, damaged))
+            return store.experiment(identity), runs
         raise StoreError(f"There is neither a run nor an experiment {quoted(identity)} in this store. "
                          "'python -m compt_core runs' lists what there is.") from None
 
@@ -273,7 +278,8 @@ def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a ru
 def delete(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]) -> None:
     """Delete a run with all it left; a running one stops at its next step."""
     store = existing_store()
-    store.run(run_id)  # a wrong id is said
+    with suppress(Damaged):
+        store.run(run_id)  # a wrong id is said
     store.delete(run_id)
     print(f"Run {run_id} is deleted, or will be as soon as its training has stopped.")
 

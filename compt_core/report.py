@@ -57,7 +57,7 @@ def _finite(value: Any) -> Any:
 def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Group:
     """Tasks by methods, means over seeds, with the reference rows' columns and what to mind below; of several shot
     counts a table each, and their means side by side."""
-    done = [r for r in runs if r.state == State.COMPLETED and r.result]
+    done = [r for r in runs if r.state == State.COMPLETED and r.result and "tasks" in r.result]
     if not done:
         states = ", ".join(f"{count} {state.value}" for state, count in Counter(r.state for r in runs).items())
         return Group(Text(f"Experiment {experiment.id} has no completed run yet ({states})."))
@@ -94,16 +94,22 @@ def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title
     for name in REFERENCES.values():
         table.add_column(name, justify="right", style="dim")
     for task in tasks:
-        for metric in TASKS[task].metrics:
+        metrics = _metrics(task, done)
+        for metric in metrics:
             cells = [_cell(done, method, task, metric) for method in methods]
             cells += [_number(_reference(experiment, name, task).get(metric)) for name in REFERENCES]
-            table.add_row(task if metric == TASKS[task].metrics[0] else "", metric, *cells)
+            table.add_row(task if metric == metrics[0] else "", metric, *cells)
     table.add_section()
     for label, key, reference_mean in (("mean", "mean", _plain), ("mean, chance = 0", "mean_normalised", _normalised)):
         cells = [_over_seeds([r.result[key] for r in _of(done, method) if r.result]) for method in methods]
         cells += [_number(reference_mean(experiment, name, tasks)) for name in REFERENCES]
         table.add_row(label, "", *cells)
     return table
+
+
+def _metrics(task: str, done: Sequence[RunRecord]) -> list[str]:
+    """The metrics of a task; of one that this version does not know, those that its results have."""
+    return list(TASKS[task].metrics if task in TASKS else (done[0].result or {})["tasks"][task])
 
 
 def _means_table(done: Sequence[RunRecord], counts: Sequence[int], unit: str) -> Table:
@@ -124,7 +130,7 @@ def _title(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> str:
     sizes = sorted(Counter((r.method, r.shots) for r in done).values())
     seeds = "one seed: no interval" if sizes[-1] == 1 else \
         f"mean ± half of the 95% t-interval over {sizes[0]}{f'–{sizes[-1]}' if sizes[0] < sizes[-1] else ''} seeds"
-    rows = sorted({n for r in done for n in (r.result or {}).get("eval_rows", {}).values()})
+    rows = sorted({n for r in done for n in ((r.result or {}).get("eval_rows") or {}).values()})
     scored = f"{rows[0]}–{rows[-1]}" if len(rows) > 1 else str(*rows)
     shots = ", ".join(str(s) for s in sorted({r.shots for r in done}))
     return (f"Dev scores x 100 on backbone '{experiment.config['backbone']}': {shots} {_shots_unit(experiment)}, "
@@ -138,18 +144,18 @@ def _shots_unit(experiment: ExperimentRecord) -> str:
 def _notes(done: Sequence[RunRecord]) -> list[str]:
     notes = ["majority: the most frequent label of these rows, always; no prompt: the frozen backbone with the task "
              "prefix alone."]
-    constant = sorted({task for r in done for task, flag in (r.result or {}).get("constant", {}).items() if flag})
+    constant = sorted({task for r in done for task, flag in ((r.result or {}).get("constant") or {}).items() if flag})
     if constant:
         uneven = " (31–69 on MRPC and CoLA)" if {"mrpc", "cola"} & set(constant) else ""
         notes.append(f"† the same answer for every row in some run ({', '.join(constant)}): accuracy and F1 then only "
                      f"show how often that label occurs{uneven}; read Matthews and 'mean, chance = 0'.")
-    if any(None in scores.values() for r in done for scores in (r.result or {}).get("tasks", {}).values()):
+    if any(None in scores.values() for r in done for scores in ((r.result or {}).get("tasks") or {}).values()):
         notes.append("– undefined: a correlation with a constant answer, and after a number: undefined for some "
                      "seed; it counts as 0 in means.")
     left_out = [*filter(None, (_counts(done, key, text) for key, text in _LEFT_OUT.items()))]
     if left_out:
         notes.append(f"Rows {'; '.join(left_out)}.")
-    if any(TASKS[t].suite == "glue" for r in done for t in (r.result or {}).get("tasks", {})):
+    if any(t in TASKS and TASKS[t].suite == "glue" for r in done for t in (r.result or {}).get("tasks") or {}):
         notes.append("Original T5 checkpoints were trained on GLUE: with them a prompt can mostly only hurt; "
                      "v1.1 and LM-adapted checkpoints are the clean ones.")
     return notes
@@ -172,8 +178,8 @@ def _of(done: Sequence[RunRecord], method: str) -> list[RunRecord]:
 
 def _cell(done: Sequence[RunRecord], method: str, task: str, metric: str) -> str:
     results = [r.result for r in _of(done, method) if r.result]
-    mark = "†" if any(result["constant"][task] for result in results) else ""
-    return _over_seeds([result["tasks"][task][metric] for result in results]) + mark
+    mark = "†" if any((result.get("constant") or {}).get(task) for result in results) else ""
+    return _over_seeds([result["tasks"][task].get(metric) for result in results]) + mark
 
 
 def _over_seeds(values: Sequence[float | None]) -> str:
@@ -197,15 +203,15 @@ def _reference(experiment: ExperimentRecord, name: str, task: str) -> dict[str, 
 
 def _plain(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
     scores = {task: _reference(experiment, name, task) for task in tasks}
-    return mean_primary(scores, _primary(tasks)) if all(scores.values()) else None
+    return mean_primary(scores, _primary(scores)) if all(scores.values()) else None
 
 
 def _normalised(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
     scores, chance = ({task: _reference(experiment, n, task) for task in tasks} for n in (name, "majority"))
     if not all(scores.values()) or not all(chance.values()):
         return None
-    return mean_normalised(scores, _primary(tasks), chance)
+    return mean_normalised(scores, _primary(scores), chance)
 
 
-def _primary(tasks: Sequence[str]) -> dict[str, str]:
-    return {task: TASKS[task].metrics[0] for task in tasks}
+def _primary(scores: Mapping[str, Mapping[str, float | None]]) -> dict[str, str]:
+    return {task: TASKS[task].metrics[0] if task in TASKS else next(iter(of)) for task, of in scores.items()}
