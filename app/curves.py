@@ -119,7 +119,7 @@ _BY_TASK = {kind: partial(_draw_tasks, kind) for kind in (LOSSES, SCORES)}
 
 def sparks(experiment: str, runs: Sequence[RunRecord]) -> dict[str, list[float]]:
     """Run -> its loss so far in a few points, for a line in a table."""
-    return services.drawn(experiment, runs, "loss", _sparks)
+    return services.drawn(experiment, runs, "loss", _sparks, quiet=True)
 
 
 def _sparks(curves_of: Sequence[Curve]) -> dict[str, list[float]]:

@@ -36,7 +36,11 @@ class UnknownId(StoreError):
 
 
 class LostStore(StoreError):
-    """The store's file is not the one that was opened: deleted, moved or replaced meanwhile."""
+    """The store's file is not the one that was opened: deleted or moved, or `replaced` by another meanwhile."""
+
+    def __init__(self, message: str, *, replaced: bool = False):
+        self.replaced = replaced
+        super().__init__(message)
 
 
 class Damaged(StoreError):

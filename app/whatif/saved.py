@@ -45,6 +45,13 @@ def _save(run: RunRecord, edit: Edit, changes: Sequence[Change]) -> None:
     st.session_state[_NAME] = ""
 
 
+def _delete(edit: str) -> None:
+    try:
+        services.store().edits.delete(edit, owner=services.owner())
+    except StoreError as error:
+        state.complain(error)
+
+
 def shelf(runs: Sequence[RunRecord]) -> None:
     """The named edits of the runs of an experiment; nothing where there are none."""
     known = {run.id: run for run in runs}
@@ -55,7 +62,7 @@ def shelf(runs: Sequence[RunRecord]) -> None:
     for one in damaged:
         st.warning(literal(one), icon=":material/error:")
         st.button("Delete", icon=":material/delete:", key=f"delete-{one.name}",
-                  on_click=services.store().edits.delete, args=(one.name,), kwargs={"owner": services.owner()})
+                  on_click=_delete, args=(one.name,))
     cells = compared(kept, known)
     if kept and len(cells):
         best = max(kept, key=_mean)
@@ -70,7 +77,7 @@ def shelf(runs: Sequence[RunRecord]) -> None:
             st.button("Open", icon=":material/open_in_new:", key=f"open-{one.id}", on_click=_open, args=(one,))
             if one.owner == services.owner():
                 st.button("Delete", icon=":material/delete:", key=f"delete-{one.id}",
-                          on_click=services.store().edits.delete, args=(one.id,), kwargs={"owner": one.owner})
+                          on_click=_delete, args=(one.id,))
 
 
 def compared(kept: Sequence[SavedEdit], known: Mapping[str, RunRecord]) -> pd.DataFrame:

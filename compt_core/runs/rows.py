@@ -69,8 +69,8 @@ def run_record(row: Row[Any]) -> RunRecord:
         return RunRecord(**values, config=config, state=State(row.state))
     except _Wrong as wrong:
         name = name_of(row)
-        raise Damaged("run", name, str(wrong), f"Delete it with 'python -m compt_core delete {name}' or on the page "
-                      "Runs, or put back a copy of the store.") from None
+        raise Damaged("run", name, str(wrong), f"Delete it with 'python -m compt_core delete {name}' or in the "
+                      "dashboard, or put back a copy of the store.") from None
 
 
 def read_runs(found: Iterable[Row[Any]], limit: int | None = None) -> tuple[list[RunRecord], list[Damaged]]:

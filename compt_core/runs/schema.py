@@ -188,7 +188,8 @@ class Database:
                             "one.") from None
         if now != self._file:
             raise LostStore(f"The store '{self.path}' was replaced by another file, which this program has not opened. "
-                            "Nothing can be started or changed; restart ComPT Lab to go on with that one.")
+                            "Nothing can be started or changed; restart ComPT Lab to go on with that one.",
+                            replaced=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
