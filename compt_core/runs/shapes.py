@@ -36,7 +36,7 @@ class RunCells(_Cells):
     method: str
     shots: int
     seed: int
-    state: Annotated[State, Field(strict=False)]
+    state: Annotated[str, Field(pattern=f"^({'|'.join(State)})$")]
     step: Count
     steps: Count | None
     created: Time
