@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import captions, services, state, styles
-from compt_core.errors import StoreError, UnknownId
+from compt_core.errors import Damaged, StoreError, UnknownId
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
 
 _DELETIONS = "deletions"
+_SHOWN = 5  # rows that cannot be read
 WAITING = frozenset({State.PAUSED, State.INTERRUPTED})
 
 
@@ -62,6 +63,26 @@ def resume(experiment: ExperimentRecord) -> None:
     if experiment.states.get(State.INTERRUPTED) and experiment.owner == services.owner():
         left = [run for run in services.store().runs(experiment.id) if run.state == State.INTERRUPTED]
         _button("resume", left, f"resume-{experiment.id}", count=True)
+
+
+def damaged(found: Sequence[Damaged]) -> None:
+    """What cannot be read, each with the way to delete it: nothing else can be done with it."""
+    for one in found[:_SHOWN]:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f":red[:material/error:] {captions.literal(one)}", width="stretch")
+            with st.popover("Delete …", icon=":material/delete:"):
+                st.button("Delete it for ever", key=f"damaged-{one.noun}-{one.name}", on_click=_delete_damaged,
+                          args=(one.noun, one.name), help=ACTIONS["delete"].help)
+    if len(found) > _SHOWN:
+        st.caption(f"And {len(found) - _SHOWN} more that cannot be read.")
+
+
+def _delete_damaged(noun: str, name: str) -> None:
+    store = services.store()
+    try:
+        (store.delete_experiment if noun == "experiment" else store.delete)(name)
+    except StoreError as error:
+        state.complain(error)
 
 
 def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
@@ -139,7 +160,7 @@ def _change(name: str, runs: Sequence[str]) -> None:
 def _owner(run: str) -> str | None:
     try:
         return services.store().run(run).owner
-    except UnknownId:  # deleted in another window
+    except (UnknownId, Damaged):  # deleted in another window, or damaged meanwhile
         return None
 
 

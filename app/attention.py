@@ -64,8 +64,10 @@ def view(runs: Sequence[RunRecord]) -> None:
         several = whose_control(mates, "Sources have no order of their own: they are matched across seeds before "
                                        "averaging.")
         order = order_control()
+    notes = list[str]()
     kept: Mapping[str, np.ndarray] = {} if several else \
-        weights.shares(run, *services.store().events(run.id, "attention"))
+        weights.shares(run, *services.store().events(run.id, "attention", notes=notes))
+    services.left_out(notes)
     components.change_it(run)
     if playing.is_on(run.id) and len(kept) > 1:
         _film(run, kept, order)

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import actions, captions, frames, glossary, services, state, styles
-from compt_core.errors import ComptError
+from compt_core.errors import ComptError, LostStore
 from compt_core.runs.record import ACTIVE, BUNDLED, ExperimentRecord, RunRecord, State
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +33,9 @@ def guarded() -> Iterator[None]:
         yield
     except ComptError as error:
         st.error(captions.literal(error), icon=":material/error:")
+        if isinstance(error, LostStore):
+            st.button("Look again", icon=":material/refresh:")
+            return
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button("Show the newest experiment", on_click=state.forget, icon=":material/history:",
                       help="Leaves this link and opens what was trained last.")
@@ -89,7 +92,12 @@ def open_results() -> tuple[ExperimentRecord, list[RunRecord]] | None:
         return None
     experiment_picker(experiment)
     provenance(experiment)
-    return experiment, services.store().runs(experiment.id)
+    runs, damaged = services.store().read_runs(experiment.id)
+    if damaged:
+        st.warning(f"{captions.plural(len(damaged), 'run')} of this experiment cannot be read and "
+                   f"{'is' if len(damaged) == 1 else 'are'} left out here; the page Runs says why.",
+                   icon=":material/error:")
+    return experiment, runs
 
 
 def not_ready(experiment: ExperimentRecord, what: str) -> None:
@@ -138,7 +146,8 @@ def picture(alt: str) -> None:
 
 def latest_experiments(limit: int) -> None:
     """The newest experiments trained here, each with its states and links, and those that came with the project."""
-    records = services.store().experiments(limit=limit)
+    records, damaged = services.store().read_experiments(limit=limit)
+    actions.damaged(damaged)
     own = [record for record in records if record.owner != BUNDLED]
     st.header("Latest experiments", anchor=False)
     if not own:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import actions, captions, charts, frames, panels, progress, services, state, styles, weights
 from app.services import Curve
+from compt_core.runs.points import thin
 from compt_core.runs.record import RunRecord, State
 
 MEAN, LOSSES, SCORES = "mean", "task_loss", "dev_score"
@@ -118,13 +119,12 @@ _BY_TASK = {kind: partial(_draw_tasks, kind) for kind in (LOSSES, SCORES)}
 
 def sparks(experiment: str, runs: Sequence[RunRecord]) -> dict[str, list[float]]:
     """Run -> its loss so far in a few points, for a line in a table."""
-    return services.drawn(experiment, runs, "loss", _sparks)
+    return services.drawn(experiment, runs, "loss", _sparks, quiet=True)
 
 
 def _sparks(curves_of: Sequence[Curve]) -> dict[str, list[float]]:
-    return {run.id: [round(float(value), 3) for value in values[np.linspace(
-        0, len(values) - 1, min(_POINTS, len(values))).round().astype(int), 0]] for run, _, values in curves_of
-        if len(values)}
+    return {run.id: [round(float(value), 3) for value in values[thin(values, _POINTS), 0]]
+            for run, _, values in curves_of}
 
 
 def forming(experiment: str, runs: Sequence[RunRecord]) -> None:

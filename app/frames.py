@@ -17,6 +17,7 @@ from app.styles import label
 from compt_core.means import holm, t_quantile
 from compt_core.means import paired as test
 from compt_core.methods import METHODS
+from compt_core.runs.points import thin
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks.table import TASKS
 
@@ -26,12 +27,13 @@ MEAN, NORMALISED = "mean", "mean, chance = 0"  # these two
 IDENTICAL = "identical"  # instead of an interval, where all seeds have one score
 BREAK = " · "  # between task and metric in a column's name
 MOST_LINES = 12  # of a loss chart; beyond, a line is the mean over seeds
+_POINTS = 200  # of a line
 SUMMARY = ["row", "column", "value", "half", "n", "undefined", "constant", "unreadable", "lowest", "highest"]
 
 
 def finished(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """The completed runs, in the order of methods, shots and seeds."""
-    done = [run for run in runs if run.state == State.COMPLETED and run.result]
+    done = [run for run in runs if run.state == State.COMPLETED and run.result and "tasks" in run.result]
     return sorted(done, key=lambda run: (METHOD_ORDER.index(run.method), run.shots, run.seed))
 
 
@@ -228,10 +230,24 @@ def one_task(points: Sequence[tuple[RunRecord, np.ndarray, np.ndarray]], task: i
 
 
 def thinned(curves: pd.DataFrame, most: int = MOST_LINES) -> pd.DataFrame:
-    """Loss curves as they are, or the mean over seeds per method and shots where there are more than `most` runs."""
+    """Loss curves as they are, or the mean over seeds per method and shots where there are more than `most` runs.
+
+    Runs keep the steps of their own lowest and highest losses. So the mean is over lines: at every step that any of
+    them recorded, between two points of the others, and of those alone that got so far.
+    """
     if curves["run"].nunique() <= most:
         return curves
-    mean = curves.groupby(["method", "shots", "step"], as_index=False)["value"].mean()
+    means = []
+    for (method, shots), part in curves.groupby(["method", "shots"], sort=False):
+        steps = np.unique(part["step"].to_numpy(dtype=float))
+        lines = [np.interp(steps, one["step"].to_numpy(dtype=float), one["value"].to_numpy(dtype=float), np.nan, np.nan)
+                 for _, one in part.groupby("run", sort=False)]
+        there = ~np.isnan(lines)
+        value = np.where(there, lines, 0).sum(0) / np.maximum(there.sum(0), 1)
+        kept = thin(value[:, None], _POINTS)
+        means.append(pd.DataFrame({"method": method, "shots": shots, "step": steps[kept].astype(int),
+                                   "value": np.where(there.any(0), value, np.nan)[kept]}))
+    mean = pd.concat(means, ignore_index=True)
     return mean.assign(run=mean["method"] + " " + mean["shots"].astype(str), seed=-1)
 
 

@@ -54,7 +54,9 @@ def view(runs: Sequence[RunRecord]) -> None:
 
 def _over_training(runs: Sequence[RunRecord], order: Sequence[str]) -> None:
     st.header("The gates over training", anchor=False)
-    found = services.store().curves([run.id for run in runs], "gates")
+    notes = list[str]()
+    found = services.store().curves([run.id for run in runs], "gates", notes)
+    services.left_out(notes)
     tasks = runs[0].config["tasks"]
     points = balance.over_training([found[run.id] for run in runs if run.id in found], tasks)
     if points["alpha"].empty:

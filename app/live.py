@@ -14,7 +14,9 @@ _SHOWN_FAILURES = 3
 
 def view(experiment: ExperimentRecord) -> None:
     """The live part; it refreshes itself until every run has ended."""
-    moving = not progress.settled(services.store().runs(experiment.id))
+    runs, damaged = services.store().read_runs(experiment.id)
+    actions.damaged(damaged)
+    moving = not progress.settled(runs)
     every = services.refresh_seconds() if moving else None
     st.fragment(_tick, run_every=every)(experiment.id, every)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import captions, uploads
-from compt_core.errors import DataError
+from app import captions, services, uploads
+from compt_core.errors import DataError, StoreError
 from compt_core.tasks.spec import Task, TaskData
 from compt_core.tasks.table import TASKS
 
@@ -60,10 +60,11 @@ def _file(task: str, split: str) -> str:
 def _take(name: str, tasks_key: str, data_key: str) -> None:
     """Callback: keeps the files and sets the data folder, or says what is wrong with them."""
     try:
+        services.store()  # gone, its folder must not come back with nothing but these files
         sent = {split: st.session_state[_file(name, split)] for split in uploads.SPLITS}
         files = {split: uploads.checked(file.name, file.getvalue()) for split, file in sent.items() if file}
         folder, rows = uploads.keep(TASKS[name], files, st.session_state[data_key])
-    except DataError as error:
+    except (DataError, StoreError) as error:
         st.session_state[_SAID] = {name: f":red[:material/error: {captions.literal(error)}]"}
         return
     st.session_state[data_key] = str(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -93,7 +94,7 @@ def table(runs: Sequence[RunRecord], left: Mapping[str, float | None],
          "state": f"{SYMBOL[run.state]} {phase(run)}", "progress": 100 * fraction(run),
          "step": f"{run.step} / {run.steps}" if run.steps else "", "left": _left(run, left.get(run.id)),
          "loss": list(losses.get(run.id, ())),
-         "mean": 100 * run.result["mean"] if run.result else float("nan"), "diagnosis": found.get(run.id, "")}
+         "mean": 100 * (run.result or {}).get("mean", math.nan), "diagnosis": found.get(run.id, "")}
         for run in sorted(runs, key=lambda run: (METHOD_ORDER.index(run.method), run.shots, run.seed))
     ]
     return pd.DataFrame(rows, columns=["run", "method", "shots", "seed", "state", "progress", "step", "left", "loss",

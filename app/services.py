@@ -15,13 +15,14 @@ from typing import TypeVar
 import numpy as np
 import streamlit as st
 
+from app.captions import literal
 from app.progress import Observation
 from app.shared import Memo, Viewers
 from app.styles import ink
 from compt_core import estimate as estimates
 from compt_core.config import Experiment, build_experiment
 from compt_core.diagnosis import KINDS, diagnose_runs
-from compt_core.errors import ConfigError, Issue, StoreError
+from compt_core.errors import ConfigError, Issue, LostStore, StoreError
 from compt_core.estimate import Estimate, Pace, place
 from compt_core.launch import LaunchCheck
 from compt_core.launch import check as check_launch
@@ -34,11 +35,13 @@ from compt_core.runs.worker import Worker, app_threads, worker_mode
 from compt_core.signatures import Diagnosis
 
 T = TypeVar("T")
+_MOST_NOTES = 3  # about damaged curves, of a page
 Curve = tuple[RunRecord, np.ndarray, np.ndarray]
 
 _memo, _viewers = Memo(), Viewers()
-_starting = threading.Lock()
+_starting, _opening = threading.Lock(), threading.Lock()
 _worker: Worker | None = None
+_trains: Store | None = None  # the store of that worker
 
 
 def owner() -> str:
@@ -47,11 +50,31 @@ def owner() -> str:
 
 
 def store() -> Store:
-    """The store of COMPT_HOME with the bundled runs in it, opened once per process.
+    """The store of COMPT_HOME with the bundled runs in it, opened once per process, and anew where another file took
+    its place.
 
-    Raises StoreError when it cannot be used.
+    Raises StoreError when it cannot be used: LostStore while its file is gone, as none is made in its place.
     """
-    return _open_store(os.environ.get("COMPT_HOME", ""))
+    home = os.environ.get("COMPT_HOME", "")
+    opened = _open_store(home)
+    if not _replaced(opened):
+        return opened
+    with _opening:
+        if _replaced(_open_store(home)):  # no other visitor was first
+            _open_store.clear(home)
+            opened.close()
+        return _open_store(home)
+
+
+def _replaced(opened: Store) -> bool:
+    """Whether another file lies where the store's was. Raises LostStore where none does."""
+    try:
+        opened.check()
+    except LostStore as error:
+        if error.replaced:
+            return True
+        raise
+    return False
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -65,17 +88,24 @@ def _open_store(home: str) -> Store:
 
 
 def ensure_worker() -> None:
-    """Starts this process's worker thread, once, unless COMPT_WORKER says that another process trains: where that one
-    is dead, no run is shown as running."""
-    global _worker
+    """Starts this process's worker thread, once for a store, unless COMPT_WORKER says that another process trains:
+    where that one is dead, no run is shown as running.
+
+    Raises StoreError when the store cannot be used, whoever trains: no page is to take what could not be kept.
+    """
+    global _worker, _trains
+    current = store()
     if not trains_here():
         _settle()
         return
     with _starting:
+        if _worker is not None and _trains is not None and _replaced(_trains):
+            _worker.stop(0)  # it waits for a store that is gone
+            _worker = None
         if _worker is None:
-            worker = Worker(store())
+            worker = Worker(current)
             worker.start_thread()
-            _worker = worker
+            _worker, _trains = worker, current
 
 
 def _settle() -> None:
@@ -111,18 +141,32 @@ def _runs_key(experiment: str) -> tuple[str, ...]:
     return os.environ.get("COMPT_HOME", ""), "runs", experiment
 
 
-def drawn(experiment: str, runs: Sequence[RunRecord], kind: str, draw: Callable[[Sequence[Curve]], T]) -> T:
+def drawn(experiment: str, runs: Sequence[RunRecord], kind: str, draw: Callable[[Sequence[Curve]], T], *,
+          quiet: bool = False) -> T:
     """What `draw` makes of the runs' curves of a kind (run, steps [n], values [n, d]); drawn once for all in one theme.
 
-    While runs are moving it may be a little old, where drawing takes long; once all have ended it is not.
+    While runs are moving it may be a little old, where drawing takes long; once all have ended it is not. Says which
+    points cannot be read, unless `quiet`.
     """
     key = (os.environ.get("COMPT_HOME", ""), "curves", experiment, kind, draw, ink(), _standing(runs))
 
-    def make() -> T:
-        curves = store().curves([run.id for run in runs], kind)
-        return draw([(run, *curves[run.id]) for run in runs if run.id in curves])
+    def make() -> tuple[T, list[str]]:
+        notes = list[str]()
+        curves = store().curves([run.id for run in runs], kind, notes)
+        return draw([(run, *curves[run.id]) for run in runs if run.id in curves]), notes
 
-    return _memo.get(key, make)
+    drawn, notes = _memo.get(key, make)
+    if not quiet:
+        left_out(notes)
+    return drawn
+
+
+def left_out(notes: Sequence[str]) -> None:
+    """Says which points of curves cannot be read."""
+    for note in notes[:_MOST_NOTES]:
+        st.warning(literal(note), icon=":material/error:")
+    if len(notes) > _MOST_NOTES:
+        st.caption(f"And {len(notes) - _MOST_NOTES} more curves with points that cannot be read.")
 
 
 def diagnosed(experiment: str, runs: Sequence[RunRecord]) -> Mapping[str, Diagnosis]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from compt_core.errors import StoreError, quoted
+from compt_core.errors import Damaged, StoreError, UnknownId, quoted
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.runs.store import Store
 
@@ -68,7 +68,7 @@ def open_experiment(store: Store) -> ExperimentRecord | None:
     if remembered:
         try:
             return _show(store.experiment(remembered))
-        except StoreError:  # deleted since, or the home folder changed
+        except (UnknownId, Damaged):  # deleted since, or the home folder changed
             del st.session_state[_REMEMBERED]
     return _show(latest[0]) if latest else None
 
@@ -237,5 +237,5 @@ def _show(experiment: ExperimentRecord) -> ExperimentRecord:
 def _looked_up(look_up: Callable[[str], Record], name: str, wanted: str) -> Record:
     try:
         return look_up(wanted)
-    except StoreError:
+    except UnknownId:
         raise StoreError(f"This link names the {_KIND[name]} '{wanted}', which this store does not hold.") from None

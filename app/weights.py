@@ -15,6 +15,7 @@ import pandas as pd
 from compt_core.matching import matched, order_like
 from compt_core.means import half_width
 from compt_core.relatedness import Mantel, mantel, similarity
+from compt_core.runs.points import decimals
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.table import TASKS
 
@@ -153,7 +154,8 @@ def relatedness(weights: Weights) -> tuple[Mantel, Mantel] | None:
 def shares(run: RunRecord, steps: np.ndarray, values: np.ndarray) -> Mapping[str, np.ndarray]:
     """Step as text -> attention [K, S] for every recorded step of a run, the last one as TRAINED."""
     shape = (-1, *of_run(run).shape)
-    found: dict[str, Any] = {str(step): one for step, one in zip(steps.tolist(), values.reshape(shape), strict=True)}
+    found: dict[str, Any] = {str(step): one for step, one in zip(
+        steps.tolist(), decimals(values).reshape(shape), strict=True)}
     if found:
         found.pop(str(int(steps[-1])))
     return {**found, TRAINED: of_run(run)}

@@ -159,12 +159,14 @@ def _train(experiment: Experiment, json_file: Path | None) -> int:
 
 
 def _print_results(store: Store, experiment: ExperimentRecord, runs: list[RunRecord]) -> None:
-    lines = diagnosis_lines(runs, _diagnosed(store, runs))
-    console().print(accuracy_table(experiment, runs), *lines, sep="\n")
+    console().print(accuracy_table(experiment, runs), *diagnosis_lines(runs, _diagnosed(store, runs)), sep="\n")
 
 
 def _diagnosed(store: Store, runs: list[RunRecord]) -> dict[str, Diagnosis]:
-    return diagnose_runs(runs, {name: store.curves([r.id for r in runs], name) for name in KINDS})
+    notes = list[str]()
+    found = diagnose_runs(runs, {name: store.curves([r.id for r in runs], name, notes) for name in KINDS})
+    say(*notes)
+    return found
 
 
 @app.command("tasks", cls=Once)
@@ -185,25 +187,28 @@ def list_runs(
                                        help="How many, newest first.")] = 50,
 ) -> None:
     """List the newest runs."""
-    found = existing_store(say).runs(limit=limit) if has_store() else []
-    if not found:
+    found, damaged = existing_store(say).read_runs(limit=limit) if has_store() else ([], [])
+    if not found and not damaged:
         print("No runs yet. Start the first ones with 'python -m compt_core run'.")
         return
-    table = Table(box=None, header_style="bold")
-    for name in ("run", "experiment", "state", "method", "shots", "seed", "step", "mean", "created"):
-        table.add_column(name)
+    table = Table("run", "experiment", "state", "method", "shots", "seed", "step", "mean", "created", box=None,
+                  header_style="bold")
     for r in found:
-        mean = f"{100 * r.result['mean']:.1f}" if r.result else ""
+        mean = f"{100 * r.result['mean']:.1f}" if r.result and "mean" in r.result else ""
         table.add_row(r.id, r.experiment, r.state.value, r.method, str(r.shots), str(r.seed),
                       f"{r.step}/{r.steps}" if r.steps else "", mean, _when(r.created))
+    for one in damaged:
+        table.add_row(one.name, "", "cannot be read")
     console().print(table)
+    say(*map(str, damaged))
 
 
 @app.command(cls=Once)
 def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")]) -> None:
     """Show a run: state, diagnosis, settings, scores, log; or the accuracy table of an experiment."""
-    store = existing_store(say)
-    experiment, runs = looked_up(store, run_id)
+    store, notes = existing_store(say), list[str]()
+    experiment, runs = looked_up(store, run_id, notes)
+    say(*notes)
     if experiment.id == run_id:
         _print_results(store, experiment, runs)
         return
@@ -223,10 +228,10 @@ def export(
     out: Annotated[str, typer.Option(metavar="DIR", help="Folder for the files; made if need be.")],
 ) -> None:
     """Write scores, weights, curves and predictions of a run or an experiment as files."""
-    store = existing_store(say)
-    experiment, runs = looked_up(store, run_id)
-    curves = {name: store.curves([r.id for r in runs], name) for name in (KINDS if kind == "json" else CURVES)}
-    written, notes, files = document(experiment, runs, curves), list[str](), dict[str, Write]()
+    store, notes = existing_store(say), list[str]()
+    experiment, runs = looked_up(store, run_id, notes)
+    curves = {name: store.curves([r.id for r in runs], name, notes) for name in (KINDS if kind == "json" else CURVES)}
+    written, files = document(experiment, runs, curves), dict[str, Write]()
     if kind == "json":
         files[f"{run_id}.json"] = partial(write_json, written)
     else:
@@ -235,8 +240,7 @@ def export(
     write_folder(out, files, "--out")
     done = sum(r.state == State.COMPLETED for r in runs)
     print(f"Wrote {', '.join(files)} into '{out}': {done} of {plural(len(runs), 'run')} completed.")
-    for note in notes:
-        say(note)
+    say(*notes)
 
 
 for command in (whatif, cancel, pause, resume, delete):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
+from compt_core.errors import Damaged
 from compt_core.runs.existing import existing_store, looked_up
 from compt_core.runs.record import State
 
@@ -46,6 +48,7 @@ def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a ru
 def delete(run_id: Run) -> None:
     """Delete a run with all it left; a running one stops at its next step."""
     store = existing_store()
-    store.run(run_id)  # a wrong id is said
+    with suppress(Damaged):  # one that cannot be read can be deleted
+        store.run(run_id)  # a wrong id is said
     gone = store.delete(run_id)
     print(f"Run {run_id} is deleted" + ("." if gone else " once its training has stopped, at its next step."))

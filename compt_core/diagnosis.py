@@ -90,9 +90,10 @@ class _Known:
         return bool(self.result) or (self.steps is not None and self.step >= (1 - at.END) * self.steps)
 
     def late_loss(self) -> float:
-        """Mean loss over the end of what was measured; NaN without a point."""
+        """Median loss over the end of what was measured, for single high points are kept on purpose; NaN without a
+        point."""
         steps, values = self.curve("loss")
-        return float(values[steps > (1 - at.END) * self.step].mean()) if len(steps) else math.nan
+        return float(np.median(values[steps > (1 - at.END) * self.step])) if len(steps) else math.nan
 
     def attention(self) -> np.ndarray | None:
         """The newest attention as shares of each task [K, S]; None unless it is learned over several sources."""

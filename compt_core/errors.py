@@ -49,6 +49,23 @@ def unusable(what: str, error: OSError) -> StoreError:
     if error.errno in OF_DISK:
         return DiskError(f"{reason} Free some space on its disk or mend it, then try again.")
     return StoreError(f"{reason} Set COMPT_HOME to a folder on a local disk that you may write to.")
+class LostStore(StoreError):
+    """The store's file is not the one that was opened: deleted or moved, or `replaced` by another meanwhile."""
+
+    def __init__(self, message: str, *, replaced: bool = False):
+        self.replaced = replaced
+        super().__init__(message)
+
+
+class Damaged(StoreError):
+    """A row of the store that cannot be read: what it is (`noun`), the name that finds it, and why.
+
+    Lists leave such rows out and hand them over beside, as values.
+    """
+
+    def __init__(self, noun: str, name: str, why: str, cure: str):
+        self.noun, self.name, self.why = noun, name, why
+        super().__init__(f"The {noun} '{name}' cannot be read: {why}. {cure}")
 
 
 @dataclass(frozen=True)

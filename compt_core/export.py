@@ -1,6 +1,6 @@
 """Runs of an experiment as files for other programs: one JSON document, or tidy tables as CSV. Pure; no torch.
 
-Every number has all its digits, and what is undefined or not there yet is empty (null in JSON).
+Every number has all its digits and no more, and what is undefined or not there yet is empty (null in JSON).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 
 from compt_core.diagnosis import diagnose_runs
 from compt_core.report import experiment_json
+from compt_core.runs.points import decimals
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.signatures import Diagnosis
 
@@ -177,4 +178,4 @@ def _found(diagnosis: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _points(curve: tuple[np.ndarray, np.ndarray]) -> Iterator[tuple[int, list[float]]]:
-    return zip(curve[0].tolist(), curve[1].tolist(), strict=True)
+    return zip(curve[0].tolist(), decimals(curve[1]).tolist(), strict=True)

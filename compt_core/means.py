@@ -17,7 +17,7 @@ Scores = Mapping[str, Mapping[str, float | None]]  # task -> metric -> value, No
 
 def mean_primary(tasks: Scores, primary: Mapping[str, str]) -> float:
     """Mean over tasks of each task's primary metric; an undefined score counts 0."""
-    return fmean(tasks[task][primary[task]] or 0.0 for task in tasks)
+    return fmean(tasks[task].get(primary[task]) or 0.0 for task in tasks)
 
 
 def mean_normalised(tasks: Scores, primary: Mapping[str, str], majority: Scores) -> float:
@@ -28,7 +28,7 @@ def mean_normalised(tasks: Scores, primary: Mapping[str, str], majority: Scores)
     """
     rescaled = []
     for task in tasks:
-        value, chance = tasks[task][primary[task]] or 0.0, majority[task][primary[task]] or 0.0
+        value, chance = ((of[task].get(primary[task]) or 0.0) for of in (tasks, majority))
         if primary[task] in CORRELATIONS:
             rescaled.append(value)
         else:

@@ -59,7 +59,7 @@ def _finite(value: Any) -> Any:
 def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Group:
     """Tasks by methods, means over seeds, with the reference rows' columns and what to mind below; of several shot
     counts a table each, and their means side by side."""
-    done = [r for r in runs if r.state == State.COMPLETED and r.result]
+    done = [r for r in runs if r.state == State.COMPLETED and r.result and "tasks" in r.result]
     if not done:
         states = ", ".join(f"{count} {state.value}" for state, count in Counter(r.state for r in runs).items())
         return Group(Text(f"Experiment {experiment.id} has no completed run yet ({states})."))
@@ -98,17 +98,23 @@ def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title
     for name in REFERENCES.values():
         table.add_column(name, justify="right", style="dim")
     for task in tasks:
-        for metric in TASKS[task].metrics:
+        metrics = _metrics(task, done)
+        for metric in metrics:
             cells = [_cell(done, method, task, metric) for method in methods]
             cells += [_number(_reference(experiment, name, task).get(metric)) + _unread_mark(experiment, name, task)
                       for name in REFERENCES]
-            table.add_row(task if metric == TASKS[task].metrics[0] else "", metric, *cells)
+            table.add_row(task if metric == metrics[0] else "", metric, *cells)
     table.add_section()
     for label, key, reference_mean in (("mean", "mean", _plain), ("mean, chance = 0", "mean_normalised", _normalised)):
         cells = [_over_seeds([r.result[key] for r in _of(done, method) if r.result]) for method in methods]
         cells += [_number(reference_mean(experiment, name, tasks)) for name in REFERENCES]
         table.add_row(label, "", *cells)
     return table
+
+
+def _metrics(task: str, done: Sequence[RunRecord]) -> list[str]:
+    """The metrics of a task; of one that this version does not know, those that its results have."""
+    return list(TASKS[task].metrics if task in TASKS else (done[0].result or {})["tasks"][task])
 
 
 def _means_table(done: Sequence[RunRecord], counts: Sequence[int], unit: str) -> Table:
@@ -130,7 +136,7 @@ def _title(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> str:
     seeds = "one seed: no interval" if sizes[-1] == 1 else \
         f"mean ± half of the 95% t-interval over {f'{sizes[0]}–' if sizes[0] < sizes[-1] else ''}"\
         f"{plural(sizes[-1], 'seed')}"
-    rows = sorted({n for r in done for n in (r.result or {}).get("eval_rows", {}).values()})
+    rows = sorted({n for r in done for n in ((r.result or {}).get("eval_rows") or {}).values()})
     scored = f"{rows[0]}–{rows[-1]}" if len(rows) > 1 else str(*rows)
     return (f"Dev scores x 100 on backbone '{experiment.config['backbone']}': "
             f"{_counted(sorted({r.shots for r in done}), experiment)}, {seeds}, "
@@ -150,16 +156,16 @@ def _per(experiment: ExperimentRecord) -> str:
 def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]:
     notes = ["majority: the most frequent label of these rows, always; no prompt: the frozen backbone with the task "
              "prefix alone."]
-    constant = sorted({task for r in done for task, flag in (r.result or {}).get("constant", {}).items() if flag})
+    constant = sorted({task for r in done for task, flag in ((r.result or {}).get("constant") or {}).items() if flag})
     if constant:
         uneven = " (31–69 on MRPC and CoLA)" if {"mrpc", "cola"} & set(constant) else ""
         notes.append(f"† the same answer for every row in some run ({', '.join(constant)}): accuracy and F1 then only "
                      f"show how often that label occurs{uneven}; read Matthews and 'mean, chance = 0'.")
-    if unread := _unreadable(done) | (experiment.references or {}).get("unreadable", {}):
+    if unread := _unreadable(done) | ((experiment.references or {}).get("unreadable") or {}):
         shares = ", ".join(f"{task} up to {share:.1%}" for task, share in unread.items())
         notes.append(f"{UNREAD} answers that are no label ({shares}): they count as wrong, so that such a score is "
                      "low for their form, too.")
-    if any(None in scores.values() for r in done for scores in (r.result or {}).get("tasks", {}).values()):
+    if any(None in scores.values() for r in done for scores in ((r.result or {}).get("tasks") or {}).values()):
         notes.append("– undefined: a correlation with a constant answer, and after a number: undefined for some "
                      "seed; it counts as 0 in means.")
     silent = [r for r in done if "data_notes" not in (r.result or {})]  # of older versions: no sentence on overlap
@@ -168,14 +174,15 @@ def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]
     if left_out:
         notes.append(f"Rows {'; '.join(left_out)}.")
     notes += data_notes(done)
-    return notes + seen_before({TASKS[t].suite for r in done for t in (r.result or {}).get("tasks", {})})
+    tasks = {t for r in done for t in (r.result or {}).get("tasks") or {} if t in TASKS}
+    return notes + seen_before({TASKS[t].suite for t in tasks})
 
 
 def _unreadable(done: Sequence[RunRecord]) -> dict[str, float]:
     """Task -> largest share of its answers that are no label in any of the runs, where there are some."""
     found: dict[str, float] = {}
     for r in done:
-        for task, share in (r.result or {}).get("unreadable", {}).items():
+        for task, share in ((r.result or {}).get("unreadable") or {}).items():
             if share:
                 found[task] = max(share, found.get(task, 0.0))
     return found
@@ -203,9 +210,9 @@ def _of(done: Sequence[RunRecord], method: str) -> list[RunRecord]:
 
 def _cell(done: Sequence[RunRecord], method: str, task: str, metric: str) -> str:
     results = [r.result for r in _of(done, method) if r.result]
-    mark = "†" if any(result["constant"][task] for result in results) else ""
+    mark = "†" if any((result.get("constant") or {}).get(task) for result in results) else ""
     mark += UNREAD if task in _unreadable(_of(done, method)) else ""
-    return _over_seeds([result["tasks"][task][metric] for result in results]) + mark
+    return _over_seeds([result["tasks"][task].get(metric) for result in results]) + mark
 
 
 def _over_seeds(values: Sequence[float | None]) -> str:
@@ -228,20 +235,20 @@ def _reference(experiment: ExperimentRecord, name: str, task: str) -> dict[str, 
 
 
 def _unread_mark(experiment: ExperimentRecord, name: str, task: str) -> str:
-    return UNREAD if name == "no_prompt" and (experiment.references or {}).get("unreadable", {}).get(task) else ""
+    return UNREAD if name == "no_prompt" and ((experiment.references or {}).get("unreadable") or {}).get(task) else ""
 
 
 def _plain(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
     scores = {task: _reference(experiment, name, task) for task in tasks}
-    return mean_primary(scores, _primary(tasks)) if all(scores.values()) else None
+    return mean_primary(scores, _primary(scores)) if all(scores.values()) else None
 
 
 def _normalised(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
     scores, chance = ({task: _reference(experiment, n, task) for task in tasks} for n in (name, "majority"))
     if not all(scores.values()) or not all(chance.values()):
         return None
-    return mean_normalised(scores, _primary(tasks), chance)
+    return mean_normalised(scores, _primary(scores), chance)
 
 
-def _primary(tasks: Sequence[str]) -> dict[str, str]:
-    return {task: TASKS[task].metrics[0] for task in tasks}
+def _primary(scores: Mapping[str, Mapping[str, float | None]]) -> dict[str, str]:
+    return {task: TASKS[task].metrics[0] if task in TASKS else next(iter(of)) for task, of in scores.items()}

@@ -27,11 +27,13 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 160)
 
 
-def say(message: str) -> None:
-    """`message` as one line on stderr: line ends become spaces, control characters are escaped."""
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
-    with suppress(OSError):  # the terminal is closed; the exit code still tells
-        print(line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…", file=sys.stderr, flush=True)
+def say(*messages: str) -> None:
+    """Each of `messages` as one line on stderr: line ends become spaces, control characters are escaped."""
+    for message in messages:
+        line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
+        line = line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
+        with suppress(OSError):  # the terminal is closed; the exit code still tells
+            print(line, file=sys.stderr, flush=True)
 
 
 def quiet_libraries() -> None:

@@ -108,10 +108,12 @@ def trained() -> dict[str, Trained]:
 
 
 def _curves(events: list[Event]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    kinds = dict.fromkeys(event.kind for event in events)
-    return {kind: (np.array([event.step for event in events if event.kind == kind]),
-                   points.unpack([points.pack(event.values) for event in events if event.kind == kind]))
-            for kind in kinds}
+    found = {}
+    for kind in dict.fromkeys(event.kind for event in events):
+        those = [event for event in events if event.kind == kind]
+        values = points.unpack([points.pack(one.values, kind) for one in those], len(those[0].values))
+        found[kind] = np.array([one.step for one in those]), values
+    return found
 
 
 @pytest.mark.parametrize("name", SPOILT)

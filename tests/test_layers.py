@@ -22,9 +22,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # facts and settings
     ("compt_core", "compt_core.errors", "compt_core.presets", "compt_core.plain", "compt_core.values",
      "compt_core.sentences", "compt_core.config", "compt_core.streams", "compt_core.means", "compt_core.estimate",
-     "compt_core.relatedness", "compt_core.matching", "compt_core.space", "compt_core.peft_adapter", "compt_core.foreign", "compt_core.metrics",
-     "compt_core.threads", "compt_core.training.events", "compt_core.runs.record", "compt_core.signatures",
-     "compt_core.signals", "compt_core.scratch"),
+     "compt_core.relatedness", "compt_core.matching", "compt_core.space", "compt_core.peft_adapter",
+     "compt_core.foreign", "compt_core.metrics", "compt_core.threads", "compt_core.training.events",
+     "compt_core.runs.record", "compt_core.signatures", "compt_core.signals", "compt_core.scratch"),
     # the demo language, from which the demo tasks draw their rows
     ("compt_core.demo.lexicon", "compt_core.demo.grammar", "compt_core.demo.relations", "compt_core.demo.pairs",
      "compt_core.demo.cases", "compt_core.demo.suites"),

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from app import charts
+from app import charts, styles
 from app.ablation import tables
 from app.ablation.words import LEVEL, amount
 from app.styles import ink

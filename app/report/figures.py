@@ -6,8 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from app.styles import Look, label, look
 from compt_core.methods import METHODS
+from compt_core.runs.points import thin
 
 WIDTH, HEIGHT = 560, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 40, 46
@@ -136,10 +139,8 @@ def ticks(low: float, high: float) -> dict[float, str]:
 
 
 def thinned(points: Sequence[Point], most: int = _MOST_POINTS) -> list[Point]:
-    """At most `most` of the points, evenly spread, the first and the last among them."""
-    if len(points) <= most:
-        return list(points)
-    return [points[round(i * (len(points) - 1) / (most - 1))] for i in range(most)]
+    """About `most` of the points, the first and the last, the lowest and the highest among them."""
+    return [points[at] for at in thin(np.array([y for _, y in points])[:, None], most)] if points else []
 
 
 def mark(how: Look, x: float, y: float) -> str:

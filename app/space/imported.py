@@ -12,7 +12,7 @@ import re
 import numpy as np
 import streamlit as st
 
-from app import captions, state, uploads
+from app import captions, services, state, uploads
 from app.space.alike import IMPORTED
 from compt_core import foreign
 from compt_core.errors import DataError, StoreError
@@ -126,8 +126,9 @@ def _take(hidden: int) -> None:
     """Callback: keeps the file and puts it into the link, or says what is wrong with it."""
     sent, config = st.session_state[_KEY], st.session_state.get(_CONFIG)
     try:
+        services.store()  # gone, its folder must not come back with nothing but this file
         identity = keep(sent.name, sent.getvalue(), hidden, config.getvalue() if config else None)
-    except DataError as error:
+    except (DataError, StoreError) as error:
         st.session_state[_SAID] = f":red[:material/error: {captions.literal(error)}]"
         return
     st.query_params[state.FOREIGN] = identity

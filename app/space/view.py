@@ -181,7 +181,9 @@ def _points(digest: str, perplexity: int | None, _values: np.ndarray) -> tuple[n
 
 def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], files: Files) -> None:
     st.header("On their way through training", anchor=False)
-    way = journeys.journey(*services.store().events(run.id, "prompts"), own, groups)
+    notes = list[str]()
+    way = journeys.journey(*services.store().events(run.id, "prompts", notes=notes), own, groups)
+    services.left_out(notes)
     if way is None:
         st.markdown("No prompts were kept while this run trained, as of all runs that come with the project: the "
                     "figures above show them as they ended." if set(groups) & {one.group for one in own} else

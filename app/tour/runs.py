@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from app import frames, services, state
-from compt_core.errors import StoreError
+from compt_core.errors import StoreError, UnknownId
 from compt_core.runs.record import BUNDLED, ExperimentRecord, RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.tasks.spec import Row
@@ -72,7 +72,7 @@ def opened(store: Store) -> Grid | None:
     if wanted:
         try:
             return _grid(store.experiment(wanted))
-        except StoreError:
+        except UnknownId:
             raise StoreError(f"This link names the experiment '{wanted}', which this store does not hold.") from None
     done = [one for one in store.experiments(limit=1000) if one.states.get(State.COMPLETED)]
     whole = [one for one in done if {"pt", "spp"} <= set(one.config["methods"])]

@@ -13,8 +13,8 @@ from app import captions, components, exports, panels, services, state, weights
 from app.captions import literal
 from app.whatif import link
 from compt_core.errors import StoreError
-from compt_core.runs.edits import LONGEST_NAME, SavedEdit
-from compt_core.runs.record import RunRecord
+from compt_core.runs.edits import LONGEST_NAME
+from compt_core.runs.record import RunRecord, SavedEdit
 from compt_core.whatif.change import Change
 from compt_core.whatif.document import document
 from compt_core.whatif.edit import Edit, write
@@ -45,15 +45,26 @@ def _save(run: RunRecord, edit: Edit, changes: Sequence[Change]) -> None:
     st.session_state[_NAME] = ""
 
 
+def _delete(edit: str) -> None:
+    try:
+        services.store().edits.delete(edit, owner=services.owner())
+    except StoreError as error:
+        state.complain(error)
+
+
 def shelf(runs: Sequence[RunRecord]) -> None:
     """The named edits of the runs of an experiment; nothing where there are none."""
     known = {run.id: run for run in runs}
-    kept = services.store().edits.of(list(known))
-    if not kept:
+    kept, damaged = services.store().edits.read(list(known))
+    if not kept and not damaged:
         return
     st.header("Saved edits", anchor=False)
+    for one in damaged:
+        st.warning(literal(one), icon=":material/error:")
+        st.button("Delete", icon=":material/delete:", key=f"delete-{one.name}",
+                  on_click=_delete, args=(one.name,))
     cells = compared(kept, known)
-    if len(cells):
+    if kept and len(cells):
         best = max(kept, key=_mean)
         said = [f"{captions.plural(len(kept), 'saved edit')}. The highest mean change: **{literal(best.name)}** "
                 f"({100 * _mean(best):+.1f} points over its tasks)."]
@@ -66,7 +77,7 @@ def shelf(runs: Sequence[RunRecord]) -> None:
             st.button("Open", icon=":material/open_in_new:", key=f"open-{one.id}", on_click=_open, args=(one,))
             if one.owner == services.owner():
                 st.button("Delete", icon=":material/delete:", key=f"delete-{one.id}",
-                          on_click=services.store().edits.delete, args=(one.id,), kwargs={"owner": one.owner})
+                          on_click=_delete, args=(one.id,))
 
 
 def compared(kept: Sequence[SavedEdit], known: Mapping[str, RunRecord]) -> pd.DataFrame:

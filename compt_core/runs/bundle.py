@@ -18,8 +18,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 import compt_core
-from compt_core.errors import ConfigError, DiskError, Issue, StoreError
+from compt_core.errors import ConfigError, Damaged, DiskError, Issue, StoreError, UnknownId
 from compt_core.methods import METHODS
+from compt_core.runs.points import JUMPING, thin
 from compt_core.runs.record import BUNDLED, ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.store import Store
 
@@ -28,6 +29,7 @@ FOLDER = Path(compt_core.__file__).resolve().parents[1] / "assets" / "demo-runs"
 POINTS = {"loss": 50, "task_loss": 50, "attention": 25, "gates": 25, "dev_score": 25}
 KEPT = ("composed", "source", "private", "attention.logits", "gate.alpha", "gate.beta")  # not what made the prompts
 FORMAT = 1
+_LARGEST = float(np.finfo(np.float16).max)
 Tensors = dict[str, np.ndarray]
 
 
@@ -57,7 +59,7 @@ def write_bundle(store: Store, experiment: str, folder: Path, name: str) -> None
     tensors: Tensors = {}
     for method in dict.fromkeys(run.method for run in runs):
         each = [_tensors_of(store, run) for run in runs if run.method == method]
-        tensors |= {f"{method}/{key}": np.stack([one[key] for one in each]) for key in each[0]}
+        tensors |= {f"{method}/{key}": _stacked([one[key] for one in each]) for key in each[0]}
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / f"{name}.safetensors")
     text = json.dumps(written, separators=(",", ":"), allow_nan=False)
@@ -127,10 +129,22 @@ def _tensors_of(store: Store, run: RunRecord) -> Tensors:
     for kind, most in POINTS.items():
         steps, values = store.events(run.id, kind)
         if len(steps):
-            chosen = np.unique(np.linspace(0, len(steps) - 1, most).round().astype(int))
+            chosen = thin(values, most) if kind in JUMPING else \
+                np.unique(np.linspace(0, len(steps) - 1, most).round().astype(int))
             found[f"steps/{kind}"] = steps[chosen]
-            found[f"curve/{kind}"] = values[chosen].astype(np.float16)  # as the store keeps them
+            found[f"curve/{kind}"] = _narrow(values[chosen])
     return found
+
+
+def _stacked(each: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of the runs of a method along a new first axis; shorter curves are filled up with their last point."""
+    longest = max(len(one) for one in each)
+    return np.stack([np.pad(one, [(0, longest - len(one)), *[(0, 0)] * (one.ndim - 1)], mode="edge") for one in each])
+
+
+def _narrow(curve: np.ndarray) -> np.ndarray:
+    """A curve in half the bytes, unless a value is too large for them."""
+    return curve.astype(np.float16) if np.abs(curve).max(where=np.isfinite(curve), initial=0) < _LARGEST else curve
 
 
 def _half(scores: np.ndarray) -> np.ndarray:
@@ -151,12 +165,17 @@ def _of_run(stacked: Tensors, run: RunRecord, runs: Sequence[RunRecord]) -> Left
     if "composed" not in prompts:
         tasks = len(run.config["tasks"])
         prompts["composed"] = prompts.get("private", np.repeat(prompts.get("source", np.empty(0)), tasks, axis=0))
-    curves = {kind: (own["steps"][kind], own["curve"][kind]) for kind in own.get("curve", {})}
+    curves = {}
+    for kind, values in own.get("curve", {}).items():
+        steps, first = np.unique(own["steps"][kind], return_index=True)  # without what filled up a shorter one
+        curves[kind] = steps, values[first]
     return Left(prompts, {task: values.astype(np.float32) for task, values in own["scores"].items()}, curves)
 
 
 def _holds(store: Store, experiment: str) -> bool:
     try:
         return bool(store.experiment(experiment))
-    except StoreError:
+    except UnknownId:
         return False
+    except Damaged:  # it is there, and says so itself
+        return True

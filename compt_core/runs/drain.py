@@ -66,8 +66,10 @@ def _settled(store: Store, experiment: str, *, alone: bool) -> bool:
     `alone` = this process has the lease; else another may still be at the reference rows.
     """
     record = store.experiment(experiment)
-    if State.INTERRUPTED in record.states:
-        store.requeue(*(run.id for run in store.runs(experiment) if run.state == State.INTERRUPTED))
+    left = [run.id for run in store.runs(experiment) if run.state == State.INTERRUPTED] \
+        if State.INTERRUPTED in record.states else []
+    if left:
+        store.requeue(*left)
         return False
     if ACTIVE & record.states.keys():
         return False

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
 
-from compt_core.errors import StoreError, quoted
+from compt_core.errors import Damaged, StoreError, quoted
 from compt_core.runs import queue
+from compt_core.runs.ids import new_id
+from compt_core.runs.record import SavedEdit
+from compt_core.runs.rows import read_edits
 from compt_core.runs.schema import Database, edits
 
 LONGEST_NAME = 60  # characters
 MOST = 100  # of one run and owner
-
-
-@dataclass(frozen=True)
-class SavedEdit:
-    """One edit as stored. `text` is what `whatif.edit` reads; `changes` task -> what `whatif.change.Change` holds."""
-
-    id: str
-    run: str
-    owner: str
-    name: str
-    created: float
-    text: str
-    changes: dict[str, Any]
 
 
 class Edits:
@@ -51,15 +40,19 @@ class Edits:
                                  "that one.")
             if connection.execute(select(func.count()).select_from(edits).where(*mine)).scalar_one() >= MOST:
                 raise StoreError(f"A run keeps at most {MOST} edits. Delete one of them first.")
-            saved = SavedEdit(queue.new_id(), run, owner, name, time.time(), text, changes)
+            saved = SavedEdit(new_id(), run, owner, name, time.time(), text, changes)
             connection.execute(insert(edits).values(**vars(saved)))
         return saved
 
     def of(self, runs: Sequence[str]) -> list[SavedEdit]:
-        """All edits of some runs, oldest first."""
+        """All edits of some runs, oldest first, without those that cannot be read."""
+        return self.read(runs)[0]
+
+    def read(self, runs: Sequence[str]) -> tuple[list[SavedEdit], list[Damaged]]:
+        """As :meth:`of`, and those that cannot be read."""
         wanted = select(edits).where(edits.c.run.in_(runs)).order_by(edits.c.created, edits.c.id)
         with self._database.read() as connection:
-            return [SavedEdit(**row._mapping) for row in connection.execute(wanted)]
+            return read_edits(connection.execute(wanted))
 
     def delete(self, edit: str, *, owner: str = "local") -> None:
         """Forgets an edit of one's own; one that is gone already is no error."""

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, insert, select
 
 from compt_core.config import Experiment
-from compt_core.runs import points, queue
+from compt_core.runs import points
+from compt_core.runs.ids import new_id
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.schema import experiments, runs
 
 
 def submit(connection: Connection, experiment: Experiment, owner: str) -> str:
     """Queues every run of the experiment's grid and returns the experiment's id."""
-    identity, now = queue.new_id(), time.time()
+    identity, now = new_id(), time.time()
     rows = [
-        {"id": queue.new_id(), "experiment": identity, "owner": owner, "backbone": config.backbone,
+        {"id": new_id(), "experiment": identity, "owner": owner, "backbone": config.backbone,
          "method": config.method, "shots": config.shots, "seed": config.seed,
          "config": config.model_dump(mode="json"), "state": State.QUEUED.value, "step": 0, "created": now}
         for config in experiment.runs()

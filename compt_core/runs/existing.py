@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from compt_core.errors import StoreError, quoted
+from compt_core.errors import StoreError, UnknownId, quoted
 from compt_core.runs.home import home_folder
 from compt_core.runs.lease import settle
 from compt_core.runs.record import ExperimentRecord, RunRecord
@@ -35,13 +35,20 @@ def existing_store(tell: Callable[[str], None] | None = None) -> Store:
     return store
 
 
-def looked_up(store: Store, identity: str) -> tuple[ExperimentRecord, list[RunRecord]]:
-    """The experiment of that id with its runs, or the run of that id, alone, with its experiment."""
+def looked_up(store: Store, identity: str, notes: list[str] | None = None
+              ) -> tuple[ExperimentRecord, list[RunRecord]]:
+    """The experiment of that id with its runs, or the run of that id, alone, with its experiment.
+
+    Runs of the experiment that cannot be read are left out, and a sentence on each goes to `notes`. Raises StoreError.
+    """
     try:
         r = store.run(identity)
         return store.experiment(r.experiment), [r]
-    except StoreError:
-        with suppress(StoreError):
-            return store.experiment(identity), store.runs(identity)
+    except UnknownId:
+        with suppress(UnknownId):
+            runs, damaged = store.read_runs(identity)
+            if notes is not None:
+                notes += map(str, damaged)
+            return store.experiment(identity), runs
         raise StoreError(f"There is neither a run nor an experiment {quoted(identity)} in this store. "
                          "'python -m compt_core runs' lists what there is.") from None

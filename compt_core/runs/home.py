@@ -67,6 +67,12 @@ class Artifacts:
                 _remove(Path(temporary))
                 raise
 
+    def write_results(self, run: str, prompts: Mapping[str, Any], scores: Mapping[str, Any],
+                      backbone: Mapping[str, Any] | None) -> None:
+        """Writes what a completed run leaves, as :meth:`write_tensors`."""
+        self.write_tensors(run, "prompts", prompts, backbone)
+        self.write_tensors(run, "scores", scores)
+
     def read_tensors(self, run: str, name: str) -> dict[str, np.ndarray]:
         """The arrays of NAME.safetensors. Raises StoreError when it is missing or not whole."""
         path = self.folder / run / f"{name}.safetensors"

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 import time
 import traceback
 from collections import deque
@@ -14,42 +12,23 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, select, update
-from sqlalchemy import delete as sql_delete
+from sqlalchemy import Column, ColumnElement, Connection, Float, Integer, Row, cast, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from compt_core.errors import StoreError, UnknownId, plural
+from compt_core.errors import StoreError, plural
 from compt_core.runs import points
-from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, State, fleets
-from compt_core.runs.rows import check_running
-from compt_core.runs.schema import edits, events, experiments, runs, turns
+from compt_core.runs.forget import delete, readable, set_aside
+from compt_core.runs.ids import check_id, new_id, unknown
+from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, RunRecord, State, fleets
+from compt_core.runs.rows import RUNS, check_running, name_of, named, run_record
+from compt_core.runs.schema import experiments, runs, turns
 from compt_core.training.events import Event, Outcome
 
-ID_LENGTH = 10
 Request = Literal["cancel", "pause", "delete"]
 _ASKED = {"cancel": State.CANCELLED, "pause": State.PAUSED}
 _STRENGTH = {"pause": 1, "cancel": 2, "delete": 3}
-_PLACE = func.coalesce(experiments.c.place, experiments.c.number)
-_ALPHABET = string.ascii_lowercase + string.digits
-
-
-def new_id() -> str:
-    """A random id that fits into a URL: ten lower-case letters and digits."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(ID_LENGTH))
-
-
-def check_id(value: object, noun: str) -> str:
-    """`value` as an id, or UnknownId: ids come from links and command lines, so anything may stand there."""
-    if isinstance(value, str) and len(value) == ID_LENGTH and set(value) <= set(_ALPHABET):
-        return value
-    raise unknown(value, noun)
-
-
-def unknown(value: object, noun: str) -> UnknownId:
-    """The sentence for an id that the store does not hold; control characters escaped, long ones cut."""
-    shown = repr(value)
-    shown = shown if len(shown) <= 40 else shown[:37] + "…'"
-    return UnknownId(f"There is no {noun} {shown} in this store. Take its id from the list of runs.")
+_TOGETHER = (runs.c.experiment, runs.c.owner, runs.c.backbone, runs.c.fleet)  # alike in runs that train together
+_PLACE = func.coalesce(cast(experiments.c.place, Float), experiments.c.number)  # a number, whatever lies there
 
 
 def find(connection: Connection, run: str) -> Row[Any]:
@@ -62,7 +41,8 @@ def find(connection: Connection, run: str) -> Row[Any]:
 
 def known(connection: Connection, run: str) -> Row[Any] | None:
     """The row of a run, or None. Raises StoreError for what is no id."""
-    return connection.execute(select(runs).where(runs.c.id == check_id(run, "run"))).one_or_none()
+    found = connection.execute(RUNS.where(named(runs, run))).one_or_none()
+    return found if found is None or name_of(found) == run else None
 
 
 def move(connection: Connection, moved: Collection[str], after: State, **values: Any) -> None:
@@ -90,14 +70,16 @@ def move(connection: Connection, moved: Collection[str], after: State, **values:
 def request(connection: Connection, run: str, what: Request) -> None:
     """Cancels, pauses or deletes a run at once where nothing trains it; asks its trainer otherwise. Idempotent."""
     row = find(connection, run)
-    if row.owner == BUNDLED and what == "delete":
+    if what != "delete":
+        run_record(row)  # one that cannot be read can only be deleted
+    elif row.owner == BUNDLED and readable(row):
         raise StoreError(f"Run '{run}' comes with ComPT Lab and stays as it is. Start the dashboard with "
                          "COMPT_DEMO_RUNS=off to leave all bundled runs out of a new store.")
     if row.state == State.RUNNING:
         if _STRENGTH[what] > _STRENGTH.get(row.request, 0):  # a cancel is not taken back by a later pause
-            connection.execute(update(runs).where(runs.c.id == run).values(request=what))
+            connection.execute(update(runs).where(runs.c.number == row.number).values(request=what))
     elif what == "delete":
-        delete(connection, [run])
+        delete(connection, [row.number])
     elif (after := _ASKED[what]) in TRANSITIONS[State(row.state)]:
         move(connection, [run], after)
 
@@ -108,6 +90,7 @@ def requeue(connection: Connection, run: str) -> None:
     A failed one forgets its error. It goes on from its last checkpoint, if it has one.
     """
     row = find(connection, run)
+    run_record(row)
     if State.QUEUED in TRANSITIONS[State(row.state)]:
         again = {"fleet": None} if row.state in TERMINAL else {}  # others go on beside those they trained with
         move(connection, [run], State.QUEUED, error_type=None, error_message=None, traceback=None, **again)
@@ -117,6 +100,20 @@ def requeue_fleet(connection: Connection, fleet: str) -> None:
     """Puts the interrupted runs of a fleet back into the queue."""
     left = select(runs.c.id).where(runs.c.fleet == fleet, runs.c.state == State.INTERRUPTED.value)
     move(connection, connection.execute(left).scalars().all(), State.QUEUED)
+
+
+def started(connection: Connection, run: str, steps: int, versions: Mapping[str, Any], step: int) -> None:
+    """Notes that a running run sets off at `step` of `steps`; its curves and a checkpoint beyond are forgotten."""
+    check_running(find(connection, run))
+    points.drop_after(connection, run, step)
+    connection.execute(update(runs).where(runs.c.id == run).values(
+        steps=steps, step=step, versions=versions, heartbeat=time.time(), checkpoint=step or None))
+
+
+def heartbeat(connection: Connection, fleet: str) -> None:
+    """Notes that the running runs of a fleet are alive."""
+    connection.execute(update(runs).where(runs.c.fleet == fleet, runs.c.state == State.RUNNING.value)
+                       .values(heartbeat=time.time()))
 
 
 def measured(connection: Connection, run: str, found: Sequence[Event]) -> None:
@@ -139,19 +136,11 @@ def keep_checkpoints(connection: Connection, steps: Mapping[str, int]) -> None:
                            .values(checkpoint=step))
 
 
-def beat(connection: Connection, fleet: str) -> None:
-    """Notes that a fleet's running runs are alive."""
-    connection.execute(update(runs).where(runs.c.fleet == fleet, runs.c.state == State.RUNNING.value)
-                       .values(heartbeat=time.time()))
-
-
-def delete(connection: Connection, gone: Collection[str]) -> None:
-    """Forgets runs with their curves and edits, and experiments that have none left."""
-    connection.execute(sql_delete(edits).where(edits.c.run.in_(gone)))
-    connection.execute(sql_delete(events).where(events.c.run.in_(gone)))
-    connection.execute(sql_delete(runs).where(runs.c.id.in_(gone)))
-    connection.execute(sql_delete(experiments).where(
-        experiments.c.id.not_in(select(runs.c.experiment)), experiments.c.owner != BUNDLED))
+def set_references(connection: Connection, experiment: str, references: Mapping[str, Any]) -> None:
+    """Keeps the reference rows of an experiment. Raises UnknownId."""
+    wanted = update(experiments).where(experiments.c.id == check_id(experiment, "experiment"))
+    if not connection.execute(wanted.values(reference_rows=references)).rowcount:
+        raise unknown(experiment, "experiment")
 
 
 def first(connection: Connection, experiment: str) -> None:
@@ -189,40 +178,46 @@ def others_wait(connection: Connection, fleet: str) -> bool:
         select(runs.c.id).where(runs.c.state == State.QUEUED.value, runs.c.owner != own).limit(1)).first() is not None
 
 
-def claim(connection: Connection) -> str | None:
-    """Marks the next fleet running and returns its new id; None when nothing is queued.
+def claim(connection: Connection) -> tuple[RunRecord, ...]:
+    """Marks the next fleet running and returns its runs; () when nothing is queued.
 
     The fleet is the first of :func:`line`, or as many of it as make the first of :func:`fleets`.
     """
-    ahead = line(connection)
-    if not ahead:
-        return None
-    next_, fleet, now = ahead[0], new_id(), time.time()
-    mates = connection.execute(
-        select(runs.c.id).where(runs.c.state == State.QUEUED.value, runs.c.experiment == next_.experiment,
-                                runs.c.owner == next_.owner, runs.c.backbone == next_.backbone,
-                                runs.c.fleet.is_not_distinct_from(next_.fleet))
-        .order_by(runs.c.number)).scalars().all()
+    mates = list[str]()
+    while not mates:
+        ahead = line(connection)
+        if not ahead:
+            return ()
+        next_, fleet, now = ahead[0], new_id(), time.time()
+        mates = set_aside(connection, connection.execute(RUNS.where(
+            runs.c.state == State.QUEUED.value, *(_as(column, next_.first) for column in _TOGETHER))
+            .order_by(runs.c.number)).all())
     move(connection, fleets(mates)[0], State.RUNNING, fleet=fleet, started=now, heartbeat=now)
-    turn = connection.execute(select(func.coalesce(func.max(turns.c.turn), 0) + 1)).scalar_one()
+    turn = connection.execute(select(func.coalesce(func.max(cast(turns.c.turn, Integer)), 0) + 1)).scalar_one()
     connection.execute(upsert(turns).values(owner=next_.owner, turn=turn)
                        .on_conflict_do_update(index_elements=[turns.c.owner], set_={"turn": turn}))
-    return fleet
+    return tuple(map(run_record, connection.execute(RUNS.where(runs.c.fleet == fleet).order_by(runs.c.number))))
+
+
+def _as(column: Column[Any], number: int) -> ColumnElement[bool]:
+    """Whether a run has in a column what the run of that number has; compared where it lies, whatever it is."""
+    first = runs.alias()
+    return column.is_not_distinct_from(select(first.c[column.name]).where(first.c.number == number).scalar_subquery())
 
 
 def line(connection: Connection) -> list[Row[Any]]:
-    """What waits, in the order in which it will be trained: (owner, experiment, backbone, fleet, runs, place).
+    """What waits, in the order in which it will be trained: (owner, experiment, runs, place, number of its first run).
 
     Owners take turns, whoever was served longest ago first; each one's experiments come in their
     order, the runs of one that share a backbone together, those that were in a fleet before as that fleet.
     """
     groups = connection.execute(
-        select(runs.c.owner, runs.c.experiment, runs.c.backbone, runs.c.fleet, func.count().label("runs"),
-               _PLACE.label("place"))
+        select(runs.c.owner, runs.c.experiment, func.count().label("runs"), _PLACE.label("place"),
+               func.min(runs.c.number).label("first"))
         .join(experiments, runs.c.experiment == experiments.c.id).where(runs.c.state == State.QUEUED.value)
-        .group_by(runs.c.experiment, runs.c.owner, runs.c.backbone, runs.c.fleet)
+        .group_by(*_TOGETHER)
         .order_by(_PLACE, func.min(runs.c.number))).all()
-    served = {row.owner: row.turn for row in connection.execute(select(turns))}
+    served: dict[str, int] = dict(map(tuple, connection.execute(select(turns.c.owner, cast(turns.c.turn, Integer)))))
     of_owner: dict[str, deque[Row[Any]]] = {}
     for group in groups:
         of_owner.setdefault(group.owner, deque()).append(group)
@@ -248,14 +243,14 @@ def position(connection: Connection, run: str) -> int | None:
 
 def sweep(connection: Connection) -> list[str]:
     """Ends what a dead worker left running: interrupted, or what was asked for last. Returns which runs."""
-    left = connection.execute(select(runs.c.id, runs.c.request).where(runs.c.state == State.RUNNING.value)).all()
-    for asked in {row.request for row in left}:
-        those = [row.id for row in left if row.request == asked]
-        if asked == "delete":
-            delete(connection, those)
-        else:
-            move(connection, those, _unfinished(asked))
-    return [row.id for row in left]
+    running = select(runs.c.number, runs.c.id, runs.c.request).where(runs.c.state == State.RUNNING.value)
+    left = connection.execute(running).all()
+    delete(connection, [row.number for row in left if row.request == "delete"])
+    set_aside(connection, connection.execute(RUNS.where(runs.c.state == State.RUNNING.value)).all())
+    those = connection.execute(running).all()
+    for asked in {row.request for row in those}:
+        move(connection, [row.id for row in those if row.request == asked], _unfinished(asked))
+    return [row.id for row in left if name_of(row) == row.id]
 
 
 def close(connection: Connection, run: str, outcome: Outcome) -> None:
@@ -266,7 +261,7 @@ def close(connection: Connection, run: str, outcome: Outcome) -> None:
     """
     row = find(connection, run)
     if row.request == "delete" and row.state == State.RUNNING:
-        delete(connection, [run])
+        delete(connection, [row.number])
     elif outcome.state == "completed":
         move(connection, [run], State.COMPLETED, result=outcome.result or {}, checkpoint=None,
              step=row.step if row.steps is None else row.steps)

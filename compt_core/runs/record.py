@@ -88,6 +88,19 @@ class ExperimentRecord:
 
 
 @dataclass(frozen=True)
+class SavedEdit:
+    """A named edit. `text` is what `whatif.edit` reads; `changes` task -> what `whatif.change.Change` has."""
+
+    id: str
+    run: str
+    owner: str
+    name: str
+    created: float
+    text: str
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Left:
     """What a completed run left beside its record: arrays by name, and curves by kind.
 

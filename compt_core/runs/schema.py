@@ -2,14 +2,18 @@
 
 SQLAlchemy Core, not the ORM: a run is a row and a frozen record, and nothing else holds its state.
 Writers take the write lock at once (``BEGIN IMMEDIATE``): a transaction that reads, then writes,
-would otherwise fail when another process wrote in between. Loads no torch.
+would otherwise fail when another process wrote in between. Cells come as they lie in the file:
+:mod:`compt_core.runs.rows` judges and reads them. Loads no torch.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
@@ -28,6 +32,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TypeDecorator,
     create_engine,
     event,
     insert,
@@ -37,16 +42,34 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DatabaseError
 
-from compt_core.errors import DiskError, StoreError, unusable
+from compt_core.errors import DiskError, LostStore, StoreError, quoted, unusable
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_SECONDS = 15.0  # how long a writer waits for another process's transaction
 # What SQLite says of a disk: always, and of one that could be written to before.
 _OF_DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 _OF_DISK_LATER = _OF_DISK | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 _tables = MetaData()
-_Json = JSON(none_as_null=True)
+
+
+class _Json(TypeDecorator[Any]):
+    """JSON, written from what it says; read as the text that lies there, which may be damaged."""
+
+    impl, cache_ok = JSON, True
+
+    def result_processor(self, dialect: Any, coltype: Any) -> None:
+        """None: the cell as it is."""
+
+
+class _Bytes(TypeDecorator[Any]):
+    """Bytes, read as whatever lies there."""
+
+    impl, cache_ok = LargeBinary, True
+
+    def result_processor(self, dialect: Any, coltype: Any) -> None:
+        """None: the cell as it is."""
+
 
 meta = Table("meta", _tables, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -57,8 +80,8 @@ experiments = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("owner", Text, nullable=False),
     Column("created", Float, nullable=False),
-    Column("config", _Json, nullable=False),
-    Column("reference_rows", _Json),
+    Column("config", _Json(none_as_null=True), nullable=False),
+    Column("reference_rows", _Json(none_as_null=True)),
     Column("place", Float),  # in its owner's queue, instead of `number` once somebody has moved it
     sqlite_autoincrement=True,
 )
@@ -73,7 +96,7 @@ runs = Table(
     Column("method", Text, nullable=False),
     Column("shots", Integer, nullable=False),
     Column("seed", Integer, nullable=False),
-    Column("config", _Json, nullable=False),
+    Column("config", _Json(none_as_null=True), nullable=False),
     Column("state", Text, nullable=False),
     Column("step", Integer, nullable=False),
     Column("steps", Integer),
@@ -85,8 +108,8 @@ runs = Table(
     Column("error_type", Text),
     Column("error_message", Text),
     Column("traceback", Text),
-    Column("result", _Json),
-    Column("versions", _Json),
+    Column("result", _Json(none_as_null=True)),
+    Column("versions", _Json(none_as_null=True)),
     Column("fleet", Text),
     Column("checkpoint", Integer),
     Index("runs_by_experiment", "experiment", "state"),
@@ -100,7 +123,7 @@ events = Table(
     Column("run", Text, ForeignKey("runs.id"), primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("step", Integer, primary_key=True),
-    Column("data", LargeBinary, nullable=False),  # float16, little endian, flattened row by row
+    Column("data", _Bytes, nullable=False),  # floats, little endian, flattened row by row: see `points`
     sqlite_with_rowid=False,
 )
 
@@ -113,7 +136,7 @@ edits = Table(
     Column("name", Text, nullable=False),
     Column("created", Float, nullable=False),
     Column("text", Text, nullable=False),
-    Column("changes", _Json, nullable=False),
+    Column("changes", _Json(none_as_null=True), nullable=False),
 )
 
 # Whose turn it is: the owner with the lowest number was served longest ago.
@@ -125,6 +148,7 @@ _MIGRATIONS = {  # schema -> what makes the next one of it
     2: ("CREATE TABLE edits (id TEXT NOT NULL PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), owner TEXT NOT "
         "NULL, name TEXT NOT NULL, created FLOAT NOT NULL, text TEXT NOT NULL, changes JSON NOT NULL)",
         "CREATE INDEX ix_edits_run ON edits (run)"),
+    3: (),  # curves were float16, which their length tells: an older version must not read the new ones
 }
 
 
@@ -146,6 +170,7 @@ class Database:
             # Switching to WAL ignores the busy timeout, so only one process may do it.
             with FileLock(path.with_suffix(".lock"), timeout=BUSY_SECONDS):
                 self._open()
+                self._file = _identity(path)
             self._of_disk = _OF_DISK_LATER
         except OSError as error:
             self.close()
@@ -154,15 +179,37 @@ class Database:
             self.close()
             raise
 
+    def check(self) -> None:
+        """Raises LostStore when the file is not where it was opened: every change would go nowhere. Microseconds."""
+        try:
+            now = _identity(self.path)
+        except OSError as error:
+            reason = "it was deleted or moved, or its disk is gone" if isinstance(error, FileNotFoundError) else \
+                f"it cannot be reached ({error.strerror})"
+            raise LostStore(f"The store '{self.path}' is not there any more: {reason}. Nothing can be started or "
+                            "changed; put its folder back and go on, or restart ComPT Lab, which begins a new "
+                            "one.") from None
+        if now != self._file:
+            raise LostStore(f"The store '{self.path}' was replaced by another file, which this program has not opened. "
+                            "Nothing can be started or changed; restart ComPT Lab to go on with that one.",
+                            replaced=True)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent snapshot; never waits for a writer."""
+        self.check()
         with self._translated(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end of the block, undone by an exception. Keep it short."""
+        self.check()
+        with self._write() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
         with self._translated(), self._writer.begin() as connection:
             yield connection
 
@@ -185,18 +232,21 @@ class Database:
         try:  # not through the engine: the mode cannot change inside a transaction
             with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as raw:
                 raw.execute("PRAGMA journal_mode=WAL")
-                if (found := raw.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-                    raise self._unusable(f"it is damaged ({found})")
+                for problem, in raw.execute("PRAGMA quick_check"):
+                    if problem != "ok" and not problem.startswith("NULL value in"):  # that is a single row's
+                        raise self._unusable(f"it is damaged ({problem})")
         except sqlite3.DatabaseError as error:
             raise self._unusable(error) from error
-        with self.write() as connection:
+        with self._write() as connection:
             if not inspect(connection).has_table(meta.name):
                 _tables.create_all(connection)
                 connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
             found = connection.execute(select(meta.c.value).where(meta.c.key == "schema")).scalar()
-            if found is not None and found.isdigit() and int(found) < SCHEMA_VERSION:
+            if not isinstance(found, str) or not re.fullmatch(r"[1-9][0-9]{0,8}", found):
+                raise self._unusable(f"it does not say which schema it has, a number from 1 on ({quoted(found, 40)})")
+            if int(found) < SCHEMA_VERSION:
                 _migrate(connection, int(found))
-        if found is None or not found.isdigit() or int(found) > SCHEMA_VERSION:
+        if int(found) > SCHEMA_VERSION:
             raise StoreError(f"The store '{self.path}' has schema {found}, this version of ComPT Lab reads schema "
                              f"{SCHEMA_VERSION}. Update ComPT Lab, or set COMPT_HOME to another folder.")
 
@@ -228,8 +278,15 @@ def _migrate(connection: Connection, found: int) -> None:
     connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
 
 
+def _identity(path: Path) -> tuple[int, int]:
+    """Which file `path` is, whatever is in it. Raises OSError."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
 def _on_connect(raw: Any, _record: Any) -> None:
     raw.isolation_level = None  # the driver must not open transactions of its own
+    raw.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")  # a damaged text is one cell's problem
     raw.execute("PRAGMA synchronous=NORMAL")
     raw.execute("PRAGMA foreign_keys=ON")
 

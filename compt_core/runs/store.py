@@ -7,22 +7,20 @@ says. Loads no torch.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from compt_core.config import Experiment
-from compt_core.errors import unusable
+from compt_core.errors import Damaged, unusable
 from compt_core.estimate import Pace
-from compt_core.runs import entries, points, queue
+from compt_core.runs import entries, forget, points, queue, rows
 from compt_core.runs.edits import Edits
 from compt_core.runs.home import Artifacts, home_folder
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
-from compt_core.runs.rows import check_running, experiment_records, paces, run_record
 from compt_core.runs.schema import Database, experiments, runs
 from compt_core.training.events import Checkpoint, Event, Log, Outcome
 
@@ -44,54 +42,60 @@ class Store:
         """Closes the files; a later call opens them again."""
         self._database.close()
 
+    def check(self) -> None:
+        """Raises LostStore when the file is not the one that was opened any more; so does all else here."""
+        self._database.check()
+
     def submit(self, experiment: Experiment, *, owner: str = "local") -> str:
         """Queues every run of the experiment's grid and returns the experiment's id."""
         with self._database.write() as connection:
             return entries.submit(connection, experiment, owner)
 
     def experiments(self, limit: int = 50) -> list[ExperimentRecord]:
-        """The newest experiments, newest first."""
+        """The newest experiments, newest first, without those that cannot be read."""
+        return self.read_experiments(limit)[0]
+
+    def read_experiments(self, limit: int = 50) -> tuple[list[ExperimentRecord], list[Damaged]]:
+        """The newest experiments, newest first; and what cannot be read: experiments, and runs of none."""
         with self._database.read() as connection:
-            found = connection.execute(select(experiments).order_by(experiments.c.number.desc()).limit(limit)).all()
-            return experiment_records(connection, found)
+            newest = connection.execute(select(experiments).order_by(experiments.c.number.desc()))
+            found, damaged = rows.read_experiments(connection, newest, limit)
+            return found, [*damaged, *rows.orphans(connection)]
 
     def experiment(self, experiment: str) -> ExperimentRecord:
-        """One experiment. Raises StoreError when the store does not hold it."""
-        wanted = select(experiments).where(experiments.c.id == queue.check_id(experiment, "experiment"))
+        """One experiment. Raises StoreError when the store does not hold it, or it cannot be read."""
         with self._database.read() as connection:
-            found = experiment_records(connection, connection.execute(wanted).all())
-        if not found:
-            raise queue.unknown(experiment, "experiment")
-        return found[0]
+            return rows.experiment_record(connection, queue.check_id(experiment, "experiment"))
 
     def restore(self, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]) -> bool:
         """Adds a finished experiment as the oldest of all; False, and nothing, when the store holds it already."""
         with self._artifacts.importing([record.id for record in records]):
             for record, parts in zip(records, left, strict=True):
-                self._artifacts.write_tensors(record.id, "prompts", parts.prompts, record.backbone)
-                self._artifacts.write_tensors(record.id, "scores", parts.scores)
+                self._artifacts.write_results(record.id, parts.prompts, parts.scores, record.backbone)
             with self._database.write() as connection:
                 return entries.restore(connection, experiment, records, left)
 
     def set_references(self, experiment: str, references: dict[str, Any]) -> None:
         """Keeps the reference rows of an experiment. Raises StoreError when the store does not hold it."""
-        wanted = update(experiments).where(experiments.c.id == queue.check_id(experiment, "experiment"))
         with self._database.write() as connection:
-            if not connection.execute(wanted.values(reference_rows=references)).rowcount:
-                raise queue.unknown(experiment, "experiment")
+            queue.set_references(connection, experiment, references)
 
     def runs(self, experiment: str | None = None, limit: int = 200) -> list[RunRecord]:
-        """All runs of an experiment in grid order; without one, the newest `limit` runs, newest first."""
-        wanted = select(runs).order_by(runs.c.number.desc()).limit(limit)
+        """All runs of an experiment in grid order, or the newest `limit`, newest first; without what cannot be read."""
+        return self.read_runs(experiment, limit)[0]
+
+    def read_runs(self, experiment: str | None = None, limit: int = 200) -> tuple[list[RunRecord], list[Damaged]]:
+        """As :meth:`runs`, and those that cannot be read."""
+        wanted = rows.RUNS.order_by(runs.c.number.desc())
         if experiment is not None:
-            wanted = select(runs).where(runs.c.experiment == self.experiment(experiment).id).order_by(runs.c.number)
+            wanted = rows.RUNS.where(runs.c.experiment == self.experiment(experiment).id).order_by(runs.c.number)
         with self._database.read() as connection:
-            return [run_record(row) for row in connection.execute(wanted)]
+            return rows.read_runs(connection.execute(wanted), limit if experiment is None else None)
 
     def run(self, run: str) -> RunRecord:
-        """One run. Raises StoreError when the store does not hold it."""
+        """One run. Raises StoreError when the store does not hold it, or it cannot be read."""
         with self._database.read() as connection:
-            return run_record(queue.find(connection, run))
+            return rows.run_record(queue.find(connection, run))
 
     def position(self, run: str) -> int | None:
         """How many runs of other experiments come before it, 0 = its own is next; None if it is not queued."""
@@ -101,13 +105,13 @@ class Store:
     def request(self, run: str, what: Literal["cancel", "pause"], *more: str) -> RunRecord:
         """Asks for a run to be cancelled or paused, and returns how it stands; `more` runs at the same moment.
 
-        A queued run changes at once; a running one when its trainer next asks (`request` is set
-        until then). A cancel overrides a pause. A run that has ended stays as it is.
+        A queued run changes at once; a running one when its trainer next asks (`request` is set until then). A cancel
+        overrides a pause. A run that has ended stays as it is.
         """
         with self._database.write() as connection:
             for one in (run, *more):
                 queue.request(connection, one, what)
-            after = [run_record(queue.find(connection, one)) for one in (run, *more)]
+            after = [rows.run_record(queue.find(connection, one)) for one in (run, *more)]
         for record in after:
             if record.state == State.CANCELLED:  # a trainer may just be writing another's
                 self._artifacts.keep_checkpoint(record.id, None)
@@ -115,7 +119,7 @@ class Store:
 
     def delete(self, run: str) -> bool:
         """Forgets a run with all it left, and an experiment with its last run; a running one when its trainer next
-        asks. Whether it is gone now. Raises StoreError for a bundled run."""
+        asks. Whether it is gone now. Raises StoreError for a bundled run that can be read."""
         with self._database.write() as connection:
             if not queue.known(connection, run):
                 return True
@@ -126,15 +130,20 @@ class Store:
             self._artifacts.remove(run)
         return gone
 
-    def requeue(self, *wanted: str) -> list[RunRecord]:
-        """Puts runs that ended without being completed back into the queue, together; returns how they stand.
+    def delete_experiment(self, experiment: str) -> None:
+        """Forgets an experiment with its runs and all they left; for one that cannot be read."""
+        with self._database.write() as connection:
+            gone = forget.delete_experiment(connection, experiment)
+        for run in gone:
+            self._artifacts.remove(run)
 
-        They go on from their last checkpoint; a cancelled one has none any more and begins again.
-        """
+    def requeue(self, *wanted: str) -> list[RunRecord]:
+        """Puts runs that ended without being completed back into the queue, together; returns how they stand. They go
+        on from their last checkpoint; a cancelled one has none any more and begins again."""
         with self._database.write() as connection:
             for run in wanted:
                 queue.requeue(connection, run)
-            return [run_record(queue.find(connection, run)) for run in wanted]
+            return [rows.run_record(queue.find(connection, run)) for run in wanted]
 
     def requeue_fleet(self, fleet: str) -> None:
         """Puts what made room for another owner's turn back into the queue: the interrupted runs of a fleet."""
@@ -149,7 +158,7 @@ class Store:
     def paces(self, limit: int = 30) -> list[Pace]:
         """What the newest fleets took whose runs all completed, newest first."""
         with self._database.read() as connection:
-            return paces(connection, limit)
+            return rows.paces(connection, limit)
 
     # For the worker, who holds the lease
 
@@ -159,11 +168,7 @@ class Store:
             if not queue.waiting(connection):
                 return ()
         with self._database.write() as connection:
-            fleet = queue.claim(connection)
-            if fleet is None:
-                return ()
-            mates = select(runs).where(runs.c.fleet == fleet).order_by(runs.c.number)
-            return tuple(run_record(row) for row in connection.execute(mates))
+            return queue.claim(connection)
 
     def requests(self, fleet: str) -> dict[str, str]:
         """Run id -> "cancel" or "pause", for the fleet's running runs of which it was asked."""
@@ -205,17 +210,12 @@ class Store:
     def started(self, run: str, steps: int, versions: dict[str, Any], *, step: int = 0) -> None:
         """A running run sets off at `step` of `steps`; curves and a checkpoint beyond `step` are forgotten."""
         with self._database.write() as connection:
-            check_running(queue.find(connection, run))
-            points.drop_after(connection, run, step)
-            connection.execute(update(runs).where(runs.c.id == run).values(
-                steps=steps, step=step, versions=versions, heartbeat=time.time(), checkpoint=step or None))
+            queue.started(connection, run, steps, versions, step)
         self._artifacts.keep_checkpoint(run, step or None)
 
     def write_events(self, batch: Sequence[Event | Log]) -> None:
-        """Keeps measured points (thinned, see `points`) and log lines of started, running runs.
-
-        Raises StoreError, and keeps nothing, when a point is of a run that has not started or has ended.
-        """
+        """Keeps measured points (thinned, see `points`) and log lines of started, running runs. Raises StoreError, and
+        keeps nothing, when a point is of a run that has not started or has ended."""
         measured, said = dict[str, list[Event]](), dict[str, list[Log]]()
         for item in batch:
             (measured if isinstance(item, Event) else said).setdefault(item.run, []).append(item)  # type: ignore[arg-type]
@@ -232,10 +232,10 @@ class Store:
         (the error is then in the log). Paused unasked, because the worker stops, is interrupted.
         Files are written before the row. Raises StoreError when the run is not running.
         """
-        record = self.run(run)
-        if outcome.state == "completed" and record.state == State.RUNNING:
-            self._artifacts.write_tensors(run, "prompts", outcome.prompts, (outcome.result or {}).get("backbone"))
-            self._artifacts.write_tensors(run, "scores", outcome.scores)
+        with self._database.read() as connection:
+            before = queue.find(connection, run)
+        if outcome.state == "completed" and before.state == State.RUNNING:
+            self._artifacts.write_results(run, outcome.prompts, outcome.scores, (outcome.result or {}).get("backbone"))
         with self._database.write() as connection:
             queue.close(connection, run, outcome)
             if (after := queue.known(connection, run)) is None:
@@ -244,19 +244,17 @@ class Store:
             return self._artifacts.remove(run)
         self._artifacts.keep_checkpoint(run, after.checkpoint)
         if (error := outcome.error) is not None:
-            self._artifacts.append_log(run, [Log(run, record.step, f"{type(error).__name__}: {error}")])
+            self._artifacts.append_log(run, [Log(run, before.step, f"{type(error).__name__}: {error}")])
 
     def heartbeat(self, fleet: str) -> None:
         """Notes that the fleet's running runs are alive."""
         with self._database.write() as connection:
-            queue.beat(connection, fleet)
+            queue.heartbeat(connection, fleet)
 
     def sweep(self, gain: Callable[[], bool] = lambda: True) -> int | None:
-        """Ends every running run as interrupted (or as was asked of it), and tidies; how many runs those were.
-
-        `gain` takes the lease, inside the transaction: whoever finds it taken in another one knows that its holder
-        has swept. None, and nothing, where it cannot be had.
-        """
+        """Ends every running run as interrupted (or as was asked of it), and tidies; how many runs those were. `gain`
+        takes the lease, inside the transaction: whoever finds it taken in another one knows that its holder has swept.
+        None, and nothing, where it cannot be had."""
         with self._database.write() as connection:
             if not gain():
                 return None
@@ -272,16 +270,18 @@ class Store:
         with self._database.read() as connection:
             return queue.running(connection)
 
-    def events(self, run: str, kind: str, after_step: int = -1) -> tuple[np.ndarray, np.ndarray]:
-        """(steps int64 [n], values float32 [n, d]) of one kind's points beyond `after_step`."""
+    def events(self, run: str, kind: str, after_step: int = -1, notes: list[str] | None = None) -> points.Curve:
+        """(steps int64 [n], values float32 [n, d]) of one kind's points beyond `after_step`, by step. Points that cannot
+        be read are left out, and a sentence on them goes to `notes`."""
         with self._database.read() as connection:
             queue.find(connection, run)
-            return points.curve(connection, run, kind, after_step)
+        steps, values = self.curves([run], kind, notes).get(run, points.NOTHING)
+        return steps[steps > after_step], values[steps > after_step]
 
-    def curves(self, wanted: Sequence[str], kind: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def curves(self, wanted: Sequence[str], kind: str, notes: list[str] | None = None) -> dict[str, points.Curve]:
         """As :meth:`events` of several runs in one read; without those that have no point."""
         with self._database.read() as connection:
-            return points.curves(connection, wanted, kind)
+            return points.curves(connection, rows.shapes_of(connection, wanted), kind, notes)
 
     def log(self, run: str) -> str:
         """The run's log; ``""`` before its first line. A long log is cut to its end, and says so."""

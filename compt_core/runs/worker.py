@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from compt_core.config import RunConfig
-from compt_core.errors import ConfigError, Issue, StoreError, UnknownId, nearest
+from compt_core.errors import ConfigError, Damaged, Issue, LostStore, StoreError, UnknownId, nearest
 from compt_core.plain import number
 from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord, State
@@ -167,11 +167,23 @@ class Worker:
         while not stop.is_set():
             try:
                 self.run(stop)
+            except LostStore as error:  # it may come back; until then nothing is trained
+                logger.error("The worker waits: %s", error)
+                while not stop.wait(RETRY_SECONDS) and self._lost():
+                    pass
             except Exception:  # the store failed: the next lease begins with a sweep
                 logger.exception("The worker lost its store and tries again.")
                 stop.wait(RETRY_SECONDS)
 
+    def _lost(self) -> bool:
+        try:
+            self._store.check()
+        except LostStore:
+            return True
+        return False
+
     def _gain(self) -> bool:
+        self._store.check()  # or the lease would make its folder anew
         if self.lease.held:
             return True
         left = self._store.sweep(self.lease.acquire)
@@ -220,7 +232,7 @@ class Worker:
             if self._store.experiment(experiment).references is not None:
                 return
             done = [record for record in self._store.runs(experiment) if record.state == State.COMPLETED]
-        except UnknownId:
+        except (UnknownId, Damaged):
             return
         if not done:
             return

@@ -186,7 +186,8 @@ def test_claim_never_mixes_owners_or_backbones(store, grid):
     store.submit(grid(), owner="bob")
     mixed = store.submit(grid(methods=["pt", "mst", "spp"]))
     with store._database.write() as connection:  # settings allow one backbone per experiment; the queue would not care
-        connection.execute(table.update().where(table.c.method == "mst").values(backbone="elsewhere"))
+        connection.exec_driver_sql("UPDATE runs SET backbone = 'elsewhere', config = json_set(config, '$.backbone', "
+                                   "'elsewhere') WHERE method = 'mst'")
     fleets = [store.claim() for _ in range(5)]
     assert [[(r.owner, r.method) for r in fleet] for fleet in fleets] == [
         [("ann", "pt")], [("bob", "pt")], [("local", "pt"), ("local", "spp")], [("local", "mst")], []]

@@ -6,10 +6,12 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 
 import compt_core
+from compt_core.config import RunConfig
 from compt_core.errors import StoreError
 from compt_core.runs.home import home_folder
 from compt_core.runs.schema import SCHEMA_VERSION
@@ -119,9 +121,11 @@ CREATE INDEX runs_by_state ON runs (state, experiment);
 CREATE INDEX runs_by_fleet ON runs (fleet);
 CREATE TABLE events (run TEXT NOT NULL REFERENCES runs (id), kind TEXT NOT NULL, step INTEGER NOT NULL,
     data BLOB NOT NULL, PRIMARY KEY (run, kind, step)) WITHOUT ROWID;
-INSERT INTO experiments VALUES (1, 'aaaaaaaaaa', 'local', 1.0, '{}', NULL);
-INSERT INTO runs VALUES (1, 'bbbbbbbbbb', 'aaaaaaaaaa', 'local', 'demo', 'pt', 8, 0, '{}', 'queued', 0, NULL, 1.0,
+INSERT INTO experiments VALUES (1, 'aaaaaaaaaa', 'local', 1.0, '{"tasks": ["demo-rte"], "methods": ["pt"]}', NULL);
+INSERT INTO runs VALUES (1, 'bbbbbbbbbb', 'aaaaaaaaaa', 'local', 'demo', 'pt', 8, 0,
+    '{"tasks": ["demo-rte"], "method": "pt", "shots": 8, "epochs": 3.0}', 'queued', 0, NULL, 1.0,
     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO events VALUES ('bbbbbbbbbb', 'loss', 7, x'662e');
 """
 
 
@@ -132,6 +136,9 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date_with_all_it_holds(hom
     raw.close()
     store, fresh = Store(home), Store(home.with_name("fresh"))
     assert [(record.id, record.state, record.checkpoint) for record in store.runs()] == [("bbbbbbbbbb", "queued", None)]
+    kept, defaults = store.run("bbbbbbbbbb").config, RunConfig(tasks=("demo-rte",), method="pt", shots=8, epochs=3.0)
+    assert kept == defaults.model_dump(mode="json")  # settings that it did not know have their defaults
+    assert [one.tolist() for one in store.events("bbbbbbbbbb", "loss")] == [[7], [[np.float32("0.1")]]]  # a half
     store.submit(grid())
     assert store.claim()[0].id == "bbbbbbbbbb"
     columns = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"

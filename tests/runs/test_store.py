@@ -68,9 +68,11 @@ def test_a_completed_run_keeps_result_versions_and_tensors(store, grid):
     rng = np.random.default_rng(0)
     prompts = {"source": rng.normal(size=(3, 5, 8)).astype(np.float32), "private": np.ones((2, 5, 8), np.float16)}
     scores = {"rte": rng.normal(size=(8, 2)).astype(np.float32).T}  # not contiguous
-    store.finish(run, Outcome("completed", {"mean": 0.5, "tasks": {"rte": {"f1": None}}}, prompts, scores))
+    result = {"mean": 0.5, "tasks": {task: {"f1": None} for task in store.run(run).config["tasks"]},
+              "mean_normalised": 0.1, "other": [float("nan")]}
+    store.finish(run, Outcome("completed", result, prompts, scores))
     record = store.run(run)
-    assert record.result == {"mean": 0.5, "tasks": {"rte": {"f1": None}}}
+    assert repr(record.result) == repr(result)
     assert record.versions == {"torch": "2", "data": {"rte": "digest"}}
     assert (record.step, record.steps) == (70, 70)
     assert record.finished >= record.started
@@ -149,6 +151,9 @@ def test_heartbeat_is_for_the_running_of_one_fleet(store, grid):
     assert store.run(other.id).heartbeat == other.heartbeat
 
 
+OLD = {"data": {"rte": "old"}}
+
+
 def checkpoints(store, run):
     return sorted(path.name for path in (store.home / "artifacts" / run).glob("checkpoint*"))
 
@@ -157,15 +162,15 @@ def test_a_checkpoint_counts_until_the_next_or_until_a_run_begins_again(store, g
     run, mate = (record.id for record in store.runs(store.submit(grid(seeds=[0, 1]))))
     store.claim()
     for one in (run, mate):
-        store.started(one, 90, {"data": "old"})
+        store.started(one, 90, OLD)
     store.keep_checkpoints({one: Checkpoint(10, {"a": np.ones(2)}, 3.5) for one in (run, mate)})
     store.keep_checkpoints({one: Checkpoint(20, {"a": np.full(2, 7.0)}, 9.5) for one in (run, mate)})
     assert checkpoints(store, run) == checkpoints(store, mate) == ["checkpoint-20.safetensors"]
     kept = store.checkpoint(store.run(run))
-    assert (kept.step, kept.seconds, kept.tensors["a"].tolist(), kept.versions) == (20, 9.5, [7, 7], {"data": "old"})
-    store.started(run, 90, {"data": "new"})  # it begins again on other data: what is old must not fit later
+    assert (kept.step, kept.seconds, kept.tensors["a"].tolist(), kept.versions) == (20, 9.5, [7, 7], OLD)
+    store.started(run, 90, {"data": {"rte": "new"}})  # it begins again on other data: what is old must not fit later
     assert store.checkpoint(store.run(run)) is None and checkpoints(store, run) == []
-    store.started(mate, 90, {"data": "old"}, step=20)
+    store.started(mate, 90, OLD, step=20)
     assert store.checkpoint(store.run(mate)).step == 20
 
 
