@@ -1,8 +1,7 @@
 """The store: all that is known of experiments and runs, in one SQLite file and a folder of tensors.
 
-The only thing that pages, command line and worker share; any number of threads and processes may
-use it at once. Every method is one short transaction. States change as :mod:`compt_core.runs.queue`
-says. Loads no torch.
+The only thing that pages, command line and worker share; any number of threads and processes may use it at once. Every
+method is one short transaction. States change as :mod:`compt_core.runs.queue` says. Loads no torch.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from compt_core.estimate import Pace
 from compt_core.runs import entries, forget, points, queue, rows
 from compt_core.runs.edits import Edits
 from compt_core.runs.home import Artifacts, home_folder
+from compt_core.runs.ids import check_id
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.schema import Database, experiments, runs
 from compt_core.training.events import Checkpoint, Event, Log, Outcome
@@ -65,7 +65,7 @@ class Store:
     def experiment(self, experiment: str) -> ExperimentRecord:
         """One experiment. Raises StoreError when the store does not hold it, or it cannot be read."""
         with self._database.read() as connection:
-            return rows.experiment_record(connection, queue.check_id(experiment, "experiment"))
+            return rows.experiment_record(connection, check_id(experiment, "experiment"))
 
     def restore(self, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]) -> bool:
         """Adds a finished experiment as the oldest of all; False, and nothing, when the store holds it already."""
@@ -271,8 +271,8 @@ class Store:
             return queue.running(connection)
 
     def events(self, run: str, kind: str, after_step: int = -1, notes: list[str] | None = None) -> points.Curve:
-        """(steps int64 [n], values float32 [n, d]) of one kind's points beyond `after_step`, by step. Points that cannot
-        be read are left out, and a sentence on them goes to `notes`."""
+        """(steps int64 [n], values float32 [n, d]) of one kind's points beyond `after_step`; `notes` gets a sentence on
+        those that cannot be read."""
         with self._database.read() as connection:
             queue.find(connection, run)
         steps, values = self.curves([run], kind, notes).get(run, points.NOTHING)
@@ -284,7 +284,7 @@ class Store:
             return points.curves(connection, rows.shapes_of(connection, wanted), kind, notes)
 
     def log(self, run: str) -> str:
-        """The run's log; ``""`` before its first line. A long log is cut to its end, and says so."""
+        """The run's log, ``""`` before its first line; a long one is cut to its end, and says so."""
         return self._artifacts.read_log(self.run(run).id)
 
     def prompts(self, run: str) -> dict[str, np.ndarray]:
