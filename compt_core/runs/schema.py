@@ -217,6 +217,7 @@ class Database:
         """A number that changes with every commit of another connection; asking costs microseconds."""
         with self._watching, self._translated():
             if self._watch is None:
+                self.check()  # or an empty file would be made
                 self._watch = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
             return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
 
