@@ -185,9 +185,10 @@ def curves(connection: Connection, runs: Mapping[str, Shape], kind: str, notes: 
         wanted = select(events.c.run, events.c.step, events.c.data) \
             .where(events.c.run.in_(some), events.c.kind == kind).order_by(events.c.run, events.c.step)
         for run, step, data in connection.execute(wanted):
-            steps, blobs = found.setdefault(run, ([], []))
-            steps.append(step)
-            blobs.append(data)
+            if run in runs:  # of a damaged index another may come
+                steps, blobs = found.setdefault(run, ([], []))
+                steps.append(step)
+                blobs.append(data)
     read = {run: _curve(run, kind, steps, blobs, runs[run], notes) for run, (steps, blobs) in found.items()}
     return {run: curve for run, curve in read.items() if len(curve[0])}
 

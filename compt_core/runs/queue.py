@@ -28,6 +28,7 @@ Request = Literal["cancel", "pause", "delete"]
 _ASKED = {"cancel": State.CANCELLED, "pause": State.PAUSED}
 _STRENGTH = {"pause": 1, "cancel": 2, "delete": 3}
 _TOGETHER = (runs.c.experiment, runs.c.owner, runs.c.backbone, runs.c.fleet)  # alike in runs that train together
+_TURN = func.coalesce(cast(turns.c.turn, Integer), 0)
 _PLACE = func.coalesce(cast(experiments.c.place, Float), experiments.c.number)  # a number, whatever lies there
 
 
@@ -189,11 +190,13 @@ def claim(connection: Connection) -> tuple[RunRecord, ...]:
         if not ahead:
             return ()
         next_, fleet, now = ahead[0], new_id(), time.time()
-        mates = set_aside(connection, connection.execute(RUNS.where(
-            runs.c.state == State.QUEUED.value, *(_as(column, next_.first) for column in _TOGETHER))
-            .order_by(runs.c.number)).all())
+        together = [runs.c.state == State.QUEUED.value, *(_as(column, next_.first) for column in _TOGETHER)]
+        found = connection.execute(RUNS.where(*together).order_by(runs.c.number)).all()
+        if not found:  # an index of the file says otherwise than its rows
+            return ()
+        mates = set_aside(connection, found)
     move(connection, fleets(mates)[0], State.RUNNING, fleet=fleet, started=now, heartbeat=now)
-    turn = connection.execute(select(func.coalesce(func.max(cast(turns.c.turn, Integer)), 0) + 1)).scalar_one()
+    turn = connection.execute(select(func.coalesce(func.max(_TURN), 0) + 1)).scalar_one()
     connection.execute(upsert(turns).values(owner=next_.owner, turn=turn)
                        .on_conflict_do_update(index_elements=[turns.c.owner], set_={"turn": turn}))
     return tuple(map(run_record, connection.execute(RUNS.where(runs.c.fleet == fleet).order_by(runs.c.number))))
@@ -217,7 +220,7 @@ def line(connection: Connection) -> list[Row[Any]]:
         .join(experiments, runs.c.experiment == experiments.c.id).where(runs.c.state == State.QUEUED.value)
         .group_by(*_TOGETHER)
         .order_by(_PLACE, func.min(runs.c.number))).all()
-    served: dict[str, int] = dict(map(tuple, connection.execute(select(turns.c.owner, cast(turns.c.turn, Integer)))))
+    served: dict[str, int] = dict(map(tuple, connection.execute(select(turns.c.owner, _TURN))))
     of_owner: dict[str, deque[Row[Any]]] = {}
     for group in groups:
         of_owner.setdefault(group.owner, deque()).append(group)

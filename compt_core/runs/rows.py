@@ -33,7 +33,8 @@ T = TypeVar("T")
 RUNS = select(runs, experiments.c.id.label("parent")) \
     .select_from(runs.outerjoin(experiments, runs.c.experiment == experiments.c.id))
 _RUN_FIELDS = tuple(field.name for field in fields(RunRecord) if field.name not in ("state", "config"))
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SPELLED = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATES = re.compile("[\ud800-\udfff]")  # bytes that are no text come as such
 _KEPT, _AT_ONCE = 4096, 500  # judgements of texts; runs in one query: SQLite limits its variables
 
 class _Wrong(Exception):
@@ -153,8 +154,12 @@ def _edit(row: Row[Any]) -> SavedEdit:
 
 
 def _check_cells(row: Row[Any], shape: type[BaseModel]) -> None:
+    cells = row._mapping
+    for name in shape.model_fields:
+        if isinstance(cells[name], str) and not cells[name].isascii() and _SURROGATES.search(cells[name]):
+            raise _Wrong(f"its '{name}' is no text ({quoted(cells[name], 40)})")
     try:
-        shape.model_validate(dict(row._mapping))
+        shape.model_validate(dict(cells))
     except ValidationError as error:
         raise _Wrong(_first(error)) from None
 
@@ -165,13 +170,11 @@ def _canonical(text: object, model: type[BaseModel]) -> dict[str, Any]:
     found = _loaded(text, "config")
     if not isinstance(found, dict):
         raise _Wrong(f"its 'config' must hold settings by name, and is {quoted(found, 40)}")
-    known = {name: value for name, value in found.items() if name in model.model_fields}
     try:
-        settings = model.model_validate({"tasks": [], **known})
+        return model.model_validate({"tasks": [], **found}).model_dump(mode="json")
     except ValidationError as error:
-        raise _Wrong("of its settings, " + sentences.sentences(error.errors(), known, model.model_fields)[0].message
+        raise _Wrong("of its settings, " + sentences.sentences(error.errors(), found, model.model_fields)[0].message
                      .removesuffix(".")) from None
-    return {**found, **settings.model_dump(mode="json")}
 
 
 def _settings(text: object, model: type[BaseModel]) -> dict[str, Any]:
@@ -224,9 +227,8 @@ def _loaded(text: object, column: str) -> Any:
     if not isinstance(text, str):
         raise _Wrong(f"its '{column}' must be text in JSON, and is {quoted(text, 40)}")
     try:
-        text.encode()  # bytes that are no text came as lone surrogates
         found = json.loads(text)
-        if _SURROGATE.search(text):  # which JSON can also spell
+        if _SURROGATES.search(text) or _SPELLED.search(text):
             json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise _Wrong(f"its '{column}' is no valid JSON ({quoted(text, 40)})") from error

@@ -45,6 +45,7 @@ from sqlalchemy.exc import DatabaseError
 from compt_core.errors import DiskError, LostStore, StoreError, quoted, unusable
 
 SCHEMA_VERSION = 4
+_text = partial(str, encoding="utf-8", errors="surrogateescape")  # a damaged text is the problem of one cell
 BUSY_SECONDS = 15.0  # how long a writer waits for another process's transaction
 # What SQLite says of a disk: always, and of one that could be written to before.
 _OF_DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
@@ -232,11 +233,12 @@ class Database:
     def _open(self) -> None:
         try:  # not through the engine: the mode cannot change inside a transaction
             with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as raw:
+                raw.text_factory = _text
                 raw.execute("PRAGMA journal_mode=WAL")
-                for problem, in raw.execute("PRAGMA quick_check"):
+                for problem, in raw.execute("PRAGMA integrity_check(1000)"):
                     if problem != "ok" and not problem.startswith("NULL value in"):  # that is a single row's
                         raise self._unusable(f"it is damaged ({problem})")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter of a message about damaged names
             raise self._unusable(error) from error
         with self._write() as connection:
             if not inspect(connection).has_table(meta.name):
@@ -256,6 +258,8 @@ class Database:
         """What a person can cure becomes a StoreError; misuse of SQL stays a bug."""
         try:
             yield
+        except UnicodeDecodeError as error:  # of a message about damaged names
+            raise self._unusable(error) from error
         except (DatabaseError, sqlite3.DatabaseError) as error:
             said = getattr(error, "orig", error)
             if type(said) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
@@ -287,7 +291,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _on_connect(raw: Any, _record: Any) -> None:
     raw.isolation_level = None  # the driver must not open transactions of its own
-    raw.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")  # a damaged text is one cell's problem
+    raw.text_factory = _text
     raw.execute("PRAGMA synchronous=NORMAL")
     raw.execute("PRAGMA foreign_keys=ON")
 

@@ -50,12 +50,14 @@ def pair(store: Store, grid: Callable[..., object]) -> tuple[str, str]:
 CELLS = {
     "state": ["melting", 7, b"completed", ""],
     "config": ["{", "[]", "3", "null", '"x"', "{}", b"{}", 1.5, "[" * 100_000, "9" * 5000, '{"tasks": "\\ud800"}'],
-    "result": ["{", "[]", "3", '{"mean": "x"}', '{"tasks": {}, "mean": 0.5, "mean_normalised": 0.1}', '{"mean": 1e999}'],
+    "result": ["{", "[]", "3", '{"mean": "x"}',
+               '{"tasks": {}, "mean": 0.5, "mean_normalised": 0.1}', '{"mean": 1e999}'],
     "versions": ["{", "[]", '{"backbone": "demo"}', '{"data": {"demo-rte": 3}}'],
     "step": ["many", -1, 1.5, b"x"], "steps": ["many", -1], "checkpoint": ["last", -1],
     "method": ["lora", b"spp", "pt"], "shots": ["few", 9], "seed": ["none", -1], "backbone": [b"demo", "other"],
     "owner": [b"local"], "created": ["then", -1.0, 1e300, float("inf")], "started": ["then"], "finished": [1e20],
-    "heartbeat": ["now"], "request": ["melt", b"x"], "error_message": [b"\xff"], "traceback": [b"\xff"], "fleet": [b"x"],
+    "heartbeat": ["now"], "request": ["melt", b"x"], "error_message": [b"\xff"], "traceback": [b"\xff"],
+    "fleet": [b"x"],
 }
 
 
@@ -229,7 +231,7 @@ def test_a_store_that_was_deleted_moved_or_replaced_takes_nothing(
     assert not home.exists()  # nothing was made in its place
     Store(home).close()
     for use in uses:
-        with pytest.raises(LostStore, match="was replaced by another file.* restart ComPT Lab"):
+        with pytest.raises(LostStore, match=r"was replaced by another file.* restart ComPT Lab"):
             use()
     assert Store(home).runs() == []
     home.rename(tmp_path / "other")
