@@ -48,7 +48,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    tasks: Annotated[tuple[str, ...], BeforeValidator(as_words)] = _setting(
+    tasks: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(as_words)] = _setting(
         (), "Names of the tasks, in the order of every table and matrix.",
         min_length=1, max_length=64, allowed="one or more task names",
     )

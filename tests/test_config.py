@@ -165,6 +165,8 @@ def test_all_other_defaults_are_values_themselves() -> None:
     ({"normalizer": "sofmax"}, "normalizer", "Got 'sofmax' instead. Did you mean 'softmax'?"),
     ({"encoder": None}, "encoder", "must be one of 'residual', 'mlp', 'none'. Got nothing instead."),
     ({"tasks": []}, "tasks", "must be one or more task names. Got nothing instead."),
+    ({"tasks": ["a", ""]}, "tasks", "must be one or more task names. Got '' instead."),
+    ({"tasks": "a,\udcff"}, "tasks", r"must be one or more task names. Got '\udcff' instead."),
     ({"methods": "0-99999"}, "methods", "Got '0-99999' instead."),
     ({"tasks": ""}, "tasks", "must be one or more task names. Got '' instead."),
     ({"tasks": "demo-mood,demo-mood"}, "tasks", "must not repeat a value. Got 'demo-mood' twice."),
