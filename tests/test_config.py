@@ -357,6 +357,12 @@ def test_presets_survive_yaml(preset: str) -> None:
     assert build_experiment(read(to_yaml(experiment))) == experiment
 
 
+@pytest.mark.parametrize("name", ["\x85N\u01bb", "a\u2028b", "é/ü", "a\nb", "\ufeffx", "\U0001f600", "1e3", "007", "off"])
+def test_any_name_of_a_folder_survives_yaml(name: str) -> None:
+    experiment = build(backbone=name, data_dir=name)
+    assert build_experiment(read(to_yaml(experiment))) == experiment
+
+
 def test_many_seeds_are_one_line_of_the_file() -> None:
     experiment = build(methods="pt", seeds="0-499", shots="8,16")
     assert "seeds: 0-499\n" in to_yaml(experiment) and build_experiment(read(to_yaml(experiment))) == experiment
