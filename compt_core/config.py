@@ -48,7 +48,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    tasks: Annotated[tuple[str, ...], BeforeValidator(as_words)] = _setting(
+    tasks: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(as_words)] = _setting(
         (), "Names of the tasks, in the order of every table and matrix.",
         min_length=1, max_length=64, allowed="one or more task names",
     )
@@ -177,8 +177,7 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     a ``preset`` itself. What is given holds for all methods, so it goes before the settings that the preset
     has for single ones. Raises ConfigError with every problem found.
     """
-    given = by_field(raw)
-    named = preset is not None or "preset" in given
+    given, named = by_field(raw), preset is not None or "preset" in raw
     preset = given.pop("preset", preset)
     if named and (not isinstance(preset, str) or preset not in PRESETS):  # an empty one, too
         got = "nothing" if preset is None else quoted(preset)
@@ -205,7 +204,8 @@ def to_yaml(experiment: Experiment) -> str:
     """Every setting that differs from its default, as a file that ``--config`` reads back."""
     ranges = {name: text for name in ("shots", "seeds") if "-" in (text := as_text(getattr(experiment, name)))}
     values = experiment.model_dump(mode="json", exclude_defaults=True) | ranges
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    texts = "".join([*experiment.tasks, experiment.backbone, experiment.data_dir or ""])
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=texts.isprintable())  # it folds a bare NEL to a space
 
 
 def allowed_values(name: str) -> str:

@@ -18,7 +18,7 @@ import yaml
 from compt_core.errors import quoted
 
 MOST_CHARACTERS = 200_000  # a matrix of 64 x 64 weights has half of them
-MOST_VALUES = 20_000  # names included
+MOST_VALUES = 10_000  # names included
 DEEPEST = 10  # lists and mappings in each other; the matrix of a single method needs four
 LONGEST_NUMBER = 100  # characters
 TEXT = frozenset({"tasks", "methods", "backbone", "data_dir"})  # settings that are text, also where it is all digits

@@ -165,6 +165,8 @@ def test_all_other_defaults_are_values_themselves() -> None:
     ({"normalizer": "sofmax"}, "normalizer", "Got 'sofmax' instead. Did you mean 'softmax'?"),
     ({"encoder": None}, "encoder", "must be one of 'residual', 'mlp', 'none'. Got nothing instead."),
     ({"tasks": []}, "tasks", "must be one or more task names. Got nothing instead."),
+    ({"tasks": ["a", ""]}, "tasks", "must be one or more task names. Got '' instead."),
+    ({"tasks": "a,\udcff"}, "tasks", r"must be one or more task names. Got '\udcff' instead."),
     ({"methods": "0-99999"}, "methods", "Got '0-99999' instead."),
     ({"tasks": ""}, "tasks", "must be one or more task names. Got '' instead."),
     ({"tasks": "demo-mood,demo-mood"}, "tasks", "must not repeat a value. Got 'demo-mood' twice."),
@@ -352,6 +354,13 @@ def test_any_settings_survive_yaml(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_survive_yaml(preset: str) -> None:
     experiment = build_experiment({}, preset=preset)
+    assert build_experiment(read(to_yaml(experiment))) == experiment
+
+
+@pytest.mark.parametrize("name", [
+    "\x85N\u01bb", "a\u2028b", "é/ü", "a\nb", "\ufeffx", "\U0001f600", "1e3", "007", "off"])
+def test_any_name_of_a_folder_survives_yaml(name: str) -> None:
+    experiment = build(backbone=name, data_dir=name)
     assert build_experiment(read(to_yaml(experiment))) == experiment
 
 

@@ -1,9 +1,8 @@
 """The tables of the store and the transactions on them: one SQLite file in WAL mode.
 
-SQLAlchemy Core, not the ORM: a run is a row and a frozen record, and nothing else holds its state.
-Writers take the write lock at once (``BEGIN IMMEDIATE``): a transaction that reads, then writes,
-would otherwise fail when another process wrote in between. Cells come as they lie in the file:
-:mod:`compt_core.runs.rows` judges and reads them. Loads no torch.
+SQLAlchemy Core, not the ORM: a run is a row and a frozen record, and nothing else holds its state. Writers take the
+write lock at once (``BEGIN IMMEDIATE``): a transaction that reads, then writes, would otherwise fail when another
+process wrote in between. Cells come as they lie in the file: `runs.rows` judges and reads them. Loads no torch.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ from sqlalchemy.exc import DatabaseError
 from compt_core.errors import DiskError, LostStore, StoreError, quoted, unusable
 
 SCHEMA_VERSION = 4
-_text = partial(str, encoding="utf-8", errors="surrogateescape")  # a damaged text is the problem of one cell
+_text = partial(str, encoding="utf-8", errors="surrogateescape")  # a damaged text is one cell's problem
 BUSY_SECONDS = 15.0  # how long a writer waits for another process's transaction
 # What SQLite says of a disk: always, and of one that could be written to before.
 _OF_DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
@@ -270,9 +269,9 @@ class Database:
         if getattr(reason, "sqlite_errorcode", 0) & 0xFF in self._of_disk:  # its low byte tells the kind
             return DiskError(f"The store '{self.path}' cannot be written: {reason}. Free some space on its disk or "
                              "mend it; runs that this interrupts can then be resumed.")
-        return StoreError(f"The store '{self.path}' cannot be used: {' '.join(str(reason).split())[:200]}. Check that "
-                          "the disk is not full; put back a copy of the file or move it away (a new one begins, the "
-                          "artifacts beside it stay), or set COMPT_HOME to another folder.")
+        return StoreError(f"The store '{self.path}' cannot be used: {' '.join(str(reason).split())[:200]}. Put back a "
+                          "copy of the file or move it away (a new one begins, the artifacts beside it stay), or set "
+                          "COMPT_HOME to another folder.")
 
 
 def _migrate(connection: Connection, found: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from compt_core.config import RunConfig
-from compt_core.errors import ConfigError, Damaged, Issue, LostStore, StoreError, UnknownId, nearest
+from compt_core.errors import ConfigError, Damaged, Issue, LostStore, StoreError, UnknownId, nearest, quoted
 from compt_core.plain import number
 from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord, State
@@ -73,7 +73,7 @@ def _whole_number(variable: str, least: int, default: int) -> int:
     found = number(given)
     if not isinstance(found, int) or found < least:
         raise ConfigError([Issue(variable, f"The environment variable {variable} must be an integer of {least} or "
-                                           f"more. Got {given!r} instead.")])
+                                           f"more. Got {quoted(given)} instead.")])
     return found
 
 

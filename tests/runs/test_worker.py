@@ -375,9 +375,9 @@ def test_beside_a_dashboard_one_core_is_left_to_the_pages(monkeypatch):
     assert app_threads() == 1
     monkeypatch.setenv("COMPT_THREADS", "3")
     assert app_threads() == 3
-    for wrong in ("0", "-1", "two", "1.5"):
+    for wrong in ("0", "-1", "two", "1.5", "٣", "1_0", "9" * 5000):
         monkeypatch.setenv("COMPT_THREADS", wrong)
-        with pytest.raises(ConfigError, match=f"COMPT_THREADS must be an integer of 1 or more. Got '{wrong}'"):
+        with pytest.raises(ConfigError, match=f"COMPT_THREADS must be an integer of 1 or more. Got '{wrong[:70]}"):
             app_threads()
 
 
