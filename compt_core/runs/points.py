@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from compt_core.runs.schema import events
@@ -145,7 +145,7 @@ def record(connection: Connection, steps: int, points: Iterable[Event]) -> None:
         connection.execute(upsert, rows)
 
 
-def _held(connection: Connection, run: str, wide: Sequence[tuple[str, int, int]]) -> Sequence[Row[Any]]:
+def _held(connection: Connection, run: str, wide: Sequence[tuple[str, int, int]]) -> Sequence[Any]:
     """(kind, step, data) of what a run holds in the stretch of these buckets: kind, first and last step."""
     return connection.execute(
         select(events.c.kind, events.c.step, events.c.data).where(

@@ -41,7 +41,7 @@ class _Wrong(Exception):
     """Why a row is damaged."""
 
 
-def name_of(row: Row[Any]) -> str:
+def name_of(row: Any) -> str:
     """By which a run is found: its id, or its place in the table where that is damaged."""
     return row.id if is_id(row.id) else f"row-{row.number}"
 
