@@ -154,7 +154,7 @@ def reference_rows(references: dict[str, Any] | None, tasks: Sequence[str]) -> p
             for metric, value in metrics.items():
                 one = pd.Series([value], dtype=float)
                 rows.append(_summary_row(key, column_name(task, metric, len(metrics) > 1), one, 0))
-        if table and majority and len(table) == len(tasks):
+        if table and majority and set(table) == set(tasks) <= set(majority):
             for name, value in zip((MEAN, NORMALISED), _means(table, majority), strict=True):
                 rows.append(_summary_row(key, name, pd.Series([value]), 0))
     return pd.DataFrame(rows, columns=SUMMARY)
