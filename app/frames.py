@@ -162,7 +162,7 @@ def reference_rows(references: dict[str, Any] | None, tasks: Sequence[str]) -> p
                 one = pd.Series([value], dtype=float)
                 rows.append(_summary_row(key, column_name(task, metric, len(metrics) > 1), one,
                                          unreadable=unread.get(task, 0.0)))
-        if table and majority and len(table) == len(tasks):
+        if table and majority and set(table) == set(tasks) <= set(majority):
             for name, value in zip((MEAN, NORMALISED), _means(table, majority), strict=True):
                 rows.append(_summary_row(key, name, pd.Series([value])))
     return pd.DataFrame(rows, columns=SUMMARY)

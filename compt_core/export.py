@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from compt_core.diagnosis import diagnose_runs
-from compt_core.report import experiment_json
+from compt_core.report import experiment_json, finite
 from compt_core.runs.points import decimals
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.signatures import Diagnosis
@@ -47,7 +47,7 @@ def document(experiment: ExperimentRecord, runs: Sequence[RunRecord], curves: Cu
     them, and the versions, hashes of backbone and data, and device of each; and what is found in them (diagnosis)."""
     found = {run: diagnosed(one) for run, one in diagnose_runs(runs, curves).items()}
     about = {"settings": settings(experiment, runs), "versions": versions(runs), "diagnosis": found}
-    return {**experiment_json(experiment, runs), **about}
+    return finite({**experiment_json(experiment, runs), **about})
 
 
 def diagnosed(found: Diagnosis) -> dict[str, Any]:

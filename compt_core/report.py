@@ -44,15 +44,15 @@ def experiment_json(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> 
         ],
         "references": {name: (experiment.references or {}).get(name) or {} for name in REFERENCES},
     }
-    return _finite(written)
+    return finite(written)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """`value` with null for NaN and infinity, which JSON cannot say."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -17,7 +17,7 @@ from app import captions, frames, progress, weights
 from app.whatif.saved import compared
 from compt_core.config import Experiment, RunConfig, build_experiment
 from compt_core.diagnosis import diagnose_runs
-from compt_core.errors import Damaged, StoreError
+from compt_core.errors import Damaged, StoreError, UnknownId
 from compt_core.export import CURVES, document, tables, write_csv, write_json
 from compt_core.means import t_quantile
 from compt_core.report import accuracy_table, diagnosis_lines
@@ -37,8 +37,10 @@ TEXTS = ("", " ", "x", "0", "²", "running", "queued", "completed", "null", "[]"
 
 
 class Change(NamedTuple):
-    """Cells to overwrite: statements with their values; and bytes of the file: place (a share of it) -> byte."""
+    """Cells to overwrite: statements with their values; bytes of the file: place (a share of it) -> byte; and which
+    experiment is looked at then, None where the store is changed instead."""
 
+    look: int | None
     cells: tuple[tuple[str, tuple[Any, ...]], ...]
     bytes_: tuple[tuple[float, int], ...]
 
@@ -64,19 +66,22 @@ def result_of(run: RunRecord) -> dict[str, Any]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[tuple[str, str, Any, Any]]]:
     """The file of a store with runs in several states, and its cells (table, column, row, value), NULL allowed."""
     store = Store(tmp_path_factory.mktemp("whole"))
-    done = store.submit(build_experiment(RAW | {"seeds": "0,1"}))
+    done = store.submit(build_experiment(RAW))
     for run in store.claim():
         train(store, run)
         store.finish(run.id, Outcome("completed", result_of(run)))
     rows = {task: dict.fromkeys(TASKS[task].metrics, 0.4) for task in ("cola", "sst2", "stsb")}
     store.set_references(done, {"majority": rows, "no_prompt": rows})
-    store.edits.save(store.runs(done)[2].id, "mine", "{}", {"cola": {"before": 0.5, "after": 0.6, "flips": [1]}})
-    store.submit(build_experiment(RAW))
-    failed, running = store.claim()
-    train(store, failed)
+    store.edits.save(store.runs(done)[1].id, "mine", "{}", {"cola": {"before": 0.5, "after": 0.6, "flips": [1]}})
+    store.submit(build_experiment(RAW | {"seeds": "0,1"}), owner="ann")
+    failed, queued, paused, running = store.claim()
+    for run in (failed, paused, running):
+        train(store, run)
     store.finish(failed.id, Outcome("failed", error=ValueError("no more")))
-    train(store, running)
-    store.submit(build_experiment(RAW), owner="ann")
+    store.finish(queued.id, Outcome("cancelled"))
+    store.requeue(queued.id)
+    store.request(paused.id, "pause")
+    store.finish(paused.id, Outcome("paused"))
     store.close()
     with closing(sqlite3.connect(store.home / "compt.db")) as raw:
         raw.execute("PRAGMA writable_schema=ON")
@@ -104,8 +109,9 @@ def train(store: Store, run: RunRecord) -> None:
 
 
 def change(dice: random.Random, cells: Sequence[tuple[str, str, Any, Any]]) -> Change:
+    look = dice.choice([0, 1, None])
     if dice.random() < 0.15:
-        return Change((), tuple((dice.random(), dice.randrange(256)) for _ in range(dice.choice([1, 2, 8, 64]))))
+        return Change(look, (), tuple((dice.random(), dice.randrange(256)) for _ in range(dice.choice([1, 2, 8, 64]))))
     changed = []
     for _ in range(dice.choice([1, 1, 1, 2, 5])):
         table = dice.choice(TABLES)
@@ -113,7 +119,7 @@ def change(dice: random.Random, cells: Sequence[tuple[str, str, Any, Any]]) -> C
         new = mutated(dice, value)
         place = "CAST(? AS TEXT)" if isinstance(new, bytes) and dice.random() < 0.3 else "?"
         changed.append((f"UPDATE {table} SET {column} = {place} WHERE {key} = ?", (new, row)))
-    return Change(tuple(changed), ())
+    return Change(look, tuple(changed), ())
 
 
 def mutated(dice: random.Random, value: Any) -> Any:
@@ -176,7 +182,7 @@ def test_a_damaged_store_is_used_or_refused_in_a_sentence(
         except StoreError as error:
             return told(error, "refused")
         try:
-            return use(store)
+            return use(store, given.look)
         except StoreError as error:
             if not given.bytes_:  # a cell is the problem of its row alone
                 raise
@@ -194,18 +200,38 @@ def told(error: StoreError, end: str) -> str:
     return end
 
 
-def use(store: Store) -> str:
-    """What pages and terminal do with a store, in their order; how that ended."""
+def use(store: Store, look: int | None) -> str:
+    """What pages and terminal do with a store: look at it and one of its experiments in all ways, or change and train
+    what can be. How that ended."""
     experiments, damaged = store.read_experiments()
     runs, others = store.read_runs()
     damaged += others
-    for experiment in experiments:
+    for number, experiment in enumerate(experiments):
         own, others = store.read_runs(experiment.id)
         damaged += others
-        looked_at(store, experiment, own)
-    store.paces()
+        if number == look:
+            looked_at(store, experiment, own)
     for error in damaged:
         told(error, "")
+    store.paces()
+    if look is None:
+        acted(store, runs)
+    for error in {error.name: error for error in damaged}.values():
+        if error.noun == "run":
+            for attempt in (store.run, store.requeue, lambda one: store.request(one, "cancel")):
+                with suppress(Damaged, UnknownId):  # the latter of a run that went with its experiment
+                    attempt(error.name)
+                    assert look is None, f"{error} can be used"  # what was set aside may be readable since
+            store.delete(error.name)
+        else:
+            store.delete_experiment(error.name)
+    store.sweep()
+    assert not {error.name for error in store.read_runs()[1]} & {error.name for error in damaged}
+    return "used but for named rows" if damaged else "used"
+
+
+def acted(store: Store, runs: list[RunRecord]) -> None:
+    """Requests, deletes, a worker's way through the queue."""
     for run in runs:
         store.position(run.id), store.log(run.id), store.requests(run.fleet or "")
         RunConfig.model_validate(run.config)
@@ -214,10 +240,6 @@ def use(store: Store) -> str:
         store.requeue(run.id)
         with suppress(StoreError):
             store.write_events([Event(run.id, "loss", 4, (1.0,)), Event(run.id, "task_loss", 4, (1.0, 2.0, 3.0))])
-    for name in {error.name for error in damaged if error.noun == "run"}:
-        for attempt in (store.run, store.requeue, lambda one: store.request(one, "cancel")):
-            with pytest.raises(Damaged):
-                attempt(name)
     store.sweep()
     assert not any(run.state == State.RUNNING for run in store.runs())
     while fleet := store.claim():
@@ -226,16 +248,8 @@ def use(store: Store) -> str:
             store.started(run.id, 9, {})
             store.write_events([Event(run.id, "loss", 3, (1.0,)), Log(run.id, 3, "said")])
             store.finish(run.id, Outcome("cancelled"))
-    for error in {error.name: error for error in damaged}.values():
-        if error.noun == "run":
-            store.delete(error.name)
-        elif error.noun == "experiment":
-            store.delete_experiment(error.name)
-        else:
-            store.edits.delete(error.name)
-    store.sweep()
-    assert not {error.name for error in store.read_runs()[1]} & {error.name for error in damaged}
-    return "used but for named rows" if damaged else "used"
+    for run in runs[-1:]:
+        store.delete(run.id)
 
 
 def looked_at(store: Store, experiment: Any, runs: list[RunRecord]) -> None:
