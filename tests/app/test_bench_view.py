@@ -281,11 +281,11 @@ def test_changed_data_leave_typed_texts(look, glue_dir):
 
 
 def test_another_backbone_is_one_sentence(look, tiny_t5):
-    from compt_core.whatif.apply import _backbone
+    from compt_core.whatif.apply import _FOUND
 
     path = tiny_t5 / "config.json"
     whole = path.read_text()
-    _backbone.cache_clear()
+    _FOUND.clear()
     try:
         path.write_text(whole + "\n")
         app = look(task="sst2")
