@@ -121,9 +121,7 @@ def run(
 
 
 def _settings_table() -> Table:
-    table = Table(box=None, header_style="bold")
-    for name in ("setting", "default", "allowed", "meaning"):
-        table.add_column(name)
+    table = Table("setting", "default", "allowed", "meaning", box=None, header_style="bold")
     for name, field in RunConfig.model_fields.items():
         value = field.get_default()
         table.add_row(name, "" if value is None or value == () else str(value), allowed_values(name), field.description)

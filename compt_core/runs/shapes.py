@@ -10,8 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from compt_core.runs.record import State
-
 Id = Annotated[str, Field(pattern=r"^[a-z0-9]{10}$")]
 Count = Annotated[int, Field(ge=0)]
 Time = Annotated[float, Field(ge=0, lt=2.5e11)]  # UTC seconds, up to the year 9000 or so
@@ -36,7 +34,7 @@ class RunCells(_Cells):
     method: str
     shots: int
     seed: int
-    state: Annotated[str, Field(pattern=f"^({'|'.join(State)})$")]
+    state: Literal["queued", "running", "completed", "failed", "cancelled", "paused", "interrupted"]
     step: Count
     steps: Count | None
     created: Time

@@ -36,7 +36,7 @@ class Store:
         except OSError as error:
             raise unusable(f"The folder '{self.home}' cannot be created", error) from error
         self._database, self._artifacts = Database(self.home / "compt.db"), Artifacts(self.home)
-        self.edits = Edits(self._database)
+        self.edits, self._shapes = Edits(self._database), rows.Shapes()
 
     def close(self) -> None:
         """Closes the files; a later call opens them again."""
@@ -281,7 +281,7 @@ class Store:
     def curves(self, wanted: Sequence[str], kind: str, notes: list[str] | None = None) -> dict[str, points.Curve]:
         """As :meth:`events` of several runs in one read; without those that have no point."""
         with self._database.read() as connection:
-            return points.curves(connection, rows.shapes_of(connection, wanted), kind, notes)
+            return points.curves(connection, self._shapes.of(connection, wanted), kind, notes)
 
     def log(self, run: str) -> str:
         """The run's log, ``""`` before its first line; a long one is cut to its end, and says so."""

@@ -1,0 +1,121 @@
+"""Cells of the store, judged before they are read: a disk, another program or a hand may have changed any of them.
+
+Texts are judged once, as the same settings and results are read again and again. Loads no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Row
+
+from compt_core import sentences
+from compt_core.errors import quoted
+from compt_core.runs import shapes
+
+_SPELLED = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATES = re.compile("[\ud800-\udfff]")  # bytes that are no text come as such
+_KEPT = 4096  # judgements of texts
+
+
+class Wrong(Exception):
+    """Why a row is damaged."""
+
+
+def checked(row: Row[Any], shape: type[BaseModel]) -> dict[str, Any]:
+    """The cells of a row by their columns, if those fit that are no JSON. Raises Wrong."""
+    cells = dict(zip(row._fields, row, strict=True))
+    for name in shape.model_fields:
+        if isinstance(cells[name], str) and not cells[name].isascii() and _SURROGATES.search(cells[name]):
+            raise Wrong(f"its '{name}' is no text ({quoted(cells[name], 40)})")
+    try:
+        shape.model_validate(cells)
+    except ValidationError as error:
+        raise Wrong(_first(error)) from None
+    return cells
+
+
+@lru_cache(maxsize=_KEPT)
+def _canonical(text: object, model: type[BaseModel]) -> dict[str, Any]:
+    found = _loaded(text, "config")
+    if not isinstance(found, dict):
+        raise Wrong(f"its 'config' must hold settings by name, and is {quoted(found, 40)}")
+    try:
+        return model.model_validate({"tasks": [], **found}).model_dump(mode="json")
+    except ValidationError as error:
+        raise Wrong("of its settings, " + sentences.sentences(error.errors(), found, model.model_fields)[0].message
+                     .removesuffix(".")) from None
+
+
+def settings(text: object, model: type[BaseModel]) -> dict[str, Any]:
+    """The settings in a cell, with the defaults of those that its version did not know. Raises Wrong."""
+    return dict(_canonical(text, model))
+
+
+def read_json(text: object, column: str, shape: type[BaseModel], *, inside: str = "",
+          of: tuple[tuple[str, ...], int] | None = None) -> Any:
+    """The JSON of a cell, None for an empty one, as :func:`_judged`. Raises Wrong."""
+    if why := _judged(text, column, shape, inside, of):
+        raise Wrong(why)
+    return None if text is None else json.loads(str(text))
+
+
+@lru_cache(maxsize=_KEPT)
+def _judged(text: object, column: str, shape: type[BaseModel], inside: str, of: tuple[tuple[str, ...], int] | None
+            ) -> str | None:
+    """Why the JSON of a cell does not fit `shape`, there under the name `inside`, or a run of these tasks and so many
+    sources."""
+    try:
+        found = _loaded(text, column)
+        if found is None and not inside:
+            return None
+        whole = shape.model_validate({inside: found} if inside else found)
+    except Wrong as wrong:
+        return str(wrong)
+    except ValidationError as error:
+        return _first(error, column)
+    return _misfit(whole, *of) if of and isinstance(whole, shapes.Result) else None
+
+
+def _misfit(result: shapes.Result, tasks: tuple[str, ...], sources: int) -> str | None:
+    """Why a result is not of a run on these tasks."""
+    missing = [name for name in ("tasks", "mean_normalised", "mean") if getattr(result, name) is None]
+    if missing and {"tasks", "mean_normalised"} != {*missing} - {"mean"}:
+        return f"its 'result' lacks '{missing[0]}'"
+    for name, per_task in (("tasks", result.tasks), ("constant", result.constant), ("eval_rows", result.eval_rows)):
+        if per_task is not None and per_task.keys() != set(tasks):
+            return f"its 'result' has other tasks in '{name}' than its settings have"
+    for name in ("attention", "alpha", "beta", "private_share", "private_norm_share"):
+        values = getattr(result, name)
+        if values is not None and len(values) != len(tasks):
+            return f"its 'result' has {len(values)} entries in '{name}', its settings have {len(tasks)} tasks"
+    if any(len(row) != sources for row in result.attention or ()):
+        return f"its 'result' has a row in 'attention' that is not of {sources} sources, as its settings say"
+    return None
+
+
+def _loaded(text: object, column: str) -> Any:
+    """The JSON of a cell, None for an empty one. Raises Wrong."""
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise Wrong(f"its '{column}' must be text in JSON, and is {quoted(text, 40)}")
+    try:
+        found = json.loads(text)
+        if _SURROGATES.search(text) or _SPELLED.search(text):
+            json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Wrong(f"its '{column}' is no valid JSON ({quoted(text, 40)})") from error
+    return found
+
+
+def _first(error: ValidationError, column: str = "") -> str:
+    """The first problem of several, as the reason why a row cannot be read."""
+    problem = error.errors(include_url=False)[0]
+    path = " → ".join(f"'{quoted(str(part))[1:-1]}'" for part in ((column,) if column else ()) + problem["loc"])
+    said = re.sub("^(Input|String|Value|List|Dictionary) ", "", problem["msg"])
+    return f"its {path} {said} (got {quoted(problem['input'], 40)})"
