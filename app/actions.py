@@ -78,11 +78,15 @@ def damaged(found: Sequence[Damaged]) -> None:
 
 
 def _delete_damaged(noun: str, name: str) -> None:
-    store = services.store()
     try:
+        store = services.store()
         (store.delete_experiment if noun == "experiment" else store.delete)(name)
     except StoreError as error:
         state.complain(error)
+        return
+    if noun == "experiment":
+        state.forget()
+    state.tell(f"The {noun} {name}, which could not be read, is deleted.")
 
 
 def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
@@ -144,7 +148,7 @@ def _change(name: str, runs: Sequence[str]) -> None:
     elif name == "delete":
         for run in own:
             store.delete(run)
-        gone = not any(record.id == experiment for record in store.experiments(limit=1000))
+        gone = _nothing_left(experiment)
         if gone:
             state.forget()  # the page shows the newest one instead of a dead link
         st.session_state[_DELETIONS] = st.session_state.get(_DELETIONS, 0) + 1
@@ -155,6 +159,15 @@ def _change(name: str, runs: Sequence[str]) -> None:
     else:
         store.request(own[0], "cancel", *own[1:])
     services.changed(experiment)
+
+
+def _nothing_left(experiment: str) -> bool:
+    """Whether an experiment is gone, or will be once its training has stopped."""
+    try:
+        runs, unread = services.store().read_runs(experiment)
+    except UnknownId:
+        return True
+    return not unread and all(run.request == "delete" for run in runs)
 
 
 def _owner(run: str) -> str | None:

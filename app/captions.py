@@ -237,11 +237,13 @@ def loss(curves: pd.DataFrame, runs: int, ended: bool) -> str:
 def deleted(runs: int, training: int, experiment: str | None) -> str:
     """What a deletion of so many runs came to, of which some still train; `experiment` where all of it is gone."""
     if experiment is not None:
-        return (f"The experiment {experiment} is deleted, with {plural(runs, 'run')}. Shown is the newest one that is "
-                "left, if there is any.")
+        when = " as soon as its training has stopped" if training else ""
+        return (f"The experiment {experiment} is deleted, with {plural(runs, 'run')}{when}. Shown is the newest one "
+                "that is left, if there is any.")
     at_once = runs - training
     now = f"{plural(at_once, 'run')} {'is' if at_once == 1 else 'are'} deleted" if at_once else ""
-    later = f"{plural(training, 'run')} will be as soon as the training has stopped" if training else ""
+    later = f"{plural(training, 'run')} {'goes' if training == 1 else 'go'} as soon as the training has stopped" \
+        if training else ""
     return f"{'; '.join(filter(None, (now, later)))}."
 
 

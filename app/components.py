@@ -32,7 +32,8 @@ def guarded() -> Iterator[None]:
     try:
         yield
     except ComptError as error:
-        st.error(captions.literal(error), icon=":material/error:")
+        if str(error) != said:  # the click came to the same
+            st.error(captions.literal(error), icon=":material/error:")
         if isinstance(error, LostStore):
             st.button("Look again", icon=":material/refresh:")
             return

@@ -233,13 +233,14 @@ def thinned(curves: pd.DataFrame, most: int = MOST_LINES) -> pd.DataFrame:
     """Loss curves as they are, or the mean over seeds per method and shots where there are more than `most` runs.
 
     Runs keep the steps of their own lowest and highest losses. So the mean is over lines: at every step that any of
-    them recorded, between two points of the others, and of those alone that got so far.
+    them recorded, from where all have begun, between two points of the others, and of those alone that got so far.
     """
     if curves["run"].nunique() <= most:
         return curves
     means = []
     for (method, shots), part in curves.groupby(["method", "shots"], sort=False):
         steps = np.unique(part["step"].to_numpy(dtype=float))
+        steps = steps[steps >= part.groupby("run")["step"].min().max()]
         lines = [np.interp(steps, one["step"].to_numpy(dtype=float), one["value"].to_numpy(dtype=float), np.nan, np.nan)
                  for _, one in part.groupby("run", sort=False)]
         there = ~np.isnan(lines)

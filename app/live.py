@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from app import actions, captions, components, curves, diagnoses, progress, services, state
+from compt_core.errors import UnknownId
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 
 _SHOWN_FAILURES = 3
@@ -24,7 +25,14 @@ def view(experiment: ExperimentRecord) -> None:
 def _tick(identity: str, every: float | None) -> None:
     was_moving = every is not None
     with components.guarded():
-        runs = services.live_runs(identity) if was_moving else services.store().runs(identity)
+        try:
+            runs = services.live_runs(identity) if was_moving else services.store().runs(identity)
+        except UnknownId:
+            if not was_moving:
+                raise
+            state.forget()  # deleted while it trained
+            state.tell(f"The experiment {identity} was deleted. Shown is the newest one that is left, if there is any.")
+            st.rerun()
         if every is not None and (progress.settled(runs) or not every / 2 < services.refresh_seconds() < 2 * every):
             st.rerun()  # the whole page: its buttons change, and the refreshing stops or takes another pace
         left = {run.id: progress.seconds_left(run, services.first_seen(run)) for run in runs}

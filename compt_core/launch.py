@@ -145,14 +145,15 @@ def _problems_of_words(files: BackboneFiles, tasks: Sequence[Task], runs: Sequen
     lost = [f"'{name}' ({', '.join(words[:3])})" for name, words in unknown.items() if words]
     if lost:
         problems.append(Issue("backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for label words of "
-                                          f"{', '.join(lost)}. Choose a T5 checkpoint as --backbone, or other tasks."))
+                                          f"{', '.join(lost)}. Choose a T5 checkpoint as the backbone, or other "
+                                          "tasks."))
     encode, _ = encoder(files)
     for task in tasks:
         same = _same(task.labels, encode(list(task.labels)))
         if same and not unknown[task.name]:
             problems.append(Issue("backbone", f"The label words {same} of task '{task.name}' are the same tokens to "
-                                              f"backbone '{files.ref}'. Choose another T5 checkpoint as --backbone, or "
-                                              "other tasks."))
+                                              f"backbone '{files.ref}'. Choose another T5 checkpoint as the backbone, "
+                                              "or other tasks."))
         for prefix, max_tokens in dict.fromkeys((run.prefix, run.max_tokens) for run in runs):
             try:
                 room_for_text(task, encode(frame(task, prefix)), max_tokens)
@@ -181,7 +182,7 @@ def _problems_of_texts(files: BackboneFiles, data: Sequence[TaskData]) -> list[I
             problems.append(Issue(
                 "backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for {share:.0%} of the words in "
                 f"the {split} rows of task '{task_data.task.name}' (such as {quoted(example, 30)}). Choose a T5 "
-                "checkpoint as --backbone, or other tasks."))
+                "checkpoint as the backbone, or other tasks."))
     return problems
 
 

@@ -114,14 +114,14 @@ def test_a_backbone_that_cannot_write_the_labels_is_refused(problems: Any, monke
     monkeypatch.setitem(TASKS, "sst2", odd)
     messages = [message for field, message in problems(tasks="demo-mood,sst2", backbone="demo") if field == "backbone"]
     assert messages[0] == ("The tokenizer of backbone 'demo' has no pieces for label words of 'sst2' (grim, sunny). "
-                           "Choose a T5 checkpoint as --backbone, or other tasks.")
+                           "Choose a T5 checkpoint as the backbone, or other tasks.")
 
 
 def test_a_backbone_that_cannot_read_the_texts_is_refused(problems: Any) -> None:
     (field, message), = problems(tasks="rte,demo-mood", backbone="demo")
     assert field == "backbone"
     assert re.fullmatch(r"The tokenizer of backbone 'demo' has no pieces for \d\d% of the words in the \w+ "
-                        r"rows of task 'rte' \(such as '\S+'\)\. Choose a T5 checkpoint as --backbone, or other "
+                        r"rows of task 'rte' \(such as '\S+'\)\. Choose a T5 checkpoint as the backbone, or other "
                         r"tasks\.", message)
 
 
@@ -142,7 +142,7 @@ def test_label_words_that_are_the_same_to_the_backbone_are_refused(
     monkeypatch.setitem(TASKS, "demo-mood", dataclasses.replace(TASKS["demo-mood"], labels=("true", "True ")))
     found = problems(tasks="demo-mood", backbone="demo", data_dir=None)
     assert found[0] == ("backbone", "The label words 'true' and 'True ' of task 'demo-mood' are the same tokens to "
-                                    "backbone 'demo'. Choose another T5 checkpoint as --backbone, or other tasks.")
+                                    "backbone 'demo'. Choose another T5 checkpoint as the backbone, or other tasks.")
 
 
 def planted(glue_dir: Path, folder: Path, task: str, split: str, old: str, new: str) -> Path:

@@ -47,8 +47,11 @@ def _canonical(text: object, model: type[BaseModel]) -> dict[str, Any]:
     try:
         return model.model_validate({"tasks": [], **found}).model_dump(mode="json")
     except ValidationError as error:
-        raise Wrong("of its settings, " + sentences.sentences(error.errors(), found, model.model_fields)[0].message
-                     .removesuffix(".")) from None
+        unknown = [str(name) for name in found if name not in model.model_fields]
+        raise Wrong(f"another version of ComPT Lab stored it, with a setting {quoted(unknown[0], 40)} that this one "
+                    "does not know" if unknown else
+                    "of its settings, " + sentences.sentences(error.errors(), found, model.model_fields)[0].message
+                    .removesuffix(".")) from None
 
 
 def settings(text: object, model: type[BaseModel]) -> dict[str, Any]:
@@ -117,5 +120,6 @@ def _first(error: ValidationError, column: str = "") -> str:
     """The first problem of several, as the reason why a row cannot be read."""
     problem = error.errors(include_url=False)[0]
     path = " → ".join(f"'{quoted(str(part))[1:-1]}'" for part in ((column,) if column else ()) + problem["loc"])
-    said = re.sub("^(Input|String|Value|List|Dictionary) ", "", problem["msg"])
+    said = "should hold values by name" if problem["type"] in ("model_type", "dict_type") else \
+        re.sub("^(Input|String|Value|List|Dictionary) ", "", problem["msg"])
     return f"its {path} {said} (got {quoted(problem['input'], 40)})"

@@ -87,6 +87,9 @@ class Result(_Cells):
     cut: dict[str, Counts] | None = None
     skipped: dict[str, Counts] | None = None
     overlap: dict[str, Counts] | None = None
+    unreadable: dict[str, float] | None = None
+    samples: dict[str, Counts] | None = None
+    data_notes: list[str] | None = None
     prompt_rms: Ends | None = Field(None, min_length=2)
     fixed_batch_loss: Ends | None = Field(None, min_length=2)
     trainable_parameters: Count | None = None
@@ -135,6 +138,7 @@ class References(_Cells):
 
     majority: dict[str, Scores] = {}
     no_prompt: dict[str, Scores] = {}
+    unreadable: dict[str, float] = {}
 
 
 class _Change(_Cells):

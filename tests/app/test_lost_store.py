@@ -78,7 +78,7 @@ def test_another_store_in_its_place_is_opened_without_a_restart(lab, visit, home
     other = Store(home)
     other.close()
     app = visit("runs")
-    assert not app.exception and not app.error and "No runs yet" in [one.value for one in app.subheader]
+    assert not app.exception and not app.error and "No runs yet" in [one.value for one in app.header]
     assert (len(made), stopped) == (2, [0]) and services.store().experiments() == []
     assert Store(tmp_path / "aside").experiment(first).id == first
     services.store().close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -223,20 +222,3 @@ def test_the_tokenizer_without_torch_cuts_as_the_loaded_one_does(backbone) -> No
     for text in ("the old river opens", "not_entailment", "mrpc:", "0.2"):
         assert light.encode(text, add_special_tokens=False).ids == \
             backbone.tokenizer(text, add_special_tokens=False)["input_ids"]
-
-
-def test_a_t5_tokenizer_without_torch_takes_white_space_as_transformers_does(tiny_t5: Path, tmp_path: Path) -> None:
-    """Whose files say otherwise: FLAN-T5's keep a space at the end, and cut a text after a number of tokens."""
-    from tokenizers import Regex, Tokenizer, normalizers
-    from transformers import AutoTokenizer
-
-    shutil.copytree(tiny_t5, tmp_path / "t5")
-    made = Tokenizer.from_file(str(tiny_t5 / "tokenizer.json"))
-    made.normalizer = normalizers.Sequence([normalizers.Replace(Regex(" {2,}"), "_")])
-    made.enable_truncation(5)
-    made.enable_padding(length=9)
-    made.save(str(tmp_path / "t5" / "tokenizer.json"))
-    (tmp_path / "t5" / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "T5Tokenizer"}))
-    light, loaded = read_tokenizer(find_backbone(str(tmp_path / "t5"))), AutoTokenizer.from_pretrained(tmp_path / "t5")
-    for text in ("the old  river opens ", "a\tb\n", "\u00a0the\u3000river", "not_entailment", "the </s> a", "x" * 30):
-        assert light.encode(text, add_special_tokens=False).ids == loaded(text, add_special_tokens=False)["input_ids"]
