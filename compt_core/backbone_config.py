@@ -81,7 +81,6 @@ class T5Settings(BaseModel):
             return self.scale_decoder_outputs
         return self.tie_word_embeddings is not False
 
-
     @property
     def one_table(self) -> bool:
         """Whether the head is the table of words, as in T5 1.0, and a head among the weights a copy of it."""

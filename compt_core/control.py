@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from compt_core.errors import Damaged
+from compt_core.errors import Damaged, plural
 from compt_core.runs.existing import existing_store, looked_up
 from compt_core.runs.record import State
 
@@ -37,7 +37,7 @@ def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a ru
     if experiment.id == run_id:
         left = [r.id for r in runs if r.state in (State.PAUSED, State.INTERRUPTED)]
         store.requeue(*left)
-        print(f"{len(left)} of {len(runs)} runs of experiment {run_id} are queued again"
+        print(f"{len(left)} of {plural(len(runs), 'run')} of experiment {run_id} are queued again"
               f"{f'{hint} them' if left else ''}.")
         return
     r = store.requeue(run_id)[0]

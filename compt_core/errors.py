@@ -49,6 +49,8 @@ def unusable(what: str, error: OSError) -> StoreError:
     if error.errno in OF_DISK:
         return DiskError(f"{reason} Free some space on its disk or mend it, then try again.")
     return StoreError(f"{reason} Set COMPT_HOME to a folder on a local disk that you may write to.")
+
+
 class LostStore(DiskError):
     """The store's file is not the one that was opened: deleted or moved, or `replaced` by another meanwhile."""
 

@@ -27,6 +27,7 @@ from compt_core.tasks.spec import Row, Task, TaskData
 from compt_core.tasks.table import TASKS, get_tasks
 
 ROWS_MEASURED = 100  # rows of each task and split whose length is taken for all
+MOST_SAMPLES = 50  # of a number of shots, whose labels are counted
 
 
 @dataclass(frozen=True)
@@ -187,11 +188,19 @@ def _problems_of_texts(files: BackboneFiles, data: Sequence[TaskData]) -> list[I
 
 
 def _labels(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[tuple[int, int] | None, list[str]]:
-    """(fewest and most rows of a label in any sample of the runs; sentences on labels that some sample lacks)."""
-    samples = {(run.seed if run.data_seed is None else run.data_seed, run.shots, run.shots_per): run for run in runs}
+    """(fewest and most rows of a label in any sample of the runs; sentences on labels that some sample lacks).
+
+    Of each number of shots at most MOST_SAMPLES are drawn: a draw looks at all rows, and a grid may have 2,000 seeds.
+    """
+    samples: dict[tuple[int, str], dict[int, RunConfig]] = {}
+    for run in runs:
+        of = samples.setdefault((run.shots, run.shots_per), {})
+        if len(of) < MOST_SAMPLES:
+            of.setdefault(run.seed if run.data_seed is None else run.data_seed, run)
     counts, notes = list[int](), list[str]()
     for task_data in data:
-        drawn = [(run, rows_per_label(task_data.task, sample_shots(task_data, run))) for run in samples.values()]
+        drawn = [(run, rows_per_label(task_data.task, sample_shots(task_data, run)))
+                 for of in samples.values() for run in of.values()]
         if not task_data.task.numeric:
             counts += [count for _, found in drawn for count in found.values()]
         for shots in dict.fromkeys(run.shots for run, _ in drawn):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compt_core.errors import DataError, quoted
+from compt_core.errors import DataError, plural, quoted
 
 EMBEDDINGS, COLUMNS, ROWS = "prompt_embeddings", "prefix_task_cols", "prefix_task_rows"  # peft's names of tensors
 _KINDS = {"PROMPT_TUNING": False, "P_TUNING": False, "MULTITASK_PROMPT_TUNING": True}  # whether it has tasks
@@ -65,13 +65,13 @@ def prompts(what: str, tensors: Mapping[str, np.ndarray], adapter: Adapter | Non
     _check(what, embeddings, factors, adapter)
     rows = len(embeddings)
     if adapter is None and rows % 2 == 0:
-        notes.append(f"It has {rows} vectors. For a T5 peft keeps those of the encoder and of the decoder in one "
-                     "tensor unless told otherwise, and only its adapter_config.json says so: without it all "
+        notes.append(f"It has {plural(rows, 'vector')}. For a T5 peft keeps those of the encoder and of the decoder in "
+                     "one tensor unless told otherwise, and only its adapter_config.json says so: without it all "
                      f"{rows} are taken as one prompt. Give that file, too.")
     elif adapter is not None and adapter.parts == 2:
         rows = adapter.vectors
-        notes.append(f"Of its {2 * rows} vectors the first {rows}, those of the encoder, are used; the other {rows} "
-                     "stand before the decoder, where the prompts of this dashboard have no part.")
+        notes.append(f"Of its {plural(2 * rows, 'vector')} the first {rows}, those of the encoder, are used; the other "
+                     f"{rows} stand before the decoder, where the prompts of this dashboard have no part.")
     used = embeddings[:rows]
     if not factors:
         return {EMBEDDINGS: used}
@@ -79,7 +79,7 @@ def prompts(what: str, tensors: Mapping[str, np.ndarray], adapter: Adapter | Non
     if len(columns) * rows * used.shape[-1] > MOST_NUMBERS:
         raise DataError(f"{what} has too many prompts to compose: {len(columns)} of {rows} x {used.shape[-1]} numbers, "
                         f"more than {MOST_NUMBERS:,} in all. Save fewer tasks.")
-    notes.append(f"Its prompts are composed for each of its {len(columns)} tasks.")
+    notes.append(f"Its prompts are composed for each of its {plural(len(columns), 'task')}.")
     return {"task": used * (columns[:, :rows] @ of_rows)}  # [K, L, H]
 
 
@@ -101,9 +101,10 @@ def _check(what: str, embeddings: np.ndarray, factors: list[np.ndarray], adapter
     if adapter is None:
         return
     if adapter.vectors * adapter.parts != len(embeddings):
-        raise DataError(f"The adapter_config.json says {adapter.vectors} vectors for each of {adapter.parts} parts of "
-                        f"the model, {what} has {len(embeddings)}: the two do not belong together.")
+        raise DataError(f"{what} has {plural(len(embeddings), 'vector')}, and its adapter_config.json says "
+                        f"{adapter.vectors} for each of the model's parts ({adapter.parts}). The two do not belong "
+                        "together.")
     if adapter.multitask != bool(factors):
-        raise DataError(f"The adapter_config.json says {'several tasks' if adapter.multitask else 'one prompt'}, "
-                        f"{what} has {'the factors of several tasks' if factors else 'one prompt'}: the two do not "
-                        "belong together.")
+        raise DataError(f"{what} has {'the factors of several tasks' if factors else 'one prompt'}, and its "
+                        f"adapter_config.json says {'several tasks' if adapter.multitask else 'one prompt'}. The two "
+                        "do not belong together.")

@@ -31,7 +31,7 @@ def by_hand(text: str) -> list[str]:
             name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
             said = ast.unparse(value.value)
             counts = name in ("", "len", "int", "sum", "min", "max", "pop") and not re.search(r"[A-Z]{2}", said)
-            if counts and COUNTED.match(str(after.value)) and value.format_spec is None:
+            if counts and COUNTED.match(str(after.value)) and value.format_spec is None and said != "split":
                 found.append(f"{said}{after.value}"[:80])
     return found
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Row
 
 from compt_core import sentences
-from compt_core.errors import quoted
+from compt_core.errors import plural, quoted
 from compt_core.runs import shapes
 
 _SPELLED = re.compile(r"\\u[dD][89a-fA-F]")
@@ -95,9 +95,9 @@ def _misfit(result: shapes.Result, tasks: tuple[str, ...], sources: int) -> str 
     for name in ("attention", "alpha", "beta", "private_share", "private_norm_share"):
         values = getattr(result, name)
         if values is not None and len(values) != len(tasks):
-            return f"its 'result' has {len(values)} entries in '{name}', its settings have {len(tasks)} tasks"
+            return f"its 'result' has {len(values)} entries in '{name}', its settings have {plural(len(tasks), 'task')}"
     if any(len(row) != sources for row in result.attention or ()):
-        return f"its 'result' has a row in 'attention' that is not of {sources} sources, as its settings say"
+        return f"its 'result' has a row in 'attention' that is not of {plural(sources, 'source')}, as its settings say"
     return None
 
 

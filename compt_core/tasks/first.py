@@ -27,7 +27,7 @@ def first_ids(encode: Encode, texts: Sequence[str], most: int) -> list[list[int]
         parts = [_beginning(texts[i], size) for i in left]
         again = []
         for i, part, ids in zip(left, parts, encode(parts) if parts else [], strict=True):
-            if len(part) == len(texts[i]) or (len(ids) >= most + MARGIN and texts[i][len(part)].isspace()):
+            if len(part) == len(texts[i]) or (len(ids) >= most + MARGIN and _parts(texts[i][len(part)])):
                 found[i] = ids[:most]
             elif len(ids) >= most + MARGIN:
                 found[i] = _inside_a_word(encode, texts[i], part, most)
@@ -42,9 +42,14 @@ def _beginning(text: str, size: int) -> str:
     if len(text) <= size:
         return text
     for end in range(size, size // 2, -1):
-        if text[end].isspace() and not text[end - 1].isspace():
+        if _parts(text[end]) and not _parts(text[end - 1]):
             return text[:end]
     return text[:size]
+
+
+def _parts(mark: str) -> bool:
+    """Whether a character parts words; separators of files are white space to Python alone."""
+    return mark.isspace() and not "\x1c" <= mark <= "\x1f"
 
 
 def _inside_a_word(encode: Encode, text: str, part: str, most: int) -> list[int]:
