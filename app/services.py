@@ -27,7 +27,7 @@ from compt_core.estimate import Estimate, Pace, place
 from compt_core.launch import LaunchCheck
 from compt_core.launch import check as check_launch
 from compt_core.runs.bundle import import_bundles
-from compt_core.runs.queue import new_id
+from compt_core.runs.ids import new_id
 from compt_core.runs.record import ACTIVE, RunRecord
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker, app_threads, worker_mode

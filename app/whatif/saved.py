@@ -59,10 +59,9 @@ def shelf(runs: Sequence[RunRecord]) -> None:
     if not kept and not damaged:
         return
     st.subheader("Saved edits", anchor=False)
-    for one in damaged:
-        st.warning(literal(one), icon=":material/error:")
-        st.button("Delete", icon=":material/delete:", key=f"delete-{one.name}",
-                  on_click=_delete, args=(one.name,))
+    for lost in damaged:
+        st.warning(literal(lost), icon=":material/error:")
+        st.button("Delete", icon=":material/delete:", key=f"delete-{lost.name}", on_click=_delete, args=(lost.name,))
     cells = compared(kept, known)
     if kept and len(cells):
         best = max(kept, key=_mean)

@@ -20,6 +20,7 @@ from compt_core.estimate import Pace
 from compt_core.runs import forget, points, queue, rows
 from compt_core.runs.edits import Edits
 from compt_core.runs.home import Artifacts, home_folder
+from compt_core.runs.ids import check_id
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.schema import Database, experiments, runs
 from compt_core.training.events import Checkpoint, Event, Log, Outcome
@@ -66,7 +67,7 @@ class Store:
     def experiment(self, experiment: str) -> ExperimentRecord:
         """One experiment. Raises StoreError when the store does not hold it, or it cannot be read."""
         with self._database.read() as connection:
-            return rows.experiment_record(connection, queue.check_id(experiment, "experiment"))
+            return rows.experiment_record(connection, check_id(experiment, "experiment"))
 
     def restore(self, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]) -> bool:
         """Adds a finished experiment as the oldest of all; False, and nothing, when the store holds it already."""
