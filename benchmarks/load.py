@@ -31,8 +31,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
 from compt_core.config import build_experiment
-from compt_core.runs import queue
 from compt_core.runs.bundle import import_bundles
+from compt_core.runs.ids import new_id
 from compt_core.runs.record import Left, State
 from compt_core.runs.store import Store
 
@@ -120,12 +120,12 @@ def fill(store: Store, seeds: int) -> str:
     grid = store.runs(source.id)
     config = source.config | {"seeds": list(range(seeds))}
     copies, left = [], []
-    made = replace(source, id=queue.new_id(), owner="local", config=config, created=time.time())
+    made = replace(source, id=new_id(), owner="local", config=config, created=time.time())
     for run in grid:
         if run.seed == 0:
             curves = {kind: store.events(run.id, kind) for kind in ("loss", "task_loss", "attention", "gates")}
             for seed in range(seeds):
-                copies.append(replace(run, id=queue.new_id(), owner="local", experiment=made.id, seed=seed,
+                copies.append(replace(run, id=new_id(), owner="local", experiment=made.id, seed=seed,
                                       config=run.config | {"seed": seed}))
                 left.append(Left(store.prompts(run.id), store.scores(run.id), curves) if seed == 0 else
                             Left({}, {}, curves))

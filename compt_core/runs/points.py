@@ -147,12 +147,13 @@ def record(connection: Connection, steps: int, points: Iterable[Event]) -> None:
         connection.execute(upsert, rows)
 
 
-def _held(connection: Connection, run: str, wide: Sequence[tuple[str, int, int]]) -> Sequence[Any]:
+def _held(connection: Connection, run: str, wide: Sequence[tuple[str, int, int]]) -> Sequence[tuple[str, int, Any]]:
     """(kind, step, data) of what a run holds in the stretch of these buckets: kind, first and last step."""
-    return connection.execute(
+    found = connection.execute(
         select(events.c.kind, events.c.step, events.c.data).where(
             events.c.run == run, events.c.kind.in_({kind for kind, *_ in wide}),
-            events.c.step.between(min(first for _, first, _ in wide), max(last for *_, last in wide)))).all()
+            events.c.step.between(min(first for _, first, _ in wide), max(last for *_, last in wide))))
+    return [(kind, step, data) for kind, step, data in found]
 
 
 def _values(held: Mapping[int, bytes], kind: str, like: bytes) -> dict[int, np.ndarray]:

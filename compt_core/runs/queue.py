@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from compt_core.errors import StoreError, plural
 from compt_core.runs import points
 from compt_core.runs.forget import delete, readable, set_aside
-from compt_core.runs.ids import check_id, new_id, unknown
+from compt_core.runs.ids import check_id, is_id, new_id, unknown
 from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, RunRecord, State, fleets
 from compt_core.runs.rows import RUNS, check_running, name_of, named, run_record
 from compt_core.runs.schema import experiments, runs, turns
@@ -253,7 +253,7 @@ def sweep(connection: Connection) -> list[str]:
     those = connection.execute(running).all()
     for asked in {row.request for row in those}:
         move(connection, [row.id for row in those if row.request == asked], _unfinished(asked))
-    return [row.id for row in left if name_of(row) == row.id]
+    return [row.id for row in left if is_id(row.id)]
 
 
 def close(connection: Connection, run: str, outcome: Outcome) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from compt_core.errors import StoreError
 from compt_core.runs import queue
+from compt_core.runs.ids import new_id
 from compt_core.runs.record import ACTIVE, TERMINAL, TRANSITIONS, State
 from compt_core.runs.schema import runs as table
 from compt_core.training.events import Checkpoint, Event, Log, Outcome
@@ -224,7 +225,7 @@ def test_a_hostile_id_gives_one_short_sentence(store, run, value):
 
 
 def test_ids_fit_into_a_url_and_differ():
-    ids = {queue.new_id() for _ in range(1000)}
+    ids = {new_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert all(re.fullmatch("[a-z0-9]{10}", identity) for identity in ids)
 
