@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from compt_core.backbones import find_backbone
-from compt_core.config import RunConfig
 from compt_core.data import as_read
 from compt_core.errors import BackboneError, ComptError, DataError, StoreError
 from compt_core.predictions import UNREADABLE, predict
@@ -75,7 +74,7 @@ def data_of(run: RunRecord, task: str) -> TaskData:
 def trained_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
     """The rows of `task` that a run was trained on. Raises DataError as :func:`data_of`, and where they were drawn by
     an earlier version in another way."""
-    data, config = data_of(run, task), RunConfig.model_validate(run.config)
+    data, config = data_of(run, task), run.settings
     held_out = ((run.versions or {}).get("held_out") or {}).get(task)
     if config.select == "best" and held_out != held_out_digest(config, data):
         raise DataError(f"run {run.id} was trained by an earlier version, which held out other rows of task '{task}' "

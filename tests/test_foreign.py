@@ -138,7 +138,8 @@ def test_without_its_configuration_the_halves_of_an_adapter_cannot_be_told_and_i
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    ({"num_virtual_tokens": 3}, "'x.safetensors' has 8 vectors, and its adapter_config.json says 3 for each of the model's parts (2)"),
+    ({"num_virtual_tokens": 3},
+     "'x.safetensors' has 8 vectors, and its adapter_config.json says 3 for each of the model's parts (2)"),
     ({"num_virtual_tokens": True}, "num_virtual_tokens as a whole number"), ({"num_virtual_tokens": "4"}, "Got '4'"),
     ({"num_virtual_tokens": 10**400}, "from 1 to 1,024"), ({"num_transformer_submodules": 3}, "as 1 or 2"),
     ({"peft_type": "MULTITASK_PROMPT_TUNING"}, "says several tasks"), ({"peft_type": "PREFIX_TUNING"}, "PREFIX_TUNING"),
