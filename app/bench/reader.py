@@ -39,7 +39,7 @@ class Reader:
             from compt_core.whatif.apply import backbone_of  # torch
 
             self.backbone = backbone_of(self.run)
-        self.config = RunConfig.model_validate(self.run.config)
+        self.config = self.run.settings
 
     def answers(self, texts: Sequence[Texts], names: Sequence[str] | None = None) -> dict[str, list[Answer]]:
         """An answer to each of the texts under each prompt (`names` of `side`; all by default)."""

@@ -16,7 +16,6 @@ from app.ablation import view as ablation
 from app.whatif import controls, effects, flips, link, saved, seeds
 from compt_core.answers import scored_rows, stored_predictions
 from compt_core.backbones import find_backbone
-from compt_core.config import RunConfig
 from compt_core.errors import ComptError, ConfigError
 from compt_core.methods import METHODS, structure
 from compt_core.runs.record import ExperimentRecord, RunRecord
@@ -139,9 +138,9 @@ def _inside(trained: Trained, edit: Edit) -> None:
 
 def _alike(run: RunRecord, runs: Sequence[RunRecord]) -> list[RunRecord]:
     """The other runs whose prompts have the size of this one's."""
-    length = structure(RunConfig.model_validate(run.config)).length
+    length = structure(run.settings).length
     return [one for one in runs if one.id != run.id
-            and structure(RunConfig.model_validate(one.config)).length == length]
+            and structure(one.settings).length == length]
 
 
 def _warm_up(run: RunRecord) -> None:

@@ -44,11 +44,12 @@ def _canonical(text: object, model: type[BaseModel]) -> dict[str, Any]:
     found = _loaded(text, "config")
     if not isinstance(found, dict):
         raise Wrong(f"its 'config' must hold settings by name, and is {quoted(found, 40)}")
+    known = {name: value for name, value in found.items() if name in model.model_fields}  # other versions have more
     try:
-        return model.model_validate({"tasks": [], **found}).model_dump(mode="json")
+        return {**found, **model.model_validate({"tasks": [], **known}).model_dump(mode="json")}
     except ValidationError as error:
-        raise Wrong("of its settings, " + sentences.sentences(error.errors(), found, model.model_fields)[0].message
-                     .removesuffix(".")) from None
+        first = sentences.sentences(error.errors(), known, model.model_fields)[0]
+        raise Wrong(f"of its settings, {first.message.removesuffix('.')}") from None
 
 
 def settings(text: object, model: type[BaseModel]) -> dict[str, Any]:

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
+from compt_core.config import RunConfig
+from compt_core.errors import StoreError
+
 T = TypeVar("T")
 
 
@@ -68,6 +73,15 @@ class RunRecord:
     versions: dict[str, Any] | None  # library versions, backbone and data hashes, device
     fleet: str | None  # id shared by the runs that were trained side by side
     checkpoint: int | None = None  # step of the checkpoint from which it would go on
+
+    @property
+    def settings(self) -> RunConfig:
+        """Its settings, to train or score by. Raises StoreError where they hold one that this version does not know."""
+        try:
+            return RunConfig.model_validate(self.config)
+        except ValidationError:
+            raise StoreError(f"The settings of run '{self.id}' were stored by another version of ComPT Lab and cannot "
+                             "be read any more. It can be looked at, not used.") from None
 
     @property
     def backbone(self) -> Mapping[str, str]:

@@ -12,7 +12,6 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from compt_core.config import RunConfig
 from compt_core.errors import ConfigError, Damaged, Issue, LostStore, StoreError, UnknownId, nearest
 from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord, State
@@ -195,7 +194,7 @@ class Worker:
         reporter = Reporter(self._store, fleet, stop, keep_seconds=self._keep_seconds)
         logger.info("Fleet %s of %d runs of experiment %s sets off.", fleet[0].fleet, len(fleet), fleet[0].experiment)
         try:
-            configs = {record.id: RunConfig.model_validate(record.config) for record in fleet}
+            configs = {record.id: record.settings for record in fleet}
             train = self._train_fleet or trainer(self._threads)
             outcomes = train(configs, reporter.on_event, reporter.control, on_outcome=reporter.on_outcome,
                              resume=self._checkpoints(fleet, reporter), keeper=reporter)
@@ -235,7 +234,7 @@ class Worker:
         if not done:
             return
         try:
-            rows = (self._reference_rows or referrer(stop))(RunConfig.model_validate(done[0].config))
+            rows = (self._reference_rows or referrer(stop))(done[0].settings)
         except Exception as error:
             logger.warning("No reference rows for experiment %s: %s: %s", experiment, type(error).__name__, error)
             rows = NO_REFERENCES

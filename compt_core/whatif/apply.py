@@ -15,7 +15,6 @@ import torch
 
 from compt_core.answers import scored_rows, stored_predictions
 from compt_core.backbones import Backbone
-from compt_core.config import RunConfig
 from compt_core.errors import BackboneError, ConfigError, Issue
 from compt_core.experiment import shared_backbone
 from compt_core.runs.record import RunRecord
@@ -78,7 +77,7 @@ def dev_rows(run: RunRecord, task: str, backbone: Backbone) -> tuple[tuple[Row, 
     """The dev rows of a task that a run was scored on, and as the backbone reads them. Raises DataError where the
     data are not the run's any more."""
     rows = scored_rows(run, task)
-    config = RunConfig.model_validate(run.config)
+    config = run.settings
     if len(rows) > _MANY:
         return rows, encode_with(backbone.tokenizer, config, TASKS[task], rows)
     return rows, _encoded(backbone.tokenizer, TASKS[task], rows, config.prefix, config.position, config.max_tokens)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compt_core.config import RunConfig
 from compt_core.errors import StoreError
 from compt_core.methods import structure
 from compt_core.runs.record import RunRecord, State
@@ -61,7 +60,7 @@ def taken_apart(run: RunRecord, prompts: Mapping[str, np.ndarray]) -> Trained:
         raise StoreError(f"This version of ComPT Lab has no task '{unknown[0]}', on which run '{run.id}' was trained. "
                          "Choose another run.")
     try:
-        shape = structure(RunConfig.model_validate(run.config))
+        shape = structure(run.settings)
         tasks = tuple(run.config["tasks"])
         ones = np.ones(len(tasks), dtype=np.float32)
         weights, alpha, beta = (run.result.get(name) for name in ("attention", "alpha", "beta"))

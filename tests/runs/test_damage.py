@@ -125,6 +125,15 @@ def test_runs_of_no_experiment_are_named_and_deleted(
     assert store.read_experiments()[1] == []
 
 
+def test_a_run_with_a_setting_that_this_version_does_not_know_is_looked_at_but_not_used(
+        store: Store, pair: tuple[str, str], spoil: Callable[..., None]) -> None:
+    spoil("UPDATE runs SET config = json_set(config, '$.of_tomorrow', 1) WHERE id = ?", pair[0])
+    assert store.run(pair[0]).config["of_tomorrow"] == 1
+    with pytest.raises(StoreError, match=rf"settings of run '{pair[0]}' were stored by another version of ComPT Lab"):
+        store.run(pair[0]).settings  # noqa: B018
+    assert store.run(pair[1]).settings.seed == 1
+
+
 def test_a_bundled_run_that_cannot_be_read_can_be_deleted(
         store: Store, pair: tuple[str, str], spoil: Callable[..., None]) -> None:
     spoil("UPDATE runs SET owner = ?", BUNDLED)
