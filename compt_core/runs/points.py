@@ -36,6 +36,15 @@ Curve = tuple[np.ndarray, np.ndarray]  # (steps int64 [n], values float32 [n, d]
 NOTHING: Curve = np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32)
 
 
+_STRETCH = select(events.c.kind, events.c.step, events.c.data).where(
+    events.c.run == bindparam("of"), events.c.kind.in_(bindparam("kinds", expanding=True)),
+    events.c.step.between(bindparam("first"), bindparam("last")))
+_DELETE = delete(events).where(
+    events.c.run == bindparam("r"), events.c.kind == bindparam("k"), events.c.step == bindparam("s"))
+_UPSERT = insert(events).on_conflict_do_update(
+    index_elements=[events.c.run, events.c.kind, events.c.step], set_={"data": insert(events).excluded.data})
+
+
 class Shape(NamedTuple):
     """K tasks and S sources of a run, from which follows how many values a point has."""
 
@@ -138,21 +147,16 @@ def record(connection: Connection, steps: int, points: Iterable[Event]) -> None:
         rows += [{"run": run, "kind": kind, "step": step, "data": new[step]} for step in new if step in staying]
         stale += [{"r": run, "k": kind, "s": step} for step in values if step not in staying]
     if stale:
-        connection.execute(delete(events).where(events.c.run == bindparam("r"), events.c.kind == bindparam("k"),
-                                                events.c.step == bindparam("s")), stale)
+        connection.execute(_DELETE, stale)
     if rows:
-        upsert = insert(events)
-        upsert = upsert.on_conflict_do_update(
-            index_elements=[events.c.run, events.c.kind, events.c.step], set_={"data": upsert.excluded.data})
-        connection.execute(upsert, rows)
+        connection.execute(_UPSERT, rows)
 
 
 def _held(connection: Connection, run: str, wide: Sequence[tuple[str, int, int]]) -> Sequence[tuple[str, int, Any]]:
     """(kind, step, data) of what a run holds in the stretch of these buckets: kind, first and last step."""
-    found = connection.execute(
-        select(events.c.kind, events.c.step, events.c.data).where(
-            events.c.run == run, events.c.kind.in_({kind for kind, *_ in wide}),
-            events.c.step.between(min(first for _, first, _ in wide), max(last for *_, last in wide))))
+    found = connection.execute(_STRETCH, {
+        "of": run, "kinds": sorted({kind for kind, *_ in wide}), "first": min(first for _, first, _ in wide),
+        "last": max(last for *_, last in wide)})
     return [(kind, step, data) for kind, step, data in found]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Connection, Float, Integer, Row, cast, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Float, Integer, Row, bindparam, cast, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from compt_core.errors import StoreError, plural
@@ -28,6 +28,7 @@ Request = Literal["cancel", "pause", "delete"]
 _ASKED = {"cancel": State.CANCELLED, "pause": State.PAUSED}
 _STRENGTH = {"pause": 1, "cancel": 2, "delete": 3}
 _TOGETHER = (runs.c.experiment, runs.c.owner, runs.c.backbone, runs.c.fleet)  # alike in runs that train together
+_BY_ID = RUNS.where(runs.c.id == bindparam("wanted"))
 _TURN = func.coalesce(cast(turns.c.turn, Integer), 0)
 _PLACE = func.coalesce(cast(experiments.c.place, Float), experiments.c.number)  # a number, whatever lies there
 
@@ -42,6 +43,8 @@ def find(connection: Connection, run: str) -> Row[Any]:
 
 def known(connection: Connection, run: str) -> Row[Any] | None:
     """The row of a run, or None. Raises StoreError for what is no id."""
+    if is_id(run):  # a statement that is made once: this is asked with every batch of points
+        return connection.execute(_BY_ID, {"wanted": run}).one_or_none()
     found = connection.execute(RUNS.where(named(runs, run))).one_or_none()
     return found if found is None or name_of(found) == run else None
 
