@@ -33,7 +33,8 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     none = dict.fromkeys(("alpha", "beta", "private_share", "private_norm_share"))
     store.finish(run.id, Outcome("completed", result={
         "tasks": {task: {"accuracy": 0.5} for task in TASKS}, "mean": 0.5, "mean_normalised": 0.1, **none,
-        "attention": rows, "normalizer": "softmax", "dead_sources": [], "constant": {}, "eval_rows": {}}))
+        "attention": rows, "normalizer": "softmax", "dead_sources": [], "constant": dict.fromkeys(TASKS, False),
+        "eval_rows": dict.fromkeys(TASKS, 9)}))
     store.close()
     return run.id
 

@@ -44,7 +44,7 @@ def finished(store: Store) -> str:
                     "beta": [0.6, 0.7, 1.0],
                     "private_share": [0.3] * 3, "private_norm_share": [0.2, 0.4, 0.6], "normalizer": "softmax"}
         store.finish(run.id, Outcome("completed", {
-            "tasks": scores, "mean": mean, "mean_normalised": 2 * mean - 1, "constant": {},
+            "tasks": scores, "mean": mean, "mean_normalised": 2 * mean - 1, "constant": dict.fromkeys(TASKS, False),
             **(composed if run.method == "spp" else dict.fromkeys(composed))}, {}, {}))
     rows = {task: {"accuracy": 0.5} for task in TASKS}
     store.set_references(identity, {"majority": rows, "no_prompt": rows})

@@ -219,7 +219,8 @@ def test_a_backbone_without_numbers_is_named_before_any_rate(backbone, setting, 
 
 def test_first_prompts_that_are_too_large_are_named(backbone, setting, monkeypatch):
     monkeypatch.setattr("compt_core.training.first_step._finite_without_prompt", lambda backbone, plan: True)
-    plan = plan_run(setting(init_range=1000.0), load_data(TASKS, setting().data_dir), backbone.tokenizer)
+    data = load_data(TASKS, setting().data_dir, backbone.files)
+    plan = plan_run(setting(init_range=1000.0), data, backbone.tokenizer)
     assert "Lower init_range (now 1000)" in str(first_step.problem(backbone, "a", plan, float("inf"), 1.0))
     assert first_step.problem(backbone, "a", plan, 0.0, 0.0) is None  # all is known, and there is nothing to learn
 
