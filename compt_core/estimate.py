@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -125,5 +125,9 @@ class _Fit:
 
 
 def pace_of(record: dict[str, Any]) -> Pace:
-    """A pace as it stands in a run's record."""
-    return Pace(**{**record, "work": Work(**record["work"])})
+    """A pace as it stands in a run's record, which may hold more than this version knows."""
+    return Pace(**{**_known(Pace, record), "work": Work(**_known(Work, record["work"]))})
+
+
+def _known(kind: type[Any], record: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: record[field.name] for field in fields(kind) if field.name in record}

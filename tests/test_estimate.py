@@ -62,9 +62,11 @@ def test_memory_is_that_of_the_hungriest_fleet_with_the_numbers_of_this_one():
     assert memory(1_000, [pace(5e6), pace(None), pace(8e6), pace(0)]) == 8e6 + 26_000
 
 
-def test_a_pace_of_before_memory_was_measured_is_read():
-    assert pace_of({"place": "cpu", "work": {"steps": 1, "tokens": 2, "numbers": 3, "scored": 4},
-                    "train_seconds": 5.0, "eval_seconds": 6.0}).memory is None
+def test_a_pace_of_another_version_is_read():
+    old = {"place": "cpu", "work": {"steps": 1, "tokens": 2, "numbers": 3, "scored": 4},
+           "train_seconds": 5.0, "eval_seconds": 6.0}
+    assert pace_of(old).memory is None
+    assert pace_of(old | {"of_tomorrow": 1, "work": old["work"] | {"of_tomorrow": 1}}) == pace_of(old)
 
 
 def test_threads_count_on_a_cpu_alone():

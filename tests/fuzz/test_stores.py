@@ -15,7 +15,7 @@ import pytest
 
 from app import captions, frames, progress, weights
 from app.whatif.saved import compared
-from compt_core.config import Experiment, build_experiment
+from compt_core.config import build_experiment
 from compt_core.diagnosis import diagnose_runs
 from compt_core.errors import Damaged, StoreError, UnknownId
 from compt_core.export import CURVES, document, tables, write_csv, write_json
@@ -260,7 +260,6 @@ def looked_at(store: Store, experiment: Any, runs: list[RunRecord]) -> None:
     curves = {kind: store.curves(ids, kind, notes) for kind in LIMITS}
     assert all("\n" not in note for note in notes)
     found = diagnose_runs(runs, curves)
-    Experiment.model_validate(experiment.config)
     captions.experiment_line(experiment, frames.suites(experiment), 2e9), captions.caveats(experiment, "x")
     captions.experiment_card(experiment, frames.suites(experiment), 2e9), captions.provenance(experiment, "x")
     captions.nothing_to_show(experiment.states, "Scores.")
