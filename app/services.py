@@ -50,8 +50,8 @@ def owner() -> str:
 
 
 def store() -> Store:
-    """The store of COMPT_HOME with the bundled runs in it, opened once per process, and anew where another file took
-    its place.
+    """The store of COMPT_HOME with the bundled runs in it, opened once per process, and once more where another file
+    took its place.
 
     Raises StoreError when it cannot be used: LostStore while its file is gone, as none is made in its place.
     """

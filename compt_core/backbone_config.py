@@ -114,7 +114,7 @@ def read_settings(ref: str, folder: Path) -> T5Settings:
         if not problems:
             return settings
     raise BackboneError(f"The config.json of backbone '{ref}' {' It '.join(dict.fromkeys(problems))} Save the model "
-                        "anew with save_pretrained.")
+                        "again with save_pretrained.")
 
 
 def _with_one_name(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -134,7 +134,7 @@ def _sentence(problem: Any) -> str:
     name = str(problem["loc"][0])
     got = "none" if problem["type"] == "missing" or problem["input"] is None else quoted(problem["input"])
     if name == "decoder_start_token_id" and got == "none":
-        return "must name a decoder_start_token_id (0 for T5). Got none; add it."
+        return "must name a decoder_start_token_id (0 for T5). Got none."
     return f"must give {name} as {_allowed(name)}. Got {got} instead."
 
 

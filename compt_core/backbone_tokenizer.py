@@ -115,7 +115,7 @@ def _pieces(ref: str, path: Path, changed: int, size: int) -> Pieces:
 
 def _unreadable(ref: str, reason: str) -> BackboneError:
     return BackboneError(f"The tokenizer.json of backbone '{ref}' cannot be used: {reason}. Save its fast tokenizer "
-                         "anew, or give another backbone.")
+                         "again, or give another backbone.")
 
 
 def _check(about: Any) -> None:

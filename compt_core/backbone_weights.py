@@ -68,7 +68,7 @@ def read_headers(ref: str, folder: Path) -> dict[str, Weight]:
         for weight, place in _header(ref, folder / name).items():
             if weight in weights:
                 raise BackboneError(f"The backbone '{ref}' holds the weight {quoted(weight)} twice: in "
-                                    f"'{weights[weight].file.name}' and '{name}'. Save it anew with save_pretrained.")
+                                    f"'{weights[weight].file.name}' and '{name}'. Save it again with save_pretrained.")
             weights[weight] = place
     return weights
 
@@ -77,12 +77,12 @@ def _parts(ref: str, index: Path) -> set[str]:
     """The weight files that an index names."""
     try:
         named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        if all(isinstance(name, str) for name in named):
-            return named
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass
-    raise BackboneError(f"The file '{index.name}' of backbone '{ref}' cannot be read. "
-                        "Save the complete model with save_pretrained.")
+        if not all(isinstance(name, str) for name in named):
+            raise TypeError("a weight file without a name")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BackboneError(f"The file '{index.name}' of backbone '{ref}' cannot be read. "
+                            "Save the complete model with save_pretrained.") from error
+    return named
 
 
 def _header(ref: str, file: Path) -> dict[str, Weight]:
@@ -162,7 +162,7 @@ def _check_numbers(ref: str, same: tuple[str, ...], weights: tuple[tuple[str, We
     for one, other in pairwise(same):
         if not _equal(by_name[one], by_name[other]):
             raise BackboneError(f"The backbone '{ref}' holds one table of words twice, as '{one}' and '{other}', and "
-                                "the two differ: it is not clear which is meant. Save the model that was trained anew "
+                                "the two differ: it is not clear which is meant. Save the trained model again "
                                 "with save_pretrained.")
 
 

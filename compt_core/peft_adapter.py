@@ -89,7 +89,7 @@ def _check(what: str, embeddings: np.ndarray, factors: list[np.ndarray], adapter
         raise DataError(f"{what} must hold peft's {EMBEDDINGS} as [vectors, H]. Got {list(embeddings.shape)} instead.")
     if len(factors) == 1:
         raise DataError(f"{what} has one of peft's {COLUMNS} and {ROWS} alone; a multitask prompt needs both. Save it "
-                        "anew with save_pretrained.")
+                        "again with save_pretrained.")
     if factors:
         shapes = [list(one.shape) for one in factors]
         wanted = [[(tasks := shapes[0][0]), len(embeddings), (rank := shapes[0][-1])],

@@ -1,6 +1,7 @@
 """What every test stands on: no network, one torch thread, its own home folder, and small real files.
 
-Fixtures: `home` (an empty COMPT_HOME), `tiny_t5` (a T5 checkpoint), `glue_dir` (files of GLUE-8).
+Fixtures: `home` (an empty COMPT_HOME), `store` (the store in it), `tiny_t5` (a T5 checkpoint), `glue_dir` (files of
+GLUE-8).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import random
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("COMPT_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Any]:
+    """The store of this test's home."""
+    from compt_core.runs.store import Store
+
+    opened = Store(home)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The store of the home folder, for who does not train: looking makes none. Loads no torch."""
+"""The store of the home folder, for those who do not train: looking at it creates none. Loads no torch."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ class Worker:
         return False
 
     def _gain(self) -> bool:
-        self._store.check()  # or the lease would make its folder anew
+        self._store.check()  # or the lease would create its folder again
         if self.lease.held:
             return True
         left = self._store.sweep(self.lease.acquire)

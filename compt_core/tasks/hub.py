@@ -22,7 +22,7 @@ def read_saved(task: Task, folder: Path) -> dict[str, Table]:
     except DataError:
         raise
     except Exception as error:  # a broken file makes arrow, json and datasets raise what they like
-        raise DataError(f"The data set in '{folder}' cannot be read: {reason(error)}. Write it anew with "
+        raise DataError(f"The data set in '{folder}' cannot be read: {reason(error)}. Write it again with "
                         "save_to_disk.") from None
 
 

@@ -149,14 +149,6 @@ def table() -> Callable[..., pd.DataFrame]:
 
 
 @pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    """The store of this test's home."""
-    opened = Store()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def trainer(store: Store) -> Iterator[Lease]:
     """The lease, held: what says running is running."""
     lease = Lease(store.home)

@@ -166,7 +166,7 @@ def test_a_lost_part_of_split_weights_is_named(copy: Path, problem: Problem) -> 
     ({"d_model": 10**9}, "must be 21 x 1,000,000,000, as its config.json says. Got 21 x 24 in 'model.safetensors'"),
     ({"d_model": 10**30}, "must give d_model as a whole number from 1 to 2,147,483,647. Got 1000"),
     ({"d_model": "24", "vocab_size": 0}, "Got '24' instead. It must give vocab_size as a whole number from 1 to 2,147,"
-                                         "483,647. Got 0 instead. Save the model anew"),
+                                         "483,647. Got 0 instead. Save the model again"),
     ({"vocab_size": 50}, "The weight 'shared.weight' of backbone"),
     ({"vocab_size": 10**9}, "must be 1,000,000,000 x 24, as its config.json says. Got 140 x 24"),
     ({"num_layers": -1}, "must give num_layers as a whole number from 1 to 1,000. Got -1 instead"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,6 @@ from compt_core.training.events import Checkpoint
 
 Call = Callable[..., Any]
 TRAINS = "; 'python -m compt_core worker' or the dashboard trains"
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    opened = Store(home)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -54,11 +54,6 @@ def result(composed: bool, number: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def store(home: Path) -> Store:
-    return Store()
-
-
-@pytest.fixture
 def experiment(store: Store) -> str:
     """Six runs completed, one failed with a message that a spreadsheet would run, one still queued again."""
     identity = store.submit(build_experiment(RAW))

@@ -1,7 +1,7 @@
 """A store in a temporary home, small experiments, and a trainer that tests steer by events."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from compt_core.config import Experiment, RunConfig, build_experiment
-from compt_core.runs.store import Store
 from compt_core.training.events import Ask, Checkpoint, Event, Keeper, OnEvent, Outcome, Started
 
 SECONDS = 30  # the longest any test waits for an event before it fails
@@ -18,13 +17,6 @@ SECONDS = 30  # the longest any test waits for an event before it fails
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    opened = Store(home)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

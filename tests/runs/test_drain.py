@@ -158,24 +158,30 @@ def test_ctrl_c_cancels_its_own_runs_and_no_others(store, grid, steered, home):
     lease.release()
 
 
-def test_ctrl_c_while_training_ends_cancelled_within_a_step(store, grid):
-    own = store.submit(grid())
-    training, asked = threading.Event(), []
-
+def until_asked(training, asked, last_step=lambda: True):
+    """A trainer whose one run takes steps until something is asked of it, which `asked` gets."""
     def train(configs, on_event, control, *, on_outcome, **_):
         (run,) = configs
         training.set()
         while (answer := control(run)) == "keep":
             pass
         asked.append(answer)
+        assert last_step()
         return {run: Outcome("cancelled" if answer == "cancel" else "paused")}
+
+    return train
+
+
+def test_ctrl_c_while_training_ends_cancelled_within_a_step(store, grid):
+    own = store.submit(grid())
+    training, asked = threading.Event(), []
 
     def on_tick(records):
         assert training.wait(SECONDS)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        drain(store, own, on_tick, worker=worker_of(store, train))
+        drain(store, own, on_tick, worker=worker_of(store, until_asked(training, asked)))
     assert asked == ["cancel"]
     assert states(store.runs(own)) == ["cancelled"]
 
@@ -184,19 +190,12 @@ def test_ctrl_c_during_earlier_work_interrupts_that(store, grid):
     earlier, own = store.submit(grid()), store.submit(grid())
     training = threading.Event()
 
-    def train(configs, on_event, control, *, on_outcome, **_):
-        (run,) = configs
-        training.set()
-        while control(run) == "keep":
-            pass
-        return {run: Outcome("paused")}
-
     def on_tick(records):
         assert training.wait(SECONDS)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        drain(store, own, on_tick, worker=worker_of(store, train))
+        drain(store, own, on_tick, worker=worker_of(store, until_asked(training, [])))
     assert states(store.runs(earlier)) == ["interrupted"]
     assert states(store.runs(own)) == ["cancelled"]
 
@@ -207,20 +206,12 @@ def test_a_signal_interrupts_and_cancels_nothing(store, grid, monkeypatch, slow)
     training, asked = threading.Event(), []
     monkeypatch.setattr("compt_core.runs.drain.EXIT_SECONDS", 0.01 if slow else SECONDS)
 
-    def train(configs, on_event, control, *, on_outcome, **_):
-        (run,) = configs
-        training.set()
-        while (answer := control(run)) == "keep":
-            pass
-        asked.append(answer)
-        assert not slow or go.wait(SECONDS)  # a long step
-        return {run: Outcome("paused")}
-
     def on_tick(records):
         assert training.wait(SECONDS)
         raise Stopped(signal.SIGTERM)
 
     go = threading.Event()
+    train = until_asked(training, asked, lambda: not slow or go.wait(SECONDS))
     with pytest.raises(Stopped):
         drain(store, own, on_tick, worker=worker_of(store, train))
     assert slow or asked == ["pause"]
