@@ -194,7 +194,7 @@ def test_a_lost_part_of_split_weights_is_named(copy: Path, problem: Problem) -> 
     ({"dense_act_fn": "gelu"}, "must give dense_act_fn as its feed_forward_proj 'relu' asks ('relu'). Got 'gelu'"),
     ({"tie_word_embeddings": 1}, "must give tie_word_embeddings as true or false. Got 1 instead."),
     ({"tie_word_embeddings": False}, "lacks the weight 'lm_head.weight'. Save the complete model"),
-    ({"decoder_start_token_id": None}, "must name a decoder_start_token_id (0 for T5). Got none; add it."),
+    ({"decoder_start_token_id": None}, "must name a decoder_start_token_id (0 for T5). Got none."),
     ({"decoder_start_token_id": True}, "must give decoder_start_token_id as a whole number from 0 to"),
     ({"decoder_start_token_id": 140}, "must give decoder_start_token_id below its vocab_size of 140. Got 140 instead."),
     ({"eos_token_id": 139}, "must have the end token that its config.json names (eos_token_id 139). Got no piece"),
