@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from app import state
-from app.tour import board
+from app.learn import board
+from app.ui import state
 from compt_core.errors import nearest, quoted
 
 _MOST_NAMED = 3  # unknown names in a sentence

@@ -9,7 +9,9 @@ if str(ROOT) not in sys.path:  # Streamlit puts only app/ there
 
 import streamlit as st  # noqa: E402
 
-from app import address, captions, components, services, shared  # noqa: E402
+from app import address  # noqa: E402
+from app.show import captions  # noqa: E402
+from app.ui import components, services, shared  # noqa: E402
 
 st.set_page_config(page_title="ComPT Lab", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
 PAGES = {

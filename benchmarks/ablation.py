@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from compt_core.runs.bundle import import_bundles  # noqa: E402
+from compt_core.exchange.bundle import import_bundles  # noqa: E402
 from compt_core.runs.record import BUNDLED, RunRecord  # noqa: E402
 from compt_core.runs.store import Store  # noqa: E402
 from compt_core.tasks.table import TASKS  # noqa: E402
@@ -75,8 +75,8 @@ def show(name: str, each: Sequence[dict[str, Any]]) -> None:
 
 def read_aloud(table: Ablation, measure: str) -> None:
     """The table as numbers, and its reading."""
-    from app.ablation import words
-    from app.captions import plain
+    from app.show.captions import plain
+    from app.whatif.ablation import words
 
     scale, digits = (100, 1) if measure == SCORE else (1, 2)
     print(f"\n{measure}: weight / effect of muting, by source; private off, shared off; * told from 0 after Holm")

@@ -20,11 +20,11 @@ import torch
 from comparison import read
 from setting import ROOT, default_run, measure_runs
 
-from compt_core.backbones import Backbone, find_backbone, load_backbone
-from compt_core.demo.suites import DEMO_SUITE, relatedness
-from compt_core.means import half_width
-from compt_core.relatedness import mantel, similarity
-from compt_core.values import as_list
+from compt_core.analysis.relatedness import mantel, similarity
+from compt_core.backbone.load import Backbone, find_backbone, load_backbone
+from compt_core.language.suites import DEMO_SUITE, relatedness
+from compt_core.scoring.statistics import half_width
+from compt_core.settings.values import as_list
 
 COMPT: Final = "spp"
 NORMALIZERS: Final = ("softmax", "entmax15", "sparsemax", "sigmoid")

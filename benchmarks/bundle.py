@@ -10,7 +10,7 @@ import argparse
 
 import setting  # noqa: F401  # makes compt_core importable from anywhere
 
-from compt_core.runs.bundle import FOLDER, write_bundle
+from compt_core.exchange.bundle import FOLDER, write_bundle
 from compt_core.runs.store import Store
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from setting import ROOT
 
-from compt_core.means import half_width, holm, paired
-from compt_core.methods import METHODS
+from compt_core.methods.table import METHODS
+from compt_core.scoring.statistics import half_width, holm, paired
 
 COMPT: Final = "spp"
 PRIMARY_SHOTS: Final = (8, 16)

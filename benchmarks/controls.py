@@ -21,14 +21,14 @@ import numpy as np
 from comparison import read
 from setting import ROOT, default_run, measure_runs, rows_of
 
-from compt_core.config import RunConfig
-from compt_core.demo.suites import DEMO_SUITE
-from compt_core.launch import trainable_parameters
-from compt_core.means import half_width, paired
-from compt_core.presets import DEMO_TASKS
+from compt_core.language.suites import DEMO_SUITE
+from compt_core.planning.check import trainable_parameters
+from compt_core.scoring.statistics import half_width, paired
+from compt_core.settings.config import RunConfig
+from compt_core.settings.presets import DEMO_TASKS
+from compt_core.settings.values import as_list
 from compt_core.streams import stream
 from compt_core.tasks.spec import TaskData
-from compt_core.values import as_list
 
 FAMILIES: Final = tuple(dict.fromkeys(task.family for task in DEMO_SUITE))
 COMPT: Final = "spp"

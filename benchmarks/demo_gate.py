@@ -21,12 +21,12 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 from tuning import START  # noqa: E402  # what the preset was then: the search for settings came after
 
-from compt_core.backbones import find_backbone, load_backbone  # noqa: E402
-from compt_core.config import RunConfig, build_experiment, parse_value  # noqa: E402
-from compt_core.demo.suites import DEMO_SUITE  # noqa: E402
-from compt_core.experiment import train_fleet  # noqa: E402
-from compt_core.means import half_width  # noqa: E402
-from compt_core.values import as_list  # noqa: E402
+from compt_core.backbone.load import find_backbone, load_backbone  # noqa: E402
+from compt_core.language.suites import DEMO_SUITE  # noqa: E402
+from compt_core.scoring.statistics import half_width  # noqa: E402
+from compt_core.settings.config import RunConfig, build_experiment, parse_value  # noqa: E402
+from compt_core.settings.values import as_list  # noqa: E402
+from compt_core.training.fleet_run import train_fleet  # noqa: E402
 
 FAMILIES: Final = tuple(dict.fromkeys(task.family for task in DEMO_SUITE))
 ORACLE: Final[dict[str, Any]] = {

@@ -20,10 +20,10 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 
-from compt_core.backbones import find_backbone, load_backbone  # noqa: E402
-from compt_core.presets import DEMO_TASKS  # noqa: E402
-from compt_core.score_cache import ScoreCache  # noqa: E402
-from compt_core.scoring import score_task  # noqa: E402
+from compt_core.backbone.cache import ScoreCache  # noqa: E402
+from compt_core.backbone.load import find_backbone, load_backbone  # noqa: E402
+from compt_core.scoring.score import score_task  # noqa: E402
+from compt_core.settings.presets import DEMO_TASKS  # noqa: E402
 from compt_core.tasks.batches import encode_rows  # noqa: E402
 from compt_core.tasks.files import load_task  # noqa: E402
 from compt_core.tasks.table import TASKS  # noqa: E402

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import setting as s
 
-from compt_core.config import build_experiment
-from compt_core.estimate import STATE_BYTES, Pace, estimate, memory, pace_of
-from compt_core.experiment import train_fleet
-from compt_core.launch import check, trainable_parameters
+from compt_core.planning.check import check, trainable_parameters
+from compt_core.planning.estimate import STATE_BYTES, Pace, estimate, memory, pace_of
+from compt_core.settings.config import build_experiment
+from compt_core.training.fleet_run import train_fleet
 
 SHAPES = (
     ("four methods, 12 tasks", {"preset": "demo", "steps": 40}),

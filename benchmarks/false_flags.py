@@ -20,11 +20,11 @@ from pathlib import Path
 import setting  # noqa: F401  (the project's root on the path)
 from scipy.stats import binomtest
 
-from compt_core.diagnosis import KINDS, Curve, diagnose, diagnose_runs
-from compt_core.runs.bundle import import_bundles
+from compt_core.analysis.diagnosis import KINDS, Curve, diagnose, diagnose_runs
+from compt_core.analysis.signatures import SIGNATURES, Diagnosis
+from compt_core.exchange.bundle import import_bundles
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.store import Store
-from compt_core.signatures import SIGNATURES, Diagnosis
 
 CUTS = range(50, 100, 5)  # % of the steps
 

@@ -27,15 +27,15 @@ import numpy as np
 import setting as s
 import torch
 
-from compt_core.backbones import Backbone
-from compt_core.config import RunConfig
-from compt_core.means import half_width
-from compt_core.predictions import predict
-from compt_core.room import new_room
-from compt_core.runs.bundle import import_bundles
+from compt_core.backbone.load import Backbone
+from compt_core.backbone.passes import new_room
+from compt_core.exchange.bundle import import_bundles
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
-from compt_core.scoring import score_task
+from compt_core.scoring.predictions import predict
+from compt_core.scoring.score import score_task
+from compt_core.scoring.statistics import half_width
+from compt_core.settings.config import RunConfig
 from compt_core.tasks.fewshot import sample_dev
 from compt_core.training.loop import train
 from compt_core.training.passes import forward_backward, task_losses

@@ -30,11 +30,11 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
-from compt_core.config import build_experiment
-from compt_core.runs.bundle import import_bundles
+from compt_core.exchange.bundle import import_bundles
 from compt_core.runs.ids import new_id
 from compt_core.runs.record import Left, State
 from compt_core.runs.store import Store
+from compt_core.settings.config import build_experiment
 
 SETTLE_SECONDS: Final = 10.0  # until all viewers have the page
 PATIENCE: Final = 20.0  # seconds for an answer

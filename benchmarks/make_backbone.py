@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from compt_core.backbone_files import BackboneFiles, check_folder
+from compt_core.backbone.files import BackboneFiles, check_folder
 from compt_core.errors import BackboneError, quoted
 
 # Sizes by name; "small" are those of T5Config().

@@ -22,13 +22,13 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 from make_backbone import SIZES, make_backbone  # noqa: E402
 
-from compt_core.backbones import DEMO, Backbone, find_backbone, load_backbone  # noqa: E402
-from compt_core.config import RunConfig, build_experiment  # noqa: E402
-from compt_core.experiment import Load, train_fleet  # noqa: E402
-from compt_core.fleet import Fleet, build_fleet  # noqa: E402
+from compt_core.backbone.load import DEMO, Backbone, find_backbone, load_backbone  # noqa: E402
+from compt_core.methods.fleet import Fleet, build_fleet  # noqa: E402
+from compt_core.settings.config import RunConfig, build_experiment  # noqa: E402
 from compt_core.tasks.files import load_task  # noqa: E402
 from compt_core.tasks.spec import TaskData  # noqa: E402
 from compt_core.tasks.table import get_tasks  # noqa: E402
+from compt_core.training.fleet_run import Load, train_fleet  # noqa: E402
 from compt_core.training.loop import train  # noqa: E402
 from compt_core.training.passes import Item, forward_backward  # noqa: E402
 from compt_core.training.plan import RunPlan, plan_run  # noqa: E402
@@ -138,7 +138,7 @@ def start(given: argparse.Namespace) -> Backbone:
 
 def tasks_of(given: argparse.Namespace, count: int) -> tuple[str, ...]:
     """The first `count` tasks of the demo suites, or GLUE's with --data-dir."""
-    from compt_core.presets import DEMO_GLUE_TASKS, DEMO_TASKS, GLUE_TASKS
+    from compt_core.settings.presets import DEMO_GLUE_TASKS, DEMO_TASKS, GLUE_TASKS
 
     known = GLUE_TASKS if given.data_dir else (*DEMO_TASKS, *DEMO_GLUE_TASKS)
     return tuple(known[:count])

@@ -25,9 +25,9 @@ from typing import Any
 import setting as s
 import torch
 
-from compt_core.backbones import Backbone
-from compt_core.score_cache import ScoreCache
-from compt_core.scoring import score_task
+from compt_core.backbone.cache import ScoreCache
+from compt_core.backbone.load import Backbone
+from compt_core.scoring.score import score_task
 from compt_core.tasks.batches import EncodedRow
 from compt_core.training.plan import encode_with
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from setting import default_run, measure_runs
 
-from compt_core.values import as_list
+from compt_core.settings.values import as_list
 
 COMPT: Final = "spp"
 FIRST_UNUSED: Final = 1014

@@ -22,11 +22,11 @@ from typing import Any, Final
 import torch
 from setting import ROOT
 
-from compt_core.backbones import Backbone, find_backbone, load_backbone
-from compt_core.config import build_experiment
-from compt_core.experiment import train_fleet
-from compt_core.presets import DEMO_TASKS
+from compt_core.backbone.load import Backbone, find_backbone, load_backbone
+from compt_core.settings.config import build_experiment
+from compt_core.settings.presets import DEMO_TASKS
 from compt_core.streams import stream
+from compt_core.training.fleet_run import train_fleet
 
 FIRST_SEED: Final = 1000
 SHOTS: Final = (8, 16)

@@ -30,13 +30,13 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 
-from compt_core.config import RunConfig, build_experiment  # noqa: E402
-from compt_core.experiment import train_fleet  # noqa: E402
-from compt_core.runs.bundle import import_bundles  # noqa: E402
+from compt_core.exchange.bundle import import_bundles  # noqa: E402
 from compt_core.runs.record import RunRecord  # noqa: E402
 from compt_core.runs.store import Store  # noqa: E402
-from compt_core.scoring import score_task  # noqa: E402
+from compt_core.scoring.score import score_task  # noqa: E402
+from compt_core.settings.config import RunConfig, build_experiment  # noqa: E402
 from compt_core.tasks.table import TASKS  # noqa: E402
+from compt_core.training.fleet_run import train_fleet  # noqa: E402
 from compt_core.whatif import bench  # noqa: E402
 from compt_core.whatif.apply import apply, backbone_of, dev_rows, prompts_of  # noqa: E402
 

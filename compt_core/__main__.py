@@ -1,4 +1,4 @@
-"""``python -m compt_core …``: see compt_core.cli."""
+"""``python -m compt_core …``: see compt_core.cli.main."""
 
 import sys
 
@@ -6,7 +6,7 @@ from compt_core.signals import Stopped, signals_raise
 
 with signals_raise():
     try:  # Ctrl+C may come while the command line itself is still being imported
-        from compt_core.cli import main
+        from compt_core.cli.main import main
 
         code = main()
     except KeyboardInterrupt:

@@ -1,6 +1,8 @@
 """Attention: tasks x sources, over training or seeds, as a tree, beside another run. Reads only the store."""
 
-from app import attention, components, frames
+from app.attention import view as attention
+from app.show import frames
+from app.ui import components
 
 components.header("Attention", "attention", "source prompt", "normaliser", "entropy", "cosine",
                   "known relatedness", "rank correlation", "Mantel's test", "95% t-interval", "SPP", "SCP")

@@ -1,6 +1,8 @@
 """Gates: how much each task leans on its private prompt, at the end and over training. Reads only the store."""
 
-from app import components, frames, gates
+from app.gates import view as gates
+from app.show import frames
+from app.ui import components
 
 components.header("Gates", "gates", "private share", "private prompt", "source prompt", "95% t-interval", "SPP", "SCP")
 opened = components.open_results()

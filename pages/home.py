@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import components, services, state
+from app.ui import components, services, state
 
 components.header("ComPT Lab", "soft prompt", "backbone", "PT", "MST", "ComPT", "source prompt", "private prompt",
                   "attention", "gates", "shots")

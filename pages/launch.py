@@ -4,8 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from app import arrival, captions, components, drafts, forms, services, state
-from compt_core.config import to_yaml
+from app.launch import arrival, forms
+from app.show import captions
+from app.ui import components, drafts, services, state
+from compt_core.settings.config import to_yaml
 
 components.header("Launch", "PT", "MST", "ComPT", "SPP", "SCP", "shots", "seed", "backbone", "source prompt",
                   "private prompt", "attention", "normaliser", "gates", "optimizer step", "dev rows", "fleet")

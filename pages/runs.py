@@ -1,6 +1,8 @@
 """Runs: the experiments, and one of them live: states, queue, progress, loss. Reads only the store."""
 
-from app import actions, again, components, downloads, live, services, state
+from app.report import downloads
+from app.runs import again, live
+from app.ui import actions, components, services, state
 
 components.header("Runs", "fleet", "optimizer step", "PT", "MST", "SPP", "SCP", "shots", "seed", "backbone",
                   "diagnosis", "overfitting", "dead source", "norm of a part")

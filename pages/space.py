@@ -1,9 +1,10 @@
 """Prompt space: where a run's source, private and composed prompts lie, and what is near them. Reads the store and the
 backbone's files."""
 
-from app import components, frames
+from app.show import frames
 from app.space import view
-from compt_core.methods import METHODS
+from app.ui import components
+from compt_core.methods.table import METHODS
 
 components.header("Prompt space", "source prompt", "private prompt", "composed prompt", "prompt length and direction",
                   "PCA", "t-SNE", "vocabulary piece", "Mantel's test", "SPP", "SCP", "PT", "MST")

@@ -1,6 +1,6 @@
 """What-if: attention, gates and prompts of a finished run as controls, and what moving them does to its answers."""
 
-from app import components
+from app.ui import components
 from app.whatif import view
 from compt_core.runs.record import State
 

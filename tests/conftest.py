@@ -203,7 +203,7 @@ def _clause(draw: random.Random) -> str:
 @pytest.fixture(scope="session")
 def backbone(tiny_t5: Path):
     """The tiny T5, loaded as the project loads it: float32 on the CPU."""
-    from compt_core.backbones import find_backbone, load_backbone
+    from compt_core.backbone.load import find_backbone, load_backbone
 
     return load_backbone(find_backbone(str(tiny_t5)), "cpu")
 
@@ -211,7 +211,7 @@ def backbone(tiny_t5: Path):
 @pytest.fixture(scope="session")
 def backbone64(tiny_t5: Path):
     """The tiny T5 in float64, where rounding cannot hide a mistake; its prompts are float64 too."""
-    from compt_core.backbones import find_backbone, load_backbone
+    from compt_core.backbone.load import find_backbone, load_backbone
 
     loaded = load_backbone(find_backbone(str(tiny_t5)), "cpu")
     loaded.model.double()

@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 import typer
 
-from app.forms import BACKBONES
-from compt_core.cli import app
-from compt_core.config import Experiment, RunConfig, build_experiment
-from compt_core.methods import METHODS
-from compt_core.presets import PRESETS
-from compt_core.report import experiment_json
+from app.launch.forms import BACKBONES
+from compt_core.cli.main import app
+from compt_core.exchange.report import experiment_json
+from compt_core.methods.table import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.settings.config import Experiment, RunConfig, build_experiment
+from compt_core.settings.presets import PRESETS
 from compt_core.tasks.table import get_tasks
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compt_core.config import RunConfig, build_experiment
-from compt_core.demo.suites import relatedness
-from compt_core.methods import METHODS
-from compt_core.relatedness import mantel, similarity
-from compt_core.runs import bundle
+from compt_core.analysis.relatedness import mantel, similarity
+from compt_core.exchange import bundle
+from compt_core.language.suites import relatedness
+from compt_core.methods.table import METHODS
+from compt_core.settings.config import RunConfig, build_experiment
 from compt_core.tasks.table import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,29 +20,29 @@ ROOT = Path(__file__).resolve().parent.parent
 # An entry is a module, or a package with all that is below it; the longest entry that fits decides.
 LAYERS: tuple[tuple[str, ...], ...] = (
     # facts and settings
-    ("compt_core", "compt_core.errors", "compt_core.presets", "compt_core.plain", "compt_core.values",
-     "compt_core.sentences", "compt_core.config", "compt_core.streams", "compt_core.means", "compt_core.estimate",
-     "compt_core.relatedness", "compt_core.matching", "compt_core.space", "compt_core.peft_adapter",
-     "compt_core.foreign", "compt_core.metrics", "compt_core.threads", "compt_core.training.events",
-     "compt_core.runs.record", "compt_core.signatures", "compt_core.signals", "compt_core.scratch"),
+    ("compt_core", "compt_core.errors", "compt_core.settings.presets", "compt_core.settings.plain", "compt_core.settings.values",
+     "compt_core.settings.sentences", "compt_core.settings.config", "compt_core.streams", "compt_core.scoring.statistics", "compt_core.planning.estimate",
+     "compt_core.analysis.relatedness", "compt_core.analysis.matching", "compt_core.analysis.space", "compt_core.analysis.peft_adapter",
+     "compt_core.analysis.imported", "compt_core.scoring.metrics", "compt_core.threads", "compt_core.training.events",
+     "compt_core.runs.record", "compt_core.analysis.signatures", "compt_core.signals", "compt_core.scratch"),
     # the demo language, from which the demo tasks draw their rows
-    ("compt_core.demo.lexicon", "compt_core.demo.grammar", "compt_core.demo.relations", "compt_core.demo.pairs",
-     "compt_core.demo.cases", "compt_core.demo.suites"),
+    ("compt_core.language.lexicon", "compt_core.language.grammar", "compt_core.language.relations", "compt_core.language.pairs",
+     "compt_core.language.cases", "compt_core.language.suites"),
     # the maths, the tasks, the frozen model
-    ("compt_core.composition", "compt_core.tasks", "compt_core.backbone_files", "compt_core.backbones",
-     "compt_core.backbone_cache", "compt_core.backbone_charsmap", "compt_core.backbone_config",
-     "compt_core.backbone_tokenizer", "compt_core.backbone_weights", "compt_core.pieces", "compt_core.room",
-     "compt_core.score_cache", "compt_core.memory", "compt_core.data"),
+    ("compt_core.composition", "compt_core.tasks", "compt_core.backbone.files", "compt_core.backbone.load",
+     "compt_core.backbone.kept", "compt_core.backbone.charsmap", "compt_core.backbone.config",
+     "compt_core.backbone.tokenizer", "compt_core.backbone.weights", "compt_core.backbone.vocabulary", "compt_core.backbone.passes",
+     "compt_core.backbone.cache", "compt_core.backbone.memory", "compt_core.planning.data"),
     # runs side by side in one forward pass
-    ("compt_core.methods", "compt_core.forward", "compt_core.fleet", "compt_core.predictions",
-     "compt_core.scoring"),
-    ("compt_core.training", "compt_core.inspection", "compt_core.diagnosis"),
+    ("compt_core.methods.table", "compt_core.backbone.t5", "compt_core.methods.fleet", "compt_core.scoring.predictions",
+     "compt_core.scoring.score"),
+    ("compt_core.training", "compt_core.methods.inspection", "compt_core.analysis.diagnosis"),
     # the glue, and its check before anything is queued
-    ("compt_core.experiment", "compt_core.devices", "compt_core.launch"),
+    ("compt_core.training.fleet_run", "compt_core.executors.gpus", "compt_core.planning.check"),
     # who keeps runs, and who made the bundled backbone
     ("compt_core.runs", "compt_core.demo"),
-    ("compt_core.report", "compt_core.answers", "compt_core.export", "compt_core.output", "compt_core.terminal",
-     "compt_core.whatif", "compt_core.options", "compt_core.control", "compt_core.cli", "compt_core.__main__"),
+    ("compt_core.exchange.report", "compt_core.analysis.answers", "compt_core.exchange.export", "compt_core.cli.output", "compt_core.cli.terminal",
+     "compt_core.whatif", "compt_core.cli.options", "compt_core.cli.control", "compt_core.cli.main", "compt_core.__main__"),
     ("app",),
     ("pages",),
 )
@@ -50,17 +50,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 APART = (
     ("compt_core", "streamlit", "the core knows nothing of the dashboard"),
     ("compt_core.composition", "compt_core", "the paper's maths takes tensors and returns tensors"),
-    ("compt_core.tasks", "compt_core.backbones", "a task is text; who turns it into tokens is handed in"),
-    ("app", "compt_core.cli", "the dashboard and the command line share the core, not each other"),
-    ("pages", "compt_core.cli", "the dashboard and the command line share the core, not each other"),
+    ("compt_core.tasks", "compt_core.backbone.load", "a task is text; who turns it into tokens is handed in"),
+    ("app", "compt_core.cli.main", "the dashboard and the command line share the core, not each other"),
+    ("pages", "compt_core.cli.main", "the dashboard and the command line share the core, not each other"),
 )
 # In importing any of these, neither torch nor transformers may be loaded: pages and --help start fast.
 TORCH_FREE = (
-    "compt_core.config", "compt_core.presets", "compt_core.methods", "compt_core.training.events",
-    "compt_core.estimate", "compt_core.space", "compt_core.foreign", "compt_core.pieces", "compt_core.tasks.table",
-    "compt_core.tasks.files", "compt_core.backbones", "compt_core.data",
-    "compt_core.runs.record", "compt_core.runs.store", "compt_core.runs.worker", "compt_core.launch", "compt_core.cli",
-    "compt_core.diagnosis",
+    "compt_core.settings.config", "compt_core.settings.presets", "compt_core.methods.table", "compt_core.training.events",
+    "compt_core.planning.estimate", "compt_core.analysis.space", "compt_core.analysis.imported", "compt_core.backbone.vocabulary", "compt_core.tasks.table",
+    "compt_core.tasks.files", "compt_core.backbone.load", "compt_core.planning.data",
+    "compt_core.runs.record", "compt_core.runs.store", "compt_core.runs.worker", "compt_core.planning.check", "compt_core.cli.main",
+    "compt_core.analysis.diagnosis",
     "compt_core.whatif.edit", "compt_core.whatif.inside", "compt_core.whatif.change", "compt_core.whatif.effects",
     "compt_core.whatif.answer", "compt_core.whatif.texts", "compt_core.whatif.variants",
 )
@@ -136,28 +136,28 @@ def test_imports_run_downward() -> None:
 
 
 @pytest.mark.parametrize(("module", "target"), [
-    ("compt_core.tasks.files", "compt_core.scoring"),
-    ("compt_core.composition.combine", "compt_core.config"),
-    ("compt_core.fleet", "compt_core.training.loop"),
-    ("compt_core.experiment", "compt_core.runs.store"),
+    ("compt_core.tasks.files", "compt_core.scoring.score"),
+    ("compt_core.composition.combine", "compt_core.settings.config"),
+    ("compt_core.methods.fleet", "compt_core.training.loop"),
+    ("compt_core.training.fleet_run", "compt_core.runs.store"),
     ("compt_core.tasks.demo", "compt_core.demo.pretrain"),
-    ("compt_core.runs.worker", "app.state"),
+    ("compt_core.runs.worker", "app.ui.state"),
     ("compt_core.errors", "streamlit"),
-    ("app.frames", "pages.launch"),
+    ("app.show.frames", "pages.launch"),
 ])
 def test_a_forbidden_import_is_seen(module: str, target: str) -> None:
     assert problems([(module, target, 7)])
 
 
 @pytest.mark.parametrize(("statement", "target"), [
-    ("import compt_core.fleet", "compt_core.fleet"),
-    ("from compt_core import fleet", "compt_core.fleet"),
-    ("from compt_core.fleet import Fleet", "compt_core.fleet"),
-    ("from ..fleet import Fleet", "compt_core.fleet"),
-    ("from .. import fleet", "compt_core.fleet"),
+    ("import compt_core.methods.fleet", "compt_core.methods.fleet"),
+    ("from compt_core import fleet", "compt_core.methods.fleet"),
+    ("from compt_core.methods.fleet import Fleet", "compt_core.methods.fleet"),
+    ("from ..fleet import Fleet", "compt_core.methods.fleet"),
+    ("from .. import fleet", "compt_core.methods.fleet"),
     ("from . import spec", "compt_core.tasks.spec"),
-    ("def f():\n    from compt_core.fleet import Fleet", "compt_core.fleet"),
-    ("if TYPE_CHECKING:\n    from compt_core.fleet import Fleet", "compt_core.fleet"),
+    ("def f():\n    from compt_core.methods.fleet import Fleet", "compt_core.methods.fleet"),
+    ("if TYPE_CHECKING:\n    from compt_core.methods.fleet import Fleet", "compt_core.methods.fleet"),
 ])
 def test_every_form_of_import_is_read(statement: str, target: str) -> None:
     assert [name for name, _ in imported("compt_core.tasks.files", ast.parse(statement))] == [target]

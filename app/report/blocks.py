@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.captions import plain
 from app.report.figures import Figure
 from app.report.tables import Table
+from app.show.captions import plain
 
 
 @dataclass(frozen=True)

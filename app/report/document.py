@@ -16,17 +16,19 @@ import jinja2
 import numpy as np
 from pydantic import ValidationError
 
-from app import captions, diagnoses, drafts, frames, progress
 from app.report import results as report_results
 from app.report import tables as report_tables
 from app.report.blocks import Block, block
-from app.styles import label
-from compt_core import __version__, export
-from compt_core.config import Experiment, to_yaml
-from compt_core.diagnosis import by_signature, diagnose_runs
+from app.show import captions, frames, progress
+from app.show.styles import label
+from app.ui import diagnoses, drafts
+from compt_core import __version__
+from compt_core.analysis.diagnosis import by_signature, diagnose_runs
+from compt_core.analysis.signatures import titled
+from compt_core.exchange import export
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
-from compt_core.signatures import titled
-from compt_core.values import as_text
+from compt_core.settings.config import Experiment, to_yaml
+from compt_core.settings.values import as_text
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 TEMPLATE = "report.html.jinja"

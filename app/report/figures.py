@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.styles import Look, label, look
-from compt_core.methods import METHODS
+from app.show.styles import Look, label, look
+from compt_core.methods.table import METHODS
 from compt_core.runs.points import thin
 
 WIDTH, HEIGHT = 560, 300

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from app import captions, charts, frames, readings, weights
-from app.frames import MEAN
 from app.report import figures as report_figures
 from app.report import tables as report_tables
 from app.report.blocks import Block, block
 from app.report.figures import Axis, Figure, Series
-from app.styles import label
-from compt_core.report import data_notes
+from app.show import captions, charts, frames, readings, weights
+from app.show.frames import MEAN
+from app.show.styles import label
+from compt_core.exchange.report import data_notes
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord
 
 BASELINES = ("pt", "mst")

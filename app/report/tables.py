@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 from plotly.colors import sample_colorscale
 
-from app import charts, frames, styles
-from app.charts import Scale
-from app.frames import MEAN, NORMALISED
-from compt_core.means import half_width
+from app.show import charts, frames, styles
+from app.show.charts import Scale
+from app.show.frames import MEAN, NORMALISED
+from compt_core.scoring.statistics import half_width
 
 _SHADES = 100  # steps of a colour scale
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from compt_core.space import Map, Prompt, one_length, pca, unsketched
+from compt_core.analysis.space import Map, Prompt, one_length, pca, unsketched
 
 HALF = 0.5  # of the way, measured as cosine with the end
 

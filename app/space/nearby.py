@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.captions import literal, plural
-from compt_core.backbones import BackboneFiles, find_backbone
+from app.show.captions import literal, plural
+from compt_core.analysis.space import Prompt, digest, norms
+from compt_core.backbone.load import BackboneFiles, find_backbone
+from compt_core.backbone.vocabulary import Nearest, nearest, norm_range, spelled
 from compt_core.errors import BackboneError, ComptError
-from compt_core.pieces import Nearest, nearest, norm_range, spelled
 from compt_core.runs.record import RunRecord
-from compt_core.space import Prompt, digest, norms
 
 MEASURES: Mapping[str, str] = {"cosine": "cosine", "dot": "dot product", "distance": "Euclidean distance"}
 HELP = ("Cosine compares directions alone. The dot product also favours long embeddings. Euclidean distance compares "

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import captions, charts, components, exports, panels, services, state
+from app.show import captions, charts, exports
+from app.show.weights import families
 from app.space import alike, imported, journeys, maps, nearby
 from app.space.alike import SECOND, Compared
 from app.space.maps import Point
-from app.weights import families
-from compt_core import space
-from compt_core.methods import METHODS
+from app.ui import components, controls, services, state
+from compt_core.analysis import space
+from compt_core.analysis.space import COMPOSED, PRIVATE, Map, Prompt
+from compt_core.methods.table import METHODS
 from compt_core.runs.record import RunRecord
-from compt_core.space import COMPOSED, PRIVATE, Map, Prompt
 
 NONE, WHOLE, MEAN = "none", "whole", "mean"
 PCA, TSNE, PROMPTS, VECTORS = "pca", "tsne", "prompts", "vectors"
@@ -68,10 +69,10 @@ def _second(run: RunRecord, runs: Sequence[RunRecord], hidden: int) -> list[Prom
 def _chosen(everything: Sequence[Prompt]) -> tuple[Compared, bool]:
     """The prompts to compare, by the page's controls, and whether they were asked for whole."""
     with st.container(horizontal=True):
-        groups = panels.several(state.GROUPS, "Prompts", list(dict.fromkeys(one.group for one in everything)),
+        groups = controls.several(state.GROUPS, "Prompts", list(dict.fromkeys(one.group for one in everything)),
                                 "Sources are shared, private prompts belong to a task, composed ones are what the "
                                 "backbone gets to read.")
-        by = panels.choice(state.BY, "Compare", [WHOLE, MEAN],
+        by = controls.choice(state.BY, "Compare", [WHOLE, MEAN],
                            "Whole prompts are compared number by number, which needs one length. The mean of a "
                            "prompt's vectors can always be compared, and forgets their order.",
                            names={WHOLE: "whole prompts", MEAN: "mean vectors"})
@@ -113,10 +114,10 @@ def _norms(shown: Compared, vocabulary: nearby.Vocabulary, files: Files) -> None
 def _map(shown: Compared, files: Files) -> None:
     st.header("A map of them", anchor=False)
     with st.container(horizontal=True):
-        kind = panels.choice(state.MAP, "Map", [PCA, TSNE], "PCA shows the two directions along which they differ "
+        kind = controls.choice(state.MAP, "Map", [PCA, TSNE], "PCA shows the two directions along which they differ "
                              "most. t-SNE keeps neighbours together; its distances and axes mean little.",
                              names={PCA: "PCA", TSNE: "t-SNE"})
-        of = panels.choice(state.POINTS, "A point is", [PROMPTS, VECTORS] if len(shown.prompts) > 2 else [VECTORS],
+        of = controls.choice(state.POINTS, "A point is", [PROMPTS, VECTORS] if len(shown.prompts) > 2 else [VECTORS],
                            "A prompt as it is compared above, or each of its vectors.",
                            names={PROMPTS: "a prompt", VECTORS: "a vector"}, shown=len(shown.prompts) > 2)
     points = [Point(one) for one in shown.prompts] if of == PROMPTS else \
@@ -129,7 +130,7 @@ def _map(shown: Compared, files: Files) -> None:
         if not allowed:
             st.info(f"t-SNE needs at least 7 points, and these are {len(kept)}: choose PCA, vectors, or more groups.")
             return
-        perplexity = int(panels.slider(state.PERPLEXITY, "Perplexity", [str(one) for one in allowed],
+        perplexity = int(controls.slider(state.PERPLEXITY, "Perplexity", [str(one) for one in allowed],
                                        "About how many neighbours each point keeps. Other values give other pictures."))
     elif len(kept) < 2:
         st.markdown("One point makes no map.")
@@ -226,8 +227,8 @@ def _nearest(everything: Sequence[Prompt], vocabulary: nearby.Vocabulary, files:
     first = [*(one for one in everything if one.group == COMPOSED), *everything]  # what the backbone reads comes first
     named: Mapping[str, Prompt] = {one.name: one for one in first}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        prompt = named[panels.pick(state.PROMPT, "Prompt", list(named), "Whose vectors are looked up.")]
-        measure = panels.choice(state.NEAR, "Nearest by", list(nearby.MEASURES), nearby.HELP, names=nearby.MEASURES)
+        prompt = named[controls.pick(state.PROMPT, "Prompt", list(named), "Whose vectors are looked up.")]
+        measure = controls.choice(state.NEAR, "Nearest by", list(nearby.MEASURES), nearby.HELP, names=nearby.MEASURES)
     if prompt.vectors.shape[1] != vocabulary.files.hidden:
         st.markdown(f"The backbone's embeddings have H = {vocabulary.files.hidden:,}, this run's prompts H = "
                     f"{prompt.vectors.shape[1]:,}: they cannot be compared.")

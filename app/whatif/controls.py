@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import captions, components, panels, state
+from app.show import captions
+from app.ui import components, controls, state
 from app.whatif import editing, link
 from compt_core.runs.record import RunRecord
 from compt_core.whatif.edit import ALL, NORMALIZERS, TRAINED, UNIFORM, Edit
@@ -23,7 +24,7 @@ EVERY = "all"  # in the address: all tasks
 
 def scope(trained: Trained) -> str:
     """The task whose controls are shown, or ALL."""
-    chosen = panels.pick(state.TASK, "Tasks to change", [EVERY, *trained.tasks],
+    chosen = controls.pick(state.TASK, "Tasks to change", [EVERY, *trained.tasks],
                          "One task's row, gates and private prompt, or all tasks at once.", {EVERY: "all tasks"})
     return ALL if chosen == EVERY else chosen
 

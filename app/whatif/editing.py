@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.captions import listed, literal
-from compt_core.methods import GATES_OF_FORM
+from app.show.captions import listed, literal
+from compt_core.methods.table import GATES_OF_FORM
 from compt_core.whatif.edit import ALL, TRAINED, UNIFORM, Edit, Row
 
 Item = tuple[str, Edit]  # what an edit does, in words; the edit without it

@@ -10,9 +10,9 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from app import services
-from app.captions import listed, literal, plural
-from app.charts import inked
+from app.show.captions import listed, literal, plural
+from app.show.charts import inked
+from app.ui import services
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.table import TASKS
 from compt_core.whatif.change import Change, mean_difference, points

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from compt_core.predictions import UNREADABLE
+from compt_core.scoring.predictions import UNREADABLE
 from compt_core.tasks.spec import Row, Task
 from compt_core.whatif.change import Change
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import captions, state
+from app.show import captions
+from app.ui import state
 from app.whatif import editing
 from compt_core.errors import ConfigError, Issue
 from compt_core.whatif.edit import Edit, read, write

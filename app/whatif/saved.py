@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import captions, components, exports, panels, services, state, weights
-from app.captions import literal
+from app.show import captions, exports, weights
+from app.show.captions import literal
+from app.ui import components, controls, services, state
 from app.whatif import link
 from compt_core.errors import StoreError
 from compt_core.runs.edits import LONGEST_NAME
@@ -67,7 +68,7 @@ def shelf(runs: Sequence[RunRecord]) -> None:
         best = max(kept, key=_mean)
         said = [f"{captions.plural(len(kept), 'saved edit')}. The highest mean change: **{literal(best.name)}** "
                 f"({100 * _mean(best):+.1f} points over its tasks)."]
-        panels.heatmap(cells, "difference", captions.plain(said), "saved", "edited minus trained, points")
+        controls.heatmap(cells, "difference", captions.plain(said), "saved", "edited minus trained, points")
         components.findings(said, ["Each against its own run as trained; no correction for how many edits were tried."])
     for one in kept:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):

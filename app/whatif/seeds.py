@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app import captions, components, services
+from app.show import captions
+from app.ui import components, services
 from app.whatif import editing, effects
-from compt_core.means import half_width
 from compt_core.runs.record import RunRecord
+from compt_core.scoring.statistics import half_width
 from compt_core.whatif.change import mean_difference
 from compt_core.whatif.edit import Edit, read, write
 from compt_core.whatif.trained import taken_apart

@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import bench, captions, components, panels, services, state, weights
-from app.ablation import view as ablation
-from app.whatif import controls, effects, flips, link, saved, seeds
-from compt_core.answers import scored_rows, stored_predictions
-from compt_core.backbones import find_backbone
+from app.show import captions, weights
+from app.ui import components, services, state
+from app.ui import controls as panels
+from app.whatif import bench, controls, effects, flips, link, saved, seeds
+from app.whatif.ablation import view as ablation
+from compt_core.analysis.answers import scored_rows, stored_predictions
+from compt_core.backbone.load import find_backbone
 from compt_core.errors import ComptError, ConfigError
-from compt_core.methods import METHODS, structure
+from compt_core.methods.table import METHODS, structure
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.tasks.table import TASKS
 from compt_core.whatif.edit import Edit

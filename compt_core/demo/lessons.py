@@ -19,9 +19,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from compt_core.demo.cases import GRADES, SKILLS, Case, draw_case, draw_orders, explain, normal_form
-from compt_core.demo.pairs import ALL_SLOTS, Dice, Scope
-from compt_core.demo.suites import held_out_sentences, held_out_templates
 from compt_core.demo.vocabulary import (
     EOS,
     SENTINELS,
@@ -34,6 +31,9 @@ from compt_core.demo.vocabulary import (
     taught_styles,
     vocabulary,
 )
+from compt_core.language.cases import GRADES, SKILLS, Case, draw_case, draw_orders, explain, normal_form
+from compt_core.language.pairs import ALL_SLOTS, Dice, Scope
+from compt_core.language.suites import held_out_sentences, held_out_templates
 
 NOISE: Final = -1  # in inputs: a position that is filled with a random vector
 STAGES: Final = len(ALL_SLOTS)

@@ -21,9 +21,9 @@ import torch
 from transformers import T5ForConditionalGeneration
 
 from compt_core.demo.backbone import IGNORED, collate, forward, new_backbone
-from compt_core.demo.cases import GRADES, SKILLS
 from compt_core.demo.lessons import STAGES, Lesson, Mix, lessons
 from compt_core.demo.vocabulary import build_tokenizer
+from compt_core.language.cases import GRADES, SKILLS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 POSITIONS, POSITION_FACTOR = "relative_attention_bias", 10.0  # T5's position biases, and their learning rate

@@ -15,12 +15,12 @@ import torch
 from transformers import T5ForConditionalGeneration
 
 from compt_core.demo.backbone import collate, forward
-from compt_core.demo.cases import GRADES, SKILLS, certify
-from compt_core.demo.grammar import plain
 from compt_core.demo.lessons import Lesson, vocabulary_ids
-from compt_core.demo.suites import SUITE, suite_rows
 from compt_core.demo.vocabulary import EOS, TAGS, skill_token, style_token, taught_styles
-from compt_core.metrics import score
+from compt_core.language.cases import GRADES, SKILLS, certify
+from compt_core.language.grammar import plain
+from compt_core.language.suites import SUITE, suite_rows
+from compt_core.scoring.metrics import score
 
 _STREAM: Final = 71
 _AT_ONCE: Final = 250

@@ -5,10 +5,10 @@ from __future__ import annotations
 import string
 from typing import Any, Final
 
-from compt_core.demo.cases import DISLIKES, GRADES, LIKES, NOTHING, SKILLS
-from compt_core.demo.lexicon import FUNCTION_WORDS, content_words
-from compt_core.demo.relations import NARROWER, OPPOSITE, OTHER, SAME, WIDER
-from compt_core.demo.suites import SUITE
+from compt_core.language.cases import DISLIKES, GRADES, LIKES, NOTHING, SKILLS
+from compt_core.language.lexicon import FUNCTION_WORDS, content_words
+from compt_core.language.relations import NARROWER, OPPOSITE, OTHER, SAME, WIDER
+from compt_core.language.suites import SUITE
 
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 SENTINELS: Final = tuple(f"<extra_id_{i}>" for i in range(4))

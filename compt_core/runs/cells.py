@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Row
 
-from compt_core import sentences
 from compt_core.errors import plural, quoted
 from compt_core.runs import shapes
+from compt_core.settings import sentences
 
 _SPELLED = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATES = re.compile("[\ud800-\udfff]")  # bytes that are no text come as such

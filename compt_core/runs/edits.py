@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select
 
 from compt_core.errors import Damaged, StoreError, quoted
-from compt_core.runs import queue
+from compt_core.runs import transitions
 from compt_core.runs.ids import new_id
 from compt_core.runs.record import SavedEdit
 from compt_core.runs.rows import read_edits
@@ -33,7 +33,7 @@ class Edits:
             raise StoreError(f"The name of an edit must be 1 to {LONGEST_NAME} printable characters. "
                              f"Got {quoted(name) if name else 'nothing'} instead.")
         with self._database.write() as connection:
-            queue.find(connection, run)
+            transitions.find(connection, run)
             mine = (edits.c.run == run, edits.c.owner == owner)
             if connection.execute(select(edits.c.id).where(*mine, edits.c.name == name)).first():
                 raise StoreError(f"This run has an edit named {quoted(name)} already. Choose another name, or delete "

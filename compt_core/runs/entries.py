@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, insert, select
 
-from compt_core.config import Experiment
 from compt_core.runs import points
 from compt_core.runs.ids import new_id
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.schema import experiments, runs
+from compt_core.settings.config import Experiment
 
 
 def submit(connection: Connection, experiment: Experiment, owner: str) -> str:

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from compt_core.config import RunConfig
 from compt_core.errors import StoreError
+from compt_core.settings.config import RunConfig
 
 T = TypeVar("T")
 

@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
-from compt_core.config import Experiment, RunConfig
 from compt_core.errors import Damaged, StoreError, quoted
-from compt_core.estimate import Pace, pace_of
+from compt_core.planning.estimate import Pace, pace_of
 from compt_core.runs import shapes
 from compt_core.runs.cells import Wrong, checked, read_json, settings
 from compt_core.runs.ids import check_id, is_id, unknown
 from compt_core.runs.points import Shape
 from compt_core.runs.record import ExperimentRecord, RunRecord, SavedEdit, State
 from compt_core.runs.schema import experiments, runs
+from compt_core.settings.config import Experiment, RunConfig
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """The store: all that is known of experiments and runs, in one SQLite file and a folder of tensors.
 
 The only thing that pages, command line and worker share; any number of threads and processes may use it at once. Every
-method is one short transaction. States change as :mod:`compt_core.runs.queue` says. Loads no torch.
+method is one short transaction. States change as :mod:`compt_core.runs.transitions` says. Loads no torch.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any, Literal
 import numpy as np
 from sqlalchemy import select
 
-from compt_core.config import Experiment
 from compt_core.errors import Damaged, unusable
-from compt_core.estimate import Pace
-from compt_core.runs import entries, forget, points, queue, rows
+from compt_core.planning.estimate import Pace
+from compt_core.runs import entries, forget, points, rows, transitions
+from compt_core.runs.artifacts import Artifacts, home_folder
 from compt_core.runs.edits import Edits
-from compt_core.runs.home import Artifacts, home_folder
 from compt_core.runs.ids import check_id
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.schema import Database, experiments, runs
+from compt_core.settings.config import Experiment
 from compt_core.training.events import Checkpoint, Event, Log, Outcome
 
 
@@ -78,7 +78,7 @@ class Store:
     def set_references(self, experiment: str, references: dict[str, Any]) -> None:
         """Keeps the reference rows of an experiment. Raises StoreError when the store does not hold it."""
         with self._database.write() as connection:
-            queue.set_references(connection, experiment, references)
+            transitions.set_references(connection, experiment, references)
 
     def runs(self, experiment: str | None = None, limit: int = 200) -> list[RunRecord]:
         """All runs of an experiment in grid order, or the newest `limit`, newest first; without what cannot be read."""
@@ -95,12 +95,12 @@ class Store:
     def run(self, run: str) -> RunRecord:
         """One run. Raises StoreError when the store does not hold it, or it cannot be read."""
         with self._database.read() as connection:
-            return rows.run_record(queue.find(connection, run))
+            return rows.run_record(transitions.find(connection, run))
 
     def position(self, run: str) -> int | None:
         """How many runs of other experiments come before it, 0 = its own is next; None if it is not queued."""
         with self._database.read() as connection:
-            return queue.position(connection, run)
+            return transitions.position(connection, run)
 
     def request(self, run: str, what: Literal["cancel", "pause"], *more: str) -> RunRecord:
         """Asks for a run to be cancelled or paused, and returns how it stands; `more` runs at the same moment.
@@ -110,8 +110,8 @@ class Store:
         """
         with self._database.write() as connection:
             for one in (run, *more):
-                queue.request(connection, one, what)
-            after = [rows.run_record(queue.find(connection, one)) for one in (run, *more)]
+                transitions.request(connection, one, what)
+            after = [rows.run_record(transitions.find(connection, one)) for one in (run, *more)]
         for record in after:
             if record.state == State.CANCELLED:  # a trainer may just be writing another's
                 self._artifacts.keep_checkpoint(record.id, None)
@@ -121,10 +121,10 @@ class Store:
         """Forgets a run with all it left, and an experiment with its last run; a running one when its trainer next
         asks. Whether it is gone now. Raises StoreError for a bundled run that can be read."""
         with self._database.write() as connection:
-            if not queue.known(connection, run):
+            if not transitions.known(connection, run):
                 return True
-            queue.request(connection, run, "delete")
-            if gone := not queue.known(connection, run):
+            transitions.request(connection, run, "delete")
+            if gone := not transitions.known(connection, run):
                 self._artifacts.to_be_removed(run)
         if gone:
             self._artifacts.remove(run)
@@ -142,18 +142,18 @@ class Store:
         on from their last checkpoint; a cancelled one has none any more and begins again."""
         with self._database.write() as connection:
             for run in wanted:
-                queue.requeue(connection, run)
-            return [rows.run_record(queue.find(connection, run)) for run in wanted]
+                transitions.requeue(connection, run)
+            return [rows.run_record(transitions.find(connection, run)) for run in wanted]
 
     def requeue_fleet(self, fleet: str) -> None:
         """Puts what made room for another owner's turn back into the queue: the interrupted runs of a fleet."""
         with self._database.write() as connection:
-            queue.requeue_fleet(connection, fleet)
+            transitions.requeue_fleet(connection, fleet)
 
     def first(self, experiment: str) -> None:
         """Moves an experiment to the front of its owner's queue."""
         with self._database.write() as connection:
-            queue.first(connection, experiment)
+            transitions.first(connection, experiment)
 
     def paces(self, limit: int = 30) -> list[Pace]:
         """What the newest fleets took whose runs all completed, newest first."""
@@ -165,15 +165,15 @@ class Store:
     def claim(self) -> tuple[RunRecord, ...]:
         """Marks the next fleet running: queued runs of one experiment, owner and backbone; () if none is."""
         with self._database.read() as connection:  # an idle worker asks often and must not lock out others
-            if not queue.waiting(connection):
+            if not transitions.waiting(connection):
                 return ()
         with self._database.write() as connection:
-            return queue.claim(connection)
+            return transitions.claim(connection)
 
     def requests(self, fleet: str) -> dict[str, str]:
         """Run id -> "cancel" or "pause", for the fleet's running runs of which it was asked."""
         with self._database.read() as connection:
-            return queue.requests(connection, fleet)
+            return transitions.requests(connection, fleet)
 
     def version(self) -> int:
         """A number that another one follows whenever the store was written to."""
@@ -182,7 +182,7 @@ class Store:
     def others_wait(self, fleet: str) -> bool:
         """Whether another owner than the fleet's waits."""
         with self._database.read() as connection:
-            return queue.others_wait(connection, fleet)
+            return transitions.others_wait(connection, fleet)
 
     def checkpoint(self, run: RunRecord) -> Checkpoint | None:
         """What a run goes on from, if anything. Raises StoreError when the file is lost or not whole."""
@@ -201,7 +201,7 @@ class Store:
             for run, one in checkpoints.items():
                 self._artifacts.write_checkpoint(run, one)
             with self._database.write() as connection:
-                queue.keep_checkpoints(connection, {run: one.step for run, one in checkpoints.items()})
+                transitions.keep_checkpoints(connection, {run: one.step for run, one in checkpoints.items()})
             kept = {run: one.step for run, one in checkpoints.items()}
         finally:
             for run, step in kept.items():
@@ -210,7 +210,7 @@ class Store:
     def started(self, run: str, steps: int, versions: dict[str, Any], *, step: int = 0) -> None:
         """A running run sets off at `step` of `steps`; curves and a checkpoint beyond `step` are forgotten."""
         with self._database.write() as connection:
-            queue.started(connection, run, steps, versions, step)
+            transitions.started(connection, run, steps, versions, step)
         self._artifacts.keep_checkpoint(run, step or None)
 
     def write_events(self, batch: Sequence[Event | Log]) -> None:
@@ -221,7 +221,7 @@ class Store:
             (measured if isinstance(item, Event) else said).setdefault(item.run, []).append(item)  # type: ignore[arg-type]
         with self._database.write() as connection:
             for run in measured.keys() | said.keys():
-                queue.measured(connection, run, measured.get(run, ()))
+                transitions.measured(connection, run, measured.get(run, ()))
         for run, lines in said.items():
             self._artifacts.append_log(run, lines)
 
@@ -233,12 +233,12 @@ class Store:
         Files are written before the row. Raises StoreError when the run is not running.
         """
         with self._database.read() as connection:
-            before = queue.find(connection, run)
+            before = transitions.find(connection, run)
         if outcome.state == "completed" and before.state == State.RUNNING:
             self._artifacts.write_results(run, outcome.prompts, outcome.scores, (outcome.result or {}).get("backbone"))
         with self._database.write() as connection:
-            queue.close(connection, run, outcome)
-            if (after := queue.known(connection, run)) is None:
+            transitions.close(connection, run, outcome)
+            if (after := transitions.known(connection, run)) is None:
                 self._artifacts.to_be_removed(run)
         if after is None:
             return self._artifacts.remove(run)
@@ -249,7 +249,7 @@ class Store:
     def heartbeat(self, fleet: str) -> None:
         """Notes that the fleet's running runs are alive."""
         with self._database.write() as connection:
-            queue.heartbeat(connection, fleet)
+            transitions.heartbeat(connection, fleet)
 
     def sweep(self, gain: Callable[[], bool] = lambda: True) -> int | None:
         """Ends every running run as interrupted (or as was asked of it), and tidies; how many runs those were. `gain`
@@ -258,7 +258,7 @@ class Store:
         with self._database.write() as connection:
             if not gain():
                 return None
-            left = queue.sweep(connection)
+            left = transitions.sweep(connection)
             known = {row.id: row.checkpoint for row in connection.execute(select(runs.c.id, runs.c.checkpoint))}
             for run in set(left) - known.keys():
                 self._artifacts.to_be_removed(run)
@@ -268,13 +268,13 @@ class Store:
     def running(self) -> bool:
         """Whether any run says running."""
         with self._database.read() as connection:
-            return queue.running(connection)
+            return transitions.running(connection)
 
     def events(self, run: str, kind: str, after_step: int = -1, notes: list[str] | None = None) -> points.Curve:
         """(steps int64 [n], values float32 [n, d]) of one kind's points beyond `after_step`; `notes` gets a sentence on
         those that cannot be read."""
         with self._database.read() as connection:
-            queue.find(connection, run)
+            transitions.find(connection, run)
         steps, values = self.curves([run], kind, notes).get(run, points.NOTHING)
         return steps[steps > after_step], values[steps > after_step]
 

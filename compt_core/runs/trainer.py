@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Protocol
 
-from compt_core.config import RunConfig
+from compt_core.settings.config import RunConfig
 from compt_core.training.events import Ask, Checkpoint, Keeper, OnEvent, Outcome
 
 
@@ -29,8 +29,8 @@ def trainer(threads: int | None) -> Train:
     with _uncollected():
         import torch
 
-        from compt_core.devices import all_gpus, train_on
-        from compt_core.experiment import shared_backbone, train_fleet
+        from compt_core.executors.gpus import all_gpus, train_on
+        from compt_core.training.fleet_run import shared_backbone, train_fleet
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -75,6 +75,6 @@ def _spare_collector() -> None:
 
 def referrer(stop: threading.Event) -> References:
     """`experiment.reference_rows`, given up when `stop` is set."""
-    from compt_core.experiment import reference_rows
+    from compt_core.training.fleet_run import reference_rows
 
     return lambda config: reference_rows(config, stopped=stop.is_set)

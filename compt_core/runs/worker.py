@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from compt_core.errors import ConfigError, Damaged, Issue, LostStore, StoreError, UnknownId, nearest, quoted
-from compt_core.plain import number
 from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.reporter import KEEP_SECONDS, Reporter
 from compt_core.runs.store import Store
 from compt_core.runs.trainer import References, Train, referrer, trainer
+from compt_core.settings.plain import number
 from compt_core.training.events import Checkpoint, Log, Outcome
 
 __all__ = ["Lease", "Worker", "worker_mode"]
@@ -94,7 +94,7 @@ class Worker:
     (the thread of start_thread() logs it and begins again). A killed process frees the lease; who
     gains it next sweeps.
 
-    `train` and `references` default to those of `compt_core.experiment`, imported when first needed.
+    `train` and `references` default to those of `compt_core.training.fleet_run`, imported when first needed.
     """
 
     def __init__(self, store: Store, train: Train | None = None, references: References | None = None):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from compt_core.demo.cases import GRADES, SKILLS
-from compt_core.demo.suites import BY_NAME, SUITE, DemoTask, suite_rows
 from compt_core.errors import DataError, nearest
+from compt_core.language.cases import GRADES, SKILLS
+from compt_core.language.suites import BY_NAME, SUITE, DemoTask, suite_rows
 from compt_core.tasks.spec import Row, Task
 
 _METRICS: Final = {  # as the GLUE task that each of demo-glue mirrors; accuracy elsewhere

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from compt_core.config import RunConfig
 from compt_core.errors import ConfigError, Issue
+from compt_core.settings.config import RunConfig
 from compt_core.streams import stream
 from compt_core.tasks.spec import Row, Task, TaskData
 

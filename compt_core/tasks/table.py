@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from compt_core.errors import ConfigError, Issue, nearest, quoted
-from compt_core.presets import DEMO_GLUE_TASKS, DEMO_TASKS, GLUE_TASKS, SET2_TASKS
+from compt_core.settings.presets import DEMO_GLUE_TASKS, DEMO_TASKS, GLUE_TASKS, SET2_TASKS
 from compt_core.tasks.demo import DEMO
 from compt_core.tasks.glue import GLUE
 from compt_core.tasks.set2 import SET2

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
-from compt_core.fleet import Fleet
-from compt_core.methods import METHODS
+from compt_core.methods.fleet import Fleet
+from compt_core.methods.table import METHODS
 from compt_core.training.passes import task_losses
 from compt_core.training.plan import RunPlan
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compt_core.fleet import Fleet
+from compt_core.methods.fleet import Fleet
 from compt_core.training.best import Best
 from compt_core.training.events import Checkpoint
 from compt_core.training.optim import AdamW, count_shape

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compt_core.backbones import Backbone
+from compt_core.backbone.load import Backbone
 from compt_core.streams import stream
 from compt_core.tasks.batches import Batch
 
@@ -28,7 +28,7 @@ def dropout(backbone: Backbone, rows: Sequence[RowNoise], batch: Batch) -> Itera
     """Within the block, row b of every pass of `batch` is dropped at rate ``rows[b][0]`` by stream ``rows[b][1]``.
 
     A stream is (seed, names…) as in :func:`compt_core.streams.stream`. Only one such block at a time: see
-    `alone` of :meth:`compt_core.room.Room.map`.
+    `alone` of :meth:`compt_core.backbone.passes.Room.map`.
     """
     if not any(rate for rate, _ in rows):
         yield

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import torch
 
-from compt_core.backbones import Backbone
-from compt_core.config import RunConfig
-from compt_core.scoring import label_scores
+from compt_core.backbone.load import Backbone
+from compt_core.scoring.score import label_scores
+from compt_core.settings.config import RunConfig
 from compt_core.training.plan import RunPlan
 
 _KNOWN = 1e-3  # loss at which a gradient may be 0 everywhere: every label is certain before any training

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from compt_core.errors import ComptError
-from compt_core.fleet import Fleet
+from compt_core.methods.fleet import Fleet
 from compt_core.training import first_step
 from compt_core.training.best import Best
 from compt_core.training.checkpoint import put, take

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from compt_core.config import RunConfig
-from compt_core.fleet import Block
-from compt_core.methods import METHODS, learning_rates
+from compt_core.methods.fleet import Block
+from compt_core.methods.table import METHODS, learning_rates
+from compt_core.settings.config import RunConfig
 from compt_core.training.plan import RunPlan
 
 BETAS, EPS = (0.9, 0.999), 1e-8

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compt_core.backbones import Backbone
-from compt_core.fleet import Fleet
-from compt_core.forward import LOGITS_AT_ONCE, decode, encode, pad_targets, target_log_probs
+from compt_core.backbone.load import Backbone
+from compt_core.backbone.t5 import LOGITS_AT_ONCE, decode, encode, pad_targets, target_log_probs
+from compt_core.methods.fleet import Fleet
 from compt_core.tasks.batches import bucket_on, collate
 from compt_core.training.dropout import RowNoise, dropout
 from compt_core.training.plan import Example, RunPlan

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from compt_core.config import RunConfig
+from compt_core.settings.config import RunConfig
 from compt_core.streams import stream
 from compt_core.tasks.batches import EncodedRow, encode_rows, label_ids
 from compt_core.tasks.fewshot import rows_per_label, shots_of, total_steps

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from compt_core.config import RunConfig
-from compt_core.fleet import Fleet
-from compt_core.scoring import score_task
+from compt_core.methods.fleet import Fleet
+from compt_core.scoring.score import score_task
+from compt_core.settings.config import RunConfig
 from compt_core.tasks.fewshot import sample_dev
 from compt_core.tasks.spec import TaskData
 from compt_core.training.events import Event, OnEvent

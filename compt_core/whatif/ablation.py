@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from compt_core.errors import ConfigError, Issue
-from compt_core.means import t_quantile
-from compt_core.predictions import predict
 from compt_core.runs.record import RunRecord
-from compt_core.scoring import score_task
+from compt_core.scoring.predictions import predict
+from compt_core.scoring.score import score_task
+from compt_core.scoring.statistics import t_quantile
 from compt_core.streams import stream
 from compt_core.tasks.spec import Row, Task
 from compt_core.tasks.table import TASKS

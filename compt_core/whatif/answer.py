@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from compt_core.predictions import UNREADABLE, predict
+from compt_core.scoring.predictions import UNREADABLE, predict
 from compt_core.tasks.spec import Task
 
 

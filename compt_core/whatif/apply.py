@@ -14,16 +14,16 @@ from weakref import WeakValueDictionary, ref
 import numpy as np
 import torch
 
-from compt_core.answers import scored_rows, stored_predictions
-from compt_core.backbones import Backbone
+from compt_core.analysis.answers import scored_rows, stored_predictions
+from compt_core.backbone.load import Backbone
 from compt_core.errors import BackboneError, ConfigError, Issue
-from compt_core.experiment import shared_backbone
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
-from compt_core.scoring import score_task
+from compt_core.scoring.score import score_task
 from compt_core.tasks.batches import EncodedRow, encode_rows
 from compt_core.tasks.spec import Row, Task
 from compt_core.tasks.table import TASKS
+from compt_core.training.fleet_run import shared_backbone
 from compt_core.training.plan import encode_with
 from compt_core.whatif.change import Change, compare
 from compt_core.whatif.compose import changed

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from compt_core.backbones import Backbone
-from compt_core.config import RunConfig
-from compt_core.forward import encode
-from compt_core.scoring import label_scores
+from compt_core.backbone.load import Backbone
+from compt_core.backbone.t5 import encode
+from compt_core.scoring.score import label_scores
+from compt_core.settings.config import RunConfig
 from compt_core.tasks.batches import EncodedRow, bucket_on, collate, label_ids
 from compt_core.tasks.spec import Row, Task
 from compt_core.training.plan import encode_with

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compt_core.metrics import score
+from compt_core.scoring.metrics import score
 from compt_core.tasks.spec import Row, Task
 
 RESAMPLES = 1000  # of the bootstrap, where the score is no share of rows

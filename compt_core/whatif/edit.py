@@ -26,7 +26,7 @@ from types import MappingProxyType
 from typing import Any
 
 from compt_core.errors import ConfigError, Issue, nearest, plural, quoted
-from compt_core.plain import number
+from compt_core.settings.plain import number
 from compt_core.whatif.trained import Trained
 
 ALL = "*"  # every task

@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from compt_core.means import half_width, holm
-from compt_core.relatedness import ranked
+from compt_core.analysis.relatedness import ranked
+from compt_core.scoring.statistics import half_width, holm
 
 SCORE: Final = "score"  # the task's primary metric, 0-1 or -1-1
 PROBABILITY: Final = "log-probability"  # of the right label among the label words, nats, mean over dev rows

@@ -8,10 +8,10 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from compt_core.demo.cases import certify
-from compt_core.demo.grammar import plain, same_kind
-from compt_core.demo.suites import BY_NAME
 from compt_core.errors import DataError
+from compt_core.language.cases import certify
+from compt_core.language.grammar import plain, same_kind
+from compt_core.language.suites import BY_NAME
 from compt_core.tasks.spec import Task
 
 Texts = tuple[str, ...]  # of one example, in the order of the task's columns

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compt_core.errors import StoreError
-from compt_core.methods import structure
+from compt_core.methods.table import structure
 from compt_core.runs.record import RunRecord, State
 from compt_core.tasks.table import TASKS
 

@@ -14,11 +14,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from compt_core.config import build_experiment
+from compt_core.analysis.space import prompts_of, sketch
 from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
-from compt_core.space import prompts_of, sketch
+from compt_core.settings.config import build_experiment
 from compt_core.tasks.table import TASKS
 from compt_core.training.events import Event, Log, Outcome
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app import address, state
-from app.captions import plain
-from app.tour.board import VALUES
+from app import address
+from app.learn.board import VALUES
+from app.show.captions import plain
+from app.ui import state
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compt_core.runs import bundle
+from compt_core.exchange import bundle
 from compt_core.runs.store import Store
 
 

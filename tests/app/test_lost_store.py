@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from app import services, uploads
+from app.ui import services, uploads
 from compt_core.runs.store import Store
 
 PAGES = ("home", "learn", "launch", "runs", "accuracy", "attention", "gates", "whatif", "space")

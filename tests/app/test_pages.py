@@ -7,7 +7,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import frames
+from app.show import frames
 from compt_core.errors import DiskError, StoreError
 from compt_core.runs.record import State
 from compt_core.training.events import Outcome

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from compt_core.config import build_experiment
 from compt_core.runs.store import Store
+from compt_core.settings.config import build_experiment
 from compt_core.training.events import Event, Outcome
 
 PAGE_MS = 60_000

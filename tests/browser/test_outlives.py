@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from compt_core.config import build_experiment
 from compt_core.runs.points import stride
 from compt_core.runs.store import Store
+from compt_core.settings.config import build_experiment
 
 PAGE_MS, TRAINING_MS = 60_000, 240_000
 STEPS = 1500

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from compt_core.config import build_experiment
 from compt_core.runs.store import Store
+from compt_core.settings.config import build_experiment
 from compt_core.training.events import Event, Outcome
 
 PAGE_MS = 60_000

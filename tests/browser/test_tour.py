@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.tour.view import STEPS
+from app.learn.view import STEPS
 
 PAGE_MS = 60_000
 PLOTLY, VEGA = ".js-plotly-plot .main-svg", "[data-testid=stVegaLiteChart] svg"

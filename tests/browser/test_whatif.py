@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from compt_core.runs.bundle import import_bundles
+from compt_core.exchange.bundle import import_bundles
 from compt_core.runs.store import Store
 
 LOADING_MS = 120_000  # the first edit also loads torch and the backbone

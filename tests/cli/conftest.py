@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from compt_core import cli
+from compt_core.cli import main as cli
 
 
 class Done(NamedTuple):

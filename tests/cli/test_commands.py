@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.exchange.test_report import read
 
-from compt_core import cli
-from compt_core.config import RunConfig
+from compt_core.cli import main as cli
 from compt_core.errors import DiskError, StoreError
 from compt_core.runs.store import Store
+from compt_core.settings.config import RunConfig
 from compt_core.signals import Stopped
 from compt_core.tasks.table import TASKS
 from compt_core.training.events import Outcome
-from tests.test_report import read
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--tasks", "demo-mood,demo-echo", "--shots", "4", "--steps", "2", "--eval-rows", "6")
@@ -238,7 +238,7 @@ def test_an_empty_store_is_said_and_not_made(call: Call, home: Path) -> None:
 
 def test_tasks_load_no_torch_and_nothing_heavy() -> None:
     heavy = ("torch", "transformers", "datasets", "pandas", "sklearn", "scipy")
-    code = ("import sys; from compt_core.cli import main; main(['tasks']); "
+    code = ("import sys; from compt_core.cli.main import main; main(['tasks']); "
             f"print([m for m in {heavy} if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
@@ -256,7 +256,7 @@ def test_ctrl_c_while_the_command_line_is_imported_is_one_line() -> None:
             "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
             "class Interrupt:\n"
             "    def find_spec(self, name, *_):\n"
-            "        if name == 'compt_core.cli':\n"
+            "        if name == 'compt_core.cli.main':\n"
             "            signal.raise_signal(signal.SIGINT)\n"
             "sys.meta_path.insert(0, Interrupt())\n"
             "runpy.run_module('compt_core', run_name='__main__')\n")

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from compt_core.config import build_experiment
 from compt_core.errors import DiskError
 from compt_core.runs.existing import existing_store
 from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
+from compt_core.settings.config import build_experiment
 from compt_core.training.events import Checkpoint
 
 Call = Callable[..., Any]

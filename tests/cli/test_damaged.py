@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from compt_core.config import build_experiment
 from compt_core.runs.store import Store
+from compt_core.settings.config import build_experiment
 from tests.cli.conftest import Call
 
 

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compt_core import answers, output
-from compt_core.config import build_experiment
-from compt_core.export import Table, document, harmless, settings, tables, write_csv
-from compt_core.report import experiment_json
+from compt_core.analysis import answers
+from compt_core.cli import output
+from compt_core.exchange.export import Table, document, harmless, settings, tables, write_csv
+from compt_core.exchange.report import experiment_json
 from compt_core.runs.record import State
 from compt_core.runs.store import Store
-from compt_core.scoring import judge
+from compt_core.scoring.score import judge
+from compt_core.settings.config import build_experiment
 from compt_core.tasks.files import load_task
 from compt_core.tasks.table import TASKS
 from compt_core.training.events import Event, Outcome

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import typer
 
-from compt_core import cli
-from compt_core.options import Once
+from compt_core.cli import main as cli
+from compt_core.cli.options import Once
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from compt_core.config import build_experiment
+from compt_core.cli.terminal import LONGEST_LINE, Ticker, say
 from compt_core.runs.record import State
 from compt_core.runs.store import Store
-from compt_core.terminal import LONGEST_LINE, Ticker, say
+from compt_core.settings.config import build_experiment
 
 
 class _Held:

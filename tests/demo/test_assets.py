@@ -9,10 +9,10 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from compt_core.demo.backbone import new_backbone
-from compt_core.demo.cases import SKILLS
 from compt_core.demo.pretrain import export
 from compt_core.demo.skills import skill_table
 from compt_core.demo.vocabulary import build_tokenizer, vocabulary
+from compt_core.language.cases import SKILLS
 from compt_core.tasks.demo import DEMO, demo_rows
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "demo-t5"

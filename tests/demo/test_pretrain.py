@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from compt_core.demo.backbone import collate, forward, new_backbone
-from compt_core.demo.cases import SKILLS
 from compt_core.demo.lessons import NOISE, STAGES, Mix, lessons
 from compt_core.demo.pretrain import Plan, Progress, load_checkpoint, main, new_optimizer, save_checkpoint, train
-from compt_core.demo.suites import SUITE, held_out_sentences, held_out_templates
 from compt_core.demo.vocabulary import STYLES, TAGS, UNK, skill_token, style_token, taught_styles, vocabulary
+from compt_core.language.cases import SKILLS
+from compt_core.language.suites import SUITE, held_out_sentences, held_out_templates
 
 PLAN = Plan(steps=40, batch=8, warmup=4, seed=3)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from compt_core.config import build_experiment
 from compt_core.demo.backbone import new_backbone
 from compt_core.demo.pretrain import export
-from compt_core.experiment import train_fleet
-from compt_core.presets import DEMO_TASKS
+from compt_core.settings.config import build_experiment
+from compt_core.settings.presets import DEMO_TASKS
+from compt_core.training.fleet_run import train_fleet
 
 
 def accuracies(backbone: str, methods: str, shots: int, steps: int) -> dict[str, float]:

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compt_core.config import Experiment, build_experiment
 from compt_core.runs.record import State
 from compt_core.runs.store import Store
+from compt_core.settings.config import Experiment, build_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("COMPT_KILLS", "2"))

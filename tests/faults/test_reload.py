@@ -9,9 +9,9 @@ import time
 import pytest
 import streamlit as st
 
-from app import services, shared
-from compt_core.config import build_experiment
+from app.ui import services, shared
 from compt_core.runs.store import Store
+from compt_core.settings.config import build_experiment
 
 
 def test_training_goes_on_through_cleared_caches_and_reloaded_sources(

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compt_core.config import Experiment, build_experiment
 from compt_core.errors import DiskError, StoreError
 from compt_core.runs import schema
 from compt_core.runs.drain import drain
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker
+from compt_core.settings.config import Experiment, build_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 120
@@ -119,7 +119,7 @@ def test_a_full_database_interrupts_and_the_worker_goes_on_once_there_is_room(st
     lambda path: path.write_bytes(path.read_bytes()[:100]), lambda path: path.write_bytes(b""), Path.unlink,
 ])
 def test_a_spoilt_checkpoint_costs_time_only(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
-    from compt_core.experiment import train_fleet
+    from compt_core.training.fleet_run import train_fleet
 
     calm, store = Store(tmp_path / "calm"), Store(tmp_path / "spoilt")
     whole, run = (one.runs(one.submit(small()))[0].id for one in (calm, store))
@@ -180,7 +180,7 @@ def test_a_clock_that_jumps_back_changes_no_order_and_no_state(store: Store, mon
 
 
 def test_a_cancel_takes_effect_within_two_steps(store: Store) -> None:
-    from compt_core.experiment import train_fleet
+    from compt_core.training.fleet_run import train_fleet
 
     run = store.runs(store.submit(small(steps=100_000, methods=["pt"])))[0].id
     taken = 0

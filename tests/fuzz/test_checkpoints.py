@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from compt_core.backbone_files import check_contents, unknown_words
-from compt_core.backbones import find_backbone, load_backbone
+from compt_core.backbone.files import check_contents, unknown_words
+from compt_core.backbone.load import find_backbone, load_backbone
 from compt_core.errors import BackboneError
 from tests.fuzz.hunt import hunt
 

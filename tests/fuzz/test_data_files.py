@@ -18,8 +18,8 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from pyarrow import parquet
 
-from compt_core.backbone_files import read_tokenizer
-from compt_core.backbones import find_backbone
+from compt_core.backbone.files import read_tokenizer
+from compt_core.backbone.load import find_backbone
 from compt_core.errors import DataError
 from compt_core.tasks.files import read_folder
 from compt_core.tasks.table import TASKS

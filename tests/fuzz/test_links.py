@@ -12,13 +12,15 @@ from urllib.parse import parse_qs, quote_from_bytes
 import numpy as np
 import pytest
 
-from app import address, arrival, drafts, links, services, state
+from app import address
+from app.launch import arrival, links
+from app.learn import board
 from app.space import imported
-from app.tour import board
-from compt_core.config import Experiment
+from app.ui import drafts, services, state
 from compt_core.errors import ConfigError, Issue, StoreError
-from compt_core.presets import PRESETS
 from compt_core.runs.store import Store
+from compt_core.settings.config import Experiment
+from compt_core.settings.presets import PRESETS
 from compt_core.whatif import edit
 from compt_core.whatif.trained import Trained
 from tests.fuzz.hunt import hunt

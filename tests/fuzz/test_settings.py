@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from compt_core import cli
-from compt_core.config import Experiment, RunConfig, build_experiment, to_yaml
-from compt_core.plain import read
-from compt_core.presets import PRESETS
-from compt_core.terminal import LONGEST_LINE
+from compt_core.cli import main as cli
+from compt_core.cli.terminal import LONGEST_LINE
+from compt_core.settings.config import Experiment, RunConfig, build_experiment, to_yaml
+from compt_core.settings.plain import read
+from compt_core.settings.presets import PRESETS
 from tests.fuzz.hunt import hunt
 
 NAMES = [*RunConfig.model_fields, *Experiment.model_fields, "preset", "sourcs", "", "a b", "<<", "\udcff",

@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app import captions, frames, progress, weights
+from app.show import captions, frames, progress, weights
 from app.whatif.saved import compared
-from compt_core.config import build_experiment
-from compt_core.diagnosis import diagnose_runs
+from compt_core.analysis.diagnosis import diagnose_runs
+from compt_core.cli.terminal import console
 from compt_core.errors import Damaged, StoreError, UnknownId
-from compt_core.export import CURVES, document, tables, write_csv, write_json
-from compt_core.means import t_quantile
-from compt_core.report import accuracy_table, diagnosis_lines
+from compt_core.exchange.export import CURVES, document, tables, write_csv, write_json
+from compt_core.exchange.report import accuracy_table, diagnosis_lines
 from compt_core.runs.points import LIMITS
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.store import Store
+from compt_core.scoring.statistics import t_quantile
+from compt_core.settings.config import build_experiment
 from compt_core.tasks.table import TASKS
-from compt_core.terminal import console
 from compt_core.training.events import Event, Log, Outcome
 from tests.fuzz.hunt import hunt
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compt_core.config import Experiment, RunConfig, build_experiment
+from compt_core.settings.config import Experiment, RunConfig, build_experiment
 from compt_core.training.events import Ask, Checkpoint, Event, Keeper, OnEvent, Outcome, Started
 
 SECONDS = 30  # the longest any test waits for an event before it fails

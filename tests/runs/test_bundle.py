@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from compt_core.config import Experiment
 from compt_core.errors import ConfigError, DiskError, StoreError
-from compt_core.report import experiment_json
-from compt_core.runs import bundle, home
+from compt_core.exchange import bundle
+from compt_core.exchange.report import experiment_json
+from compt_core.runs import artifacts as home
 from compt_core.runs.drain import drain
 from compt_core.runs.record import BUNDLED, State
 from compt_core.runs.store import Store
+from compt_core.settings.config import Experiment
 from compt_core.training.events import Event, Outcome
 
 METHODS = "pt,mst,spp,scp"
@@ -26,7 +27,7 @@ METHODS = "pt,mst,spp,scp"
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str]:
     """A store with a small experiment that really was trained, on tasks with two and with 26 labels."""
-    from compt_core.config import build_experiment
+    from compt_core.settings.config import build_experiment
 
     store = Store(tmp_path_factory.mktemp("trained"))
     experiment = store.submit(build_experiment({

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compt_core.config import Experiment
 from compt_core.errors import DiskError, StoreError
 from compt_core.runs import schema
 from compt_core.runs.lease import Lease, settle
 from compt_core.runs.store import Store
+from compt_core.settings.config import Experiment
 from compt_core.training.events import Event, Outcome
 
 FULL = "PRAGMA max_page_count = 1"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app import captions
-from compt_core.config import build_experiment
-from compt_core.launch import check
+from app.show import captions
+from compt_core.planning.check import check
 from compt_core.runs.record import fleets
+from compt_core.settings.config import build_experiment
 
 
 @pytest.mark.parametrize("seeds", [1, 5, 6, 7])

@@ -11,11 +11,11 @@ import pytest
 from filelock import FileLock
 
 import compt_core
-from compt_core.config import RunConfig
 from compt_core.errors import StoreError
-from compt_core.runs.home import home_folder
+from compt_core.runs.artifacts import home_folder
 from compt_core.runs.schema import SCHEMA_VERSION
 from compt_core.runs.store import Store
+from compt_core.settings.config import RunConfig
 
 
 def test_wal_schema_version_and_foreign_keys(store, home):

@@ -8,9 +8,9 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from compt_core.config import Experiment, RunConfig
 from compt_core.errors import StoreError
-from compt_core.runs.home import LOG_BYTES
+from compt_core.runs.artifacts import LOG_BYTES
+from compt_core.settings.config import Experiment, RunConfig
 from compt_core.training.events import Checkpoint, Log, Outcome
 
 

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from compt_core.config import RunConfig
 from compt_core.errors import BackboneError, ConfigError
 from compt_core.runs.lease import Lease
 from compt_core.runs.worker import NO_REFERENCES, Worker, app_threads, worker_mode
+from compt_core.settings.config import RunConfig
 from compt_core.training.events import Event, Outcome, Started
 
 SECONDS = 30

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compt_core.config import RunConfig
 from compt_core.errors import ConfigError
+from compt_core.settings.config import RunConfig
 from compt_core.tasks.fewshot import hold_out, sample_dev, sample_shots, shots_of, total_steps
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Row, TaskData

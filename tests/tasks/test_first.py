@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compt_core.backbone_files import read_tokenizer
-from compt_core.backbones import find_backbone
+from compt_core.backbone.files import read_tokenizer
+from compt_core.backbone.load import find_backbone
 from compt_core.tasks.batches import encode_rows
 from compt_core.tasks.first import GIANT, Encode, first_ids
 from compt_core.tasks.spec import Row

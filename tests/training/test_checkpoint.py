@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from compt_core.config import RunConfig
-from compt_core.experiment import train_fleet
+from compt_core.settings.config import RunConfig
 from compt_core.training.events import Started
+from compt_core.training.fleet_run import train_fleet
 
 TASKS = ("sst2", "rte")
 

@@ -10,9 +10,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compt_core.config import RunConfig
-from compt_core.data import load_data
-from compt_core.fleet import build_fleet
+from compt_core.methods.fleet import build_fleet
+from compt_core.planning.data import load_data
+from compt_core.settings.config import RunConfig
 from compt_core.tasks.batches import collate
 from compt_core.training import passes
 from compt_core.training.loop import train

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from compt_core.config import RunConfig
-from compt_core.data import load_data
-from compt_core.fleet import build_fleet
-from compt_core.score_cache import ScoreCache
+from compt_core.backbone.cache import ScoreCache
+from compt_core.methods.fleet import build_fleet
+from compt_core.planning.data import load_data
+from compt_core.settings.config import RunConfig
 from compt_core.training import first_step
 from compt_core.training.best import Best
 from compt_core.training.events import Event

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from compt_core.config import RunConfig
-from compt_core.fleet import build_fleet
+from compt_core.methods.fleet import build_fleet
+from compt_core.settings.config import RunConfig
 from compt_core.training.optim import AdamW, Factors, clip, decays, peak_rates, schedule
 
 RATES = ({"lr_source": 0.05, "lr_gate": 0.2}, {"lr_source": 0.3, "lr_private": 0.01}, {"weight_decay_weights": 0.4})

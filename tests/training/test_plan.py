@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from compt_core.config import RunConfig
-from compt_core.data import load_data
+from compt_core.planning.data import load_data
+from compt_core.settings.config import RunConfig
 from compt_core.training.plan import plan_run
 
 TASKS = ("sst2", "mrpc", "rte")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from compt_core import experiment, space
-from compt_core.config import RunConfig
+from compt_core.analysis import space
+from compt_core.settings.config import RunConfig
+from compt_core.training import fleet_run
 from compt_core.training.events import Event
 
 TASKS = ("sst2", "cola", "rte")
@@ -20,7 +21,7 @@ def configs(glue_dir, tiny_t5):
 
 def train(configs):
     events = []
-    outcomes = experiment.train_fleet(configs, events.append, lambda run: "keep")
+    outcomes = fleet_run.train_fleet(configs, events.append, lambda run: "keep")
     return outcomes, {run: {e.step: e.values for e in events
                             if isinstance(e, Event) and (e.kind, e.run) == ("prompts", run)} for run in configs}
 
@@ -42,7 +43,7 @@ def test_snapshots_end_with_the_prompts_that_are_kept(configs):
 
 def test_snapshots_change_no_bit_of_a_run(configs, monkeypatch):
     with_them, taken = train(configs)
-    monkeypatch.setattr(experiment, "snapshots", lambda *_: lambda at: None)
+    monkeypatch.setattr(fleet_run, "snapshots", lambda *_: lambda at: None)
     without, none = train(configs)
     assert all(taken.values()) and not any(none.values())
     for run in configs:

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from compt_core.config import RunConfig
-from compt_core.experiment import train_fleet
+from compt_core.settings.config import RunConfig
 from compt_core.training.events import Event
+from compt_core.training.fleet_run import train_fleet
 from compt_core.training.watch import due
 
 TASKS = ("sst2", "cola", "stsb")

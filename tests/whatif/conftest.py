@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from compt_core.config import build_experiment
 from compt_core.runs.drain import drain
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
+from compt_core.settings.config import build_experiment
 from compt_core.whatif.trained import Trained, taken_apart
 
 TASKS = "demo-rte,demo-stsb,demo-mnli"

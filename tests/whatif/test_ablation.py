@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from compt_core.answers import scored_rows
+from compt_core.analysis.answers import scored_rows
 from compt_core.errors import ConfigError
 from compt_core.whatif.ablation import ablate, prompts_of, shifted
 from compt_core.whatif.apply import apply

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compt_core.answers import scored_rows
+from compt_core.analysis.answers import scored_rows
 from compt_core.errors import BackboneError
-from compt_core.metrics import score
-from compt_core.predictions import predict
+from compt_core.scoring.metrics import score
+from compt_core.scoring.predictions import predict
 from compt_core.tasks.table import TASKS
 from compt_core.whatif.apply import apply
 from compt_core.whatif.change import Change, _pearson, compare, mean_difference, proportions

@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from compt_core.config import RunConfig
-from compt_core.data import load_data
 from compt_core.errors import ConfigError
-from compt_core.experiment import train_fleet
+from compt_core.planning.data import load_data
+from compt_core.settings.config import RunConfig
 from compt_core.tasks.demo import demo_rows
 from compt_core.tasks.fewshot import sample_dev, shots_of
 from compt_core.tasks.files import load_task
 from compt_core.tasks.table import TASKS
+from compt_core.training.fleet_run import train_fleet
 from compt_core.training.plan import encode_with, plan_run
 from compt_core.whatif import bench
 from compt_core.whatif.answer import answers, moved, worded

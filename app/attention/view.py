@@ -1,0 +1,274 @@
+"""The Attention page's view: weights at any recorded step or over seeds, their tree, one cell, two runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.attention import cells, versus
+from app.show import captions, charts, courses, exports, readings, styles, trees, weights
+from app.show.weights import TRAINED, Weights
+from app.ui import actions, clicks, components, controls, diagnoses, playing, services, state
+from compt_core.analysis.relatedness import Mantel
+from compt_core.errors import quoted
+from compt_core.runs.record import RunRecord
+
+RUN, MEAN = "run", "mean"
+BY_FAMILY, CLUSTERED = "family", "clustered"
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class View:
+    """What is looked at: one run, its seeds, what of them is drawn, and in which order the tasks stand."""
+
+    run: RunRecord
+    mates: tuple[RunRecord, ...]
+    drawn: Weights
+    moment: str
+    order: tuple[str, ...]
+
+    @property
+    def several(self) -> bool:
+        """Whether it is the mean over seeds."""
+        return self.drawn.half is not None
+
+
+def view(runs: Sequence[RunRecord]) -> None:
+    """Everything on the page for the runs (not empty) that have attention."""
+    run = components.run_picker(runs)
+    mates = weights.seeds_of(run, runs)
+    with st.container(horizontal=True):
+        several = whose_control(mates, "Sources have no order of their own: they are matched across seeds before "
+                                       "averaging.")
+        order = order_control()
+    notes = list[str]()
+    kept: Mapping[str, np.ndarray] = {} if several else \
+        weights.shares(run, *services.store().events(run.id, "attention", notes=notes))
+    services.left_out(notes)
+    components.change_it(run)
+    if playing.is_on(run.id) and len(kept) > 1:
+        _film(run, kept, order)
+        return
+    step = st.query_params.get(state.STEP, TRAINED)
+    if several and step != TRAINED:
+        st.caption(captions.literal(f"The mean is of the weights as trained. The step {quoted(step)} of this link is "
+                                    "one run's."))
+    moment = TRAINED if several else _step(run, kept)
+    drawn = weights.mean(mates) if several else weights.single(run, kept[moment])
+    shown = View(run, tuple(mates), drawn, moment, tuple(ordered(drawn, order)))
+    task, source = _chosen(shown)
+    _heatmap(shown, (task, f"s{source}") if task else None)
+    _diagnosis(shown)
+    _details(shown, task, source)
+    _tree(shown)
+    _versus(shown, runs)
+    _numbers(weights.frame(drawn, shown.order), f"attention-{run.id}-{MEAN if several else moment}")
+
+
+def whose_control(mates: Sequence[RunRecord], help_text: str) -> bool:
+    """Whether the mean over seeds is to be shown, which there is of two runs or more."""
+    several = len(mates) > 1
+    return controls.choice(state.OF, "Show", [RUN, MEAN] if several else [RUN], help_text, shown=several,
+                         names={RUN: "this run", MEAN: f"mean over its {captions.plural(len(mates), 'seed')}"}) == MEAN
+
+
+def order_control() -> str:
+    """BY_FAMILY or CLUSTERED; one choice for all pages."""
+    return controls.choice(state.ORDER, "Order of tasks", [BY_FAMILY, CLUSTERED],
+                         "Clustered puts tasks with similar attention next to each other.",
+                         names={BY_FAMILY: "by family", CLUSTERED: "clustered"})
+
+
+def ordered(drawn: Weights, order: str) -> list[str]:
+    """The tasks of `drawn` in that order."""
+    return weights.by_family(drawn.tasks) if order == BY_FAMILY else weights.clustered(drawn)
+
+
+def _step(run: RunRecord, kept: Mapping[str, np.ndarray]) -> str:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        moment = controls.slider(state.STEP, "Optimizer step", [*kept],
+                               "The weights as training went on; the run was scored with those at its end.")
+        if len(kept) > 1:
+            playing.button(run.id, [*kept], moment)
+    return moment
+
+
+def _film(run: RunRecord, kept: Mapping[str, np.ndarray], order: str) -> None:
+    """The heatmap while it plays; what else the page says is about one step, and comes back when it stops."""
+    steps, tasks = [*kept], ordered(weights.single(run), order)  # rows that changed places could not be followed
+
+    def draw(step: str) -> None:
+        drawn = weights.single(run, kept[step])
+        st.session_state["film_step"] = step
+        st.select_slider("Optimizer step", steps, key="film_step", disabled=True,
+                         help="Pause to choose a step by hand.")
+        said = readings.spread(*weights.spread(drawn), drawn.values.shape[1])
+        controls.heatmap(weights.frame(drawn, tasks), "weight", captions.plain([said]), "film", "weight")
+        st.markdown(f"{'After training' if step == TRAINED else f'After step {step}'}: {said}")
+
+    playing.button(run.id, steps, TRAINED)
+    playing.show(run.id, steps, draw)
+
+
+def _heatmap(shown: View, chosen: clicks.Cell | None) -> None:
+    result, learned = shown.run.result or {}, shown.run.config["attention"] == "learned"
+    at_end = shown.moment == TRAINED
+    dead = (result.get("dead_sources") or []) if at_end and not shown.several else []
+    frame = weights.frame(shown.drawn, shown.order)
+    lines = readings.attention(frame, dead, learned, len(shown.drawn.each))
+    ends = charts.limits(frame, "weight")
+    for number, panel in enumerate(charts.panels(frame)):
+        clicks.chart(charts.heatmap(panel, "weight", "weight", ends), panel, key=f"attention-{number}",
+                     alt=captions.plain(lines), names=(state.TASK, state.SOURCE), chosen=chosen)
+    about = readings.relatedness(_relatedness(os.environ.get("COMPT_HOME", ""), [one.id for one in shown.mates]
+                                              if shown.several else [shown.run.id], shown.drawn)
+                                 if learned and at_end else None, len(shown.drawn.each))
+    components.findings([*lines, readings.spread(*weights.spread(shown.drawn), shown.drawn.values.shape[1]), *about],
+                        [readings.normaliser(result, shown.run.config, len(shown.drawn.each))])
+
+
+@st.cache_data(max_entries=128, show_spinner="Comparing the weights with the tasks' families …")
+def _relatedness(home: str, runs: Sequence[str], _drawn: Weights) -> tuple[Mantel, Mantel] | None:
+    return weights.relatedness(_drawn)
+
+
+def _chosen(shown: View) -> tuple[str | None, int]:
+    """The cell of the link: its task, if any, and source; the task's largest where the link names none."""
+    tasks = [NONE, *shown.drawn.tasks]
+    task = state.open_choice(state.TASK, tasks)
+    if task == NONE:
+        return None, 0
+    largest = int(shown.drawn.values[shown.drawn.tasks.index(task)].argmax())
+    sources = [f"s{largest}", *(f"s{s}" for s in range(shown.drawn.values.shape[1]) if s != largest)]
+    return task, int(state.open_choice(state.SOURCE, sources)[1:])
+
+
+def _details(shown: View, task: str | None, source: int) -> None:
+    st.header("One weight in detail", anchor=False)
+    names = {NONE: "choose a task"}
+    with st.container(horizontal=True):
+        st.session_state[state.TASK] = task or NONE
+        st.selectbox("Task", [NONE, *shown.order], key=state.TASK, format_func=lambda name: names.get(name, name),
+                     on_change=state.go_to_choice, args=(state.TASK, NONE),
+                     help="Or click a cell of the heatmap. The address of this page is a link to the choice.")
+        if task:
+            st.session_state[state.SOURCE] = f"s{source}"
+            st.selectbox("Source", [f"s{s}" for s in range(shown.drawn.values.shape[1])], key=state.SOURCE,
+                         on_change=state.go_to_choice, args=(state.SOURCE, ""),
+                         help="Sources are numbered within one run; in means they are matched first.")
+    if not task:
+        st.markdown("Click a cell above, or choose a task, to see that weight over training and what is near it.")
+        return
+    over = weights.like(shown.run, shown.mates) if len(shown.mates) > 1 and not shown.several else None
+    points = _course(shown, task)
+    if len(points):
+        said = cells.caption(points, task, source, shown.drawn.values.shape[1])
+        even = 1 / shown.drawn.values.shape[1]
+        st.altair_chart(courses.lines(points, f"s{source}", f"weight of {task}", {even: f"uniform: {even:.2f}"}),
+                        width="stretch", key="course", alt=said)
+        st.caption(captions.literal(said) + ". Faint: the task's other sources; dashed: uniform.")
+    else:
+        st.caption("No weights were recorded while this run trained.")
+    components.findings(cells.sentences(shown.drawn, task, source, over))
+
+
+def _diagnosis(shown: View) -> None:
+    """What is wrong or odd in what is looked at: one run, or the seeds behind a mean."""
+    runs = shown.mates if shown.several else (shown.run,)
+    found = services.diagnosed(f"{shown.run.experiment}/{'+'.join(run.id for run in runs)}", runs)
+    if shown.several:
+        diagnoses.view(runs, found)
+    else:
+        diagnoses.of_run(shown.run, found.get(shown.run.id))
+
+
+def _course(shown: View, task: str) -> pd.DataFrame:
+    runs = shown.mates if shown.several else (shown.run,)
+    orders = weights.orders(shown.drawn.each, runs) if shown.several else [np.arange(shown.drawn.values.shape[1])]
+    found = services.store().curves([run.id for run in runs], "attention")
+    kept = [(found[run.id], order) for run, order in zip(runs, orders, strict=True) if run.id in found]
+    if not kept:
+        return pd.DataFrame()
+    return cells.over_training([points for points, _ in kept], [order for _, order in kept],
+                               shown.drawn.tasks.index(task), len(shown.drawn.tasks))
+
+
+def _tree(shown: View) -> None:
+    drawn = trees.tree(shown.drawn)
+    if drawn is None:
+        return
+    st.header("Which tasks are alike", anchor=False)
+    lines = trees.sentences(drawn, shown.drawn)
+    st.plotly_chart(trees.figure(drawn), width="stretch", key="tree", config=charts.PLOTLY_CONFIG,
+                    alt=captions.plain(lines))
+    components.findings(lines)
+
+
+def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
+    st.header("Beside another run", anchor=False)
+    lines = {run.id: components.run_line(run) for run in runs if run.id != shown.run.id}
+    if not lines:
+        st.markdown("This experiment has no other run with attention to compare with.")
+        return
+    other = state.open_choice(state.WITH, [NONE, *lines, shown.run.id])
+    other = NONE if other == shown.run.id else other  # that run has meanwhile become the first of the two
+    st.session_state[state.WITH] = other
+    st.selectbox("Compare with", [NONE, *lines], key=state.WITH, on_change=state.go_to_choice, args=(state.WITH, NONE),
+                 format_func=lambda name: lines.get(name, "nothing"),
+                 help="Any run with attention of this experiment. Both are compared as they ended.")
+    if other == NONE:
+        return
+    second = next(run for run in runs if run.id == other)
+    if (sources := weights.of_run(second).shape[1]) != shown.drawn.values.shape[1]:
+        st.info(f"That run has {captions.plural(sources, 'source')}, this one {shown.drawn.values.shape[1]}: "
+                "choose one with as many, so that they can be matched.")
+        return
+    if shown.several and second in shown.mates:
+        st.info("That run is one of those whose mean is shown: choose one of another method or shot count.")
+        return
+    if shown.several:
+        mates = weights.seeds_of(second, runs)
+        found = versus.compare(shown.drawn, weights.mean(mates))
+        names = [f"mean over {captions.plural(len(one), 'seed')} of {styles.label(one[0].method)}, "
+                 f"{captions.plural(one[0].shots, 'shot')}" for one in (shown.mates, mates)]
+    else:
+        found = versus.compare(weights.single(shown.run), weights.single(second))
+        names = [actions.line(run) for run in (shown.run, second)]
+    _three(shown, found, names)
+
+
+def _three(shown: View, found: versus.Comparison, names: Sequence[str]) -> None:
+    said = versus.sentences(found)
+    pair = [weights.frame(one, shown.order) for one in (found.first, found.second)]
+    change = weights.frame(versus.gap(found), shown.order)
+    ends = charts.limits(pd.concat(pair), "weight")
+    figures = [charts.heatmap(pair[0], "weight", "weight", ends), charts.heatmap(pair[1], "weight", "weight", ends),
+               charts.heatmap(change, "shift", "second minus first", charts.limits(change, "shift"))]
+    grid = st.grid(3, min_column_width=380, gap="medium")
+    for key, name, figure in zip(("first", "second", "change"), [*names, "second minus first"], figures, strict=True):
+        with grid.cell():
+            st.markdown(f"**{captions.literal(name)}**")
+            st.plotly_chart(figure, width="stretch", key=f"versus-{key}", config=charts.PLOTLY_CONFIG,
+                            alt=f"{name}. {captions.plain(said)}")
+    components.findings(said, ["Both as they ended training."])
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> None:
+    """Every number, once it is asked for: the heatmap need not wait until a browser has loaded tables."""
+    box = st.expander("The numbers as a table or CSV", icon=":material/table:", key="numbers", on_change="rerun")
+    if not box.open:
+        return
+    named = {"row": "task", "column": "source", "value": "weight", "half": "half of the 95% interval", "n": "runs"}
+    with box:
+        st.download_button("CSV", exports.csv(frame, "task"), f"{name}.csv", "text/csv", icon=":material/download:",
+                           key="csv", on_click="ignore", help="Every weight with all its digits.")
+        st.dataframe(frame.rename(columns=named)[list(named.values())], hide_index=True, placeholder="",
+                     alt="Every weight of the heatmap",
+                     column_config={name: st.column_config.NumberColumn(format="%.4f")
+                                    for name in ("weight", "half of the 95% interval")})

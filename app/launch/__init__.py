@@ -1,0 +1,1 @@
+"""The page Launch: its form, its links, and how a person brings data of their own."""

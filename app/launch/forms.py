@@ -1,0 +1,186 @@
+"""The launch form: widgets over a draft in the session, each with its help and, below it, its problems.
+
+The draft is complete before the first widget is drawn, so the page can build the experiment first
+and every field can then show what is wrong with it. Nothing typed is lost, right or wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import streamlit as st
+
+from app.launch import families, own_data
+from app.show import captions, styles
+from app.ui import drafts
+from compt_core.errors import Issue
+from compt_core.methods.table import METHODS, resolve_normalizer
+from compt_core.settings.config import Experiment, RunConfig
+from compt_core.settings.presets import PRESETS
+from compt_core.tasks.table import TASKS
+
+FIRST_PRESET = "demo"
+MOST_PROBLEMS = 3  # shown beside one field
+_KEEP: Any = "session"  # a visit to another page keeps the draft
+PRESET_HELP = ("Fills the whole form. demo: all methods on the bundled tasks. demo-glue: bundled mirrors of the "
+               "eight GLUE tasks. first-1 to first-3: a newcomer's first three experiments. glue and set2: the paper "
+               "author's settings; they need a T5 and data from the hub or a folder.")
+BACKBONES = ["demo", "google-t5/t5-base", "google/flan-t5-base"]  # of the hub: with safetensors and tokenizer.json
+
+
+def key(name: str) -> str:
+    """Session key of a field's widget."""
+    return f"form.{name}"
+
+
+def ready() -> None:
+    """Fills the draft with the demo preset on a visitor's first look."""
+    if any(key(name) not in st.session_state for name in Experiment.model_fields):
+        st.session_state.setdefault(key("preset"), FIRST_PRESET)
+        _fill(FIRST_PRESET)
+
+
+def draft() -> dict[str, Any]:
+    """The widget values as they stand, by field."""
+    return {name: st.session_state[key(name)] for name in Experiment.model_fields}
+
+
+def preset_picker() -> None:
+    """The named starting points; choosing one fills every field."""
+    st.pills("Start from", list(PRESETS), wrap=True, key=key("preset"), on_change=_fill_chosen, help=PRESET_HELP,
+             persist_state=_KEEP)
+    preset = st.session_state[key("preset")]
+    if preset and (changed := drafts.changed(draft(), preset)):
+        st.caption(f"Changed since: {', '.join(changed)}.")
+
+
+def _fill_chosen() -> None:
+    chosen = st.session_state[key("preset")]
+    if chosen:
+        _fill(chosen)
+
+
+def _fill(preset: str) -> None:
+    for name, value in drafts.from_preset(preset).items():
+        st.session_state[key(name)] = value
+
+
+def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
+    """Tasks, methods, shots, seeds, backbone and data, beside which stands what a check has to say of it."""
+    known = list(dict.fromkeys([*TASKS, *st.session_state[key("tasks")]]))  # an unknown one stays, its problem below it
+    with st.expander("Choose whole suites and families of tasks", icon=":material/category:", key="families"):
+        families.pickers(key("tasks"))
+    st.multiselect(drafts.label("tasks"), known, key=key("tasks"), persist_state=_KEEP, wrap=True,
+                   placeholder="Choose one or more tasks",
+                   help=_help("tasks") + " demo-… are bundled, the others need data.")
+    st.caption(captions.families(st.session_state[key("tasks")]))
+    _problems("tasks", issues)
+    st.pills(drafts.label("methods"), list(METHODS), wrap=True, selection_mode="multi", key=key("methods"),
+             format_func=styles.label, help=_help("methods"), persist_state=_KEEP)
+    _problems("methods", issues)
+    left, right = st.columns(2)
+    with left:
+        _text("shots", issues, "8, 16")
+        st.selectbox(drafts.label("backbone"), _with_typed("backbone", BACKBONES), key=key("backbone"),
+                     accept_new_options=True, persist_state=_KEEP,
+                     help=_help("backbone") + " Type to enter a folder or a hub id.")
+        _problems("backbone", issues)
+    with right:
+        _text("seeds", issues, "0, 1, 2 or 0-9")
+        _text("data_dir", issues, "empty: the datasets hub")
+        if notes:
+            with st.expander(f"{captions.plural(len(notes), 'note')} on the data", expanded=True, key="data_notes"):
+                for note in notes:
+                    st.markdown(captions.literal(note))
+    own_data.box(key("tasks"), key("data_dir"))
+
+
+def fields(names: Sequence[str], issues: Sequence[Issue], columns: int = 2) -> None:
+    """The named fields in columns, each asked for as its type says."""
+    shown = [name for name in names if name not in ("alpha", "beta") or st.session_state[key("gates")] == "fixed"]
+    slots = st.columns(columns)
+    for number, name in enumerate(shown):
+        with slots[number % columns]:
+            _field(name, issues)
+
+
+def advanced_box(issues: Sequence[Issue]) -> AbstractContextManager[Any]:
+    """Where the advanced fields are; it opens by itself when one of them has a problem."""
+    if any(issue.field in drafts.ADVANCED for issue in issues):
+        st.session_state[key("advanced")] = True
+    return st.expander("Advanced", icon=":material/tune:", key=key("advanced"), on_change="rerun")
+
+
+def to_correct(issues: Sequence[Issue]) -> str:
+    """How many problems there are and which fields they stand beside; Markdown."""
+    fields = [f"{drafts.label(name)}{' (Advanced)' if name in drafts.ADVANCED else ''}"
+              for name in dict.fromkeys(issue.field for issue in issues) if name in Experiment.model_fields]
+    where = f": {captions.listed(fields)}" if fields else ""
+    return f":red[{captions.plural(len(issues), 'problem')} to correct{where}.]"
+
+
+def elsewhere(issues: Sequence[Issue]) -> list[str]:
+    """The problems that belong to no field of the form, as Markdown."""
+    return [captions.literal(issue.message) for issue in issues if issue.field not in Experiment.model_fields]
+
+
+def normalizer_note(values: Mapping[str, Any]) -> str:
+    """Which normaliser 'auto' chooses for the draft, and why; "" where another one is set."""
+    sources, tasks = values["sources"], values["tasks"]
+    if values["normalizer"] != "auto" or sources is None or not tasks:
+        return ""
+    name, why = resolve_normalizer(RunConfig.model_construct(sources=sources, tasks=tuple(tasks)))
+    return f"auto: {name} ({why})."
+
+
+def _field(name: str, issues: Sequence[Issue]) -> None:
+    kind, help_text = drafts.kind(name), _help(name)
+    holds: dict[str, Any] = {"on_change": _hold_for_all, "args": (name,)}
+    if name == "attention":
+        st.selectbox(drafts.label(name), _with_typed(name, kind.choices), key=key(name), accept_new_options=True,
+                     persist_state=_KEEP, help=help_text + " Type a matrix as [[1, 0], [0, 1]].", **holds)
+    elif kind.choices:
+        st.selectbox(drafts.label(name), kind.choices, key=key(name), help=help_text, persist_state=_KEEP, **holds)
+    elif kind.number is not None:
+        whole = kind.number is int
+        st.number_input(drafts.label(name), value=None, step=1 if whole else 0.01, format="%d" if whole else "%g",
+                        key=key(name), help=help_text, persist_state=_KEEP, **holds,
+                        placeholder=drafts.EMPTY.get(name, "empty") if kind.optional else None)
+    else:
+        _text(name, issues)
+        return
+    if own := drafts.own_values(draft(), name):
+        st.caption(captions.own_values(own))
+    _problems(name, issues)
+
+
+def _hold_for_all(name: str) -> None:
+    """Callback of a field: what was chosen in it holds for all methods, so none keeps a value of its own."""
+    st.session_state[key("method_settings")] = drafts.for_all(st.session_state[key("method_settings")], name)
+
+
+def _with_typed(name: str, choices: Sequence[str]) -> list[str]:
+    """The offered words and what was typed instead, so that it stays in the list."""
+    typed = st.session_state[key(name)]
+    return list(dict.fromkeys([*choices, *([typed] if typed else [])]))
+
+
+def _text(name: str, issues: Sequence[Issue], placeholder: str | None = None) -> None:
+    st.text_input(drafts.label(name), key=key(name), help=_help(name), placeholder=placeholder, persist_state=_KEEP,
+                  max_chars=2000)
+    _problems(name, issues)
+
+
+def _problems(name: str, issues: Sequence[Issue]) -> None:
+    messages = [issue.message for issue in issues if issue.field == name]
+    for message in messages[:MOST_PROBLEMS]:
+        st.markdown(f":red[:material/error: {captions.literal(message)}]")
+    if len(messages) > MOST_PROBLEMS:
+        st.markdown(f":red[{len(messages) - MOST_PROBLEMS:,} more here.]")
+
+
+def _help(name: str) -> str:
+    return str(Experiment.model_fields[name].description)
+

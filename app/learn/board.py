@@ -1,0 +1,127 @@
+"""The widgets of a step of the tour. Each value lives in the URL, so that a link presets it, shown or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from app.ui.state import EXPERIMENT, listed_briefly
+from compt_core.errors import StoreError, quoted
+from compt_core.settings.plain import number
+
+STEP, PRESENT, CONTROLS = "tour", "present", "controls"
+VALUES = ("sources", "z0", "z1", "z2", "z3", "shots", "task", "seed", "at", "row", "against", "form", "alpha", "beta")
+_KEY = "tour_"  # of widgets: other pages have keys of their own for the same names
+
+
+@dataclass
+class Board:
+    """What a step draws its widgets on.
+
+    shown   whether they are drawn; their values act in either case
+    large   whether figures are for a class room
+    values  name in the URL -> value, of every widget so far
+    """
+
+    shown: bool = True
+    large: bool = False
+    values: dict[str, str] = field(default_factory=dict)
+
+    def pick(self, name: str, label: str, options: Sequence[str], first: str, help_text: str,
+             names: Mapping[str, str] | None = None) -> str:
+        """One of few `options` (not empty), as pills side by side; a list where there are many."""
+        chosen = self._read(name, options, first)
+        if self._drawn(name, chosen, options):
+            shown_as = (lambda option: names.get(option, option)) if names else str
+            if len(options) > 5:
+                st.selectbox(label, options, key=_KEY + name, format_func=shown_as, help=help_text,
+                             on_change=_keep, args=(name, first))
+            else:
+                st.segmented_control(label, options, key=_KEY + name, format_func=shown_as, help=help_text,
+                                     required=True, on_change=_keep, args=(name, first))
+        return chosen
+
+    def slide(self, name: str, label: str, options: Sequence[str], first: str, help_text: str) -> str:
+        """One of ordered `options` (not empty) on a slider."""
+        chosen = self._read(name, options, first)
+        if self._drawn(name, chosen, options):
+            st.select_slider(label, options, key=_KEY + name, help=help_text, on_change=_keep, args=(name, first))
+        return chosen
+
+    def number(self, name: str, label: str, ends: tuple[float, float], step: float, first: float, help_text: str,
+               shown_as: str = "%.2f", acts: bool = True) -> float:
+        """A number in [low, high] = `ends`, in multiples of `step` from low, on a slider; on none where it does not
+        act as the step stands."""
+        low, high = ends
+        chosen = _number(name, first, low, high)
+        chosen = round(low + round((chosen - low) / step) * step, 6)
+        self.values[name] = f"{chosen:g}"
+        if self.shown and acts:
+            st.session_state[_KEY + name] = chosen
+            st.slider(label, low, high, step=step, key=_KEY + name, help=help_text, format=shown_as,
+                      on_change=_keep, args=(name, f"{first:g}"))
+        return chosen
+
+    def _read(self, name: str, options: Sequence[str], first: str) -> str:
+        chosen = word(name, options, first)
+        self.values[name] = chosen
+        return chosen
+
+    def _drawn(self, name: str, chosen: str, options: Sequence[str]) -> bool:
+        """Whether a widget is to be drawn; the URL decides what it shows, not what it remembers."""
+        if not self.shown or len(options) < 2:
+            return False
+        st.session_state[_KEY + name] = chosen
+        return True
+
+
+def word(name: str, options: Sequence[str], first: str) -> str:
+    """The URL's value under ``?name=``, `first` without one. Raises StoreError for one that is not an option."""
+    text = st.query_params.get(name)
+    if text is None:
+        return first
+    if text not in options:
+        raise StoreError(f"This link sets '{name}' to {quoted(text)}, which the tour does not have here. "
+                         f"It has: {listed_briefly(options)}.")
+    return text
+
+
+def go(name: str, value: str | None) -> None:
+    """Callback of a button: a value of the URL; None takes it out."""
+    if value is None:
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = value
+
+
+def reset(*names: str) -> None:
+    """Callback of a button: widgets back to what they show without a link."""
+    for name in names:
+        st.query_params.pop(name, None)
+
+
+def link(step: str, experiment: str | None, values: Mapping[str, str], controls: bool) -> str:
+    """The address of a step in presenter mode, with every value of its widgets; without `controls` they stay hidden."""
+    query = {STEP: step, PRESENT: "1", **({} if controls else {CONTROLS: "off"}), **values}
+    if experiment:
+        query[EXPERIMENT] = experiment
+    return f"{st.context.url or 'learn'}?{urlencode(query)}"
+
+
+def _number(name: str, first: float, low: float, high: float) -> float:
+    text = st.query_params.get(name)
+    if text is None:
+        return first
+    found = number(text)
+    if found is None or not low <= found <= high:
+        raise StoreError(f"This link sets '{name}' to {quoted(text)}. It must be a number from {low:g} to {high:g}.")
+    return float(found)
+
+
+def _keep(name: str, first: str) -> None:
+    value = st.session_state[_KEY + name]
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    go(name, None if text == first else text)

@@ -1,0 +1,39 @@
+"""The report of an experiment as a download, made when it is asked for."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+
+import streamlit as st
+
+from app.ui import services
+from compt_core.analysis.diagnosis import KINDS
+from compt_core.runs.record import ExperimentRecord, State
+from compt_core.runs.store import Store
+
+
+def report(experiment: ExperimentRecord) -> None:
+    """The button for an experiment with at least one completed run; nothing for any other."""
+    if not experiment.states.get(State.COMPLETED):
+        return
+    store, identity = services.store(), experiment.id  # not inside: the click is answered outside of any page
+    st.download_button("Report (HTML)", lambda: _report(store, identity, _standing(store, identity)),
+                       f"compt-{identity}.html", "text/html", icon=":material/download:", key="report",
+                       on_click="ignore", help="One file with all scores, weights, curves and settings. It opens in "
+                                               "any browser, without a network, and can be printed.")
+
+
+def _standing(store: Store, identity: str) -> tuple[object, ...]:
+    """What changes whenever the report would."""
+    runs = tuple((run.id, run.state.value, run.step, run.finished) for run in store.runs(identity))
+    return runs, repr(store.experiment(identity).references)
+
+
+@lru_cache(maxsize=4)  # most are some hundred kilobytes
+def _report(store: Store, identity: str, standing: tuple[object, ...]) -> bytes:
+    from app.report import document as made  # its libraries are for those who click
+
+    runs = store.runs(identity)
+    curves = {kind: store.curves([run.id for run in runs], kind) for kind in KINDS}
+    return made.report(store.experiment(identity), runs, curves, time.time()).encode()

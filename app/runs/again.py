@@ -1,0 +1,49 @@
+"""How to make an experiment or one of its runs once more: a link to Launch, the command line, the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.launch import arrival
+from app.show import captions
+from app.ui import actions, drafts, services
+from compt_core.errors import StoreError
+from compt_core.runs.record import ExperimentRecord, RunRecord
+from compt_core.settings.config import Experiment, to_yaml
+
+
+def bar(experiment: ExperimentRecord) -> None:
+    """For anybody, also where the runs are another's: to look is enough to repeat."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        arrival.offer("New from this", experiment.id)
+        box = st.popover("Repeat it …", icon=":material/content_copy:", key="again", on_change="rerun",
+                         help="The command line and the settings file, of all runs or of one.")
+        if box.open:
+            with box:
+                _menu(experiment, services.store().runs(experiment.id))
+
+
+def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
+    lines = {experiment.id: captions.every(len(runs), 'run'), **{run.id: actions.line(run) for run in runs}}
+    chosen = st.selectbox("Which runs", list(lines), format_func=lambda name: lines.get(name, name),
+                          key=f"again-{experiment.id}")
+    if chosen != experiment.id:
+        arrival.offer("New from this run", chosen)
+    try:
+        settings, _ = arrival.stored(chosen)
+    except StoreError as error:
+        st.warning(captions.literal(error), icon=":material/error:")
+        return
+    _repeat(settings)
+
+
+def _repeat(settings: Experiment) -> None:
+    st.markdown("**From the command line**")
+    st.code(drafts.command_line(settings), language="bash", wrap_lines=True)
+    st.markdown("**The settings file**")
+    st.code(to_yaml(settings), language="yaml", height=220)
+    st.download_button("Download", to_yaml(settings), drafts.SETTINGS_FILE, "application/yaml", key="again_file",
+                       icon=":material/download:", on_click="ignore",
+                       help="A settings file for --config of the command line.")

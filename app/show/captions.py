@@ -1,0 +1,262 @@
+"""Sentences about experiments and runs, pure. What the figures show is in `readings`.
+
+Markdown for Streamlit; text that a visitor can choose goes through :func:`literal`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from app.show.frames import MOST_LINES
+from app.show.progress import ago, duration
+from app.show.styles import label
+from compt_core.errors import plural as plural  # the one way to write a count, for all pages
+from compt_core.planning.check import LaunchCheck
+from compt_core.planning.estimate import STATE_BYTES, Estimate
+from compt_core.runs.record import BUNDLED, LARGEST_FLEET, ExperimentRecord, State, fleets
+from compt_core.settings.config import Experiment
+from compt_core.tasks.table import TASKS, seen_before
+
+_PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in "',%/=\""})
+_ESCAPED = re.compile(rf"\\([{re.escape(string.punctuation)}])")
+
+
+def literal(text: object) -> str:
+    """`text` as Markdown that shows it as it is: on one line, nothing in it acts as markup."""
+    return " ".join(str(text).split()).translate(_PUNCTUATION)
+
+
+def plain(lines: Sequence[str]) -> str:
+    """Markdown sentences as the plain text that an ``alt`` needs."""
+    return _ESCAPED.sub(r"\1", " ".join(lines).replace("**", ""))
+
+
+def listed(names: Sequence[object]) -> str:
+    """``"a"``, ``"a and b"``, ``"a, b and c"``; ``"none"`` for none."""
+    words = [str(name) for name in names]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0] if words else "none"
+
+
+def several(counts: Sequence[int], noun: str) -> str:
+    """``"1 shot"``, ``"8 shots"``, ``"4, 8 and 16 shots"``."""
+    return plural(counts[0], noun) if len(counts) == 1 else f"{listed(counts)} {noun}s"
+
+
+def every(count: int, noun: str) -> str:
+    """``"the only run"``, ``"all 12 runs"``."""
+    return f"the only {noun}" if count == 1 else f"all {plural(count, noun)}"
+
+
+def experiment_line(experiment: ExperimentRecord, suites: str, now: float) -> str:
+    """An experiment in one plain line for a picker: id, suites, methods, size, age."""
+    config, total = experiment.config, sum(experiment.states.values())
+    methods = ", ".join(method.upper() for method in config["methods"])
+    return (f"{experiment.id} · {suites} · {methods} · {plural(len(config['tasks']), 'task')} · "
+            f"{plural(total, 'run')} · {_when(experiment, now)}")
+
+
+def experiment_card(experiment: ExperimentRecord, suites: str, now: float) -> str:
+    """An experiment for a list of cards: what, how large, how far, when, its id; Markdown."""
+    config = experiment.config
+    methods = ", ".join(label(method) for method in config["methods"])
+    states = " · ".join(f"{count} {state}" for state, count in experiment.states.items())
+    tasks = plural(len(config["tasks"]), f"{literal(suites)} task")
+    return (f"**{methods}** on {tasks}, {several(config['shots'], 'shot')}  \n"
+            f":small[{literal(config['backbone'])} · {plural(len(config['seeds']), 'seed')} · {states} · "
+            f"{_when(experiment, now)} · id {literal(experiment.id)}]")
+
+
+def _when(experiment: ExperimentRecord, now: float) -> str:
+    return "bundled with the project" if experiment.owner == BUNDLED else ago(experiment.created, now)
+
+
+def provenance(experiment: ExperimentRecord, suites: str) -> str:
+    """What the numbers stand on: backbone, suite, shots, seeds and dev rows; Markdown."""
+    config = experiment.config
+    rows = f"at most {plural(config['eval_rows'], 'dev row')} per task" if config["eval_rows"] else "all dev rows"
+    return (f"Backbone **{literal(config['backbone'])}** (frozen) · suite **{literal(suites)}** · "
+            f"{several(config['shots'], 'shot')} per {config['shots_per']} · "
+            f"{plural(len(config['seeds']), 'seed')} · {rows}"
+            + (" · bundled with the project, not trained here" if experiment.owner == BUNDLED else ""))
+
+
+def not_yours(experiment: ExperimentRecord) -> str:
+    """Why a visitor cannot cancel these runs; Markdown."""
+    if experiment.owner == BUNDLED:
+        return "These runs come with the project, finished: look at them, or launch your own to change something."
+    return f"These runs belong to {literal(experiment.owner)}: you can look, not touch."
+
+
+def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
+    """What a reader must know before believing the numbers of this experiment."""
+    found = []
+    if experiment.config["backbone"] == "demo":
+        found.append("These are results of the small bundled model on a made-up language: they show how the methods "
+                     "behave here, not how they compare on real text.")
+    else:
+        found += seen_before(suites.split(", "))
+    if len(experiment.config["seeds"]) == 1:
+        found.append("One seed: no interval, and single runs can differ by many points from seed to seed.")
+    return found
+
+
+def grid(experiment: Experiment) -> str:
+    """The size of an experiment's grid in words; Markdown."""
+    methods, shots, seeds = len(experiment.methods), len(experiment.shots), len(experiment.seeds)
+    product = f"{plural(methods, 'method')} × {plural(shots, 'shot count')} × {plural(seeds, 'seed')}"
+    return f"**{plural(methods * shots * seeds, 'run')}** = {product}, on {plural(len(experiment.tasks), 'task')}"
+
+
+def own_values(own: Mapping[str, Any]) -> str:
+    """Which methods have a value of their own for a field; Markdown."""
+    shown = {method: literal(value)[:40] if isinstance(value, int | float | str) else
+             "empty" if value is None else "…" for method, value in own.items()}
+    return (f"{listed([f'{label(method)}: {value}' for method, value in shown.items()])} "
+            "(Method settings). A change here holds for all methods.")
+
+
+def families(tasks: Sequence[str]) -> str:
+    """The chosen tasks by suite and family: ``"demo: 4 sentiment, 4 inference · glue: 1 similarity"``."""
+    counts: dict[str, dict[str, int]] = {}
+    for task in (TASKS[name] for name in tasks if name in TASKS):
+        of_suite = counts.setdefault(task.suite, {})
+        of_suite[task.family] = of_suite.get(task.family, 0) + 1
+    return " · ".join(f"{suite}: {', '.join(f'{count} {family}' for family, count in of_suite.items())}"
+                      for suite, of_suite in counts.items())
+
+
+def side_by_side(runs: int) -> str:
+    """How many fleets an experiment of so many runs becomes."""
+    count = len(fleets(range(runs)))
+    if runs == 1:
+        return "It trains as a fleet of its own."
+    return "They train as 1 fleet: side by side, in one pass through the backbone." if count == 1 else \
+        f"They train as {plural(count, 'fleet')} of at most {LARGEST_FLEET} runs, one fleet after another."
+
+
+def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None) -> dict[str, str]:
+    """What a launch would train, how long that takes and how much memory, as a table of two columns.
+
+    Ranges where runs differ.
+    """
+    backbone = check.backbone
+    train, dev = sum(len(data.train) for data in check.data), sum(len(data.dev) for data in check.data)
+    per_method = {run.method: count for run, count in zip(check.runs, check.parameters, strict=True)}
+    low, high = min(check.steps), max(check.steps)
+    return {
+        "Optimizer steps per run": f"{low:,}" if low == high else f"{low:,} to {high:,}",
+        "Trainable parameters": " · ".join(f"{label(method)} {count:,}" for method, count in per_method.items()),
+        "Estimated time": estimated(time),
+        "Estimated memory": _memory(check.most_trained, memory),
+        "Rows available": f"{train:,} for training, {dev:,} dev",
+        **_per_label(check),
+        "Backbone": f"{literal(backbone.ref)}, hidden size {backbone.hidden:,}",
+    }
+
+
+def _per_label(check: LaunchCheck) -> dict[str, str]:
+    """How many training rows of a label the samples hold, where tasks have labels."""
+    if check.per_label is None:
+        return {}
+    low, high = check.per_label
+    return {"Training rows per label": f"{low:,}" if low == high else f"{low:,} to {high:,}, by sample and label"}
+
+
+def estimated(time: Estimate | None) -> str:
+    """How long training and scoring will take, and what that rests on."""
+    if time is None:
+        return "unknown until a first fleet has trained on this device with this backbone"
+    low, high = duration(time.low), duration(time.high)
+    span = low if low == high else f"{low} to {high}"
+    return f"{span} on an idle machine, by {plural(time.fleets, 'measured fleet')}"
+
+
+def _memory(trained: int, memory: float | None) -> str:
+    """How much memory the largest fleet will take, and what that rests on."""
+    own = f"about {_bytes(STATE_BYTES * trained)} for the {plural(trained, 'number')} trained side by side"
+    if memory is None:
+        return f"unknown until a first fleet has trained on this device with this backbone; {own} alone"
+    return f"{_bytes(memory)}: {own}, and what the hungriest earlier fleet took beside its own"
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{math.ceil(count / 1e6):,} MB"
+
+
+def queue(queued: int, before: int | None, running: bool) -> str:
+    """Where the queued runs of an experiment stand."""
+    runs = f"{plural(queued, 'run')} of this experiment wait{'s' if queued == 1 else ''}"
+    if before:
+        return f"{runs}; {plural(before, 'other run')} come{'s' if before == 1 else ''} first."
+    return f"{runs}, next in the queue" + (", after the fleet that is training." if running else ".")
+
+
+def failed(runs: Sequence[str], total: int) -> str:
+    """The head of a failure message: which of the experiment's `total` runs. The message itself says why."""
+    if len(runs) == total:
+        return f"{_capital(every(total, 'run'))} failed"
+    return f"{listed(runs)} failed" if len(runs) <= 3 else \
+        f"{len(runs)} of {plural(total, 'run')} failed, among them {runs[0]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def nothing_to_show(states: Mapping[str, int], what: str) -> tuple[str, str]:
+    """Title and text of a results page without results; `what` says which runs the page shows."""
+    total, completed = sum(states.values()), states.get(State.COMPLETED, 0)
+    for end, was in ((State.CANCELLED, f"{'was' if total == 1 else 'were'} cancelled"), (State.FAILED, "failed")):
+        if total and states.get(end, 0) == total:
+            those = _capital(every(total, "run"))
+            return f"Nothing to show: {was.split()[-1]}", f"{those} {was}. Launch again to get results."
+    if moving := [state.value for state in (State.RUNNING, State.QUEUED) if states.get(state)]:
+        return "Not finished yet", f"Its runs are {listed(moving)}. {what}"
+    if completed:
+        return "Nothing to show", f"None of the completed runs has what this page shows. {what}"
+    counts = listed([f"{count} {state}" for state, count in states.items() if count])
+    return "Nothing to show", f"None of its runs completed ({counts})."
+
+
+def loss(curves: pd.DataFrame, runs: int, ended: bool) -> str:
+    """What the loss figures show of how many runs; `ended` when no run will move any more."""
+    shown = curves["run"].nunique()
+    by = "a line per run" if shown <= MOST_LINES else "a line per method and shot count, the mean over seeds"
+    apart = ", a figure per shot count" if curves["shots"].nunique() > 1 else ""
+    of = every(runs, "run") if shown == runs and ended else f"{shown} of {plural(runs, 'run')}"
+    return (f"Loss on the training batches, {by}{apart}; {of}{'' if ended else ' so far'}. "
+            "A lower training loss does not mean a better score.")
+
+
+def deleted(runs: int, training: int, experiment: str | None) -> str:
+    """What a deletion of so many runs came to, of which some still train; `experiment` where all of it is gone."""
+    if experiment is not None:
+        when = " as soon as its training has stopped" if training else ""
+        return (f"The experiment {experiment} is deleted, with {plural(runs, 'run')}{when}. Shown is the newest one "
+                "that is left, if there is any.")
+    at_once = runs - training
+    now = f"{plural(at_once, 'run')} {'is' if at_once == 1 else 'are'} deleted" if at_once else ""
+    later = f"{plural(training, 'run')} {'goes' if training == 1 else 'go'} as soon as the training has stopped" \
+        if training else ""
+    return f"{'; '.join(filter(None, (now, later)))}."
+
+
+def curves_alt(curves: pd.DataFrame, what: str) -> str:
+    """A figure's take-away in plain text: first and last value per method of `what` (loss or score)."""
+    parts = []
+    for method, part in curves.groupby("method", sort=False):
+        ordered = part.sort_values("step")
+        first, last = ordered.iloc[0], ordered.iloc[-1]
+        parts.append(f"{label(str(method))} from {_number(first['value'])} at step {first['step']} "
+                     f"to {_number(last['value'])} at step {last['step']}")
+    return f"{what}: {'; '.join(parts)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "not finite"

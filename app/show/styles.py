@@ -1,0 +1,64 @@
+"""One look per method, everywhere: colour, dash and marker (Okabe-Ito colours, at least 3:1 on both themes)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from compt_core.methods.table import METHODS
+
+# Plotly's bar of buttons appears over the top right corner, 26 px high: an empty title keeps what is there below it.
+BAR: dict[str, Any] = {"title": {"text": "&nbsp;", "font": {"size": 26}, "automargin": True, "yref": "container",
+                                 "y": 1, "yanchor": "top", "pad": {"t": 0, "b": 0}}}
+BAR_HEIGHT = 34  # px that it takes
+LEGEND: dict[str, Any] = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}  # far from it
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn; `dash` in pixels on, off, …; `marker` for Vega-Lite, `symbol` in text."""
+
+    colour: str
+    dash: tuple[int, ...]
+    marker: str
+    symbol: str
+
+
+LOOKS: dict[str, Look] = {
+    "pt": Look("#0072B2", (2, 2), "circle", "●"),
+    "mst": Look("#D55E00", (8, 3, 2, 3), "square", "■"),
+    "spp": Look("#009E73", (1, 0), "triangle-up", "▲"),
+    "scp": Look("#CC79A7", (6, 4), "diamond", "◆"),
+}
+_NEW = Look("#808080", (4, 4, 1, 4), "cross", "✚")  # a method that has no look of its own yet
+PRIVATE = "#B86E00"  # a darker shade of the picture's private prompt, >= 3:1 on both themes
+
+# Difference to a baseline: blue above, red-brown below, white at 0 (colour-blind safe, dark at both ends).
+DIVERGING = [[0.0, "#8C3B00"], [0.25, "#E08A4F"], [0.5, "#F7F7F7"], [0.75, "#6AA9D0"], [1.0, "#0B4A78"]]
+MAGNITUDE = "Cividis"
+
+
+# Text of figures: Streamlit's own grey for them is 3.7:1 on white. At least 7:1 on the page of either theme.
+INKS = {"light": "#3b4642", "dark": "#d5dedb"}
+
+
+def ink() -> str | None:
+    """The colour of a figure's text in the visitor's theme; None while the theme is unknown (Streamlit's own then)."""
+    return INKS.get(st.context.theme.type or "") if st.runtime.exists() else None
+
+
+def look(method: str) -> Look:
+    """How `method` is drawn."""
+    return LOOKS.get(method, _NEW)
+
+
+def label(method: str) -> str:
+    """A method's name as a person reads it; anything unknown as it is."""
+    return METHODS[method].title if method in METHODS else method
+
+
+def marked(method: str) -> str:
+    """A method's name with its marker in front, as in tables: ``"▲ ComPT (SPP)"``."""
+    return f"{look(method).symbol} {label(method)}"

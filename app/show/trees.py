@@ -1,0 +1,129 @@
+"""The tasks as a tree by their attention: which merge first, and how far apart they are. Pure.
+
+K tasks. The distance of two tasks is 1 - cosine of their weights; of two groups, the mean over their pairs.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.show.captions import listed, literal, plural
+from app.show.styles import BAR_HEIGHT, LEGEND, ink
+from app.show.weights import Weights, distances, families, family, linked, uniform
+
+# One colour and one marker per family, in order; colours are at least 3:1 on both themes.
+FAMILY_LOOKS = (("#0072B2", "circle"), ("#D55E00", "square"), ("#009E73", "diamond"), ("#B3578F", "triangle-up"),
+                ("#8F7700", "cross"), ("#7A5FB5", "star"))
+_NEUTRAL = "#808080"
+_ROW, _HEAD = 30, 84  # px: height of a leaf, and of axis and margins
+_TIE = 0.005  # distances that print alike
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A dendrogram.
+
+    tasks   the leaves from the top down [K]
+    lines   per merge: distances [4] and places [4] of its bracket; leaf i lies at place i
+    merges  per merge, nearest first: the tasks of either side, and their distance
+    """
+
+    tasks: tuple[str, ...]
+    lines: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
+    merges: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...]
+
+
+def tree(weights: Weights) -> Tree | None:
+    """The tasks' tree (average linkage); None of fewer than three tasks."""
+    from scipy.cluster.hierarchy import dendrogram
+
+    if len(weights.tasks) < 3:
+        return None
+    links = linked(weights)
+    drawn = dendrogram(links, no_plot=True)
+    groups: list[tuple[str, ...]] = [(task,) for task in weights.tasks]
+    merges = []
+    for left, right, distance, _ in links:
+        merges.append((groups[int(left)], groups[int(right)], float(distance)))
+        groups.append(groups[int(left)] + groups[int(right)])
+    lines = tuple((tuple(map(float, far)), tuple((place - 5) / 10 for place in places))
+                  for far, places in zip(drawn["dcoord"], drawn["icoord"], strict=True))
+    return Tree(tuple(weights.tasks[leaf] for leaf in drawn["leaves"]), lines, tuple(merges))
+
+
+def figure(drawn: Tree) -> go.Figure:
+    """The tree with its leaves on the left; leaves carry their family in words, colour and marker."""
+    names = list(dict.fromkeys(map(family, sorted(drawn.tasks))))
+    looks = {name: FAMILY_LOOKS[i % len(FAMILY_LOOKS)] for i, name in enumerate(names)}
+    colour: dict[str, Any] = {"color": ink()} if ink() else {}
+    shown = go.Figure()
+    for far, places in drawn.lines:
+        shown.add_trace(go.Scatter(x=far, y=places, mode="lines", line={"color": _NEUTRAL, "width": 2},
+                                   hovertemplate=f"distance {max(far):.3f}<extra></extra>", showlegend=False))
+    for name in names:
+        at = [place for place, task in enumerate(drawn.tasks) if family(task) == name]
+        own = all(family(drawn.tasks[place]) == drawn.tasks[place] for place in at)
+        shown.add_trace(go.Scatter(
+            x=[0] * len(at), y=at, mode="markers", name=html.escape(name, quote=False), cliponaxis=False,
+            marker={"color": looks[name][0], "symbol": looks[name][1], "size": 11}, showlegend=not own,
+            hovertemplate=[f"{html.escape(drawn.tasks[place], quote=False)}<extra></extra>" for place in at]))
+    shown.update_layout(
+        height=_HEAD + BAR_HEIGHT + _ROW * len(drawn.tasks), dragmode=False,
+        margin={"l": 8, "r": 16, "t": 8 + BAR_HEIGHT, "b": 8}, hovermode="closest",
+        plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
+        legend={"font": {"size": 13} | colour} | LEGEND,
+        xaxis={"title": {"text": "distance (1 − cosine of the weights)", "font": {"size": 12} | colour},
+               "rangemode": "tozero", "fixedrange": True, "zeroline": False, "tickfont": {"size": 12} | colour,
+               "showgrid": True, "gridcolor": "rgba(128,128,128,.25)"},
+        yaxis={"tickmode": "array", "tickvals": list(range(len(drawn.tasks))), "ticks": "", "showgrid": False,
+               "zeroline": False, "fixedrange": True, "range": [len(drawn.tasks) - 0.5, -0.5],
+               "ticktext": [_leaf(task, looks[family(task)][0]) for task in drawn.tasks],
+               "tickfont": {"size": 13} | colour})
+    return shown
+
+
+def _leaf(task: str, colour: str) -> str:
+    text = html.escape(task, quote=False)
+    if family(task) == task:
+        return text
+    return f'{text} · <span style="color:{colour}">{html.escape(family(task), quote=False)}</span>  '
+
+
+def sentences(drawn: Tree, weights: Weights) -> list[str]:
+    """What merges first and last, how many tasks have a nearest task of their own family, and how little that says
+    where the weights are near uniform or come of one run."""
+    if uniform(weights):
+        return [f"The weights are near uniform, so that all distances are small (at most {drawn.merges[-1][2]:.2g}): "
+                "this tree shows hardly more than rounding and noise."]
+    left, right, distance = drawn.merges[0]
+    ties = sum(abs(other - distance) < _TIE for *_, other in drawn.merges[1:])
+    also = f" ({plural(ties, 'other merge')} about as near)" if ties else ""
+    found = [f"{_group(left)} and {_group(right)} merge first, at distance {distance:.2g}{also}; "
+             f"the last two groups at {drawn.merges[-1][2]:.2g}."]
+    found += _nearest(weights)
+    return found
+
+
+def _group(tasks: Sequence[str]) -> str:
+    return f"**{listed([literal(task) for task in tasks])}**"
+
+
+def _nearest(weights: Weights) -> list[str]:
+    """How many tasks have a nearest task of their own family, against what chance gives; [] without families."""
+    truth = families(weights.tasks)
+    if truth is None:
+        return []
+    apart = distances(weights) + np.diag(np.full(len(weights.tasks), np.inf))
+    hits = int(truth[np.arange(len(apart)), apart.argmin(1)].sum())
+    chance = float((truth.sum(1) - 1).sum() / (len(truth) - 1))
+    runs = " in this one run" if len(weights.each) == 1 else \
+        f" (distances as the mean of {plural(len(weights.each), 'run')})"
+    have, their = ("has", "its") if hits == 1 else ("have", "their")
+    return [f"{hits} of {plural(len(truth), 'task')} {have} {their} nearest task in {their} own family{runs}; "
+            f"by chance it would be about {chance:.1f}."]

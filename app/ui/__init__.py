@@ -1,0 +1,1 @@
+"""The mechanism that pages share: session and address, caches, controls, clicks. Knows no page."""

@@ -1,0 +1,69 @@
+"""Attention over training as a film: a button moves the step on by itself, until the end or until it is paused.
+
+A fragment redraws the heatmap alone; every picture's step goes into the link, so that whenever it stops, the link
+is right. When it has stopped, the whole page follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from app.ui import state
+
+SECONDS = 0.5  # between two pictures
+MOST = 25  # pictures of a film
+_FILM = "film"  # in the session: the run that plays and the number of the picture to come
+
+
+def pictures(steps: Sequence[str], most: int = MOST) -> list[str]:
+    """At most `most` of the steps, evenly, with the first and the last."""
+    if len(steps) <= most:
+        return list(steps)
+    return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
+
+
+def start(steps: Sequence[str], now: str) -> int:
+    """The number of the picture with which a film begins that is started at step `now`: the next one, or the first
+    when `now` is the end."""
+    film, at = pictures(steps), list(steps).index(now)
+    return next((number for number, step in enumerate(film) if steps.index(step) > at), 0)
+
+
+def is_on(run: str) -> bool:
+    """Whether this visitor's page plays the film of `run`."""
+    return bool(st.session_state.get(_FILM, {}).get("run") == run)
+
+
+def button(run: str, steps: Sequence[str], now: str) -> None:
+    """Play, or pause while it plays."""
+    on = is_on(run)
+    st.button("Pause" if on else "Play", icon=f":material/{'pause' if on else 'play_arrow'}:", key="play",
+              on_click=_turn, args=(run, steps, now), disabled=len(steps) < 2,
+              help="Stops at this step." if on else "Goes through the recorded steps, two a second, up to the end.")
+
+
+def _turn(run: str, steps: Sequence[str], now: str) -> None:
+    if is_on(run):
+        del st.session_state[_FILM]
+    else:
+        st.session_state[_FILM] = {"run": run, "next": start(steps, now)}
+
+
+def show(run: str, steps: Sequence[str], draw: Callable[[str], None]) -> None:
+    """Plays: `draw` gets the step of each picture, after its step went into the link."""
+    st.fragment(_picture, run_every=SECONDS)(run, steps, draw)
+
+
+def _picture(run: str, steps: Sequence[str], draw: Callable[[str], None]) -> None:
+    if not is_on(run):  # paused while this picture was on its way
+        return
+    film = pictures(steps)
+    number = min(st.session_state[_FILM]["next"], len(film) - 1)
+    state.choose({state.STEP: film[number]})
+    draw(film[number])
+    if number == len(film) - 1:
+        del st.session_state[_FILM]
+        st.rerun()  # the whole page: what it says is about the last step again
+    st.session_state[_FILM] = {"run": run, "next": number + 1}

@@ -1,0 +1,143 @@
+"""The ablation table's view: one run's effects beside its weights, what they say, and the same over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.attention import view as attention
+from app.attention.view import MEAN, NONE, RUN
+from app.show import captions, charts, exports, weights
+from app.ui import clicks, components, controls, state
+from app.whatif import link
+from app.whatif.ablation import figures, over_seeds, tables, words
+from app.whatif.ablation.tables import Options
+from compt_core.runs.record import RunRecord
+from compt_core.whatif.edit import Edit
+from compt_core.whatif.effects import MEASURES, SCORE, Ablation
+
+OFF, ON = "off", "on"
+
+
+def view(runs: Sequence[RunRecord], run: RunRecord) -> None:
+    """The part of the page for `run`; `runs` are the completed ones of its experiment."""
+    if (run.result or {}).get("attention") is None:
+        st.info("An ablation table needs a run with attention over sources (SPP or SCP). PT and MST have none: choose "
+                "another run above.", icon=":material/info:")
+        return
+    mates = weights.seeds_of(run, runs)
+    measure, options, several, order = _controls(run, mates)
+    if several:
+        over_seeds.view(mates, measure, options)
+        return
+    table = _made(run, options)
+    _one(run, table, measure, attention.ordered(weights.single(run), order))
+
+
+def _controls(run: RunRecord, mates: Sequence[RunRecord]) -> tuple[str, Options, bool, str]:
+    generated = run.config["scoring"] == "generate"
+    with st.container(horizontal=True):
+        several = controls.choice(state.OF, "Show", [RUN, MEAN] if len(mates) > 1 else [RUN],
+                                "Sources have no common order over seeds, so that only what is said of a whole run, "
+                                "its rank correlations and its parts, can be averaged.", shown=len(mates) > 1,
+                                names={RUN: "this run", MEAN: captions.every(len(mates), "seed")}) == MEAN
+        measure = controls.choice(state.MEASURE, "Measure", [SCORE] if generated else list(MEASURES),
+                                "The dev score moves only where answers do; the log-probability of the right label "
+                                "(among the label words, mean over dev rows) also says how nearly.",
+                                shown=not generated, names=words.NAMES)
+        renormalise = controls.choice(state.RENORMALISE, "Scale up the rest", [OFF, ON],
+                                    "On: what is not muted is scaled to the sum that the row had before.",
+                                    names={OFF: OFF, ON: ON})
+        control = controls.choice(state.CONTROL, "Random moves", [OFF, ON],
+                                "A control: each prompt is also moved in a random direction, as far as the muting "
+                                "moves it. Takes about twice as long.", names={OFF: OFF, ON: ON})
+        order = "" if several else attention.order_control()
+    return measure, Options(renormalise == ON, control == ON), several, order
+
+
+def _made(run: RunRecord, options: Options) -> Ablation:
+    """The run's table, with a bar while it is computed for the first time."""
+    if (known := tables.kept(run, options).table) is not None:
+        return known
+    bar = st.progress(0.0, "Loading the backbone and the dev rows …")
+    found = tables.made(run, options, lambda done, of: _tell(bar, done, of))
+    bar.empty()
+    return found
+
+
+def _tell(bar: st.delta_generator.DeltaGenerator, done: int, of: int) -> None:
+    bar.progress(done / of, f"Muting every source: {done} of {captions.plural(of, 'task')} scored …")
+
+
+def _one(run: RunRecord, table: Ablation, measure: str, order: Sequence[str]) -> None:
+    ranked = words.ranks(table, measure)
+    lines, frame, chosen = words.reading(table, measure, ranked), tables.cells(table, measure, order), _chosen(table)
+    drawn = weights.frame(weights.single(run), order)
+    halves = st.grid(2, min_column_width=460, gap="medium")
+    _pair(halves, "What muting a source does", "effects",
+          [(figures.heatmap(panel, measure), panel) for panel in charts.panels(frame)], captions.plain(lines), chosen)
+    ends, ranks = charts.limits(drawn, "weight"), captions.plain(ranked)
+    _pair(halves, "Its attention weight", "weights",
+          [(charts.heatmap(panel, "weight", "weight", ends), panel) for panel in charts.panels(drawn)],
+          f"Attention weights in the same order. {ranks}", chosen)
+    components.findings(lines, [words.note(table, measure)])
+    _cell(table, measure, chosen, order)
+    below, parts = st.grid(2, min_column_width=460, gap="medium"), tables.parts(table, measure, order)
+    with below.cell():
+        st.markdown("**Effect against weight** (filled: told from 0)")
+        st.plotly_chart(figures.points(frame, measure), width="stretch", key="points", config=charts.PLOTLY_CONFIG,
+                        alt=f"Effect of muting against weight. {ranks}")
+    if len(parts):
+        with below.cell():
+            st.markdown("**A whole part off**")
+            st.plotly_chart(figures.heatmap(parts, measure), width="stretch", key="parts", config=charts.PLOTLY_CONFIG,
+                            alt=captions.plain(words.parts(table, measure)))
+    st.download_button("CSV", exports.csv(tables.download(table, order), "task"), f"ablation-{run.id}.csv", "text/csv",
+                       icon=":material/download:", key="csv", on_click="ignore",
+                       help="Every weight and effect, by all measures, with all digits.")
+
+
+def _pair(halves: Any, title: str, key: str, parts: Sequence[tuple[go.Figure, pd.DataFrame]], alt: str,
+          chosen: clicks.Cell | None) -> None:
+    """One of the two heatmaps that share their cells: a click on either chooses one."""
+    with halves.cell():
+        st.markdown(f"**{title}**")
+        for number, (figure, panel) in enumerate(parts):
+            clicks.chart(figure, panel, key=f"{key}-{number}", alt=alt, names=(state.TASK, state.SOURCE), chosen=chosen)
+
+
+def _chosen(table: Ablation) -> clicks.Cell | None:
+    """The cell of the link; its source is the task's largest where the link names none."""
+    task = state.open_choice(state.TASK, [NONE, *table.tasks])
+    if task == NONE:
+        return None
+    largest = int(table.weights[table.tasks.index(task)].argmax())
+    sources = [f"s{largest}", *(f"s{s}" for s in range(table.weights.shape[1]) if s != largest)]
+    return task, state.open_choice(state.SOURCE, sources)
+
+
+def _cell(table: Ablation, measure: str, chosen: clicks.Cell | None, order: Sequence[str]) -> None:
+    """One cell in words, and the way to its edit."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.session_state[state.TASK] = chosen[0] if chosen else NONE
+        st.selectbox("Task", [NONE, *order], key=state.TASK, on_change=state.go_to_choice, args=(state.TASK, NONE),
+                     format_func=lambda name: "choose a task" if name == NONE else name, width=260,
+                     help="Or click a cell. The address of this page is a link to the choice.")
+        if chosen is None:
+            return
+        st.session_state[state.SOURCE] = chosen[1]
+        st.selectbox("Source", [f"s{s}" for s in range(table.weights.shape[1])], key=state.SOURCE, width=120,
+                     on_change=state.go_to_choice, args=(state.SOURCE, ""), help="Sources are numbered within a run.")
+        st.button("Open this edit", icon=":material/tune:", key="open-edit", on_click=_open,
+                  args=(*chosen, table.renormalise), help="Mutes this source for this task under 'Change the run', "
+                  "where the sentences whose answer changes stand.")
+    components.findings([words.cell(table, measure, *chosen)])
+
+
+def _open(task: str, source: str, renormalise: bool) -> None:
+    link.put(Edit(mute={task: (int(source[1:]),)}, renormalise=renormalise))
+    state.choose({state.PART: "edit"})

@@ -1,0 +1,116 @@
+"""Which text lies on the bench: a dev row by its number, or what a visitor typed; both are part of the link.
+
+A typed text goes before the row in the address. One too long for an address stays in the session alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from app.show.captions import plural
+from app.ui import state
+from compt_core.errors import StoreError, quoted
+from compt_core.tasks.spec import Row, Task
+from compt_core.whatif.texts import LONGEST, Texts, certified, clean
+
+LINK_CHARACTERS = 300  # of a text in a link; a longer one stays in the session
+_TYPED = "bench_typed"  # in the session: task, texts, notes and the ?row= beside which they were typed
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """The texts of one example, its number among the dev rows (None: typed), the right answer where it is known (a
+    label's index or a number), and what was done to what was typed, as plain sentences."""
+
+    texts: Texts
+    row: int | None
+    gold: float | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        return "typed" if self.row is None else f"dev row {self.row}"
+
+
+def chosen(task: Task, rows: Sequence[Row]) -> Sentence | None:
+    """What the link names, or this session typed last; None where there are neither rows nor a text.
+
+    Raises StoreError for a link with another row or text than the task can have.
+    """
+    row = int(state.open_choice(state.ROW, [str(number) for number in range(len(rows))])) if rows else None
+    typed = _typed(task)
+    if typed is not None:
+        return Sentence(typed["texts"], None, certified(task, typed["texts"]), typed["notes"])
+    return None if row is None else Sentence(rows[row].texts, row, rows[row].value)
+
+
+def put(task: Task, texts: Texts, row: int | None = None, notes: tuple[str, ...] = ()) -> None:
+    """Lays texts on the bench, as a callback does: dev row `row`, or typed ones."""
+    for name in state.TEXTS:
+        st.query_params.pop(name, None)
+    st.session_state.pop(_TYPED, None)
+    if row is not None:
+        state.choose({state.ROW: str(row)})
+        return
+    if fits_link(texts):
+        for name, text in zip(state.TEXTS, texts, strict=False):
+            st.query_params[name] = text
+    else:
+        notes = (*notes, f"It is longer than the {LINK_CHARACTERS} characters that a link carries: the address of this "
+                         "page does not hold it.")
+    st.session_state[_TYPED] = {"task": task.name, "texts": texts, "notes": notes,
+                                "row": st.query_params.get(state.ROW)}
+
+
+def fits_link(texts: Texts) -> bool:
+    """Whether the address can hold them."""
+    return all(len(text) <= LINK_CHARACTERS for text in texts)
+
+
+def cleaned(task: Task, given: Sequence[str]) -> tuple[Texts, tuple[str, ...]]:
+    """(typed texts in the form in which they are read, what was cut off as plain sentences). Raises StoreError for an
+    empty one."""
+    texts, notes = [], []
+    for name, text in zip(task.columns, given, strict=True):
+        kept, lost = clean(text)
+        if not kept:
+            raise StoreError(f"The field '{name}' of task '{task.name}' must hold some text. Got {quoted(text)} "
+                             "instead; type a word, or pick a dev row.")
+        if lost:
+            notes.append(f"{name} was cut to its first {LONGEST:,} characters, by {plural(lost, 'character')}.")
+        texts.append(kept)
+    return tuple(texts), tuple(notes)
+
+
+def _typed(task: Task) -> dict[str, Any] | None:
+    """The typed text of this task: the link's, else the session's own that no link can hold."""
+    own = st.session_state.get(_TYPED)
+    linked = {name: str(st.query_params[name]) for name in state.TEXTS if name in st.query_params}
+    if own and own["task"] != task.name:  # another task was chosen since
+        if linked == own.get("linked") or list(linked.values()) == list(own["texts"]):
+            for name in linked:
+                st.query_params.pop(name)
+            linked = {}
+        own = None
+    if linked and (not own or (linked != own.get("linked") and list(linked.values()) != list(own["texts"]))):
+        own = {"task": task.name, "texts": _from_link(task, linked), "notes": (), "linked": linked,
+               "row": st.query_params.get(state.ROW)}
+    elif not linked and own and own["row"] != st.query_params.get(state.ROW):
+        own = None  # the link says otherwise
+    st.session_state[_TYPED] = own
+    return own
+
+
+def _from_link(task: Task, linked: dict[str, str]) -> Texts:
+    wanted = state.TEXTS[:len(task.columns)]
+    named = " and ".join(f"?{name}=" for name in wanted)
+    if tuple(linked) != wanted or any(not clean(text)[0] or len(text) > LINK_CHARACTERS for text in linked.values()):
+        got = ", ".join(f"{name} of {plural(len(text), 'character')}" for name, text in linked.items())
+        raise StoreError(f"A link's text for task '{task.name}' must be 1 to {LINK_CHARACTERS} characters for each of "
+                         f"its fields ({', '.join(task.columns)}), under {named}. Got {got} instead; type it on the "
+                         "page.")
+    return tuple(clean(text)[0] for text in linked.values())

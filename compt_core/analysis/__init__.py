@@ -1,0 +1,1 @@
+"""What finished runs tell: diagnoses, relatedness of tasks, the space of prompts, imported prompts."""

@@ -1,0 +1,107 @@
+"""What the runs of a store answered on each of their dev rows, beside the right answers. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from compt_core.backbone.load import find_backbone
+from compt_core.errors import BackboneError, ComptError, DataError, StoreError
+from compt_core.planning.data import as_read
+from compt_core.runs.record import RunRecord, State
+from compt_core.runs.store import Store
+from compt_core.scoring.predictions import UNREADABLE, predict
+from compt_core.tasks.fewshot import held_out_digest, sample_dev, shots_of
+from compt_core.tasks.files import load_task
+from compt_core.tasks.spec import Row, Task, TaskData
+from compt_core.tasks.table import TASKS
+
+Answer = tuple[str, str, int, str | float | None, str | float | None]  # run, task, row, predicted, gold
+
+
+def stored_answers(store: Store, runs: Sequence[RunRecord], notes: list[str]) -> Iterator[Answer]:
+    """The :func:`answers` of all completed `runs` (of one experiment, which read one data); `notes` gets a sentence
+    for whatever could not be read, and is whole when all answers were taken."""
+    done = [run for run in runs if run.state == State.COMPLETED]
+    told = set[str]()  # a sentence per task is enough
+    for run in done:
+        gold: dict[str, tuple[Row, ...]] = {}
+        for task in run.config["tasks"]:
+            try:
+                gold[task] = scored_rows(run, task)
+            except ComptError as error:
+                if task not in told:
+                    notes.append(f"The right answers of task '{task}' are left out: {error}")
+                told.add(task)
+        try:
+            yield from answers(run, store.scores(run.id), gold)
+        except StoreError as error:
+            notes.append(f"The predictions of run {run.id} are left out: {error}")
+
+
+def scored_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
+    """The dev rows of `task` that a completed run was scored on, in their order. Raises DataError as
+    :func:`data_of`."""
+    return sample_dev(data_of(run, task), run.config["eval_rows"])
+
+
+def data_of(run: RunRecord, task: str) -> TaskData:
+    """The rows of `task` that a completed run was trained and scored on.
+
+    Raises DataError where its data cannot be read any more, or are not those of the run.
+    """
+    if task not in TASKS:
+        raise DataError(f"this version of ComPT Lab has no task '{task}'.")
+    data = load_task(TASKS[task], folder := run.config["data_dir"])
+    digest = ((run.versions or {}).get("data") or {}).get(task)
+    if digest != data.digest:  # rows were left out as its backbone reads them, or the files have changed
+        tasks = [name for name in run.config["tasks"] if name in TASKS]
+        try:
+            read = as_read([load_task(TASKS[name], folder) for name in tasks],
+                           find_backbone(run.config["backbone"], fetch=False))
+        except BackboneError as error:
+            raise DataError(f"which rows run {run.id} was trained on is told by its backbone. {error}") from None
+        data = read[tasks.index(task)]
+    if digest != data.digest:
+        raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on.")
+    if ((run.versions or {}).get("tasks") or {}).get(task) not in (None, data.task.digest()):  # None: not kept before
+        raise DataError(f"the task '{task}' has other label words, columns or metrics than when run {run.id} was "
+                        "trained.")
+    return data
+
+
+def trained_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
+    """The rows of `task` that a run was trained on. Raises DataError as :func:`data_of`, and where they were drawn by
+    an earlier version in another way."""
+    data, config = data_of(run, task), run.settings
+    held_out = ((run.versions or {}).get("held_out") or {}).get(task)
+    if config.select == "best" and held_out != held_out_digest(config, data):
+        raise DataError(f"run {run.id} was trained by an earlier version, which held out other rows of task '{task}' "
+                        "to choose its best step. Run it again to see which rows it is trained on.")
+    return shots_of(config, data)[0]
+
+
+def stored_predictions(run: RunRecord, task: Task, scores: np.ndarray) -> np.ndarray:
+    """[n] what label scores [n, C] of a run's task say, by the run's own way of reading them (`predict`)."""
+    return predict(task, scores, similarity=run.config["similarity"], generated=run.config["scoring"] == "generate")
+
+
+def answers(run: RunRecord, scores: Mapping[str, np.ndarray], gold: Mapping[str, Sequence[Row]]) -> Iterator[Answer]:
+    """One per scored dev row, by the run's label scores [rows, labels] of each task; rows count from 0.
+
+    Answers are label words, numbers for a numeric task. The right one is None for a task whose rows are not given,
+    the predicted one where the generated text was no label.
+    """
+    config = run.config
+    for name in (task for task in config["tasks"] if task in scores):
+        task, rows = TASKS[name], gold.get(name)
+        found = stored_predictions(run, task, scores[name])
+        for number, value in enumerate(found.tolist()):
+            yield run.id, name, number, _said(task, value), _said(task, rows[number].value) if rows else None
+
+
+def _said(task: Task, value: float) -> str | float | None:
+    if task.numeric:
+        return value
+    return None if value == UNREADABLE else task.labels[int(value)]

@@ -1,0 +1,238 @@
+"""Finds the failure signatures in what a run left, each with the number that says so. Pure; no torch, no store.
+
+A run is judged by what is known of it so far: what was not measured is said to be unchecked, never guessed, and what
+a run under way cannot tell yet is not said. The names, thresholds and advice are in
+:mod:`compt_core.analysis.signatures`.
+
+K tasks · S sources · n recorded points.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from compt_core.analysis import signatures as at
+from compt_core.analysis.signatures import SIGNATURES, Diagnosis, Finding, Signature
+from compt_core.errors import plural
+from compt_core.runs.record import RunRecord, State
+
+Curve = tuple[np.ndarray, np.ndarray]  # (steps [n], values [n, d])
+KINDS = ("loss", "dev_score", "attention")  # of the curves that are read
+_NAMED, _LOOKS = 3, 4  # sources named in a sentence; looks at the dev rows, before a fall is told
+
+
+def diagnose(config: Mapping[str, Any], curves: Mapping[str, Curve], *, steps: int | None = None,
+             result: Mapping[str, Any] | None = None, error: str | None = None, cancelled: bool = False) -> Diagnosis:
+    """Judge one run by its settings (RunConfig as a mapping), its curves by kind, the `steps` that it is to take,
+    its result once it has completed, and the message of the error that ended it, if any.
+
+    A run without result, error or `cancelled` is under way: what is found in it may not be there at its end.
+    """
+    known, findings, unchecked = _Known(config, curves, steps, result or {}, error or ""), list[Finding](), {}
+    under_way = not (result or error or cancelled)
+    standing = None if result else f"{'so far' if under_way else 'as it ended'}, at step {known.step}"
+    for check in _CHECKS:
+        for name, found in check(known).items():
+            if isinstance(found, str):
+                unchecked[name] = found
+            else:
+                findings.append(Finding(SIGNATURES[name], *found, standing=standing or "", so_far=under_way))
+    order = list(SIGNATURES)
+    ranked = sorted(findings, key=lambda one: order.index(one.signature.name))
+    return Diagnosis(tuple(ranked), unchecked, under_way)
+
+
+def diagnose_runs(runs: Sequence[RunRecord], curves: Mapping[str, Mapping[str, Curve]]) -> dict[str, Diagnosis]:
+    """Run -> its diagnosis; `curves` by kind (KINDS) and run."""
+    return {run.id: diagnose(
+        run.config, {kind: of[run.id] for kind, of in curves.items() if run.id in of},
+        steps=run.steps, result=run.result, error=run.error_message, cancelled=run.state == State.CANCELLED)
+        for run in runs}
+
+
+def by_signature(found: Mapping[str, Diagnosis]) -> dict[Signature, dict[str, Finding]]:
+    """Signature -> run -> finding, for those that were found: problems first, and of those the most frequent."""
+    groups: dict[Signature, dict[str, Finding]] = {}
+    for run, diagnosis in found.items():
+        for finding in diagnosis.findings:
+            groups.setdefault(finding.signature, {})[run] = finding
+    return dict(sorted(groups.items(), key=lambda item: (item[0].severity != "problem", -len(item[1]))))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of one run so far, and what several checks make of it."""
+
+    config: Mapping[str, Any]
+    curves: Mapping[str, Curve]
+    steps: int | None
+    result: Mapping[str, Any]
+    error: str
+
+    def curve(self, kind: str) -> Curve:
+        """A curve; without points where nothing was recorded."""
+        return self.curves.get(kind, (np.zeros(0, dtype=int), np.zeros((0, 1))))
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps that were measured."""
+        steps = self.curve("loss")[0]
+        return int(steps[-1]) if len(steps) else 0
+
+    @property
+    def late(self) -> bool:
+        """Whether the run has completed or is in its last fifth: before, what is found may well be gone at its end."""
+        return bool(self.result) or (self.steps is not None and self.step >= (1 - at.END) * self.steps)
+
+    def late_loss(self) -> float:
+        """Median loss over the end of what was measured, for single high points are kept on purpose; NaN without a
+        point."""
+        steps, values = self.curve("loss")
+        return float(np.median(values[steps > (1 - at.END) * self.step])) if len(steps) else math.nan
+
+    def attention(self) -> np.ndarray | None:
+        """The newest attention as shares of each task [K, S]; None unless it is learned over several sources."""
+        steps, values = self.curve("attention")
+        found = self.result.get("attention") or (values[-1] if len(steps) else None)
+        return None if found is None else self.shares(np.asarray(found, dtype=float)[None])[0]
+
+    def shares(self, values: np.ndarray) -> Any:
+        """Attention [n, K * S] or [n, K, S] as shares of each task [n, K, S]; [None] where they mean nothing."""
+        each = values.reshape(len(values), len(self.config["tasks"]), -1)
+        if self.config["attention"] != "learned" or each.shape[-1] < 2:
+            return [None]
+        sums = each.sum(-1, keepdims=True)
+        return each / np.where(sums > 0, sums, 1)
+
+
+# What a check says of each signature that it looks for: nothing, the fields of a Finding, or why it is unchecked.
+_Said = dict[str, tuple[float, float | None, str] | str]
+
+
+def _not_finite(known: _Known) -> _Said:
+    steps, values = known.curve("loss")
+    told = re.search(r"not finite at step (\d+)", known.error)  # as training.loop says it: the point is not recorded
+    wrong = steps[~np.isfinite(values).all(axis=1)]
+    first = int(told[1]) if told else int(wrong[0]) if len(wrong) else None
+    name = "first_loss_not_finite" if first == 1 else "loss_not_finite"
+    return {} if first is None else {name: (first, None, f" of {known.steps}" if known.steps else "")}
+
+
+def _not_falling(known: _Known) -> _Said:
+    values = known.curve("loss")[1]
+    if known.step < at.LEAST_STEPS or not known.late or not np.isfinite(values).all():
+        return {}
+    batch = known.result.get("fixed_batch_loss")  # the same rows before and after: no noise of the draw
+    # Under way: the highest of the first points, for the loss may have fallen by the second of a thinned curve.
+    before, after = (batch["initial"], batch["final"]) if batch else (float(values[:3].max()), known.late_loss())
+    if not math.isfinite(after) or after <= at.KNOWN or after <= (1 - at.FALLS) * before:
+        return {}
+    return {"loss_not_falling": (after / before, 1 - at.FALLS, f", {before:.2f} to {after:.2f}")}
+
+
+def _exploded(known: _Known) -> _Said:
+    rms = known.result.get("prompt_rms")
+    if not rms or not rms["initial"] or rms["final"] < at.EXPLODED * rms["initial"]:
+        return {}
+    return {"prompt_exploded": (rms["final"] / rms["initial"], at.EXPLODED, f" times, to {rms['final']:,.0f}")}
+
+
+def _overfits(known: _Known) -> _Said:
+    """Training loss near 0 while dev fell, or is no better than chance; neither is looked for at a higher loss."""
+    loss = known.late_loss()
+    if not known.late or not loss <= at.LEARNED:  # NaN, too
+        return {}
+    said, beside = _fell(known), f"; training loss {loss:.3f}"
+    if isinstance(said, tuple):
+        return {"overfitting": (*said[:2], said[2] + beside)}
+    found: _Said = {"overfitting": said} if said else {}
+    mean = known.result.get("mean_normalised")
+    return found if mean is None or mean > at.NO_BETTER else found | {"memorised": (mean, at.NO_BETTER, beside)}
+
+
+def _fell(known: _Known) -> tuple[float, float, str] | str | None:
+    """By how much the dev score fell, if it did beyond what so few rows make by chance, or why that is unknown."""
+    steps, values = known.curve("dev_score")
+    rows = min(known.config.get("watch_rows", 0), known.config["eval_rows"] or math.inf) * len(known.config["tasks"])
+    if not rows or not len(steps):
+        return "no dev scores were taken in training (watch_rows)"
+    needed = max(at.FELL, at.ERRORS * 0.5 / math.sqrt(rows))
+    if needed > at.TOO_FEW:
+        return f"{plural(rows, 'dev row')} a look cannot tell a fall from chance (watch_rows)"
+    scores = np.nan_to_num(values, nan=0.0).mean(axis=1)  # undefined counts 0, as in every mean of scores
+    best, last = int(scores.argmax()), float(scores[-2:].mean())
+    if len(steps) < _LOOKS or scores[best] - last < needed:
+        return None
+    way = f": {scores[best]:.2f} at step {steps[best]}, {last:.2f} in the last two looks"
+    return float(scores[best] - last), needed, way
+
+
+def _unreadable(known: _Known) -> _Said:
+    shares = known.result.get("unreadable") or {}
+    worst = max(shares, key=shares.__getitem__, default="")
+    return {"unreadable_answers": (shares[worst], at.UNREAD, f", {worst}")} if shares.get(worst, 0) >= at.UNREAD else {}
+
+
+def _constant(known: _Known) -> _Said:
+    flags = known.result.get("constant") or {}
+    part = sum(flags.values()) / len(flags) if flags else 0.0
+    return {"constant_answers": (part, at.CONSTANT, f", {sum(flags.values())} of {len(flags)}")} \
+        if part > at.CONSTANT else {}
+
+
+def _dominated(known: _Known) -> _Said:
+    config, each = known.config, known.result.get("private_norm_share")
+    chosen = config["gates"] == "fixed" and 0 in (config["alpha"], config["beta"])  # a part was switched off
+    if not each or chosen:
+        return {}
+    mean, ends = sum(each) / len(each), f", mean over tasks; {min(each):.0%} to {max(each):.0%}"
+    if mean >= at.DOMINATES:
+        return {"private_dominates": (mean, at.DOMINATES, ends)}
+    return {"shared_dominates": (mean, 1 - at.DOMINATES, ends)} if mean <= 1 - at.DOMINATES else {}
+
+
+def _attends(known: _Known) -> _Said:
+    """Collapsed on one source, or still uniform; and sources that are dead, unless it collapsed on another."""
+    shares = known.attention()
+    if shares is None or not known.late:
+        return {}
+    least, distance = shares.min(axis=0), float(np.abs(shares * shares.shape[1] - 1).max())
+    if len(shares) > 1 and least.max() >= at.COLLAPSED:
+        return {"attention_collapsed": (float(least.max()), at.COLLAPSED, f", on s{least.argmax()}")}
+    if known.step >= at.UNIFORM_STEPS and distance <= at.UNIFORM:
+        return {"attention_uniform": (distance, at.UNIFORM, f" after {known.step:,} steps")}
+    dead = np.flatnonzero((shares == 0).all(axis=0)).tolist()  # a curve is kept in 16 bits, a result is exact
+    part, names = len(dead) / len(least), ", ".join(f"s{source}" for source in dead)
+    beside = f" ({names if len(dead) <= _NAMED else len(dead)} of {len(least)})"
+    if not dead:
+        return {}
+    return {"most_sources_dead": (part, at.MOST_DEAD, beside)} if part >= at.MOST_DEAD else \
+        {"dead_source": (part, 0.0, beside)}
+
+
+def _swinging(known: _Known) -> _Said:
+    """How far a weight went to and fro within the end: its range there beyond its way from first to last."""
+    steps, values = known.curve("attention")
+    within = steps > (1 - at.END) * (known.steps or math.inf)
+    if within.sum() < at.LEAST_POINTS:
+        return {}
+    shares = known.shares(values[within])
+    if shares[0] is None:
+        return {}
+    swing = np.nan_to_num(np.ptp(shares, axis=0) - np.abs(shares[-1] - shares[0]))  # what is no number is no swing
+    task, source = np.unravel_index(swing.argmax(), swing.shape)
+    if swing.max() < at.SWINGS:
+        return {}
+    low, high = shares[:, task, source].min(), shares[:, task, source].max()
+    where = f" in the last fifth ({known.config['tasks'][task]} on s{source}, {low:.2f} to {high:.2f})"
+    return {"attention_swinging": (float(swing.max()), at.SWINGS, where)}
+
+
+_CHECKS: tuple[Callable[[_Known], _Said], ...] = (
+    _not_finite, _not_falling, _exploded, _overfits, _unreadable, _constant, _dominated, _attends, _swinging)

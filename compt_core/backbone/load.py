@@ -1,0 +1,207 @@
+"""The frozen backbone: the bundled demo T5, a local folder, or a hub id. Torch is loaded lazily.
+
+:func:`find_backbone` answers "can this be used?" from the files alone, before anything is queued;
+:func:`load_backbone` loads it. Only safetensors are read, and no code of a checkpoint is ever run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compt_core.backbone.config import HEAD, TABLES, T5Settings
+from compt_core.backbone.files import BackboneFiles as BackboneFiles
+from compt_core.backbone.files import check_contents, check_folder, read_model, read_tokenizer
+from compt_core.backbone.weights import Weight
+from compt_core.errors import BackboneError, nearest, quoted
+
+if TYPE_CHECKING:
+    import torch
+
+    from compt_core.backbone.cache import ScoreCache
+    from compt_core.backbone.passes import Room
+
+DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo-t5"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")  # of at most 96 characters
+HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
+_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json",
+          "tokenizer_config.json", "spiece.model"]  # the last two for what is said where there is no tokenizer.json
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A loaded backbone in eval mode, no weight of which ever gets a gradient.
+
+    rooms  how passes fit the device, by their kind: "train" or "score"
+    cache  label scores that are known already
+    """
+
+    files: BackboneFiles
+    digest: str  # of the files, when it was loaded
+    model: Any
+    tokenizer: Any
+    device: torch.device
+    rooms: dict[str, Room]
+    cache: ScoreCache
+
+    @property
+    def hidden(self) -> int:
+        return self.files.hidden
+
+    def describe(self) -> dict[str, str]:
+        """What a result stands on, as JSON: id, hash, device and dtype."""
+        return {"id": self.files.ref, "hash": self.digest, "device": str(self.device),
+                "dtype": str(self.model.dtype).removeprefix("torch.")}
+
+
+def find_backbone(ref: str, fetch: bool = True) -> BackboneFiles:
+    """Locate and check a checkpoint without loading it; a hub id is downloaded into the hub's cache where `fetch`,
+    else taken as it lies there, and no network is used.
+
+    Raises BackboneError: no such folder or hub id, not in the cache, no T5, no whole safetensors, no tokenizer.
+    """
+    if ref == "demo":
+        folder = DEMO
+    elif os.path.isdir(ref):  # unlike Path.is_dir it answers for any text, however long
+        folder = Path(ref).resolve()
+    elif os.path.exists(ref) or len(ref) > 96 or not _HUB_ID.fullmatch(ref):
+        raise BackboneError(f"The backbone {quoted(ref, 200)} is no folder. Give 'demo', a folder with a T5 "
+                            "checkpoint, or a hub id such as google-t5/t5-small.")
+    else:
+        folder = _download(ref) if fetch else _cached(ref)
+    return check_folder(ref, folder)
+
+
+def _cached(ref: str) -> Path:
+    """The folder of a hub id in the hub's cache, as it is."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=True))
+    except Exception:  # nothing there, a cache that cannot be read, …: the same for who asks
+        raise BackboneError(f"The backbone '{ref}' is not in the hub's cache on this machine, and to look at results "
+                            f"downloads nothing. Fetch it with 'hf download {ref}', then open this again.") from None
+
+
+def _download(ref: str) -> Path:
+    """The folder of a hub id in the hub's cache, brought up to date where the hub answers."""
+    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
+
+    hint = nearest(ref, ("demo",))
+    reason = "HF_HUB_OFFLINE is set"
+    if not constants.HF_HUB_OFFLINE:
+        try:  # asked first, for snapshot_download waits for an answer without end
+            HfApi().model_info(ref, timeout=HUB_SECONDS)
+            reason = ""
+        except RepositoryNotFoundError:
+            raise BackboneError(f"The hub has no public model '{ref}'. Check the id, or give a local folder."
+                                f"{hint}") from None
+        except Exception:  # errors of the hub, of the network and of the disk have no common type
+            reason = "it cannot be reached"
+    try:
+        return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=bool(reason)))
+    except Exception as error:
+        if not reason or not isinstance(error, LocalEntryNotFoundError):
+            reason = type(error).__name__
+        raise BackboneError(f"The backbone '{ref}' is no local folder and could not be fetched from the hub: {reason}. "
+                            f"Check the network, or download it elsewhere and give its folder.{hint}") from error
+
+
+def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
+    """Load a checked checkpoint, frozen and in eval mode: on `device`, or else cuda, mps or cpu.
+
+    bfloat16 on CUDA, float32 elsewhere; with CUDA, cuDNN's attention is switched off for the whole process.
+    Raises BackboneError where weights are missing, broken, not finite, or more than the device can hold.
+    """
+    import torch
+    from transformers import PreTrainedTokenizerFast
+    from transformers.utils import logging
+
+    from compt_core.backbone.cache import ScoreCache
+    from compt_core.backbone.passes import new_room
+    from compt_core.threads import Turns
+
+    place = torch.device(device or best_device())
+    logging.set_verbosity_error()
+    digest = files.digest()
+    check_contents(files)
+    settings, weights = read_model(files.ref, files.folder)
+    reader = read_tokenizer(files)
+    ends = {name: reader.id_to_token(number) for name, number in
+            (("eos_token", settings.eos_token_id), ("pad_token", settings.pad_token_id)) if number is not None}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=reader, clean_up_tokenization_spaces=False, **ends)
+    try:
+        model = _build(settings, weights, place)
+    except Exception as error:  # whatever a file that changes meanwhile makes the libraries raise
+        reason = " ".join(str(error).split())[:200]
+        raise BackboneError(f"The backbone '{files.ref}' cannot be loaded from '{files.folder}': {reason}") from error
+    if files.digest() != digest:
+        raise BackboneError(f"The files of backbone '{files.ref}' changed while it was loaded. Run it again when they "
+                            "are complete.")
+    if place.type == "cuda":  # cuDNN plans its attention anew for every number of rows: a step took ten times as long
+        torch.backends.cuda.enable_cudnn_sdp(False)
+    model.generation_config = _greedy(model.config, tokenizer)
+    lock = Turns()  # one for both kinds
+    rooms = {kind: new_room(place, files.hidden, lock) for kind in ("train", "score")}
+    return Backbone(files, digest, model, tokenizer, place, rooms, ScoreCache())
+
+
+def _build(settings: T5Settings, weights: Mapping[str, Weight], place: torch.device) -> Any:
+    """The model that the settings describe with exactly these weights, frozen and in eval mode.
+
+    transformers' own loading fills gaps, leaves out layers and ties what it finds fit; here a weight goes where its
+    name says, and the table of words to all who read it.
+    """
+    import torch
+    from safetensors import safe_open
+    from transformers import MT5Config, MT5ForConditionalGeneration, T5Config, T5ForConditionalGeneration
+
+    dtype = dtype_on(place.type)
+    fields = settings.for_transformers()
+    with torch.device("meta"):  # shapes alone, no memory
+        model = (MT5ForConditionalGeneration(MT5Config(**fields)) if settings.model_type == "mt5" else
+                 T5ForConditionalGeneration(T5Config(**fields)))
+    loaded: dict[str, Any] = {}
+    table = next(name for name in TABLES if name in weights)
+    shared = {*TABLES, HEAD} if settings.one_table or HEAD not in weights else set(TABLES)
+    wanted = model.state_dict().keys() - shared | {table}
+    for file in sorted({weights[name].file for name in wanted}):
+        with safe_open(file, "pt") as handle:
+            for name in sorted(wanted):
+                if weights[name].file == file:  # a copy, for what is mapped from a file changes with it
+                    tensor = handle.get_tensor(name).to(place, dtype, copy=True)
+                    loaded[name] = torch.nn.Parameter(tensor, requires_grad=False)
+    loaded |= dict.fromkeys(shared, loaded[table])
+    model.load_state_dict(loaded, assign=True)
+    return model.requires_grad_(False).eval()
+
+
+def dtype_on(device: str) -> torch.dtype:
+    """The type of the weights on a device: bfloat16 on CUDA, float32 elsewhere."""
+    import torch
+
+    return torch.bfloat16 if device.startswith("cuda") else torch.float32
+
+
+def _greedy(config: Any, tokenizer: Any) -> Any:
+    """Greedy generation and nothing else: a checkpoint's own settings may ask for beams, a least length or forced
+    tokens, and what they are is in no hash."""
+    from transformers import GenerationConfig
+
+    end = tokenizer.eos_token_id  # what label words end with
+    return GenerationConfig(decoder_start_token_id=config.decoder_start_token_id, eos_token_id=end, pad_token_id=end,
+                            do_sample=False, num_beams=1)
+
+
+def best_device() -> str:
+    """The first of cuda, mps and cpu that torch finds."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

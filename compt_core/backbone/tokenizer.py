@@ -1,0 +1,180 @@
+"""The tokenizer.json of a checkpoint, looked through before the library that runs it sees it. Loads no torch.
+
+That library (Rust) ends some odd files by a panic, which writes on stderr, and does without limits what the file says:
+a few replacements in a row make a text of a letter that fills the memory, and a pattern can take for ever. So only
+steps that are known are let through, each within bounds that no published tokenizer comes near.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from compt_core.backbone.charsmap import longest_entry
+from compt_core.errors import BackboneError, quoted
+
+LARGEST_FILE = 100_000_000  # bytes; mT5's, with 250,000 pieces, has 16 million
+MOST_GROWTH = 100  # characters that a character may become; T5's own normalizer makes up to 18 of one
+NORMALIZERS = ("BertNormalizer", "ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled",
+               "Prepend", "Replace", "Sequence", "Strip", "StripAccents")
+PRE_TOKENIZERS = ("BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Digits", "Metaspace", "Punctuation",
+                  "Sequence", "Split", "UnicodeScripts", "Whitespace", "WhitespaceSplit")
+DECODERS = ("BPEDecoder", "ByteFallback", "ByteLevel", "CTC", "Fuse", "Metaspace", "Replace", "Sequence", "Strip",
+            "WordPiece")
+MODELS = ("BPE", "Unigram", "WordLevel", "WordPiece")
+_STEPS = {"normalizer": NORMALIZERS, "pre_tokenizer": PRE_TOKENIZERS, "decoder": DECODERS, "model": MODELS}
+_PARTS = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "decoder": "decoders"}
+# Of GPT-4 and Llama 3, and of Qwen 2: where two repeats stand in a row there, they share no character.
+_KNOWN_PATTERNS = frozenset(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|" + digits +
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+" for digits in (r"\p{N}{1,3}", r"\p{N}"))
+_PROBE = "A word, 猫 ☃ \u0378 e\u0301 <x>"  # with characters that hardly a tokenizer has pieces for
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A tokenizer of the `tokenizers` library, the id of its piece for what has none, and its greatest id."""
+
+    tokenizer: Any
+    unknown: int | None
+    last: int
+
+
+def read_pieces(ref: str, folder: Path) -> Pieces:
+    """The tokenizer in `folder`, called `ref` in messages. Raises BackboneError: none, or not a usable one."""
+    path = folder / "tokenizer.json"
+    try:
+        about = path.stat()
+    except OSError:
+        raise BackboneError(f"The backbone '{ref}' has no tokenizer.json in '{folder}'. {_way_out(folder)}") from None
+    return _pieces(ref, path, about.st_mtime_ns, about.st_size)
+
+
+def _way_out(folder: Path) -> str:
+    """What can be done where there is no tokenizer.json: what is true differs within the family."""
+    if _beside(folder).get("tokenizer_class") == "ByT5Tokenizer":
+        return ("It is a ByT5, which reads bytes and of whose tokenizer no tokenizer.json exists: it cannot be used "
+                "here. Give another T5, such as google/flan-t5-small.")
+    if (folder / "spiece.model").is_file():
+        return ("It has the older spiece.model alone. Make one of it where sentencepiece is installed, with "
+                "transformers' AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER), or give a T5 that has "
+                "one, such as google/flan-t5-small.")
+    return ("Save its tokenizer there with save_pretrained; where that writes none, as for ByT5, which reads bytes, "
+            "the backbone cannot be used here.")
+
+
+def end_named_beside(folder: Path) -> str | None:
+    """The end token that tokenizer_config.json names, if it is there and names one."""
+    named = _beside(folder).get("eos_token")
+    if isinstance(named, dict):  # an older way to write it
+        named = named.get("content")
+    return named if isinstance(named, str) else None
+
+
+def _beside(folder: Path) -> dict[str, Any]:
+    """What tokenizer_config.json says, which decides nothing: {} where it cannot be read."""
+    try:
+        about = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+@lru_cache(maxsize=4)
+def _pieces(ref: str, path: Path, changed: int, size: int) -> Pieces:
+    from tokenizers import Tokenizer
+
+    try:
+        if size > LARGEST_FILE:
+            raise ValueError(f"it has {size:,} bytes, more than {LARGEST_FILE:,}")
+        about = json.loads(path.read_bytes().decode("utf-8"))
+        _check(about)
+        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer.no_truncation()  # what the file says of them is for other uses
+        tokenizer.no_padding()
+        tokenizer.encode_batch([_PROBE, ""], add_special_tokens=False)
+        model, last = about["model"], max(tokenizer.get_vocab().values(), default=-1)
+    except RecursionError:
+        raise _unreadable(ref, "it is nested too deep") from None
+    except (KeyboardInterrupt, SystemExit, TimeoutError):
+        raise
+    except BaseException as error:  # the library raises bare Exceptions, and its panics are not even those
+        raise _unreadable(ref, " ".join(str(error).split())[:200]) from None
+    unknown = model.get("unk_id")
+    if unknown is None and model.get("unk_token") is not None:
+        unknown = tokenizer.token_to_id(model["unk_token"])
+    return Pieces(tokenizer, unknown, last)
+
+
+def _unreadable(ref: str, reason: str) -> BackboneError:
+    return BackboneError(f"The tokenizer.json of backbone '{ref}' cannot be used: {reason}. Save its fast tokenizer "
+                         "again, or give another backbone.")
+
+
+def _check(about: Any) -> None:
+    """Raises ValueError where a tokenizer takes a step that is not known, or one out of bounds."""
+    if not isinstance(about, dict) or not isinstance(about.get("model"), dict):
+        raise ValueError("it describes no tokenizer")
+    growth = 1.0
+    for part, known in _STEPS.items():
+        steps = list(_steps(about.get(part), _PARTS.get(part)))
+        for step in steps:
+            if step.get("type") not in known:
+                raise ValueError(f"its {part} has a step {quoted(step.get('type'))}, which is not one of "
+                                 f"{', '.join(known)}")
+            _check_pattern(part, step.get("pattern"))
+        if part != "model":
+            growth = max(growth, prod(map(_growth, steps)))
+    if growth > MOST_GROWTH:
+        raise ValueError(f"it makes up to {growth:,.0f} characters of one, more than {MOST_GROWTH}")
+    for name in ("dropout", "alpha", "nbest_size"):
+        if about["model"].get(name):
+            raise ValueError(f"its model cuts words by chance ({name} {quoted(about['model'][name])}), and so the same "
+                             "text never twice alike")
+
+
+def _steps(part: Any, inner: str | None) -> Iterator[dict[str, Any]]:
+    """The steps of a part in their order, sequences of them opened."""
+    if part is None:
+        return
+    if not isinstance(part, dict):
+        raise ValueError(f"it has {quoted(part)} where a step should be")
+    yield part
+    if inner in part and part.get("type") == "Sequence":
+        if not isinstance(part[inner], list):
+            raise ValueError(f"it has {quoted(part[inner])} where a list of steps should be")
+        for one in part[inner]:
+            yield from _steps(one, inner)
+
+
+def _growth(step: dict[str, Any]) -> float:
+    """Characters that one character may become in a step."""
+    if step.get("type") == "Precompiled":
+        return longest_entry(base64.b64decode(str(step.get("precompiled_charsmap")), validate=True))
+    if step.get("type") == "Prepend":  # once a text
+        return max(1, len(str(step.get("prepend"))) / 10)
+    if step.get("type") != "Replace":
+        return 1
+    pattern = step.get("pattern")
+    literal = pattern.get("String") if isinstance(pattern, dict) else None
+    return max(1, len(str(step.get("content"))) / (len(literal) if isinstance(literal, str) and literal else 1))
+
+
+def _check_pattern(part: str, pattern: Any) -> None:
+    """Raises ValueError for a regular expression that may try ever more ways the longer a text is."""
+    if not isinstance(pattern, dict) or "Regex" not in pattern or pattern["Regex"] in _KNOWN_PATTERNS:
+        return
+    text = str(pattern["Regex"])
+    plain = re.sub(r"\[[^\]]*\]", "x", re.sub(r"\\p\{\^?\w+\}|\\.", "x", text, flags=re.DOTALL))
+    repeats = r"[*+]|\{\d*,?\d*\}"
+    if (re.search(r"\)(" + repeats + ")", plain) or re.search(r"\\[1-9k]", text) or len(text) > 1000
+            or any(len(re.findall(r"[*+]|\{\d+,\}|\{\d*,?\d{3,}\}", way)) > 1 for way in plain.split("|"))):
+        raise ValueError(f"its {part} has the pattern {quoted(text)}, which may take for ever on a long text: give one "
+                         "with at most one repeat between two '|', and none behind a bracket")

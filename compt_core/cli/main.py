@@ -1,0 +1,263 @@
+"""The command line: ``python -m compt_core run | tasks | runs | show | export | worker | …``.
+
+Exit codes: 0 done, 1 a run or a disk failed, 2 bad input, 130 interrupted by Ctrl+C, 129 and 143 stopped by SIGHUP
+and SIGTERM. Bad input is one line on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import warnings
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from compt_core.analysis.answers import stored_answers
+from compt_core.analysis.diagnosis import KINDS, diagnose_runs
+from compt_core.analysis.signatures import Diagnosis
+from compt_core.cli.control import cancel, delete, pause, resume
+from compt_core.cli.options import Once, settings, whole
+from compt_core.cli.output import Write, writable, write_file, write_folder
+from compt_core.cli.terminal import Ticker, console, quiet_libraries, say
+from compt_core.cli.whatif import whatif
+from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, plural, quoted
+from compt_core.exchange.export import CURVES, document, tables, write_csv, write_json
+from compt_core.exchange.report import accuracy_table, diagnosis_lines, experiment_json
+from compt_core.planning.check import check
+from compt_core.runs.drain import drain
+from compt_core.runs.existing import existing_store, has_store, looked_up
+from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.runs.store import Store
+from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
+from compt_core.settings.config import Experiment, RunConfig, allowed_values, build_experiment
+from compt_core.settings.presets import PRESETS
+from compt_core.signals import Stopped
+from compt_core.tasks.table import TASKS
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Compositional prompt tuning of a frozen T5, compared with PT and MST.")
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; the one place that turns errors into a line."""
+    warnings.filterwarnings("ignore")  # the libraries' advice is not for the person at the terminal
+    quiet_libraries()
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        returned = app(given or ["--help"], standalone_mode=False)  # 130 where Ctrl+C was pressed
+        code = returned if isinstance(returned, int) else DONE
+        sys.stdout.flush()
+    except Stopped as stopped:
+        say(str(stopped))
+        return stopped.code
+    except DiskError as error:
+        say(str(error))
+        return FAILED
+    except OSError as error:  # of the file into which stdout goes, say
+        if error.errno not in OF_DISK:
+            raise
+        say(f"The output cannot be written: {error.strerror}. Free some space on its disk or mend it, then try again.")
+        return FAILED
+    except ComptError as error:
+        say(str(error))
+        return BAD_INPUT
+    except typer.TyperException as error:
+        say(_usage(error))
+        return BAD_INPUT
+    if code == INTERRUPTED:
+        say("Interrupted; what was running is stopped.")
+    return code
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What is wrong with the words of a command line, and where its help stands."""
+    message, context, option = error.format_message(), getattr(error, "ctx", None), getattr(error, "option_name", None)
+    command = getattr(context, "info_name", None) if getattr(context, "parent", None) else None
+    known = [name for parameter in context.command.params for name in parameter.opts] if context else []
+    if option and context and option not in known:
+        message = f"There is no option {quoted(option)}.{nearest(option, known)}"
+    return f"{message.rstrip('.?')}{message[-1] if message[-1:] in '.?' else '.'} " \
+           f"See 'python -m compt_core {command + ' ' if command else ''}--help'."
+
+
+@app.command(cls=Once)
+def run(
+    preset: Annotated[str | None, typer.Option(help=f"Start from: {', '.join(PRESETS)}. Default: demo, "
+                                               "unless --config or --tasks is given.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with settings by name.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="demo, a folder with a T5, or a hub id.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="Task names: a,b,c.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Of pt, mst, spp, scp.")] = None,
+    shots: Annotated[str | None, typer.Option(help="Shot counts: 8,16.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds: 0,1,2 or 0-9.")] = None,
+    steps: Annotated[str | None, typer.Option(help="Optimizer steps, instead of epochs.")] = None,
+    eval_rows: Annotated[str | None, typer.Option(help="Dev rows scored per task; default all.")] = None,
+    data_dir: Annotated[str | None, typer.Option(help="Folder with TASK/{train,dev}.{tsv,csv,jsonl,parquet}.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, as in "
+                                                   "sources=4; may be repeated. 'help' lists them all.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write results here.")] = None,
+) -> int:
+    """Train a grid of runs and print the accuracy table."""
+    if set_ == ["help"]:
+        console().print(_settings_table())
+        return DONE
+    given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "shots": shots,
+             "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
+    layers = settings(config, given, set_ or [])
+    experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
+    checked = check(experiment)
+    file = writable(json_file, "--json") if json_file else None
+    for note in checked.notes:
+        say(f"Note: {note}")
+    return _train(checked.experiment, file)
+
+
+def _settings_table() -> Table:
+    table = Table("setting", "default", "allowed", "meaning", box=None, header_style="bold")
+    for name, field in RunConfig.model_fields.items():
+        value = field.get_default()
+        table.add_row(name, "" if value is None or value == () else str(value), allowed_values(name), field.description)
+    return table
+
+
+def _train(experiment: Experiment, json_file: Path | None) -> int:
+    store = Store()
+    worker = Worker(store)
+    identity = store.submit(experiment)
+    try:
+        with Ticker(store, worker) as ticker:
+            drain(store, identity, ticker.tick, worker=worker)
+    except Stopped as stopped:
+        states = ", ".join(f"{count} {state}" for state, count in store.experiment(identity).states.items())
+        stopped.note = f"Experiment {identity} is kept: {states}. 'python -m compt_core resume {identity}' queues " \
+            "again what is interrupted, and 'python -m compt_core worker' trains it."
+        raise
+    record, runs = store.experiment(identity), store.runs(identity)
+    if any(r.state == State.COMPLETED for r in runs):
+        _print_results(store, record, runs)
+    for failed in (r for r in runs if r.state != State.COMPLETED):
+        say(f"Run {failed.id} ({failed.method}, {plural(failed.shots, 'shot')}, seed {failed.seed}) is "
+            f"{failed.state.value}{': ' + failed.error_message if failed.error_message else '.'}")
+    if json_file:
+        text = json.dumps(experiment_json(record, runs), indent=1, allow_nan=False) + "\n"
+        try:
+            write_file(json_file, text)
+        except OSError as error:  # the disk filled up meanwhile, say; the store has it all
+            say(f"The results are in the store, but '{json_file}' could not be written: {error.strerror}.")
+            return FAILED
+    return DONE if all(r.state == State.COMPLETED for r in runs) else FAILED
+
+
+def _print_results(store: Store, experiment: ExperimentRecord, runs: list[RunRecord]) -> None:
+    console().print(accuracy_table(experiment, runs), *diagnosis_lines(runs, _diagnosed(store, runs)), sep="\n")
+
+
+def _diagnosed(store: Store, runs: list[RunRecord]) -> dict[str, Diagnosis]:
+    notes = list[str]()
+    found = diagnose_runs(runs, {name: store.curves([r.id for r in runs], name, notes) for name in KINDS})
+    say(*notes)
+    return found
+
+
+@app.command("tasks", cls=Once)
+def list_tasks() -> None:
+    """List all tasks with their label words."""
+    table = Table(box=None, header_style="bold")
+    for name in ("task", "suite", "family", "columns", "labels", "metrics"):
+        table.add_column(name)
+    for task in TASKS.values():
+        labels = f"{task.labels[0]} … {task.labels[-1]}" if task.numeric else ", ".join(task.labels)
+        table.add_row(task.name, task.suite, task.family, ", ".join(task.columns), labels, ", ".join(task.metrics))
+    console().print(table)
+
+
+@app.command("runs", cls=Once)
+def list_runs(
+    limit: Annotated[int, typer.Option(parser=whole(1, 10_000), metavar="INTEGER",
+                                       help="How many, newest first.")] = 50,
+) -> None:
+    """List the newest runs."""
+    found, damaged = existing_store(say).read_runs(limit=limit) if has_store() else ([], [])
+    if not found and not damaged:
+        print("No runs yet. Start the first ones with 'python -m compt_core run'.")
+        return
+    table = Table("run", "experiment", "state", "method", "shots", "seed", "step", "mean", "created", box=None,
+                  header_style="bold")
+    for r in found:
+        mean = f"{100 * r.result['mean']:.1f}" if r.result and "mean" in r.result else ""
+        table.add_row(r.id, r.experiment, r.state.value, r.method, str(r.shots), str(r.seed),
+                      f"{r.step}/{r.steps}" if r.steps else "", mean, _when(r.created))
+    for one in damaged:
+        table.add_row(one.name, "", "cannot be read")
+    console().print(table)
+    say(*map(str, damaged))
+
+
+@app.command(cls=Once)
+def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")]) -> None:
+    """Show a run: state, diagnosis, settings, scores, log; or the accuracy table of an experiment."""
+    store, notes = existing_store(say), list[str]()
+    experiment, runs = looked_up(store, run_id, notes)
+    say(*notes)
+    if experiment.id == run_id:
+        _print_results(store, experiment, runs)
+        return
+    r, found = runs[0], _diagnosed(store, runs)
+    shown = {"run": r.id, "experiment": r.experiment, "state": r.state.value, "step": r.step, "steps": r.steps,
+             "created": _when(r.created), "started": _when(r.started), "finished": _when(r.finished),
+             "error": r.error_message, "diagnosis": [one.line for one in found[r.id].findings] or None,
+             "config": r.config, "versions": r.versions, "result": r.result}
+    console().print_json(json.dumps({key: value for key, value in shown.items() if value is not None}))
+    console().print(store.log(r.id), markup=False, highlight=False, end="")
+
+
+@app.command(cls=Once)
+def export(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")],
+    kind: Annotated[Literal["csv", "json"], typer.Option("--format", help="Tidy tables, or one document.")],
+    out: Annotated[str, typer.Option(metavar="DIR", help="Folder for the files; made if need be.")],
+) -> None:
+    """Write scores, weights, curves and predictions of a run or an experiment as files."""
+    store, notes = existing_store(say), list[str]()
+    experiment, runs = looked_up(store, run_id, notes)
+    curves = {name: store.curves([r.id for r in runs], name, notes) for name in (KINDS if kind == "json" else CURVES)}
+    written, files = document(experiment, runs, curves), dict[str, Write]()
+    if kind == "json":
+        files[f"{run_id}.json"] = partial(write_json, written)
+    else:
+        answers = stored_answers(store, runs, notes)
+        files = {name: partial(write_csv, table) for name, table in tables(written, curves, answers).items()}
+    write_folder(out, files, "--out")
+    done = sum(r.state == State.COMPLETED for r in runs)
+    print(f"Wrote {', '.join(files)} into '{out}': {done} of {plural(len(runs), 'run')} completed.")
+    say(*notes)
+
+
+for command in (whatif, cancel, pause, resume, delete):
+    app.command(cls=Once)(command)
+
+
+@app.command(cls=Once)
+def worker() -> int:
+    """Train what is queued until interrupted; waits while another process is training."""
+    stop = threading.Event()
+    ignored = signal.getsignal(getattr(signal, "SIGHUP", signal.SIGTERM)) == signal.SIG_IGN  # by nohup
+    for name in ("SIGTERM", "SIGINT", *(() if ignored else ("SIGHUP",))):
+        if number := getattr(signal, name, None):
+            signal.signal(number, lambda *_: stop.set())
+    store = Store()
+    log_to_file(store.home)
+    say(f"Training what is queued in {store.home}; {LOG_NAME} there says what happens. Stop with Ctrl+C.")
+    return DONE if serve(Worker(store), stop) else FAILED
+
+
+def _when(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="seconds")

@@ -1,0 +1,181 @@
+"""Finished experiments that come with the project, so that every page has something true to show at once.
+
+An experiment is NAME.json (settings, reference rows, each run's record) and NAME.safetensors (prompts, dev
+scores and thinned curves, the runs of a method stacked along the first axis as "METHOD/prompts/source").
+They are copied into a store once, as older than anything in it, owned by BUNDLED. Loads no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+import compt_core
+from compt_core.errors import ConfigError, Damaged, DiskError, Issue, StoreError, UnknownId
+from compt_core.methods.table import METHODS
+from compt_core.runs.points import JUMPING, thin
+from compt_core.runs.record import BUNDLED, ExperimentRecord, Left, RunRecord, State
+from compt_core.runs.store import Store
+
+FOLDER = Path(compt_core.__file__).resolve().parents[1] / "assets" / "demo-runs"
+# Points per run and kind, of those in a store; no prompts over training, which outweigh all else.
+POINTS = {"loss": 50, "task_loss": 50, "attention": 25, "gates": 25, "dev_score": 25}
+KEPT = ("composed", "source", "private", "attention.logits", "gate.alpha", "gate.beta")  # not what made the prompts
+FORMAT = 1
+_LARGEST = float(np.finfo(np.float16).max)
+Tensors = dict[str, np.ndarray]
+
+
+def write_bundle(store: Store, experiment: str, folder: Path, name: str) -> None:
+    """Write a finished experiment of `store` as FOLDER/NAME.{json,safetensors}.
+
+    What all runs' results share is written once. Times of training are left out where an estimate could
+    take them for this machine's. Raises StoreError when a run has not completed.
+    """
+    record, runs = store.experiment(experiment), store.runs(experiment)
+    if any(run.state != State.COMPLETED for run in runs):
+        raise StoreError(f"Experiment '{experiment}' has runs that did not complete, so it cannot be bundled.")
+    results = [{key: value for key, value in (run.result or {}).items() if key != "pace"} for run in runs]
+    common = {key: value for key, value in results[0].items() if all(other.get(key) == value for other in results)}
+    written = {
+        "format": FORMAT,
+        "experiment": {"id": record.id, "created": record.created, "config": record.config,
+                       "references": record.references},
+        "versions": runs[0].versions, "common": common,
+        "runs": [
+            {"id": run.id, "steps": run.steps, "created": run.created, "started": run.started,
+             "finished": run.finished, "config": _beyond(run.config, runs[0].config if run is not runs[0] else {}),
+             "result": _beyond(result, common)}
+            for run, result in zip(runs, results, strict=True)
+        ],
+    }
+    tensors: Tensors = {}
+    for method in dict.fromkeys(run.method for run in runs):
+        each = [_tensors_of(store, run) for run in runs if run.method == method]
+        tensors |= {f"{method}/{key}": _stacked([one[key] for one in each]) for key in each[0]}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / f"{name}.safetensors")
+    text = json.dumps(written, separators=(",", ":"), allow_nan=False)
+    (folder / f"{name}.json").write_text(text.replace('{"id":', '\n{"id":') + "\n", encoding="utf-8")
+
+
+def import_bundles(store: Store, folder: Path = FOLDER) -> int:
+    """Copy what `folder` holds and `store` does not; how many experiments that were. Raises StoreError.
+
+    COMPT_DEMO_RUNS=off leaves the store as it is; ConfigError for another value than that and 'on'.
+    """
+    chosen = os.environ.get("COMPT_DEMO_RUNS", "").strip() or "on"
+    if chosen not in ("on", "off"):
+        raise ConfigError([Issue("COMPT_DEMO_RUNS", "The environment variable COMPT_DEMO_RUNS must be 'on' or 'off'. "
+                                 f"Got {chosen!r} instead.")])
+    if chosen == "off":
+        return 0
+    return sum(_import(store, path) for path in sorted(folder.glob("*.json"), reverse=True))  # demo-glue, then demo
+
+
+def _import(store: Store, path: Path) -> bool:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        if read["format"] != FORMAT:
+            raise ValueError(f"its format is {read['format']}, this version of ComPT Lab reads {FORMAT}")
+        if _holds(store, read["experiment"]["id"]):
+            return False
+        experiment, runs = _records(read)
+        stacked = load_file(path.with_suffix(".safetensors"))
+        parts = [_of_run(stacked, run, runs) for run in runs]
+    except (OSError, ValueError, KeyError, IndexError, TypeError, SafetensorError) as error:
+        raise StoreError(f"The bundled runs '{path}' cannot be read: {error}. Put the file back from the project's "
+                         "repository, or set COMPT_DEMO_RUNS=off.") from error
+    try:
+        return store.restore(experiment, runs, parts)
+    except DiskError as error:
+        raise DiskError(f"The bundled runs cannot be copied to '{store.home}'. {error} Or set COMPT_DEMO_RUNS=off.") \
+            from error
+
+
+def _records(read: Mapping[str, Any]) -> tuple[ExperimentRecord, list[RunRecord]]:
+    first = read["runs"][0]["config"]
+    runs = []
+    for run in read["runs"]:
+        config = first | run["config"]
+        runs.append(RunRecord(
+            id=run["id"], experiment=read["experiment"]["id"], owner=BUNDLED, method=config["method"],
+            shots=config["shots"], seed=config["seed"], config=config, state=State.COMPLETED, step=run["steps"],
+            steps=run["steps"], created=run["created"], started=run["started"], finished=run["finished"],
+            heartbeat=None, request=None, error_type=None, error_message=None, traceback=None,
+            result=read["common"] | run["result"], versions=read["versions"], fleet=None))
+    return ExperimentRecord(**read["experiment"], owner=BUNDLED, states={State.COMPLETED.value: len(runs)}), runs
+
+
+def _beyond(values: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """The items of `values` that `shared` does not hold alike."""
+    return {key: value for key, value in values.items() if key not in shared or shared[key] != value}
+
+
+def _tensors_of(store: Store, run: RunRecord) -> Tensors:
+    """What is kept of a run: its prompts, each task's dev scores, and a point in every so many of its curves."""
+    prompts = store.prompts(run.id)
+    found = {f"prompts/{name}": prompts[name] for name in KEPT if name in prompts}
+    if not METHODS[run.method].composed:  # PT and MST: the composed prompt is the private one, or the source
+        del found["prompts/composed"]
+    found |= {f"scores/{task}": _half(values) for task, values in store.scores(run.id).items()}
+    for kind, most in POINTS.items():
+        steps, values = store.events(run.id, kind)
+        if len(steps):
+            chosen = thin(values, most) if kind in JUMPING else \
+                np.unique(np.linspace(0, len(steps) - 1, most).round().astype(int))
+            found[f"steps/{kind}"] = steps[chosen]
+            found[f"curve/{kind}"] = _narrow(values[chosen])
+    return found
+
+
+def _stacked(each: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of the runs of a method along a new first axis; shorter curves are filled up with their last point."""
+    longest = max(len(one) for one in each)
+    return np.stack([np.pad(one, [(0, longest - len(one)), *[(0, 0)] * (one.ndim - 1)], mode="edge") for one in each])
+
+
+def _narrow(curve: np.ndarray) -> np.ndarray:
+    """A curve in half the bytes, unless a value is too large for them."""
+    return curve.astype(np.float16) if np.abs(curve).max(where=np.isfinite(curve), initial=0) < _LARGEST else curve
+
+
+def _half(scores: np.ndarray) -> np.ndarray:
+    """Dev scores [rows, labels] in half the bytes, unless that would change which label is the best of a row."""
+    half = scores.astype(np.float16)
+    return half if np.array_equal(half.argmax(-1), scores.argmax(-1)) else scores
+
+
+def _of_run(stacked: Tensors, run: RunRecord, runs: Sequence[RunRecord]) -> Left:
+    """The run's slices of the stacked tensors."""
+    at = [other.id for other in runs if other.method == run.method].index(run.id)
+    own: dict[str, Tensors] = {}
+    for name, values in stacked.items():
+        method, part, key = name.split("/", 2)
+        if method == run.method:
+            own.setdefault(part, {})[key] = values[at]
+    prompts = own["prompts"]
+    if "composed" not in prompts:
+        tasks = len(run.config["tasks"])
+        prompts["composed"] = prompts.get("private", np.repeat(prompts.get("source", np.empty(0)), tasks, axis=0))
+    curves = {}
+    for kind, values in own.get("curve", {}).items():
+        steps, first = np.unique(own["steps"][kind], return_index=True)  # without what filled up a shorter one
+        curves[kind] = steps, values[first]
+    return Left(prompts, {task: values.astype(np.float32) for task, values in own["scores"].items()}, curves)
+
+
+def _holds(store: Store, experiment: str) -> bool:
+    try:
+        return bool(store.experiment(experiment))
+    except UnknownId:
+        return False
+    except Damaged:  # it is there, and says so itself
+        return True

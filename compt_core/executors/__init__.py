@@ -1,0 +1,1 @@
+"""Where fleets train: this process and its GPUs."""

@@ -1,0 +1,1 @@
+"""Labels scored, answers, metrics and the statistics over seeds."""

@@ -1,0 +1,294 @@
+"""Configurations in, results out: loads backbone and data, trains a fleet, scores it. No UI, no store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from types import MappingProxyType
+from typing import Any, Literal
+
+import torch
+
+from compt_core import __version__
+from compt_core.backbone.kept import Shelf
+from compt_core.backbone.load import Backbone, find_backbone, load_backbone
+from compt_core.backbone.memory import peak, watch
+from compt_core.errors import ComptError, plural, quoted
+from compt_core.methods.fleet import Fleet, build_fleet
+from compt_core.methods.inspection import inspect_run, kept_tensors, prompt_rms
+from compt_core.methods.table import structure
+from compt_core.planning.check import trainable_parameters
+from compt_core.planning.data import load_data
+from compt_core.planning.estimate import STATE_BYTES, Pace, fleet_work, place, run_work
+from compt_core.scoring.metrics import mean_normalised, mean_primary
+from compt_core.scoring.score import TaskScores, majority, score_task
+from compt_core.settings.config import RunConfig
+from compt_core.tasks.fewshot import held_out_digest, lacking, sample_dev
+from compt_core.tasks.spec import TaskData
+from compt_core.training.checkpoint import fits
+from compt_core.training.events import Ask, Checkpoint, Keeper, Log, OnEvent, Outcome, Started
+from compt_core.training.loop import Ended, train
+from compt_core.training.passes import mean_losses
+from compt_core.training.plan import RunPlan, count_cut, encode_with, mean_tokens, plan_run
+from compt_core.training.snapshots import snapshots
+from compt_core.training.watch import Watch, watcher
+
+OnOutcome = Callable[[str, Outcome], None]
+Load = Callable[[str], tuple[TaskData, ...]]  # run -> its rows
+Scores = dict[str, dict[str, TaskScores]]  # run -> task -> scores
+_SHELF = Shelf(load_backbone)
+
+
+def train_fleet(
+    configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
+    on_outcome: OnOutcome | None = None, backbone: Backbone | None = None, load: Load | None = None,
+    resume: Mapping[str, Checkpoint] = MappingProxyType({}), keeper: Keeper | None = None,
+) -> dict[str, Outcome]:
+    """Train the runs `configs` (by id) of one backbone side by side and score them on their dev rows.
+
+    on_event gets what happens while training, control(run) is asked before each step, on_outcome
+    gets each run's outcome as soon as it is known; all outcomes are returned as well. A run that
+    fails by itself is an outcome; problems of backbone or data raise ComptError for all.
+    load(run) gives a run's rows, for an experiment on changed ones; by default those its settings name.
+    Runs in `resume` go on from their checkpoint, if backbone, data and tensors are what it was taken on;
+    `keeper` takes new ones.
+    """
+    backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
+    data = {run: load(run) if load else load_data(c.tasks, c.data_dir, backbone.files) for run, c in configs.items()}
+    watch(backbone.device)
+    plans = {run: plan_run(config, data[run], backbone.tokenizer) for run, config in configs.items()}
+    fleet = build_fleet(configs, backbone)
+    outcomes: dict[str, Outcome] = {}
+
+    def leave(run: str, outcome: Outcome) -> None:
+        outcomes[run] = outcome
+        if on_outcome:
+            on_outcome(run, outcome)
+
+    resumed = _set_off(fleet, plans, data, resume, on_event)
+    first = [(run, example) for run, plan in plans.items() for example in plan.batch(0)]
+    rms, before = {run: prompt_rms(fleet, run) for run in configs}, _on_fixed_batch(fleet, first)
+    for run, config in configs.items():
+        on_event(Log(run, 0, f"{config.method}: initial prompt RMS {rms[run]:.3f}, {plural(plans[run].steps, 'step')}, "
+                             f"loss {before[run]:.3f} on the first batch"))
+    done: list[str] = []
+
+    def ended(run: str, state: Ended, error: ComptError | None) -> None:
+        if state == "completed":
+            done.append(run)
+        else:
+            leave(run, Outcome(state, error=error))
+
+    seconds = train(fleet, plans, on_event, control, ended, resume=resumed, keeper=keeper,
+                    watch=_each(snapshots(fleet, on_event), watcher(fleet, plans, data, on_event)))
+    trained = time.perf_counter()
+    scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
+    times = {"train_seconds": seconds, "eval_seconds": time.perf_counter() - trained}
+    # Else it is the time of a share of what was launched.
+    measured = len(scores) == len(configs) and not resumed and torch.cuda.device_count() < 2
+    pace = _pace(backbone, plans, scores, times) if measured else None
+    after = _on_fixed_batch(fleet, [item for item in first if item[0] in scores])
+    for run, by_task in scores.items():
+        notes = {
+            **times, "pace": pace, "prompt_rms": {"initial": rms[run], "final": prompt_rms(fleet, run)},
+            "fixed_batch_loss": {"initial": before[run], "final": after[run]},
+        }
+        try:
+            leave(run, _completed(fleet, run, plans[run], data[run], by_task, notes))
+        except Exception as error:  # a run that fails by itself must not take its fleet-mates along
+            leave(run, Outcome("failed", error=error))
+    return outcomes
+
+
+def _each(*watches: Watch) -> Watch:
+    def watch(at: Mapping[str, int]) -> None:
+        for one in watches:
+            one(at)
+
+    return watch
+
+
+def _notes(plan: RunPlan, data: Sequence[TaskData]) -> list[str]:
+    """What to know of the rows of a run, and of the sample that it drew from them."""
+    lacks = {d.task.name: ", ".join(map(quoted, lacking(d.task, plan.samples[d.task.name]))) for d in data}
+    return [*(note for d in data for note in d.notes),
+            *(f"The sample of task '{task}' has no row of {labels}." for task, labels in lacks.items() if labels)]
+
+
+def _pace(backbone: Backbone, plans: Mapping[str, RunPlan], scores: Scores, times: Mapping[str, float]
+          ) -> dict[str, Any]:
+    """What the fleet had to do, how long it took and how much memory, for estimates."""
+    about = backbone.describe()
+    numbers = {run: trainable_parameters(plan.config, backbone.hidden) for run, plan in plans.items()}
+    work = fleet_work(run_work(
+        plan.steps, plan.config.batch, mean_tokens(plan, structure(plan.config).length), numbers[run],
+        sum(s.tokens for s in scores[run].values()),
+    ) for run, plan in plans.items())
+    taken = peak(backbone.device)
+    memory = None if taken is None else max(0, taken - STATE_BYTES * sum(numbers.values()))
+    where = place(about["device"], torch.get_num_threads(), about["hash"])
+    return asdict(Pace(where, work, times["train_seconds"], times["eval_seconds"], memory))
+
+
+def _completed(
+    fleet: Fleet, run: str, plan: RunPlan, data: Sequence[TaskData],
+    scores: Mapping[str, TaskScores], notes: Mapping[str, Any],
+) -> Outcome:
+    """The outcome of a trained and scored run: its record, tensors and label scores; `notes` join the record."""
+    backbone = fleet.backbone
+    record = {
+        **summary(data, plan.config, scores), **inspect_run(fleet, run), **notes,
+        "cut": {task: {"train": cut, "dev": scores[task].cut} for task, cut in count_cut(plan).items()},
+        "skipped": {d.task.name: dict(d.skipped) for d in data},
+        "overlap": {d.task.name: {"train": d.overlap} for d in data},
+        "samples": plan.samples, "data_notes": _notes(plan, data),
+        "trainable_parameters": trainable_parameters(plan.config, backbone.hidden),
+        "backbone": backbone.describe(),
+    }
+    return Outcome("completed", record, kept_tensors(fleet, run), {task: s.scores for task, s in scores.items()})
+
+
+def reference_rows(
+    config: RunConfig, *, backbone: Backbone | None = None, stopped: Callable[[], bool] = lambda: False
+) -> dict[str, Any] | None:
+    """Untrained reference rows on the dev rows that `config` scores: {"majority": …, "no_prompt": …}.
+
+    majority: the most frequent label of those rows, always; no_prompt: the prefix without a prompt. Where some of its
+    answers are no label, "unreadable" gives their share by task.
+    None where `stopped`, asked before each batch, said so before all was scored.
+    """
+    backbone = backbone or shared_backbone(config.backbone)
+    data = load_data(config.tasks, config.data_dir, backbone.files)
+    empty = {"": torch.zeros(0, backbone.hidden, device=backbone.device)}
+    bare: dict[str, TaskScores] = {}
+    for d in data:
+        scored = _score_data(backbone, config, d, empty, lambda name: not stopped())
+        if not scored:
+            return None
+        bare[d.task.name] = scored[""]
+    most = {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}
+    unread = {task: s.unreadable for task, s in bare.items() if s.unreadable}
+    return {"majority": most, "no_prompt": {task: s.metrics for task, s in bare.items()},
+            **({"unreadable": unread} if unread else {})}
+
+
+def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, TaskScores]) -> dict[str, Any]:
+    """The metrics part of a run's record: per task, the two means, constant predictors, share of answers
+    that are no label, rows scored."""
+    tasks = {task: s.metrics for task, s in scores.items()}
+    primary = {d.task.name: d.task.metrics[0] for d in data}
+    chance = {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}
+    return {
+        "tasks": tasks,
+        "mean": mean_primary(tasks, primary), "mean_normalised": mean_normalised(tasks, primary, chance),
+        "constant": {task: s.constant for task, s in scores.items()},
+        "unreadable": {task: s.unreadable for task, s in scores.items()},
+        "eval_rows": {task: len(s.scores) for task, s in scores.items()},
+    }
+
+
+def _score(
+    fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]],
+    control: Ask, on_event: OnEvent, leave: OnOutcome,
+) -> Scores:
+    """Score trained runs task by task, those with equal scoring settings together; a cancelled one leaves."""
+    with torch.inference_mode():
+        vectors = fleet.vectors()
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    for run, plan in plans.items():
+        c = plan.config
+        rows = tuple(map(id, data[run]))  # the same objects where the same files were read
+        key = (rows, c.prefix, c.position, c.max_tokens, c.scoring, c.similarity, c.eval_rows)
+        groups.setdefault(key, []).append(run)
+    result: Scores = {run: {} for run in plans}
+    for runs in groups.values():
+        for k, task_data in enumerate(data[runs[0]]):
+            prompts = {run: vectors[slice(*_span(fleet, run, k))] for run in runs if run in result}
+            config, going = plans[runs[0]].config, _Going(control)
+            scores = _score_data(fleet.backbone, config, task_data, prompts, going)
+            for run, why in going.left.items():
+                del result[run]
+                leave(run, Outcome(why))
+            for run, scored in scores.items():
+                result[run][task_data.task.name] = scored
+                on_event(Log(run, plans[run].steps, f"scored {task_data.task.name}: {scored.metrics}"))
+    return result
+
+
+class _Going:
+    """Whether a run is still wanted, by `control`; `left` keeps how those ended that are not."""
+
+    def __init__(self, control: Ask):
+        self.control = control
+        self.left: dict[str, Literal["cancelled", "paused"]] = {}
+
+    def __call__(self, run: str) -> bool:
+        if run not in self.left and (asked := self.control(run)) != "keep":
+            self.left[run] = "cancelled" if asked == "cancel" else "paused"
+        return run not in self.left
+
+
+def _span(fleet: Fleet, run: str, task: int) -> tuple[int, int]:
+    offset, length = fleet.address[run, task]
+    return offset, offset + length
+
+
+def _score_data(
+    backbone: Backbone, config: RunConfig, data: TaskData, prompts: Mapping[str, torch.Tensor],
+    going: Callable[[str], bool],
+) -> dict[str, TaskScores]:
+    rows = sample_dev(data, config.eval_rows)
+    encoded = encode_with(backbone.tokenizer, config, data.task, rows)
+    return score_task(backbone, data.task, rows, encoded, prompts,
+                      scoring=config.scoring, similarity=config.similarity, going=going)
+
+
+def _on_fixed_batch(fleet: Fleet, items: Sequence[tuple[str, Any]]) -> dict[str, float]:
+    if not items:  # every run was cancelled
+        return {}
+    return mean_losses(fleet, items)
+
+
+def shared_backbone(ref: str, device: str | None = None) -> Backbone:
+    """The backbone `ref` on `device` (the best by default), loaded once while its files stay the same and others leave
+    it room."""
+    return _SHELF.get(find_backbone(ref), device)
+
+
+def _set_off(
+    fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]],
+    resume: Mapping[str, Checkpoint], on_event: OnEvent,
+) -> dict[str, Checkpoint]:
+    """Says from where each run sets off; returns the checkpoints that still fit."""
+    resumed = {}
+    for run, plan in plans.items():
+        versions, before = _versions(fleet.backbone, plan.config, data[run]), resume.get(run)
+        if before is not None and _continues(before, versions) and fits(fleet, plan, run, before):
+            resumed[run] = before
+        step = resumed[run].step if run in resumed else 0
+        on_event(Started(run, plan.steps, versions, step))
+        for note in () if step else _notes(plan, data[run]):
+            on_event(Log(run, 0, note))
+        if before is not None:
+            on_event(Log(run, step, f"goes on from its checkpoint at step {step}" if run in resumed else
+                         "begins again: backbone, data or tensors are not those of its checkpoint any more"))
+    return resumed
+
+
+def _continues(checkpoint: Checkpoint, versions: Mapping[str, Any]) -> bool:
+    """Whether a run stands on the same backbone and data as when its checkpoint was taken."""
+    before = checkpoint.versions
+    hashes = [about.get("backbone", {}).get("hash") for about in (before, versions)]
+    return hashes[0] == hashes[1] and before.get("data") == versions["data"] \
+        and before.get("tasks") in (None, versions["tasks"]) and before.get("held_out", {}) == versions["held_out"]
+
+
+def _versions(backbone: Backbone, config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
+    """What a run's result follows from, beside its settings."""
+    packages = {name: version(name) for name in ("torch", "transformers", "entmax", "numpy")}
+    return {"compt": __version__, "packages": packages, "backbone": backbone.describe(),
+            "data": {d.task.name: d.digest for d in data}, "tasks": {d.task.name: d.task.digest() for d in data},
+            "held_out": {d.task.name: held_out_digest(config, d) for d in data} if config.select == "best" else {},
+            "threads": torch.get_num_threads()}

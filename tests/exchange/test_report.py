@@ -1,0 +1,256 @@
+"""The results as JSON, read by the schema that other programs rely on, and as the terminal's table."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import fields, replace
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
+
+from compt_core.exchange.report import accuracy_table, experiment_json
+from compt_core.runs.record import ExperimentRecord, RunRecord, State
+
+Metric = Literal["accuracy", "f1", "matthews", "pearson", "spearman"]
+Score = float | None
+Scores = dict[str, dict[Metric, Score]]
+
+
+class RunJson(BaseModel):
+    """A run of the JSON; further keys are allowed, these must be there and of these types."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    run: str
+    method: Literal["pt", "mst", "spp", "scp"]
+    shots: int
+    seed: int
+    state: str
+    tasks: Scores | None
+    mean: float | None
+    mean_normalised: float | None
+    attention: list[list[float]] | None
+    alpha: list[float] | None
+    beta: list[float] | None
+    trainable_parameters: int | None
+    train_seconds: float | None
+    eval_seconds: float | None
+
+
+class References(BaseModel):
+    """Scores of the untrained reference rows."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    majority: Scores
+    no_prompt: Scores
+
+
+class ExperimentJson(BaseModel):
+    """What --json writes."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    experiment: str
+    runs: list[RunJson] = Field(min_length=1)
+    references: References
+
+
+def read(text: str) -> ExperimentJson:
+    """The JSON by its schema, with what the schema's types cannot say."""
+    experiment = ExperimentJson.model_validate_json(text)
+    for run in experiment.runs:
+        if run.state != "completed":
+            continue
+        assert run.tasks is not None
+        assert run.mean is not None
+        assert None not in (run.trainable_parameters, run.train_seconds, run.eval_seconds, run.mean_normalised)
+        for metrics in run.tasks.values():
+            for metric, value in metrics.items():
+                assert value is None or (0 if metric in ("accuracy", "f1") else -1) <= value <= 1
+        parts = (run.attention, run.alpha, run.beta)
+        if run.method in ("pt", "mst"):
+            assert parts == (None, None, None)
+        else:
+            assert [len(part or ()) for part in parts] == [len(run.tasks)] * 3
+            assert len({len(row) for row in run.attention or ()}) == 1
+    return experiment
+
+
+RESULT: dict[str, Any] = {
+    "tasks": {"cola": {"accuracy": 0.69, "matthews": None}, "rte": {"accuracy": 0.5}}, "mean": 0.595,
+    "mean_normalised": -0.1, "attention": None, "alpha": None, "beta": None, "trainable_parameters": 10,
+    "train_seconds": 1.5, "eval_seconds": 0.5, "constant": {"cola": True, "rte": False},
+    "eval_rows": {"cola": 100, "rte": 90},
+}
+COMPOSED = RESULT | {"tasks": {"cola": {"accuracy": 0.71, "matthews": 0.1}, "rte": {"accuracy": 0.6}}, "mean": 0.655,
+                     "constant": {"cola": False, "rte": False}, "attention": [[0.4, 0.6], [1.0, 0.0]],
+                     "alpha": [0.5, 0.5], "beta": [1.0, 1.0]}
+NO_PROMPT = f"{100 * ((0.31 - 0.69) / 0.31 + (0.47 - 0.53) / 0.47) / 2:.1f}"  # majority at 0, perfection at 1
+REFERENCES = {"majority": {"cola": {"accuracy": 0.69, "matthews": None}, "rte": {"accuracy": 0.53}},
+              "no_prompt": {"cola": {"accuracy": 0.31, "matthews": None}, "rte": {"accuracy": 0.47}}}
+
+
+def run(**changes: Any) -> RunRecord:
+    blank = {field.name: None for field in fields(RunRecord)}
+    return RunRecord(**{**blank, "id": "r1", "method": "pt", "shots": 8, "seed": 0, "state": State.COMPLETED,
+                        "result": RESULT} | changes)
+
+
+def experiment(**changes: Any) -> ExperimentRecord:
+    config = {"tasks": ["cola", "rte"], "backbone": "demo"}
+    return ExperimentRecord(**{"id": "e1", "owner": "local", "created": 0.0, "config": config,
+                               "references": REFERENCES, "states": {}} | changes)
+
+
+def dump(exp: ExperimentRecord, runs: list[RunRecord]) -> str:
+    return json.dumps(experiment_json(exp, runs), allow_nan=False)
+
+
+def table(exp: ExperimentRecord, runs: list[RunRecord]) -> str:
+    out = io.StringIO()
+    Console(file=out, width=160).print(accuracy_table(exp, runs))
+    return out.getvalue()
+
+
+def row(shown: str, *starts: str) -> list[str]:
+    """The cells of the first row of a table that starts like that, from the metric on."""
+    rows = ([cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if line.startswith("│"))
+    return next(cells for cells in rows if cells[:len(starts)] == list(starts))[1:]
+
+
+# --- JSON
+
+
+def test_completed_runs_follow_the_schema() -> None:
+    written = read(dump(experiment(), [run(), run(id="r2", method="spp", result=COMPOSED)]))
+    assert [(r.run, r.method, r.mean) for r in written.runs] == [("r1", "pt", 0.595), ("r2", "spp", 0.655)]
+    assert written.references.majority["cola"]["matthews"] is None
+
+
+@pytest.mark.parametrize("state", [state for state in State if state != State.COMPLETED])
+def test_runs_that_did_not_complete_follow_the_schema(state: State) -> None:
+    failed = run(state=state, result=None, error_message="The loss is not finite.")
+    written = read(dump(experiment(references=None), [failed]))
+    assert (written.runs[0].state, written.runs[0].tasks, written.runs[0].mean) == (state.value, None, None)
+    assert written.references.majority == written.references.no_prompt == {}
+
+
+def test_what_json_cannot_say_is_null() -> None:
+    nan, inf = float("nan"), float("inf")
+    odd = RESULT | {"prompt_rms": {"initial": 0.1, "final": nan}, "fixed_batch_loss": {"initial": inf, "final": [nan]}}
+    written = json.loads(dump(experiment(), [run(result=odd)]))["runs"][0]
+    assert written["prompt_rms"] == {"initial": 0.1, "final": None}
+    assert written["fixed_batch_loss"] == {"initial": None, "final": [None]}
+
+
+# --- table
+
+
+def test_the_table_holds_every_metric_method_and_reference() -> None:
+    lines = table(experiment(), [run(), run(id="r2", method="spp", result=COMPOSED)]).splitlines()
+    assert lines[0] == ("Dev scores x 100 on backbone 'demo': 8 shots, one seed: no interval, "
+                        "90–100 dev rows per task")
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    assert cells == [
+        ["cola", "accuracy", "69.0†", "71.0", "69.0", "31.0"],
+        ["", "matthews", "–†", "10.0", "–", "–"],
+        ["rte", "accuracy", "50.0", "60.0", "53.0", "47.0"],
+        ["mean", "", "59.5", "65.5", "61.0", "39.0"],
+        ["mean, chance = 0", "", "-10.0", "-10.0", "0.0", NO_PROMPT],
+    ]
+
+
+def test_answers_that_are_no_label_are_marked_and_counted() -> None:
+    runs = [run(result=RESULT | {"unreadable": {"cola": 0.0, "rte": 0.125}}),
+            run(id="r2", method="spp", result=COMPOSED)]
+    shown = table(replace(experiment(), references=experiment().references | {"unreadable": {"rte": 1.0}}), runs)
+    assert row(shown, "rte")[1:] == ["50.0§", "60.0", "53.0", "47.0§"]
+    assert "§ answers that are no label (rte up to 100.0%): they count as wrong" in " ".join(shown.split())
+    assert "§" not in table(experiment(), [run()])
+    assert experiment_json(experiment(), runs)["runs"][0]["unreadable"] == {"cola": 0.0, "rte": 0.125}
+
+
+def test_seeds_are_averaged_and_shots_stand_apart() -> None:
+    runs = [run(id=f"r{shots}{seed}", shots=shots, seed=seed, result=COMPOSED | {"mean": (shots + seed) / 100})
+            for shots in (4, 8) for seed in (0, 2)]
+    shown = table(experiment(), runs)
+    assert "4, 8 shots, mean ± half of the 95% t-interval over 2 seeds" in shown
+    assert "n = " not in shown
+    # two values 2 apart: standard error 1, times t of one degree of freedom, 12.706
+    four, eight, means = (shown.split(title)[1] for title in ("\n4 shots", "\n8 shots", "\nmean over tasks"))
+    assert row(four, "mean")[1] == "5.0 ±12.7" and row(eight, "mean")[1] == "9.0 ±12.7"
+    assert row(four, "rte")[1] == row(eight, "rte")[1] == "60.0 ±0.0"
+    assert row(means, "4") == ["5.0 ±12.7"] and row(means, "8") == ["9.0 ±12.7"]
+
+
+def test_a_trifle_below_0_is_no_minus_0() -> None:
+    assert row(table(experiment(), [run(result=RESULT | {"mean_normalised": -1e-9})]), "mean, chance = 0")[1] == "0.0"
+
+
+def test_columns_of_different_size_say_theirs() -> None:
+    runs = [run(), *(run(id=f"r{seed}", method="spp", seed=seed, result=COMPOSED) for seed in range(3))]
+    shown = table(experiment(), runs)
+    assert "interval over 1–3 seeds" in shown
+    assert "n = 1" in shown
+    assert "n = 3" in shown
+    assert row(shown, "rte")[1:3] == ["50.0", "60.0 ±0.0"]
+
+
+def test_an_undefined_score_counts_0_beside_defined_ones() -> None:
+    scores = [{"accuracy": 0.7, "matthews": value} for value in (None, 0.2)]
+    runs = [run(id=f"r{seed}", seed=seed, result=COMPOSED | {"tasks": COMPOSED["tasks"] | {"cola": cola}})
+            for seed, cola in enumerate(scores)]
+    shown = table(experiment(), runs)
+    assert row(shown, "", "matthews")[1] == "10.0 ±127.1–"
+    assert "after a number: undefined for some seed; it counts as 0 in means" in " ".join(shown.split())
+    none = [run(id=f"r{seed}", seed=seed) for seed in range(2)]
+    assert row(table(experiment(), none), "", "matthews")[1] == "–†"
+
+
+def test_shots_per_label_are_named() -> None:
+    exp = experiment(config={"tasks": ["cola", "rte"], "backbone": "demo", "shots_per": "class"})
+    assert "'demo': 8 shots per label, one seed" in table(exp, [run()])
+    assert "8 shots per label, one seed" not in table(experiment(), [run()])
+
+
+def test_rows_left_out_or_cut_are_counted_below() -> None:
+    first = RESULT | {"cut": {"cola": {"train": 0, "dev": 0}, "rte": {"train": 1, "dev": 4}},
+                      "skipped": {"cola": {"train": 0, "dev": 2}, "rte": {}}}
+    second = first | {"cut": {"cola": {"train": 0, "dev": 0}, "rte": {"train": 3, "dev": 4}}}
+    shown = " ".join(table(experiment(), [run(result=first), run(id="r2", seed=1, result=second)]).split())
+    assert "Rows skipped for want of a label (−1): cola 2 dev; " in shown
+    assert "; with text cut at max_tokens: rte 3 train, 4 dev." in shown
+    whole = {"cola": {"train": 0, "dev": 0}}
+    assert "Rows " not in table(experiment(), [run(result=RESULT | {"cut": whole, "skipped": whole})])
+    assert "Rows " not in table(experiment(), [run()])
+
+
+def test_what_to_mind_stands_below_only_where_it_applies() -> None:
+    dagger, undefined = "† the same answer for every row in some run (cola)", "– undefined"
+    first, second = table(experiment(), [run()]), table(experiment(), [run(result=COMPOSED)])
+    assert dagger in first
+    assert "read Matthews and 'mean, chance = 0'" in " ".join(first.split())
+    assert undefined in first
+    assert dagger not in second
+    assert undefined not in second
+    assert "Original T5 checkpoints were trained on GLUE, and FLAN-T5 was instruction-tuned" in " ".join(first.split())
+    demo = RESULT | {"tasks": {"demo-mood": {"accuracy": 0.5}}, "constant": {"demo-mood": False}}
+    exp = experiment(config={"tasks": ["demo-mood"], "backbone": "demo"}, references=None)
+    assert "trained on GLUE" not in table(exp, [run(result=demo)])
+
+
+def test_runs_that_did_not_complete_are_left_out() -> None:
+    shown = table(experiment(), [run(), run(id="r2", method="mst", state=State.FAILED, result=None)])
+    assert "MST" not in shown
+    assert "PT" in shown
+    assert table(experiment(), [run(state=State.QUEUED, result=None), run(state=State.FAILED, result=None)]) == \
+        "Experiment e1 has no completed run yet (1 queued, 1 failed).\n"
+
+
+def test_a_path_with_brackets_is_shown_as_it_is() -> None:
+    config = {"tasks": ["cola", "rte"], "backbone": "/models/[red]t5[/red]"}
+    assert "backbone '/models/[red]t5[/red]'" in table(experiment(config=config), [run()])

@@ -1,0 +1,90 @@
+"""One battery over every method: a new row of METHODS is tested before anyone writes a test for it."""
+
+import pytest
+import torch
+
+from compt_core.methods.fleet import build_fleet
+from compt_core.methods.table import METHODS, learning_rates, parameter_shapes, resolve_normalizer, structure
+from compt_core.settings.config import RunConfig
+
+TASKS = ("sst2", "mrpc", "rte")
+ENCODERS = ("residual", "mlp", "none")
+
+
+def config(method, **settings):
+    small = {"tasks": TASKS, "sources": 4, "prompt_length": 5, "encoder_hidden": 11}
+    return RunConfig(**small | settings, method=method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_method_composes_a_prompt_per_task_and_trains_what_it_says(method, encoder, backbone):
+    run = config(method, encoder=encoder)
+    block = build_fleet({"a": run, "b": run}, backbone).blocks[0]
+    prompts = block.compose()
+    assert prompts.shape == (2, len(TASKS), structure(run).length, backbone.hidden)
+    assert {n: tuple(p.shape[1:]) for n, p in block.parameters.items()} == parameter_shapes(run, backbone.hidden)
+    prompts.square().sum().backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in block.parameters.values())
+    weights = ("attention.logits",) if encoder == "none" and METHODS[method].composed else ()
+    silent = {n for n, p in block.parameters.items() if not p.grad.any()}
+    assert silent <= set(weights), f"{silent} of {method} get no gradient at all"
+
+
+def test_the_exact_tensors_that_each_method_trains():
+    encoder = {"embedding", "encoder.w1", "encoder.b1", "encoder.w2", "encoder.b2"}
+    private, source = ({f"{part}.{name}" for name in encoder} for part in ("private", "source"))
+    weights = {"attention.logits", "gate.alpha", "gate.beta"}
+    expected = {"pt": private, "mst": source, "spp": private | source | weights, "scp": private | source | weights}
+    assert {m: set(parameter_shapes(config(m), 24)) for m in METHODS} == expected
+    assert parameter_shapes(config("spp"), 24)["source.encoder.w1"] == (4, 24, 11)
+    assert parameter_shapes(config("spp"), 24)["private.embedding"] == (3, 5, 24)
+    assert parameter_shapes(config("mst"), 24)["source.embedding"] == (1, 5, 24)
+
+
+@pytest.mark.parametrize(("settings", "gone"), [
+    ({"gates": "off"}, {"gate.alpha", "gate.beta"}),
+    ({"gates": "fixed", "alpha": 1, "beta": 2}, {"gate.alpha", "gate.beta"}),
+    ({"attention": "uniform"}, {"attention.logits"}),
+    ({"form": "sum"}, {"gate.alpha", "gate.beta"}),
+    ({"form": "gated_sum"}, {"gate.beta"}),
+    ({"sources": 1}, {"gate.alpha", "gate.beta"}),
+])
+def test_what_is_fixed_or_unused_is_not_trained(settings, gone):
+    assert set(parameter_shapes(config("spp"), 24)) - set(parameter_shapes(config("spp", **settings), 24)) == gone
+
+
+@pytest.mark.parametrize(("sources", "tasks", "expected"), [
+    (1, 8, "sigmoid"), (2, 8, "softmax"), (4, 8, "softmax"),
+    (5, 8, "sparsemax"), (2, 3, "sparsemax"), (4, 9, "softmax"),
+])
+def test_auto_follows_the_papers_rule(sources, tasks, expected):
+    run = RunConfig(tasks=tuple(map(str, range(tasks))), sources=sources)
+    name, why = resolve_normalizer(run)
+    assert name == expected
+    assert (f"S = {sources}" if sources > 1 else "one source") in why
+
+
+def test_scp_splits_the_length_rounded_up_or_doubles_it():
+    assert structure(config("scp", prompt_length=5)).length == 6
+    assert structure(config("scp", prompt_length=4)).length == 4
+    assert structure(config("scp", prompt_length=5, scp_length="each")).length == 10
+
+
+def test_learning_rates_by_default_by_encoder_and_by_rule():
+    assert (learning_rates(config("pt")).private, learning_rates(config("spp")).private) == (0.05, 0.02)
+    bare = learning_rates(config("spp", encoder="none"))
+    assert (bare.source, bare.private) == (0.3, 0.3)
+    assert learning_rates(config("spp", encoder="none", lr_source=0.07)).source == 0.07
+    author = learning_rates(config("spp", lr_rule="author", lr_source=0.05, lr_private=0.02, lr_attention=0.1))
+    assert (author.attention, author.private, author.source) == pytest.approx((0.05, 0.02 / 2.386294, 0.05 * 2.386294))
+    assert learning_rates(config("spp", lr_rule="author", lr_source=0.2)).source == 0.15
+
+
+def test_the_authors_rule_leaves_the_baselines_alone():
+    for method in ("pt", "mst"):
+        assert learning_rates(config(method, lr_rule="author")) == learning_rates(config(method))
+
+
+def test_one_source_with_fixed_attention_keeps_its_gates():
+    assert "gate.alpha" in parameter_shapes(config("spp", sources=1, attention="uniform"), 24)
