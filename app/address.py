@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from app.learn import board
 from app.ui import state
-from compt_core.errors import nearest, quoted
+from app.ui.address import left_out, twice
 
-_MOST_NAMED = 3  # unknown names in a sentence
 _OPEN = {state.EXPERIMENT, state.RUN}
 _WEIGHTS = {*_OPEN, state.OF, state.ORDER, state.TASK}
 NAMES: Mapping[str, Collection[str]] = {  # Launch has those of the settings, and says itself what is none (links)
@@ -36,15 +35,3 @@ def problems(page: str, given: Mapping[str, Sequence[str]]) -> list[str]:
         hint = f" The page '{meant}' has the address /{meant if meant != 'home' else ''}." if meant else ""
         found.append(left_out(unknown, "nothing that this page knows", NAMES[page]) + hint)
     return found
-
-
-def twice(name: str, values: Sequence[str]) -> str:
-    """The sentence for a name with several values where there can be one."""
-    return f"This link gives '{name}' {len(values):,} times: {quoted(values[-1])} is used. Leave the others out."
-
-
-def left_out(names: Sequence[str], what: str, known: Collection[str]) -> str:
-    """The sentence for unknown names (not empty)."""
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return f"This link also sets {', '.join(map(quoted, names[:_MOST_NAMED]))}{more}, which is {what}: left out." \
-           + nearest(names[0], known)

@@ -8,11 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from app.accuracy import behind
-from app.attention import view as attention
-from app.learn import charts as tour_charts
-from app.learn import runs as tour_runs
 from app.show import captions, charts, frames, readings, weights
-from app.ui import clicks, components, controls, state
+from app.show.shot_curves import shot_curves
+from app.ui import clicks, components, controls, ordering, state
 from app.ui.controls import View
 from compt_core.runs.record import ExperimentRecord, RunRecord
 
@@ -45,7 +43,7 @@ def _order(runs: Sequence[RunRecord]) -> list[str]:
     tasks, composed = runs[0].config["tasks"], frames.with_result(runs, "attention")
     if not composed or len(tasks) < 3:
         return weights.by_family(tasks)
-    return attention.ordered(weights.mean(weights.seeds_of(composed[0], composed)), attention.order_control())
+    return ordering.ordered(weights.mean(weights.seeds_of(composed[0], composed)), ordering.order_control())
 
 
 def _cells(shown: pd.DataFrame, view: View, references: pd.DataFrame) -> pd.DataFrame:
@@ -69,11 +67,11 @@ def _heatmap(cells: pd.DataFrame, view: View, alt: str, chosen: clicks.Cell | No
 def _by_shots(scores: pd.DataFrame, references: pd.DataFrame, shots: int) -> None:
     """Means over tasks by shot count; the chosen count is marked."""
     st.header("By number of shots", anchor=False)
-    summary = tour_runs.summaries(scores)
+    summary = frames.summaries(scores)
     levels = {frames.REFERENCES[row["row"]]: row["value"]
               for row in references[references["column"] == frames.MEAN].to_dict("records")}
     lines = readings.by_shots(scores)
-    figure = charts.plain(tour_charts.shot_curves(summary, levels, shots, large=False))
+    figure = charts.plain(shot_curves(summary, levels, shots, large=False))
     st.vega_lite_chart(figure, width="stretch", key="by_shots", alt=captions.plain(lines))
     components.findings(lines, ["Bars: 95% t-interval over seeds, where there are two or more. Grey: the shot count "
                                 "of the heatmap above."])

@@ -13,14 +13,10 @@ import streamlit as st
 from app.attention import cells, versus
 from app.show import captions, charts, courses, exports, readings, styles, trees, weights
 from app.show.weights import TRAINED, Weights
-from app.ui import actions, clicks, components, controls, diagnoses, playing, services, state
+from app.ui import clicks, components, controls, diagnoses, ordering, playing, services, state
 from compt_core.analysis.relatedness import Mantel
 from compt_core.errors import quoted
 from compt_core.runs.record import RunRecord
-
-RUN, MEAN = "run", "mean"
-BY_FAMILY, CLUSTERED = "family", "clustered"
-NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -44,9 +40,9 @@ def view(runs: Sequence[RunRecord]) -> None:
     run = components.run_picker(runs)
     mates = weights.seeds_of(run, runs)
     with st.container(horizontal=True):
-        several = whose_control(mates, "Sources have no order of their own: they are matched across seeds before "
-                                       "averaging.")
-        order = order_control()
+        several = ordering.whose_control(mates, "Sources have no order of their own: they are matched across seeds "
+                                                "before averaging.")
+        order = ordering.order_control()
     notes = list[str]()
     kept: Mapping[str, np.ndarray] = {} if several else \
         weights.shares(run, *services.store().events(run.id, "attention", notes=notes))
@@ -61,33 +57,14 @@ def view(runs: Sequence[RunRecord]) -> None:
                                     "one run's."))
     moment = TRAINED if several else _step(run, kept)
     drawn = weights.mean(mates) if several else weights.single(run, kept[moment])
-    shown = View(run, tuple(mates), drawn, moment, tuple(ordered(drawn, order)))
+    shown = View(run, tuple(mates), drawn, moment, tuple(ordering.ordered(drawn, order)))
     task, source = _chosen(shown)
     _heatmap(shown, (task, f"s{source}") if task else None)
     _diagnosis(shown)
     _details(shown, task, source)
     _tree(shown)
     _versus(shown, runs)
-    _numbers(weights.frame(drawn, shown.order), f"attention-{run.id}-{MEAN if several else moment}")
-
-
-def whose_control(mates: Sequence[RunRecord], help_text: str) -> bool:
-    """Whether the mean over seeds is to be shown, which there is of two runs or more."""
-    several = len(mates) > 1
-    return controls.choice(state.OF, "Show", [RUN, MEAN] if several else [RUN], help_text, shown=several,
-                         names={RUN: "this run", MEAN: f"mean over its {captions.plural(len(mates), 'seed')}"}) == MEAN
-
-
-def order_control() -> str:
-    """BY_FAMILY or CLUSTERED; one choice for all pages."""
-    return controls.choice(state.ORDER, "Order of tasks", [BY_FAMILY, CLUSTERED],
-                         "Clustered puts tasks with similar attention next to each other.",
-                         names={BY_FAMILY: "by family", CLUSTERED: "clustered"})
-
-
-def ordered(drawn: Weights, order: str) -> list[str]:
-    """The tasks of `drawn` in that order."""
-    return weights.by_family(drawn.tasks) if order == BY_FAMILY else weights.clustered(drawn)
+    _numbers(weights.frame(drawn, shown.order), f"attention-{run.id}-{ordering.MEAN if several else moment}")
 
 
 def _step(run: RunRecord, kept: Mapping[str, np.ndarray]) -> str:
@@ -101,7 +78,8 @@ def _step(run: RunRecord, kept: Mapping[str, np.ndarray]) -> str:
 
 def _film(run: RunRecord, kept: Mapping[str, np.ndarray], order: str) -> None:
     """The heatmap while it plays; what else the page says is about one step, and comes back when it stops."""
-    steps, tasks = [*kept], ordered(weights.single(run), order)  # rows that changed places could not be followed
+    steps = [*kept]
+    tasks = ordering.ordered(weights.single(run), order)  # rows that changed places could not be followed
 
     def draw(step: str) -> None:
         drawn = weights.single(run, kept[step])
@@ -140,9 +118,9 @@ def _relatedness(home: str, runs: Sequence[str], _drawn: Weights) -> tuple[Mante
 
 def _chosen(shown: View) -> tuple[str | None, int]:
     """The cell of the link: its task, if any, and source; the task's largest where the link names none."""
-    tasks = [NONE, *shown.drawn.tasks]
+    tasks = [ordering.NONE, *shown.drawn.tasks]
     task = state.open_choice(state.TASK, tasks)
-    if task == NONE:
+    if task == ordering.NONE:
         return None, 0
     largest = int(shown.drawn.values[shown.drawn.tasks.index(task)].argmax())
     sources = [f"s{largest}", *(f"s{s}" for s in range(shown.drawn.values.shape[1]) if s != largest)]
@@ -151,11 +129,11 @@ def _chosen(shown: View) -> tuple[str | None, int]:
 
 def _details(shown: View, task: str | None, source: int) -> None:
     st.header("One weight in detail", anchor=False)
-    names = {NONE: "choose a task"}
+    names = {ordering.NONE: "choose a task"}
     with st.container(horizontal=True):
-        st.session_state[state.TASK] = task or NONE
-        st.selectbox("Task", [NONE, *shown.order], key=state.TASK, format_func=lambda name: names.get(name, name),
-                     on_change=state.go_to_choice, args=(state.TASK, NONE),
+        st.session_state[state.TASK] = task or ordering.NONE
+        st.selectbox("Task", [ordering.NONE, *shown.order], key=state.TASK, on_change=state.go_to_choice,
+                     args=(state.TASK, ordering.NONE), format_func=lambda name: names.get(name, name),
                      help="Or click a cell of the heatmap. The address of this page is a link to the choice.")
         if task:
             st.session_state[state.SOURCE] = f"s{source}"
@@ -212,17 +190,17 @@ def _tree(shown: View) -> None:
 
 def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
     st.header("Beside another run", anchor=False)
-    lines = {run.id: components.run_line(run) for run in runs if run.id != shown.run.id}
+    lines = {run.id: captions.run_line(run) for run in runs if run.id != shown.run.id}
     if not lines:
         st.markdown("This experiment has no other run with attention to compare with.")
         return
-    other = state.open_choice(state.WITH, [NONE, *lines, shown.run.id])
-    other = NONE if other == shown.run.id else other  # that run has meanwhile become the first of the two
+    other = state.open_choice(state.WITH, [ordering.NONE, *lines, shown.run.id])
+    other = ordering.NONE if other == shown.run.id else other  # that run has meanwhile become the first of the two
     st.session_state[state.WITH] = other
-    st.selectbox("Compare with", [NONE, *lines], key=state.WITH, on_change=state.go_to_choice, args=(state.WITH, NONE),
-                 format_func=lambda name: lines.get(name, "nothing"),
+    st.selectbox("Compare with", [ordering.NONE, *lines], key=state.WITH, on_change=state.go_to_choice,
+                 args=(state.WITH, ordering.NONE), format_func=lambda name: lines.get(name, "nothing"),
                  help="Any run with attention of this experiment. Both are compared as they ended.")
-    if other == NONE:
+    if other == ordering.NONE:
         return
     second = next(run for run in runs if run.id == other)
     if (sources := weights.of_run(second).shape[1]) != shown.drawn.values.shape[1]:
@@ -239,7 +217,7 @@ def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
                  f"{captions.plural(one[0].shots, 'shot')}" for one in (shown.mates, mates)]
     else:
         found = versus.compare(weights.single(shown.run), weights.single(second))
-        names = [actions.line(run) for run in (shown.run, second)]
+        names = [captions.run_title(run) for run in (shown.run, second)]
     _three(shown, found, names)
 
 

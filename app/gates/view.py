@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.attention import view as attention
 from app.gates import balance
 from app.show import captions, charts, courses, exports, readings, weights
 from app.show.styles import PRIVATE
-from app.ui import components, controls, services, state
+from app.ui import components, controls, ordering, services, state
 from compt_core.runs.record import RunRecord
 
 _COLOURS = {"alpha": PRIVATE, "beta": courses.BRIGHT}
@@ -23,12 +22,12 @@ def view(runs: Sequence[RunRecord]) -> None:
     run = components.run_picker(runs)
     mates = weights.seeds_of(run, runs)
     with st.container(horizontal=True):
-        several = attention.whose_control(mates, "Gates belong to tasks, so they can be averaged over seeds.")
-        order = attention.order_control()
+        several = ordering.whose_control(mates, "Gates belong to tasks, so they can be averaged over seeds.")
+        order = ordering.order_control()
     components.change_it(run)
     shown = mates if several else [run]
     drawn = weights.mean(mates) if several else weights.single(run)
-    table = balance.numbers(shown, attention.ordered(drawn, order))
+    table = balance.numbers(shown, ordering.ordered(drawn, order))
     lines = [*readings.gates(table, run.method, run.config), *balance.spread(shown)]
     if not several:
         lines.append("One run: no interval.")
@@ -52,20 +51,20 @@ def _over_training(runs: Sequence[RunRecord], order: Sequence[str]) -> None:
     if points["alpha"].empty:
         st.markdown("No gates were recorded while these runs trained.")
         return
-    chosen = state.open_choice(state.TASK, [attention.NONE, *tasks])
+    chosen = state.open_choice(state.TASK, [ordering.NONE, *tasks])
     moving = {name: one for name, one in points.items() if not balance.is_still(one)}
     if moving:
         st.session_state[state.TASK] = chosen
-        st.selectbox("Task to bring out", [attention.NONE, *order], key=state.TASK, on_change=state.go_to_choice,
-                     args=(state.TASK, attention.NONE), help="Its lines are bright, all others faint.",
-                     format_func=lambda name: "the one that ends highest" if name == attention.NONE else name)
+        st.selectbox("Task to bring out", [ordering.NONE, *order], key=state.TASK, on_change=state.go_to_choice,
+                     args=(state.TASK, ordering.NONE), help="Its lines are bright, all others faint.",
+                     format_func=lambda name: "the one that ends highest" if name == ordering.NONE else name)
         halves = st.grid(len(moving), min_column_width=460, gap="medium")
     for name, one in points.items():
         if name not in moving:
             st.markdown(f"{name} never moved in training: {_levels(one)}.")
             continue
         end = one[one["step"] == one["step"].max()]
-        task = str(end.loc[end["value"].idxmax(), "name"]) if chosen == attention.NONE else chosen
+        task = str(end.loc[end["value"].idxmax(), "name"]) if chosen == ordering.NONE else chosen
         said = balance.moved(one, name, task)
         with halves.cell():
             st.altair_chart(courses.lines(one, task, _MEANING[name], colour=_COLOURS[name]), width="stretch",

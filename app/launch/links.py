@@ -14,15 +14,16 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from app.address import left_out
 from app.ui import drafts
+from app.ui.address import left_out
+from app.ui.stored import FROM
 from compt_core.errors import ConfigError, Issue, quoted
 from compt_core.methods.table import METHODS
 from compt_core.settings.config import Experiment, allowed_values, parse_value
 from compt_core.settings.presets import PRESETS
 from compt_core.settings.values import field_of, in_digits
 
-PRESET, FROM = "preset", "from"
+PRESET = "preset"
 LISTS = ("tasks", "methods", "shots", "seeds")
 MOST_CHARACTERS = 2000  # of one setting, as in the form
 _LARGEST = 2**53 - 1  # a browser's numbers are exact up to here

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from app.learn.maths import Composed, Parts
-from app.show.styles import DIVERGING, PRIVATE, ink, label, look
+from app.show.shot_curves import GREY, Figure, ends_of, finished, inked_text, span
+from app.show.styles import DIVERGING, PRIVATE, label, look
 
-Figure = alt.LayerChart | alt.FacetChart
 SOURCES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # s0, s1, … of the sliders; every bar bears its name, too
 SHARED = "#3D9BD6"  # as in the picture of the method
-GREY = "#888888"
 MOST_NUMBERS = 64  # of a prompt vector that are drawn
 _NAMES = alt.Axis(labelLimit=220, labelFlush=False, labelOverlap=False)
 YOURS, TRAINED = "your gates", "as trained"
@@ -36,7 +35,7 @@ def vectors(prompt: np.ndarray, large: bool) -> Figure:
         x=alt.X("number:O", title=None, axis=None), color=colour, tooltip=["vector", "number", "value"],
         y=alt.Y("vector:N", title=None, sort=None, axis=alt.Axis(ticks=False, domain=False, labelOverlap=False,
                                                                      labelFlush=False)))
-    return _finished(alt.layer(cells), 22 * len(drawn) + 10, large)
+    return finished(alt.layer(cells), 22 * len(drawn) + 10, large)
 
 
 def levels(seeds: Sequence[float], mean: float, half: float, references: Mapping[str, float], method: str,
@@ -46,29 +45,29 @@ def levels(seeds: Sequence[float], mean: float, half: float, references: Mapping
     order = [*references, name]
     y = alt.Y("what:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=_NAMES)
     title = "score × 100"
-    x = alt.X("score:Q", title=title, scale=alt.Scale(domain=_ends([*seeds, *references.values()])))
+    x = alt.X("score:Q", title=title, scale=alt.Scale(domain=ends_of([*seeds, *references.values()])))
     bare = pd.DataFrame([{"what": what, "score": 100 * value} for what, value in references.items()])
     each = pd.DataFrame([{"what": name, "score": 100 * value} for value in seeds])
-    whole = pd.DataFrame([{"what": name, "score": 100 * mean, **_span(mean, half)}])
+    whole = pd.DataFrame([{"what": name, "score": 100 * mean, **span(mean, half)}])
     layers = [alt.Chart(each).mark_point(size=60, opacity=0.85, color=tint).encode(x=x, y=y, tooltip=["score"])]
     if len(bare):
         layers.append(alt.Chart(bare).mark_point(shape="diamond", size=170, filled=True, opacity=1, color=GREY)
                       .encode(x=x, y=y, tooltip=["what", "score"]))
     layers += _interval(whole, x, title, y, tint, look(method).marker)
-    return _finished(alt.layer(*layers), 34 * len(order) + 50, large)
+    return finished(alt.layer(*layers), 34 * len(order) + 50, large)
 
 
 def gains(cells: pd.DataFrame, method: str, large: bool) -> Figure:
     """Differences per task (rows of frames.differences) with their intervals, right of 0 where the method gains."""
     order = list(cells["column"])
-    table = pd.DataFrame([{"what": cell["column"], "score": 100 * cell["value"], **_span(cell["value"], cell["half"])}
+    table = pd.DataFrame([{"what": cell["column"], "score": 100 * cell["value"], **span(cell["value"], cell["half"])}
                           for cell in cells.to_dict("records")])
     widest = max([1.0, *table[["low", "high"]].abs().to_numpy()[table["score"].notna()].ravel().tolist()])
     y = alt.Y("what:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=_NAMES)
     title = f"points, {label(method)} minus PT (left of 0: the task loses)"
     x = alt.X("score:Q", title=title, scale=alt.Scale(domain=[-widest, widest], nice=True))
     zero = alt.Chart(pd.DataFrame({"score": [0.0]})).mark_rule(color=GREY).encode(x=x)
-    return _finished(alt.layer(zero, *_interval(table, x, title, y, look(method).colour, look(method).marker)),
+    return finished(alt.layer(zero, *_interval(table, x, title, y, look(method).colour, look(method).marker)),
                      28 * len(order) + 50, large)
 
 
@@ -86,8 +85,8 @@ def bars(weights: Mapping[str, Sequence[float]], large: bool) -> Figure:
                 axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f")))
     tint = alt.Color("source:N", legend=None, scale=alt.Scale(domain=sources, range=list(SOURCES[:len(sources)])))
     text = base.mark_text(align="left", dx=5, dy=4 if large else 3, fontSize=15 if large else 12,
-                          **_inked_text()).encode(text="text:N")
-    return _finished(alt.layer(base.mark_bar().encode(color=tint), text), 26 * len(table), large)
+                          **inked_text()).encode(text="text:N")
+    return finished(alt.layer(base.mark_bar().encode(color=tint), text), 26 * len(table), large)
 
 
 def plane(of: Parts, now: Composed, trained: Composed, large: bool) -> Figure:
@@ -121,46 +120,7 @@ def plane(of: Parts, now: Composed, trained: Composed, large: bool) -> Figure:
         some = base.transform_filter(alt.datum.gates == state)
         arrows += [some.mark_rule(strokeWidth=thick, strokeDash=dash, opacity=dim).encode(x2="zero:Q", y2="zero:Q"),
                    some.mark_point(size=150, filled=state == YOURS, opacity=dim).encode(shape=shape)]
-    return _finished(alt.layer(*arrows).properties(width=width), height, large)
-
-
-def shot_curves(summary: pd.DataFrame, references: Mapping[str, float], chosen: int, large: bool) -> Figure:
-    """Means over tasks by shot count with intervals, a line per method; references level, the chosen count marked.
-
-    `summary`: rows of frames.summarise with their `shots`.
-    """
-    methods = list(pd.unique(summary["row"]))
-    names, looks = [label(method) for method in methods], [look(method) for method in methods]
-    table = pd.DataFrame([{"method": label(cell["row"]), "shots": int(cell["shots"]), "n": int(cell["n"]),
-                           "score": 100 * cell["value"], **_span(cell["value"], cell["half"])}
-                          for cell in summary.to_dict("records")])
-    counts = sorted(set(table["shots"]))
-    x = alt.X("shots:O", title="training rows per task (shots)", sort=counts, axis=alt.Axis(labelAngle=0))
-    title = "mean over tasks × 100"
-    y = alt.Y("score:Q", title=title,
-              scale=alt.Scale(domain=_ends([*summary["value"], *references.values()])))
-    legend = alt.Legend(orient="top", title=None, symbolType="stroke", symbolSize=600, symbolStrokeWidth=3)
-    tint = alt.Color("method:N", legend=legend, scale=alt.Scale(domain=names, range=[one.colour for one in looks]))
-    dash = alt.StrokeDash("method:N", legend=legend,
-                          scale=alt.Scale(domain=names, range=[list(one.dash) for one in looks]))
-    tips = ["method", "shots", alt.Tooltip("score:Q", format=".1f"), "n"]
-    base = alt.Chart(table).encode(x=x, color=tint)
-    layers = [
-        alt.Chart(pd.DataFrame({"shots": [chosen]})).mark_rule(strokeWidth=18, opacity=0.22, color=GREY).encode(x=x),
-        base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash),
-        base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=title), y2="high:Q"),
-        *[base.mark_point(size=110, filled=True, opacity=1, shape=one.marker).encode(y=y, tooltip=tips)
-          .transform_filter(alt.datum.method == name) for name, one in zip(names, looks, strict=True)],
-    ]
-    level = pd.DataFrame([{"what": what, "score": 100 * value, "shots": counts[-1]}
-                          for what, value in references.items()])
-    if len(level):
-        layers.append(alt.Chart(level).mark_rule(strokeDash=[4, 4], color=GREY).encode(y=alt.Y("score:Q", title=title)))
-        for at, row in enumerate(level.to_dict("records")):  # one above its line, the next below: they may be close
-            layers.append(alt.Chart(pd.DataFrame([row])).mark_text(
-                align="right", dx=28, dy=-9 if at == 1 else 11, fontSize=15 if large else 12, **_inked_text())
-                .encode(x=x, y=alt.Y("score:Q", title=title), text="what:N"))
-    return _finished(alt.layer(*layers), 340, large)
+    return finished(alt.layer(*arrows).properties(width=width), height, large)
 
 
 def _interval(table: pd.DataFrame, x: Any, title: str, y: Any, colour: str, marker: str) -> list[alt.Chart]:
@@ -171,35 +131,9 @@ def _interval(table: pd.DataFrame, x: Any, title: str, y: Any, colour: str, mark
             base.mark_point(size=130, filled=True, opacity=1, color=colour, shape=marker).encode(x=x, tooltip=tips)]
 
 
-def _span(value: float, half: float) -> dict[str, float]:
-    """The interval's ends in points; the point itself where there is none."""
-    wide = 0.0 if math.isnan(half) else half
-    return {"low": 100 * (value - wide), "high": 100 * (value + wide)}
-
-
-def _ends(values: Sequence[float]) -> list[float]:
-    """An axis from the ten below the smallest score (0 at most 40) to 100."""
-    lowest = min([0.4, *(value for value in values if not math.isnan(value))])
-    return [10.0 * math.floor(10 * lowest), 100.0]
-
-
 def _scale(of: Mapping[str, str]) -> alt.Scale:
     return alt.Scale(domain=list(of), range=list(of.values()))
 
 
 def _around(centre: float, span: float) -> list[float]:
     return [float(centre - span / 2), float(centre + span / 2)]
-
-
-def _inked_text() -> dict[str, Any]:
-    colour = ink()
-    return {"color": colour} if colour else {}
-
-
-def _finished(figure: Figure, height: int, large: bool) -> Figure:
-    """With its height, and text in the theme's colour; larger for a class room."""
-    size, colour = (17, 13)[not large], ink()
-    tint: dict[str, Any] = {"labelColor": colour, "titleColor": colour} if colour else {}
-    return (figure.properties(height=round(height * (1.35 if large else 1)))
-            .configure_axis(labelFontSize=size, titleFontSize=size, **tint)
-            .configure_legend(labelFontSize=size, **tint))

@@ -144,13 +144,6 @@ def vectors(run: RunRecord, task: str) -> np.ndarray | None:
     return None if composed is None else np.asarray(composed[run.config["tasks"].index(task)], dtype=float)
 
 
-def summaries(scores: pd.DataFrame) -> pd.DataFrame:
-    """frames.summarise of the mean over tasks, per shot count."""
-    means = scores[scores["column"] == frames.MEAN]
-    return pd.concat([frames.summarise(part).assign(shots=shots) for shots, part in means.groupby("shots")],
-                     ignore_index=True)
-
-
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table, each by its columns' names."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

@@ -16,6 +16,7 @@ from app.learn import words as tour_words
 from app.learn.board import Board
 from app.learn.runs import Grid
 from app.show import captions, frames
+from app.show.shot_curves import shot_curves
 from app.show.styles import label, marked
 from app.ui import components, state
 from compt_core.runs.record import RunRecord
@@ -167,7 +168,7 @@ def _by_shots(grid: Grid, method: str) -> list[str]:
 def few_shots(board: Board, grid: Grid) -> None:
     """Every method's mean over tasks by shot count, and which differences can be told at one of them."""
     left, right = halves()
-    summary = tour_runs.summaries(grid.scores)
+    summary = frames.summaries(grid.scores)
     references = of_references(grid, frames.MEAN)
     with left:
         st.markdown("The hope behind sharing: with a handful of rows per task it should help most, with many a task "
@@ -177,7 +178,7 @@ def few_shots(board: Board, grid: Grid) -> None:
         lines = [tour_words.aloud(summary[summary["shots"] == int(count)], references, count),
                  *tour_words.told_apart(_pairs(grid, count))]
     with right:
-        st.altair_chart(tour_charts.shot_curves(summary, references, int(count), board.large), width="stretch",
+        st.altair_chart(shot_curves(summary, references, int(count), board.large), width="stretch",
                         key="curves", alt=captions.plain(lines))
         components.findings(lines)
     question("At which shot counts can the two methods of your choice not be told apart?",

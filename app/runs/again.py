@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.launch import arrival
 from app.show import captions
-from app.ui import actions, drafts, services
+from app.ui import drafts, services, stored
 from compt_core.errors import StoreError
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.settings.config import Experiment, to_yaml
@@ -17,7 +16,7 @@ from compt_core.settings.config import Experiment, to_yaml
 def bar(experiment: ExperimentRecord) -> None:
     """For anybody, also where the runs are another's: to look is enough to repeat."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        arrival.offer("New from this", experiment.id)
+        stored.offer("New from this", experiment.id)
         box = st.popover("Repeat it …", icon=":material/content_copy:", key="again", on_change="rerun",
                          help="The command line and the settings file, of all runs or of one.")
         if box.open:
@@ -26,13 +25,13 @@ def bar(experiment: ExperimentRecord) -> None:
 
 
 def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
-    lines = {experiment.id: captions.every(len(runs), 'run'), **{run.id: actions.line(run) for run in runs}}
+    lines = {experiment.id: captions.every(len(runs), 'run'), **{run.id: captions.run_title(run) for run in runs}}
     chosen = st.selectbox("Which runs", list(lines), format_func=lambda name: lines.get(name, name),
                           key=f"again-{experiment.id}")
     if chosen != experiment.id:
-        arrival.offer("New from this run", chosen)
+        stored.offer("New from this run", chosen)
     try:
-        settings, _ = arrival.stored(chosen)
+        settings, _ = stored.settings(chosen)
     except StoreError as error:
         st.warning(captions.literal(error), icon=":material/error:")
         return

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app.show import captions, charts, frames, progress, styles, weights
-from app.ui import actions, controls, services, state
+from app.ui import controls, services, state
 from app.ui.services import Curve
 from compt_core.runs.points import thin
 from compt_core.runs.record import RunRecord, State
@@ -143,7 +143,7 @@ def forming(experiment: str, runs: Sequence[RunRecord]) -> None:
 
 
 def _follow(experiment: str, composed: Sequence[RunRecord]) -> None:
-    lines = {run.id: actions.line(run) for run in composed}
+    lines = {run.id: captions.run_title(run) for run in composed}
     wanted = st.query_params.get(state.FOLLOW)
     if wanted is not None and wanted not in lines:  # it has ended since
         st.query_params.pop(state.FOLLOW)

@@ -65,7 +65,7 @@ def _failures(runs: Sequence[RunRecord]) -> None:
     failures = progress.failures(runs)
     for (_, message), failed in failures[:_SHOWN_FAILURES]:
         st.error(captions.literal(message), icon=":material/error:",
-                 title=captions.failed([actions.line(run) for run in failed], len(runs)))
+                 title=captions.failed([captions.run_title(run) for run in failed], len(runs)))
     if len(failures) > _SHOWN_FAILURES:
         st.caption(f"{captions.plural(len(failures) - _SHOWN_FAILURES, 'more kind')} of failure; the logs below tell.")
     if failures:
@@ -111,7 +111,7 @@ def log(experiment: ExperimentRecord) -> None:
     box = st.expander("Log of a run", icon=":material/article:", key="log", on_change="rerun")
     if box.open:
         with box:
-            lines = {run.id: actions.line(run) for run in runs}
+            lines = {run.id: captions.run_title(run) for run in runs}
             chosen = st.selectbox("Run", list(lines), format_func=lambda name: lines.get(name, name),
                                   key=f"log_run-{experiment.id}",
                                   help="The log holds what the trainer said, and why a run failed.")

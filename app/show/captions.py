@@ -19,7 +19,8 @@ from app.show.styles import label
 from compt_core.errors import plural as plural  # the one way to write a count, for all pages
 from compt_core.planning.check import LaunchCheck
 from compt_core.planning.estimate import STATE_BYTES, Estimate
-from compt_core.runs.record import BUNDLED, LARGEST_FLEET, ExperimentRecord, State, fleets
+from compt_core.planning.fleets import LARGEST_FLEET, fleets
+from compt_core.runs.record import BUNDLED, ExperimentRecord, RunRecord, State
 from compt_core.settings.config import Experiment
 from compt_core.tasks.table import TASKS, seen_before
 
@@ -260,3 +261,13 @@ def curves_alt(curves: pd.DataFrame, what: str) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.2f}" if math.isfinite(value) else "not finite"
+
+
+def run_title(run: RunRecord) -> str:
+    """A run in a list of its experiment's."""
+    return f"{label(run.method)}, {plural(run.shots, 'shot')}, seed {run.seed}"
+
+
+def run_line(run: RunRecord) -> str:
+    """A run in one plain line for a list."""
+    return f"{label(run.method)} · {plural(run.shots, 'shot')} · seed {run.seed} · {run.id}"

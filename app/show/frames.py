@@ -274,3 +274,10 @@ def readable(cells: pd.DataFrame) -> pd.DataFrame:
         table["p"], table["p, Holm over tasks"] = cells["p"], cells["corrected"]
     table.loc[cells["row"].isin(list(REFERENCES)).to_numpy(), "runs"] = 0
     return table
+
+
+def summaries(scores: pd.DataFrame) -> pd.DataFrame:
+    """What :func:`summarise` makes of the mean over tasks, per shot count."""
+    means = scores[scores["column"] == MEAN]
+    return pd.concat([summarise(part).assign(shots=shots) for shots, part in means.groupby("shots")],
+                     ignore_index=True)

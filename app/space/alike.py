@@ -14,7 +14,18 @@ import pandas as pd
 from app.show.captions import listed, literal, plural
 from app.show.weights import families, family
 from compt_core.analysis.relatedness import mantel
-from compt_core.analysis.space import COMPOSED, PRIVATE, SOURCE, Prompt, chance, cosines, norms, one_length, rms, rows
+from compt_core.composition.geometry import (
+    COMPOSED,
+    PRIVATE,
+    SOURCE,
+    Prompt,
+    chance,
+    cosines,
+    norms,
+    one_length,
+    rms,
+    rows,
+)
 
 IMPORTED, SECOND = "imported", "second"  # groups beside a run's own; of a second run "second source" and so on
 _NAMED = 4  # tasks in a sentence

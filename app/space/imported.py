@@ -16,7 +16,7 @@ from app.show import captions
 from app.space.alike import IMPORTED
 from app.ui import services, state, uploads
 from compt_core.analysis import imported
-from compt_core.analysis.space import Prompt
+from compt_core.composition.geometry import Prompt
 from compt_core.errors import DataError, StoreError
 from compt_core.runs.record import RunRecord
 

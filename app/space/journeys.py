@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from compt_core.analysis.space import Map, Prompt, one_length, pca, unsketched
+from compt_core.analysis.projections import Map, pca
+from compt_core.composition.geometry import Prompt, one_length, unsketched
 
 HALF = 0.5  # of the way, measured as cosine with the end
 

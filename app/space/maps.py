@@ -19,8 +19,9 @@ from app.show.charts import ink_on, inked
 from app.show.styles import BAR, BAR_HEIGHT, DIVERGING, LEGEND, PRIVATE, ink
 from app.show.trees import FAMILY_LOOKS
 from app.space.alike import IMPORTED, SECOND, family_of, two
-from compt_core.analysis.space import COMPOSED, SOURCE, Map, Prompt
-from compt_core.analysis.space import PRIVATE as PRIVATES
+from compt_core.analysis.projections import Map
+from compt_core.composition.geometry import COMPOSED, SOURCE, Prompt
+from compt_core.composition.geometry import PRIVATE as PRIVATES
 
 _GREY, _GRID = "#808080", "rgba(128,128,128,.25)"
 # A group has one colour and one marker in all figures; those of a second run are hollow.

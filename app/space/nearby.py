@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from app.show.captions import literal, plural
-from compt_core.analysis.space import Prompt, digest, norms
 from compt_core.backbone.load import BackboneFiles, find_backbone
 from compt_core.backbone.vocabulary import Nearest, nearest, norm_range, spelled
+from compt_core.composition.geometry import Prompt, digest, norms
 from compt_core.errors import BackboneError, ComptError
 from compt_core.runs.record import RunRecord
 

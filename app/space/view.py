@@ -14,8 +14,10 @@ from app.space import alike, imported, journeys, maps, nearby
 from app.space.alike import SECOND, Compared
 from app.space.maps import Point
 from app.ui import components, controls, services, state
-from compt_core.analysis import space
-from compt_core.analysis.space import COMPOSED, PRIVATE, Map, Prompt
+from compt_core.analysis import projections
+from compt_core.analysis.projections import Map
+from compt_core.composition import geometry
+from compt_core.composition.geometry import COMPOSED, PRIVATE, Prompt
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import RunRecord
 
@@ -47,12 +49,12 @@ def view(runs: Sequence[RunRecord]) -> None:
 
 
 def _prompts(run: RunRecord) -> list[Prompt]:
-    return space.prompts_of(services.store().prompts(run.id), run.config["tasks"], METHODS[run.method].composed)
+    return geometry.prompts_of(services.store().prompts(run.id), run.config["tasks"], METHODS[run.method].composed)
 
 
 def _second(run: RunRecord, runs: Sequence[RunRecord], hidden: int) -> list[Prompt]:
     """The prompts of another run of the experiment, where one is chosen."""
-    lines = {one.id: components.run_line(one) for one in runs if one.id != run.id}
+    lines = {one.id: captions.run_line(one) for one in runs if one.id != run.id}
     if not lines:
         return []
     other = state.open_choice(state.WITH, [NONE, *lines, run.id])
@@ -123,10 +125,10 @@ def _map(shown: Compared, files: Files) -> None:
     points = [Point(one) for one in shown.prompts] if of == PROMPTS else \
         [Point(one, i + 1) for one in shown.prompts for i in range(len(one.vectors))]
     values = shown.values if of == PROMPTS else np.concatenate([one.vectors for one in shown.prompts])
-    kept = space.thinned(len(points), space.MOST_POINTS if kind == TSNE else MOST_VECTORS)
+    kept = projections.thinned(len(points), projections.MOST_POINTS if kind == TSNE else MOST_VECTORS)
     drawn, perplexity = [points[i] for i in kept], None
     if kind == TSNE:
-        allowed = space.perplexities(len(kept))
+        allowed = projections.perplexities(len(kept))
         if not allowed:
             st.info(f"t-SNE needs at least 7 points, and these are {len(kept)}: choose PCA, vectors, or more groups.")
             return
@@ -171,12 +173,12 @@ def _map_sentences(shown: Compared, found: Map, drawn: int, points: int, perplex
 
 def _laid_out(values: np.ndarray, perplexity: int | None = None) -> Map:
     """The map of rows [N, D], once for the same rows: PCA, or t-SNE where there is a perplexity."""
-    return Map(*_points(space.digest(values), perplexity, values))
+    return Map(*_points(geometry.digest(values), perplexity, values))
 
 
 @st.cache_data(max_entries=64, show_spinner="Laying out the map …")
 def _points(digest: str, perplexity: int | None, _values: np.ndarray) -> tuple[np.ndarray, tuple[float, float] | None]:
-    found = space.pca(_values) if perplexity is None else space.tsne(_values, perplexity)
+    found = projections.pca(_values) if perplexity is None else projections.tsne(_values, perplexity)
     return found.points, found.explained
 
 
@@ -207,12 +209,12 @@ def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], file
         with halves.cell():
             st.altair_chart(maps.over_training(table[table["low"] > 0] if log else table, title, log), width="stretch",
                             key=name, alt=f"{title}, median over the prompts of a group. {captions.plain(lines)}")
-    rough = way.directions.shape[2] == space.SKETCH
+    rough = way.directions.shape[2] == geometry.SKETCH
     components.findings(lines, [
         f"{captions.plural(len(way.steps), 'snapshot')}; a small ring marks the first."
         + ("" if way.whole else " They are of mean vectors, because this run's prompts differ in length."),
-        *([f"Of each direction {space.SKETCH} numbers were kept, by a random projection: distances are right to about "
-           "4%, cosines to about ±.06."] if rough else [])])
+        *([f"Of each direction {geometry.SKETCH} numbers were kept, by a random projection: distances are right to "
+           "about 4%, cosines to about ±.06."] if rough else [])])
     files["training"] = exports.table(pd.DataFrame([
         {"name": one.name, "step": step, "x": float(course[n, i, 0]), "y": float(course[n, i, 1]),
          "norm": float(way.norms[n, i])}

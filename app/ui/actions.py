@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.show import captions, styles
+from app.show import captions
 from app.ui import services, state
 from compt_core.errors import Damaged, StoreError, UnknownId
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
@@ -91,7 +91,7 @@ def _delete_damaged(noun: str, name: str) -> None:
 
 
 def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
-    lines = {"all": captions.every(len(runs), "run"), **{run.id: line(run) for run in runs}}
+    lines = {"all": captions.every(len(runs), "run"), **{run.id: captions.run_title(run) for run in runs}}
     which = st.selectbox("Which runs", list(lines), format_func=lambda name: lines.get(name, name),
                          key=f"which-{_round(experiment.id)}")
     chosen = [run for run in runs if which in ("all", run.id)]
@@ -117,11 +117,6 @@ def _button(name: str, runs: Sequence[RunRecord], key: str, count: bool) -> None
         label = action.label.format(captions.plural(len(those), "run") if count else "it")
         st.button(label, icon=f":material/{action.icon}:", key=key, on_click=_act, args=(name, those),
                   type="primary" if name == "resume" else "secondary", help=action.help)
-
-
-def line(run: RunRecord) -> str:
-    """A run in a list of its experiment's."""
-    return f"{styles.label(run.method)}, {captions.plural(run.shots, 'shot')}, seed {run.seed}"
 
 
 def _others_before(run: str) -> bool:

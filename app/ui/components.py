@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.show import captions, frames, glossary, styles
+from app.show import captions, frames, glossary
 from app.ui import actions, services, state
 from compt_core.errors import ComptError, LostStore
 from compt_core.runs.record import ACTIVE, BUNDLED, ExperimentRecord, RunRecord, State
@@ -113,17 +113,12 @@ def not_ready(experiment: ExperimentRecord, what: str) -> None:
 def run_picker(runs: Sequence[RunRecord]) -> RunRecord:
     """One of `runs` (not empty), chosen by the URL or the list."""
     chosen = state.open_run(runs)
-    lines = {run.id: run_line(run) for run in runs}
+    lines = {run.id: captions.run_line(run) for run in runs}
     st.session_state["pick_run"] = chosen.id
     st.selectbox("Run", list(lines), format_func=lambda identity: lines[identity], key="pick_run",
                  on_change=state.go_to_run, args=("pick_run",),
                  help="Completed runs that this page can show. The address of this page is a link to the chosen one.")
     return chosen
-
-
-def run_line(run: RunRecord) -> str:
-    """A run in one plain line for a list."""
-    return f"{styles.label(run.method)} · {captions.plural(run.shots, 'shot')} · seed {run.seed} · {run.id}"
 
 
 def change_it(run: RunRecord) -> None:

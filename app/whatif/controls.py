@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from app.show import captions
-from app.ui import components, controls, state
+from app.ui import controls, state
 from app.whatif import editing, link
 from compt_core.runs.record import RunRecord
 from compt_core.whatif.edit import ALL, NORMALIZERS, TRAINED, UNIFORM, Edit
@@ -164,7 +164,7 @@ def _whole_run(trained: Trained, edit: Edit, runs: Sequence[RunRecord]) -> None:
                          format_func=lambda name: f"as trained ({trained.normalizer})" if name == TRAINED else name,
                          **_on("normalizer", edit.normalizer or TRAINED,
                                lambda chosen: replace(edit, normalizer=None if chosen == TRAINED else chosen)))
-        _blend(edit, {run.id: components.run_line(run) for run in runs})
+        _blend(edit, {run.id: captions.run_line(run) for run in runs})
 
 
 def _blend(edit: Edit, lines: Mapping[str, str]) -> None:

@@ -72,7 +72,7 @@ def shelf(runs: Sequence[RunRecord]) -> None:
         components.findings(said, ["Each against its own run as trained; no correction for how many edits were tried."])
     for one in kept:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            about = f"{literal(components.run_line(known[one.run]))} · mean {100 * _mean(one):+.1f} points"
+            about = f"{literal(captions.run_line(known[one.run]))} · mean {100 * _mean(one):+.1f} points"
             st.markdown(f"**{literal(one.name)}** — {literal(one.text)}  \n:small[{about}]", width="stretch")
             st.button("Open", icon=":material/open_in_new:", key=f"open-{one.id}", on_click=_open, args=(one,))
             if one.owner == services.owner():

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from compt_core.analysis.space import directions, norms
 from compt_core.backbone.config import TABLES
 from compt_core.backbone.files import BackboneFiles, read_model, read_tokenizer
+from compt_core.composition.geometry import directions, norms
 from compt_core.errors import BackboneError
 from compt_core.streams import stream
 

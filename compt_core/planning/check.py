@@ -17,7 +17,7 @@ from compt_core.errors import BackboneError, ComptError, ConfigError, DataError,
 from compt_core.methods.table import parameter_shapes, structure
 from compt_core.planning.data import MOST_UNKNOWN, as_read
 from compt_core.planning.estimate import Work, fleet_work, in_turn, run_work
-from compt_core.runs.record import fleets
+from compt_core.planning.fleets import fleets
 from compt_core.settings.config import Experiment, RunConfig
 from compt_core.tasks.batches import frame, room_for_text
 from compt_core.tasks.fewshot import lacking, rows_per_label, sample_shots, shots_of, total_steps

@@ -7,17 +7,15 @@ again. Only the store says completed; cancelled wins over failed. A run may be d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
 from compt_core.errors import StoreError
 from compt_core.settings.config import RunConfig
-
-T = TypeVar("T")
 
 
 class State(StrEnum):
@@ -43,7 +41,6 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})  # they stay so until a person retries
 ACTIVE = frozenset({State.QUEUED, State.RUNNING})
-LARGEST_FLEET = 256  # runs
 BUNDLED = "bundled"  # owner of the finished runs that come with the project
 
 
@@ -126,8 +123,3 @@ class Left:
     prompts: Mapping[str, Any]
     scores: Mapping[str, Any]
     curves: Mapping[str, tuple[Any, Any]]
-
-
-def fleets(runs: Sequence[T]) -> list[Sequence[T]]:
-    """Runs of one experiment and backbone, in the order of its grid, as they are trained side by side."""
-    return [runs[start:start + LARGEST_FLEET] for start in range(0, len(runs), LARGEST_FLEET)]

@@ -16,10 +16,11 @@ from sqlalchemy import Column, ColumnElement, Connection, Float, Integer, Row, b
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from compt_core.errors import StoreError, plural
+from compt_core.planning.fleets import fleets
 from compt_core.runs import points
 from compt_core.runs.forget import delete, readable, set_aside
 from compt_core.runs.ids import check_id, is_id, new_id, unknown
-from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, RunRecord, State, fleets
+from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, RunRecord, State
 from compt_core.runs.rows import RUNS, check_running, name_of, named, run_record
 from compt_core.runs.schema import experiments, runs, turns
 from compt_core.training.events import Event, Outcome

@@ -1,15 +1,15 @@
 """Prompts of a fleet while it trains, for the map of prompts over training: nothing in training ever looks at them.
 
-A snapshot is a sketch (:func:`compt_core.analysis.space.sketch`), for nobody needs the prompts of a step half way to
-the last digit: what is kept of a run grows neither with H nor with P, and is at most 12 snapshots of half a kilobyte per prompt
-(a run of 12 tasks and 4 sources: 170 kB).
+A snapshot is a sketch (:func:`compt_core.composition.geometry.sketch`), for nobody needs the prompts of a step half way
+to the last digit: what is kept of a run grows neither with H nor with P, and is at most 12 snapshots of half a
+kilobyte per prompt (a run of 12 tasks and 4 sources: 170 kB).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from compt_core.analysis.space import groups, sketch
+from compt_core.composition.geometry import groups, sketch
 from compt_core.methods.fleet import Fleet
 from compt_core.methods.inspection import prompts_now
 from compt_core.training.events import Event, OnEvent
@@ -18,7 +18,7 @@ from compt_core.training.watch import Watch
 
 def snapshots(fleet: Fleet, on_event: OnEvent) -> Watch:
     """A function that reports "prompts" [N, 1 + d] of runs as they stand: a sketch per prompt, in the order of
-    :func:`compt_core.analysis.space.prompts_of`."""
+    :func:`compt_core.composition.geometry.prompts_of`."""
     def take(at: Mapping[str, int]) -> None:
         for block in fleet.blocks:
             due = [(r, run) for r, run in enumerate(block.runs) if run in at]

@@ -14,7 +14,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from compt_core.analysis.space import prompts_of, sketch
+from compt_core.composition.geometry import prompts_of, sketch
 from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store

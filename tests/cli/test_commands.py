@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.exchange.test_report import read
 
 from compt_core.cli import main as cli
 from compt_core.errors import DiskError, StoreError
@@ -20,6 +19,7 @@ from compt_core.settings.config import RunConfig
 from compt_core.signals import Stopped
 from compt_core.tasks.table import TASKS
 from compt_core.training.events import Outcome
+from tests.exchange.test_report import read
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--tasks", "demo-mood,demo-echo", "--shots", "4", "--steps", "2", "--eval-rows", "6")

@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 from hypothesis import given, settings
-from tests.language.test_grammar import MEANINGS
 
 from compt_core.errors import DataError
 from compt_core.language.cases import SKILLS, certify
@@ -25,6 +24,7 @@ from compt_core.language.relations import (
     similarity,
     verdict,
 )
+from tests.language.test_grammar import MEANINGS
 
 BASE = "The chef praised the big dog in the cellar in spring."
 

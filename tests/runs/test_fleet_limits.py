@@ -6,13 +6,13 @@ import pytest
 
 from app.show import captions
 from compt_core.planning.check import check
-from compt_core.runs.record import fleets
+from compt_core.planning.fleets import fleets
 from compt_core.settings.config import build_experiment
 
 
 @pytest.mark.parametrize("seeds", [1, 5, 6, 7])
 def test_what_is_announced_is_what_is_claimed(store, monkeypatch, seeds):
-    monkeypatch.setattr("compt_core.runs.record.LARGEST_FLEET", 3)
+    monkeypatch.setattr("compt_core.planning.fleets.LARGEST_FLEET", 3)
     experiment = build_experiment({"seeds": list(range(seeds)), "steps": 2}, preset="first-1")
     store.submit(experiment)
     claimed = [[run.seed for run in fleet] for fleet in iter(store.claim, ())]

@@ -279,13 +279,13 @@ def test_an_experiment_moves_to_the_front_of_its_owners_queue_only(store, grid):
 
 
 def test_a_fleet_has_an_upper_size(store, grid, monkeypatch):
-    monkeypatch.setattr("compt_core.runs.record.LARGEST_FLEET", 3)
+    monkeypatch.setattr("compt_core.planning.fleets.LARGEST_FLEET", 3)
     store.submit(grid(seeds="0-6"))
     assert [[record.seed for record in store.claim()] for _ in range(3)] == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 def test_what_was_a_fleet_before_is_taken_up_as_that_fleet(store, grid, monkeypatch):
-    monkeypatch.setattr("compt_core.runs.record.LARGEST_FLEET", 3)
+    monkeypatch.setattr("compt_core.planning.fleets.LARGEST_FLEET", 3)
     identity = store.submit(grid(seeds="0-5"))
     first = store.claim()
     store.finish(first[0].id, Outcome("cancelled"))

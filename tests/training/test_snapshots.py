@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compt_core.analysis import space
+from compt_core.composition import geometry
 from compt_core.settings.config import RunConfig
 from compt_core.training import fleet_run
 from compt_core.training.events import Event
@@ -30,14 +30,14 @@ def test_snapshots_end_with_the_prompts_that_are_kept(configs):
     outcomes, taken = train(configs)
     assert list(taken["pt"]) == [0, 3, 6, 9, 12, 15, 18, 21, 24, 25] and list(taken["spp"]) == list(range(8))
     for run, steps in taken.items():
-        prompts = space.prompts_of(outcomes[run].prompts, TASKS, composed=run in ("spp", "scp"))
+        prompts = geometry.prompts_of(outcomes[run].prompts, TASKS, composed=run in ("spp", "scp"))
         last = list(steps)[-1]
-        norms, directions = space.unsketched(np.array([steps[0], steps[last]]), len(prompts))
+        norms, directions = geometry.unsketched(np.array([steps[0], steps[last]]), len(prompts))
         whole = run != "scp"  # its parts are half as long as what they make up
         assert directions.shape[2] == (4 * 24 if whole else 24)
-        rows = space.rows([one.vectors for one in prompts], whole)
+        rows = geometry.rows([one.vectors for one in prompts], whole)
         np.testing.assert_allclose(norms[1], np.linalg.norm(rows, axis=1), rtol=1e-5)
-        np.testing.assert_allclose(directions[1], space.directions(rows), atol=1e-5)
+        np.testing.assert_allclose(directions[1], geometry.directions(rows), atol=1e-5)
         assert np.abs(directions[0] - directions[1]).max() > 1e-3  # they did move
 
 

@@ -9,10 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.attention import view as attention
-from app.attention.view import MEAN, NONE, RUN
 from app.show import captions, charts, exports, weights
-from app.ui import clicks, components, controls, state
+from app.ui import clicks, components, controls, ordering, state
+from app.ui.ordering import MEAN, NONE, RUN
 from app.whatif import link
 from app.whatif.ablation import figures, over_seeds, tables, words
 from app.whatif.ablation.tables import Options
@@ -35,7 +34,7 @@ def view(runs: Sequence[RunRecord], run: RunRecord) -> None:
         over_seeds.view(mates, measure, options)
         return
     table = _made(run, options)
-    _one(run, table, measure, attention.ordered(weights.single(run), order))
+    _one(run, table, measure, ordering.ordered(weights.single(run), order))
 
 
 def _controls(run: RunRecord, mates: Sequence[RunRecord]) -> tuple[str, Options, bool, str]:
@@ -55,7 +54,7 @@ def _controls(run: RunRecord, mates: Sequence[RunRecord]) -> tuple[str, Options,
         control = controls.choice(state.CONTROL, "Random moves", [OFF, ON],
                                 "A control: each prompt is also moved in a random direction, as far as the muting "
                                 "moves it. Takes about twice as long.", names={OFF: OFF, ON: ON})
-        order = "" if several else attention.order_control()
+        order = "" if several else ordering.order_control()
     return measure, Options(renormalise == ON, control == ON), several, order
 
 

@@ -16,11 +16,12 @@ from app.show import exports
 from app.space import alike, imported, journeys, maps, nearby, view
 from app.ui import uploads
 from compt_core.analysis import imported as foreign
-from compt_core.analysis import space
-from compt_core.analysis.space import Prompt
+from compt_core.analysis import projections
 from compt_core.backbone import load as backbones
 from compt_core.backbone import vocabulary
 from compt_core.backbone.load import find_backbone
+from compt_core.composition import geometry
+from compt_core.composition.geometry import Prompt
 from compt_core.errors import DataError, StoreError
 from compt_core.settings.presets import DEMO_TASKS
 
@@ -140,7 +141,7 @@ def test_prompts_of_one_and_of_seven_hundred_can_both_be_read():
     alone = alike.compare([*prompts("private", 3), *prompts("imported", 3)], True)
     shown = alike.compare(own, True)
     np.testing.assert_allclose(shown.cosines, alone.cosines, atol=1e-12)
-    np.testing.assert_allclose(space.pca(shown.values).points, space.pca(alone.values).points, atol=1e-9)
+    np.testing.assert_allclose(projections.pca(shown.values).points, projections.pca(alone.values).points, atol=1e-9)
     table = alike.sizes(own)
     assert table["norm"].iloc[0] == pytest.approx(8, rel=0.2) and table["norm"].iloc[3] == pytest.approx(5600, rel=0.2)
     drawn = json.dumps(maps.norms(table, (1.0, 2.0, 3.0)).to_dict())
@@ -159,7 +160,8 @@ def test_hostile_names_are_text_in_every_figure():
     shown = alike.compare([*own, *prompts("private", 2)], True)
     points = [maps.Point(one) for one in shown.prompts]
     course = np.zeros((2, 4, 2))
-    for drawn in (maps.similarity(shown.prompts, shown.cosines), maps.scatter(space.pca(shown.values), points, True),
+    for drawn in (maps.similarity(shown.prompts, shown.cosines),
+                  maps.scatter(projections.pca(shown.values), points, True),
                   maps.paths(course, (0.5, 0.5), shown.prompts, (0, 1), None)):
         assert "<img" not in drawn.to_json() and "&lt;img" in drawn.to_json().replace("\\u003c", "<")
     assert "<img" not in " ".join(alike.sentences(shown)).replace("\\<", "")
@@ -169,7 +171,7 @@ def test_many_prompts_have_no_numbers_in_cells_and_a_second_run_is_hollow():
     many = [*prompts("private", 12), *prompts("composed", 12), *prompts("second private", 12)]
     shown = alike.compare(many, True)
     assert len(maps.similarity(shown.prompts, shown.cosines).data) == 1
-    drawn = maps.scatter(space.pca(shown.values), [maps.Point(one) for one in many], False)
+    drawn = maps.scatter(projections.pca(shown.values), [maps.Point(one) for one in many], False)
     assert {trace.name: trace.marker.symbol for trace in drawn.data} == {
         "private": "triangle-up", "composed": "circle", "second private": "triangle-up-open"}
 
@@ -201,12 +203,12 @@ def test_ways_over_training_end_where_the_prompts_are(visit, lab, store):
     identity = lab.finished(tasks=["demo-mood", "demo-reword"])
     for method in ("spp", "scp", "mst", "pt"):
         run = run_of(store, identity, method)
-        own = space.prompts_of(store.prompts(run.id), run.config["tasks"], method in ("spp", "scp"))
+        own = geometry.prompts_of(store.prompts(run.id), run.config["tasks"], method in ("spp", "scp"))
         way = journeys.journey(*store.events(run.id, "prompts"), own, ["private", "source"])
         assert way.steps == (0, 3, 9) and way.whole == (method != "scp")
         at = [i for i, one in enumerate(own) if one.group != "composed"]
-        rows = space.rows([one.vectors for one in own], way.whole)[at]
-        np.testing.assert_allclose(space.cosines(way.directions[-1]), space.cosines(rows), atol=0.01)
+        rows = geometry.rows([one.vectors for one in own], way.whole)[at]
+        np.testing.assert_allclose(geometry.cosines(way.directions[-1]), geometry.cosines(rows), atol=0.01)
         size = np.linalg.norm(rows, axis=1) / (np.sqrt(len(own[0].vectors)) if way.whole else 1)
         np.testing.assert_allclose(way.norms[-1], 10 * size, rtol=0.02)  # as the lab makes them grow
         assert journeys.turned(way)[-1] == pytest.approx(1, abs=1e-6) and journeys.turned(way)[0].max() < 0.9
@@ -276,7 +278,7 @@ def test_opening_the_page_downloads_no_backbone(visit, lab, store, monkeypatch, 
 
 def test_maps_and_pieces_are_computed_once(visit, lab, store, monkeypatch):
     lab.snapshots, calls = True, []
-    for module, name in ((nearby, "nearest"), (space, "pca")):
+    for module, name in ((nearby, "nearest"), (projections, "pca")):
         own = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *given, own=own, name=name: calls.append(name) or own(*given))
     app = visit("space", run=run_of(store, lab.finished(), "spp").id)

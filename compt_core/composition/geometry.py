@@ -1,8 +1,8 @@
-"""Where prompts lie: directions, cosines, norms, and maps of two dimensions, of prompts of any scale.
+"""Directions, cosines, norms and sketches of prompts of any scale. Numpy and scikit-learn alone; no torch.
 
 N prompts or vectors · P prompt length (may differ) · H hidden size · D numbers in a row. Trained prompts of one run
 differ in norm by orders of magnitude, and prompts from elsewhere by more. So what is compared is directions: rows at
-norm 1, whose cosine is their product; norms are shown by themselves. Numpy and scikit-learn alone; no torch.
+norm 1, whose cosine is their product; norms are shown by themselves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import numpy as np
 
 SOURCE, PRIVATE, COMPOSED = "source", "private", "composed"
 SKETCH = 256  # numbers that are kept of a prompt's direction while it trains
-MOST_POINTS = 400  # of a t-SNE, which takes a few seconds with so many
 _SEED = 0
 
 
@@ -34,14 +33,6 @@ class Prompt:
     def name(self) -> str:
         """As it is called in figures: sources by their number, others with their group, for tasks have several."""
         return self.owner if self.group == SOURCE else f"{self.group} {self.owner}"
-
-
-@dataclass(frozen=True)
-class Map:
-    """Points [N, 2]; `explained` is the share of the variance along each axis, None where axes mean nothing."""
-
-    points: np.ndarray
-    explained: tuple[float, float] | None
 
 
 def groups(composed: bool, present: Mapping[str, Any]) -> list[str]:
@@ -102,55 +93,6 @@ def chance(dimensions: int, tries: int = 1) -> float:
     """The size that the largest of `tries` cosines of random directions exceeds in 5% of cases, about 2 / sqrt(D)
     for one (Bonferroni's bound for several)."""
     return min(1.0, NormalDist().inv_cdf(1 - 0.025 / tries) / float(np.sqrt(dimensions)))
-
-
-def pca(values: np.ndarray) -> Map:
-    """The directions of rows [N, D], N at least 2, in their two main components (scikit-learn's exact solver).
-
-    Along each axis the number that weighs most counts upward, so that the same rows give the same picture.
-    """
-    from sklearn.decomposition import PCA
-
-    own = directions(values)
-    if np.ptp(own, axis=0).max() < 1e-12:  # all the same: there is no variance to share out
-        return Map(np.zeros((len(own), 2)), (0.0, 0.0))
-    model = PCA(min(2, *own.shape), svd_solver="full").fit(own)
-    heaviest = np.take_along_axis(model.components_, np.abs(model.components_).argmax(1)[:, None], axis=1)[:, 0]
-    points = model.transform(own) * np.sign(heaviest)
-    missing = 2 - points.shape[1]  # of two numbers or two points there is one component
-    share = [*map(float, model.explained_variance_ratio_), 0.0][:2]
-    return Map(np.pad(points, ((0, 0), (0, missing))), (share[0], share[1]))
-
-
-def perplexities(points: int) -> list[int]:
-    """Perplexities that so many points allow: below a third of them or so; [] for too few."""
-    return [one for one in (2, 3, 5, 8, 12, 20, 30, 50) if one <= (points - 1) / 3]
-
-
-def tsne(values: np.ndarray, perplexity: int) -> Map:
-    """The directions of rows [N, D] by t-SNE from their PCA: neighbours stay neighbours, distances mean little.
-
-    The same rows give the same picture: a fixed seed, and one thread. Raises ValueError where `perplexity` is none
-    of :func:`perplexities`.
-    """
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
-    if perplexity not in perplexities(len(values)):
-        raise ValueError(f"perplexity {perplexity} is not in {perplexities(len(values))}")
-    start = pca(values).points
-    spread = float(start[:, 0].std()) or 1.0  # scikit-learn's own start, but with the signs held
-    with threadpool_limits(1, user_api="openmp"):  # beside a training fleet more threads wait for each other
-        model = TSNE(2, perplexity=perplexity, init=(start / spread * 1e-4).astype(np.float32), random_state=_SEED)
-        return Map(np.asarray(model.fit_transform(directions(values)), dtype=float), None)
-
-
-def thinned(count: int, most: int = MOST_POINTS) -> np.ndarray:
-    """Indices of at most `most` of `count` points, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-
-
-# Prompts while they train
 
 
 def sketch(prompts: Sequence[np.ndarray]) -> np.ndarray:
