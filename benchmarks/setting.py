@@ -23,11 +23,11 @@ import transformers  # noqa: E402
 from make_backbone import SIZES, make_backbone  # noqa: E402
 
 from compt_core.backbone.load import DEMO, Backbone, find_backbone, load_backbone  # noqa: E402
-from compt_core.methods.fleet import Fleet, build_fleet  # noqa: E402
 from compt_core.settings.config import RunConfig, build_experiment  # noqa: E402
 from compt_core.tasks.files import load_task  # noqa: E402
 from compt_core.tasks.spec import TaskData  # noqa: E402
 from compt_core.tasks.table import get_tasks  # noqa: E402
+from compt_core.training.fleet import Fleet, build_fleet  # noqa: E402
 from compt_core.training.fleet_run import Load, train_fleet  # noqa: E402
 from compt_core.training.loop import train  # noqa: E402
 from compt_core.training.passes import Item, forward_backward  # noqa: E402

@@ -1,7 +1,7 @@
 """Attention: tasks x sources, over training or seeds, as a tree, beside another run. Reads only the store."""
 
 from app.attention import view as attention
-from app.show import frames
+from app.show import captions, frames
 from app.ui import components
 
 components.header("Attention", "attention", "source prompt", "normaliser", "entropy", "cosine",
@@ -13,4 +13,5 @@ if opened:
     if shown:
         attention.view(shown)
     else:
-        components.not_ready(experiment, "Attention exists for completed runs of SPP and SCP; PT and MST have none.")
+        components.not_ready(experiment, f"Attention exists for completed runs of {captions.methods(composed=True)}; "
+                                         f"{captions.methods(composed=False)} have none.")

@@ -1,7 +1,7 @@
 """Gates: how much each task leans on its private prompt, at the end and over training. Reads only the store."""
 
 from app.gates import view as gates
-from app.show import frames
+from app.show import captions, frames
 from app.ui import components
 
 components.header("Gates", "gates", "private share", "private prompt", "source prompt", "95% t-interval", "SPP", "SCP")
@@ -12,4 +12,5 @@ if opened:
     if shown:
         gates.view(shown)
     else:
-        components.not_ready(experiment, "Gates exist for completed runs of SPP and SCP; PT and MST have none.")
+        components.not_ready(experiment, f"Gates exist for completed runs of {captions.methods(composed=True)}; "
+                                         f"{captions.methods(composed=False)} have none.")

@@ -16,7 +16,8 @@ from app.launch import families, own_data
 from app.show import captions, styles
 from app.ui import drafts
 from compt_core.errors import Issue
-from compt_core.methods.table import METHODS, resolve_normalizer
+from compt_core.methods.parts import resolve_normalizer
+from compt_core.methods.table import METHODS
 from compt_core.settings.config import Experiment, RunConfig
 from compt_core.settings.presets import PRESETS
 from compt_core.tasks.table import TASKS

@@ -13,7 +13,7 @@ from app.learn.runs import Grid
 from app.learn.steps import halves, lacking, question, seed, shots, task
 from app.show import captions, readings, weights
 from app.ui import components, controls, services
-from compt_core.methods.table import GATES_OF_FORM
+from compt_core.methods.parts import GATES_OF_FORM
 from compt_core.runs.record import BUNDLED, RunRecord
 
 _LOGITS = (1.0, 0.6, 0.2, -1.0)  # sparsemax drops two of them, softmax none

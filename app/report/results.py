@@ -18,7 +18,6 @@ from app.show.styles import label
 from compt_core.exchange.report import data_notes
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord
 
-BASELINES = ("pt", "mst")
 _GATES = {"alpha": "alpha (private)", "beta": "beta (shared)", "private_share": "private share of gates",
           "private_norm_share": "private share of norm"}
 
@@ -32,7 +31,7 @@ def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
     counts = [int(count) for count in sorted(set(table["shots"]))]
     at = {count: table[table["shots"] == count] for count in counts}
     summaries = {count: frames.summarise(one) for count, one in at.items()}
-    gaps = {(count, name): frames.differences(one, name) for count, one in at.items() for name in BASELINES
+    gaps = {(count, name): frames.differences(one, name) for count, one in at.items() for name in frames.BASELINES
             if name in set(one["method"]) and one["method"].nunique() > 1}
     cells = {count: frames.stack(one, frames.pick_columns(references, one)) for count, one in summaries.items()}
     ends = charts.limits(pd.concat(cells.values()), "score")

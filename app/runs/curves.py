@@ -13,6 +13,7 @@ import streamlit as st
 from app.show import captions, charts, frames, progress, styles, weights
 from app.ui import controls, services, state
 from app.ui.services import Curve
+from compt_core.methods.table import METHODS
 from compt_core.runs.points import thin
 from compt_core.runs.record import RunRecord, State
 
@@ -132,7 +133,7 @@ def _sparks(curves_of: Sequence[Curve]) -> dict[str, list[float]]:
 def forming(experiment: str, runs: Sequence[RunRecord]) -> None:
     """Attention and gates of one run under way, as they stand now; drawn for those who open the box alone, as a
     browser on the machine that trains takes a part of it."""
-    composed = [run for run in runs if run.method in ("spp", "scp") and run.state == State.RUNNING and run.step]
+    composed = [run for run in runs if METHODS[run.method].composed and run.state == State.RUNNING and run.step]
     if not composed:
         return
     box = st.expander("Watch attention and gates as they form", icon=":material/hub:", key="forming_box",

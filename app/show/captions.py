@@ -17,6 +17,7 @@ from app.show.frames import MOST_LINES
 from app.show.progress import ago, duration
 from app.show.styles import label
 from compt_core.errors import plural as plural  # the one way to write a count, for all pages
+from compt_core.methods.table import METHODS
 from compt_core.planning.check import LaunchCheck
 from compt_core.planning.estimate import STATE_BYTES, Estimate
 from compt_core.planning.fleets import LARGEST_FLEET, fleets
@@ -271,3 +272,8 @@ def run_title(run: RunRecord) -> str:
 def run_line(run: RunRecord) -> str:
     """A run in one plain line for a list."""
     return f"{label(run.method)} · {plural(run.shots, 'shot')} · seed {run.seed} · {run.id}"
+
+
+def methods(*, composed: bool) -> str:
+    """The methods with, or without, attention over sources and gates: ``"PT, MST and MPT"``."""
+    return listed([method.title for method in METHODS.values() if method.composed == composed])

@@ -22,6 +22,7 @@ from compt_core.scoring.statistics import paired as test
 from compt_core.tasks.table import TASKS
 
 METHOD_ORDER = tuple(METHODS)
+BASELINES = tuple(name for name, method in METHODS.items() if not method.composed)
 REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}  # worded as in the terminal's table, and so are
 MEAN, NORMALISED = "mean", "mean, chance = 0"  # these two
 IDENTICAL = "identical"  # instead of an interval, where all seeds have one score
@@ -215,7 +216,7 @@ def stack(*parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_result(runs: Sequence[RunRecord], name: str) -> list[RunRecord]:
-    """The completed runs whose result holds `name` (PT and MST have no attention and no gates)."""
+    """The completed runs whose result holds `name` (only composed methods have attention and gates)."""
     return [run for run in finished(runs) if (run.result or {}).get(name) is not None]
 
 

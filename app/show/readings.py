@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 
 from app.show.captions import every, listed, literal, plural
-from app.show.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, differences, same, summarise
+from app.show.frames import BASELINES, IDENTICAL, MEAN, NORMALISED, REFERENCES, differences, same, summarise
 from app.show.styles import label
 from compt_core.analysis.relatedness import Mantel
-from compt_core.methods.table import GATES_OF_FORM, METHODS
+from compt_core.methods.parts import GATES_OF_FORM
+from compt_core.methods.table import METHODS
+from compt_core.settings.config import RunConfig
 
 _ACTING = {  # how a form joins the parts -> what of the gates acts in it
     "mean": "Form mean: the prompt is (beta × shared + alpha × private) / (alpha + beta), so that only the ratio of "
@@ -36,7 +38,7 @@ _APART = 0.1  # difference of the two private shares worth a sentence
 def comparisons(scores: pd.DataFrame, baseline: str | None) -> list[str]:
     """ComPT against PT and MST (or `baseline` alone) on the mean over tasks; `scores` of one shot count."""
     found = []
-    for name in ("pt", "mst"):
+    for name in BASELINES:
         if name in set(scores["method"]) and baseline in (None, name):
             composed = [method for method in METHODS if METHODS[method].composed]
             means = scores[(scores["column"] == MEAN) & scores["method"].isin([*composed, name])]
@@ -49,7 +51,7 @@ def by_shots(scores: pd.DataFrame) -> list[str]:
     means, found = scores[scores["column"] == MEAN].sort_values("shots", kind="stable"), list[str]()
     means = means.assign(column=means["shots"].astype(str))
     composed = [method for method in METHODS if METHODS[method].composed]
-    for name in (name for name in ("pt", "mst") if name in set(scores["method"])):
+    for name in (name for name in BASELINES if name in set(scores["method"])):
         cells = differences(means[means["method"].isin([*composed, name])], name)
         for method, part in cells.groupby("row", sort=False):
             each = listed([f"{100 * row['value']:+.1f} at {row['column']}{_doubt(row)}" for row in _records(part)])
@@ -259,7 +261,7 @@ def gates_note(method: str, config: Mapping[str, Any]) -> str:
 
 
 def _form(method: str, config: Mapping[str, Any]) -> str:
-    return "concat" if METHODS[method].concat else str(config["form"])
+    return METHODS[method].structure(RunConfig.model_construct(**config)).form
 
 
 def gates(frame: pd.DataFrame, method: str, config: Mapping[str, Any]) -> list[str]:

@@ -29,6 +29,7 @@ class Look:
 LOOKS: dict[str, Look] = {
     "pt": Look("#0072B2", (2, 2), "circle", "●"),
     "mst": Look("#D55E00", (8, 3, 2, 3), "square", "■"),
+    "mpt": Look("#B07D00", (1, 3, 5, 3), "triangle-down", "▼"),
     "spp": Look("#009E73", (1, 0), "triangle-up", "▲"),
     "scp": Look("#CC79A7", (6, 4), "diamond", "◆"),
 }

@@ -34,6 +34,8 @@ def view(runs: Sequence[RunRecord]) -> None:
     if not own:
         st.markdown("This run kept no prompts, so there is nothing to show of it.")
         return
+    if lacks := METHODS[run.method].lacks:
+        st.caption(lacks)
     hidden = own[0].vectors.shape[1]
     second, foreign = _second(run, runs, hidden), imported.chosen(run, hidden)
     imported.box(hidden, len(foreign))
@@ -49,7 +51,8 @@ def view(runs: Sequence[RunRecord]) -> None:
 
 
 def _prompts(run: RunRecord) -> list[Prompt]:
-    return geometry.prompts_of(services.store().prompts(run.id), run.config["tasks"], METHODS[run.method].composed)
+    return geometry.prompts_of(services.store().prompts(run.id), run.config["tasks"],
+                               repeats=METHODS[run.method].repeats)
 
 
 def _second(run: RunRecord, runs: Sequence[RunRecord], hidden: int) -> list[Prompt]:

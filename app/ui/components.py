@@ -12,6 +12,7 @@ import streamlit as st
 from app.show import captions, frames, glossary
 from app.ui import actions, services, state
 from compt_core.errors import ComptError, LostStore
+from compt_core.methods.table import METHODS
 from compt_core.runs.record import ACTIVE, BUNDLED, ExperimentRecord, RunRecord, State
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,7 +168,7 @@ def _cards(records: Sequence[ExperimentRecord]) -> None:
             st.page_link(page("runs"), label="Progress", icon=":material/monitoring:", query_params=query)
             if record.states.get(State.COMPLETED):
                 st.page_link(page("accuracy"), label="Accuracy", icon=":material/grid_on:", query_params=query)
-                if {"spp", "scp"} & set(record.config["methods"]):
+                if any(METHODS[name].composed for name in record.config["methods"] if name in METHODS):
                     st.page_link(page("attention"), label="Attention", icon=":material/hub:", query_params=query)
 
 

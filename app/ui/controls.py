@@ -34,7 +34,7 @@ def score_controls(scores: pd.DataFrame) -> View:
     """
     methods, shot_counts = set(scores["method"]), [str(n) for n in sorted(set(scores["shots"]))]
     metrics = [name for name in pd.unique(scores["metric"]) if name]
-    baselines = [name for name in ("pt", "mst") if name in methods and len(methods) > 1]
+    baselines = [name for name in frames.BASELINES if name in methods and len(methods) > 1]
     with st.container(horizontal=True):
         view = choice(state.VIEW, "Show", [SCORES, *baselines],
                        "Differences are paired by seed: blue is better than the baseline, brown is worse.")

@@ -13,6 +13,7 @@ import streamlit as st
 from app.show import captions
 from app.ui import controls, state
 from app.whatif import editing, link
+from compt_core.methods.table import METHODS
 from compt_core.runs.record import RunRecord
 from compt_core.whatif.edit import ALL, NORMALIZERS, TRAINED, UNIFORM, Edit
 from compt_core.whatif.inside import edited
@@ -29,8 +30,8 @@ def scope(trained: Trained) -> str:
     return ALL if chosen == EVERY else chosen
 
 
-def show(trained: Trained, edit: Edit, where: str, runs: Sequence[RunRecord]) -> None:
-    """All controls of the run for `where` (a task or ALL); `runs`: those that it could be blended with."""
+def show(method: str, trained: Trained, edit: Edit, where: str, runs: Sequence[RunRecord]) -> None:
+    """All controls of a run of `method` for `where` (a task or ALL); `runs`: those that it could be blended with."""
     if trained.weights is not None:
         _attention(trained, edit, where, trained.weights)
     if trained.composed_of_two:
@@ -38,9 +39,9 @@ def show(trained: Trained, edit: Edit, where: str, runs: Sequence[RunRecord]) ->
     if trained.private is not None and where != ALL and len(trained.tasks) > 1:
         _private(trained, edit, where)
     if trained.weights is None:
-        st.caption("PT and MST have neither attention nor gates: what can be changed is whose prompt a task gets."
-                   if trained.private is not None else
-                   "MST has one prompt for all tasks, and nothing in it to move: it can be blended with another run.")
+        left = "Here you can change whose prompt a task gets, and blend the run with another one." \
+            if trained.private is not None else "Here you can blend the run with another one."
+        st.caption(f"{METHODS[method].lacks} {left}")
     _whole_run(trained, edit, runs)
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.show.captions import listed, literal
-from compt_core.methods.table import GATES_OF_FORM
+from compt_core.methods.parts import GATES_OF_FORM
 from compt_core.whatif.edit import ALL, TRAINED, UNIFORM, Edit, Row
 
 Item = tuple[str, Edit]  # what an edit does, in words; the edit without it

@@ -57,7 +57,7 @@ def _edited(run: RunRecord, runs: Sequence[RunRecord], trained: Trained, edit: E
     with halves.cell():
         st.header("Change", anchor=False)
         where = controls.scope(trained)
-        controls.show(trained, edit, where, _alike(run, runs))
+        controls.show(run.method, trained, edit, where, _alike(run, runs))
     with halves.cell():
         st.header("What it does", anchor=False)
         controls.changes(edit)

@@ -35,15 +35,16 @@ class Prompt:
         return self.owner if self.group == SOURCE else f"{self.group} {self.owner}"
 
 
-def groups(composed: bool, present: Mapping[str, Any]) -> list[str]:
-    """The groups of a run's prompts that differ: the composed ones of PT and MST are their only ones once more."""
-    return [name for name in (SOURCE, PRIVATE, *([COMPOSED] if composed else [])) if name in present]
+def groups(present: Mapping[str, Any], *, repeats: bool) -> list[str]:
+    """The groups of a run's prompts that differ; where the method `repeats` one of its parts as the composed prompt
+    (PT, MST), that one is left out."""
+    return [name for name in (SOURCE, PRIVATE, *([] if repeats else [COMPOSED])) if name in present]
 
 
-def prompts_of(tensors: Mapping[str, np.ndarray], tasks: Sequence[str], composed: bool) -> list[Prompt]:
+def prompts_of(tensors: Mapping[str, np.ndarray], tasks: Sequence[str], *, repeats: bool) -> list[Prompt]:
     """The prompts of a run (``source`` [S, P, H], ``private`` and ``composed`` [K, P, H]) in the order of groups."""
     return [Prompt(group, f"s{i}" if group == SOURCE else tasks[i], np.asarray(vectors, dtype=float))
-            for group in groups(composed, tensors) for i, vectors in enumerate(tensors[group])]
+            for group in groups(tensors, repeats=repeats) for i, vectors in enumerate(tensors[group])]
 
 
 def one_length(shapes: Sequence[tuple[int, ...]]) -> bool:

@@ -123,7 +123,7 @@ def _tensors_of(store: Store, run: RunRecord) -> Tensors:
     """What is kept of a run: its prompts, each task's dev scores, and a point in every so many of its curves."""
     prompts = store.prompts(run.id)
     found = {f"prompts/{name}": prompts[name] for name in KEPT if name in prompts}
-    if not METHODS[run.method].composed:  # PT and MST: the composed prompt is the private one, or the source
+    if METHODS[run.method].repeats:  # the composed prompt is the private one, or the source
         del found["prompts/composed"]
     found |= {f"scores/{task}": _half(values) for task, values in store.scores(run.id).items()}
     for kind, most in POINTS.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from compt_core.backbone.files import BackboneFiles, check_contents, encoder, unknown_words
 from compt_core.backbone.load import find_backbone
 from compt_core.errors import BackboneError, ComptError, ConfigError, DataError, HubError, Issue, quoted
-from compt_core.methods.table import parameter_shapes, structure
+from compt_core.methods.table import structure, trainable_parameters
 from compt_core.planning.data import MOST_UNKNOWN, as_read
 from compt_core.planning.estimate import Work, fleet_work, in_turn, run_work
 from compt_core.planning.fleets import fleets
@@ -92,11 +91,6 @@ def check(experiment: Experiment) -> LaunchCheck:
     per_label, lacks = _labels(runs, data)
     notes = (*(note for task_data in data for note in task_data.notes), *lacks)
     return LaunchCheck(experiment, files, tuple(data), tuple(runs), steps, parameters, work, per_label, notes)
-
-
-def trainable_parameters(config: RunConfig, hidden: int) -> int:
-    """Numbers that a run trains on a backbone of hidden size `hidden`."""
-    return sum(math.prod(shape) for shape in parameter_shapes(config, hidden).values())
 
 
 def _absolute(experiment: Experiment) -> Experiment:

@@ -15,9 +15,10 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from compt_core.errors import ConfigError, Issue, nearest, plural, quoted
+from compt_core.methods.table import METHODS
 from compt_core.settings import sentences
 from compt_core.settings.plain import number
 from compt_core.settings.presets import PRESETS
@@ -27,9 +28,18 @@ from compt_core.settings.values import read_yaml as read_yaml
 
 Numbers = tuple[Annotated[float, Field(strict=True)], ...]
 Matrix = tuple[Numbers, ...]
-MethodName = Literal["pt", "mst", "spp", "scp"]
+
+
+def _method(name: str) -> str:
+    if name not in METHODS:
+        raise ValueError("this is no method")
+    return name
+
+
+MethodName = Annotated[str, AfterValidator(_method)]
 Normalizer = Literal["sigmoid", "softmax", "sparsemax", "entmax15"]
 
+_METHODS = ", ".join(map(repr, METHODS))
 _NUMBERS = (int, float, int | None, float | None)
 MAX_RUNS = 2000  # one experiment; keeps a slip such as --seeds 0-99999 from filling the store
 
@@ -96,7 +106,8 @@ class Settings(BaseModel):
     lr_source: float | None = _setting(
         None, "Learning rate of source prompts; empty = .05, or .3 with encoder=none.", ge=0, le=100)
     lr_private: float | None = _setting(
-        None, "Learning rate of private prompts; empty = .05 for PT, .02 for SPP and SCP, .3 with encoder=none.",
+        None, "Learning rate of private prompts (MPT: of each task's matrix); empty = .05 for PT, .02 for the others, "
+        ".3 with encoder=none (MPT: .02).",
         ge=0, le=100)
     lr_encoder: float = _setting(0.003, "Learning rate of the prompt encoders' weights.", ge=0, le=10)
     lr_attention: float = _setting(0.07, "Learning rate of attention logits.", ge=0, le=100)
@@ -141,7 +152,7 @@ _OF_ALL = frozenset({  # else the methods of an experiment could not be compared
 class RunConfig(Settings):
     """One run: a method, a number of shots and a seed on the shared settings."""
 
-    method: MethodName = _setting("spp", "PT, MST, SPP or SCP.")
+    method: MethodName = _setting("spp", "How a task's prompt comes about.", allowed=f"one of {_METHODS}")
     shots: int = _setting(16, "Training rows per task (or per label).", ge=1, le=1024)
     seed: int = _setting(0, "Seed of data, initialisation and order, as separate streams.", ge=0, lt=2**32)
 
@@ -150,7 +161,7 @@ class Experiment(Settings):
     """A grid of runs: methods x shots x seeds on shared settings."""
 
     methods: Annotated[tuple[MethodName, ...], BeforeValidator(as_words)] = _setting(
-        ("pt", "mst", "spp"), "Methods to compare.", min_length=1, allowed="one or more of 'pt', 'mst', 'spp', 'scp'")
+        ("pt", "mst", "spp"), "Methods to compare.", min_length=1, allowed=f"one or more of {_METHODS}")
     shots: Annotated[
         tuple[Annotated[int, Field(strict=True, ge=1, le=1024)], ...], BeforeValidator(partial(as_list, most=MAX_RUNS))
     ] = _setting((16,), "Shot counts, each run apart.", min_length=1, allowed="an integer in [1, 1024]")
@@ -271,7 +282,7 @@ def _problems_of_run(run: RunConfig, skip: AbstractSet[str]) -> list[Issue]:
                                         "empty. Got alpha=0, beta=0 instead; raise one of them."))
     if isinstance(run.attention, tuple) and not {"tasks", "sources"} & skip:
         found += _problems_of_matrix(run.attention, len(run.tasks), run.sources)
-    if run.gates == "fixed" and run.form == "sum" and run.method == "spp" and "form" not in skip:
+    if run.gates == "fixed" and METHODS[run.method].structure(run).form == "sum" and "form" not in skip:
         found.append(Issue("form", "gates=fixed needs a form of SPP that has gates. Got form=sum, the plain sum; "
                                    "choose form=mean or form=gated_sum, or leave out gates, alpha and beta."))
     if run.similarity == "expectation" and run.scoring == "generate" and not {"similarity", "scoring"} & skip:

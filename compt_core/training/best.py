@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
-from compt_core.methods.fleet import Fleet
 from compt_core.methods.table import METHODS
+from compt_core.training.fleet import Fleet
 from compt_core.training.passes import task_losses
 from compt_core.training.plan import RunPlan
 
@@ -17,11 +17,11 @@ LOOKS = 10  # at the held-out rows, about
 
 
 class Best:
-    """The best parameters of one run so far; PT's for each task apart, as K independent runs would choose."""
+    """The best parameters of one run so far; of each task apart where tasks are independent, as K runs would choose."""
 
     def __init__(self, fleet: Fleet, run: str, plan: RunPlan):
         self.fleet, self.run, self.plan = fleet, run, plan
-        self.per_task = not METHODS[plan.config.method].shared
+        self.per_task = METHODS[plan.config.method].independent
         self.loss = [math.inf] * (len(plan.train) if self.per_task else 1)
         self.kept: dict[str, Tensor] = {}
 
@@ -33,7 +33,8 @@ class Best:
             self.restore()
 
     def _due(self, step: int) -> Collection[int]:
-        """The tasks to look at: all of them ten times in the run, PT's each ten times in the steps with a row of it."""
+        """The tasks to look at: all of them ten times in the run, or each ten times in the steps with a row of it where
+        tasks are independent."""
         steps = self.plan.steps
         if not self.per_task:
             return range(len(self.plan.train)) if _looks(step, steps) else ()

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compt_core.methods.fleet import Fleet
 from compt_core.training.best import Best
 from compt_core.training.events import Checkpoint
+from compt_core.training.fleet import Fleet
 from compt_core.training.optim import AdamW, count_shape
 from compt_core.training.plan import RunPlan
 

@@ -16,10 +16,7 @@ from compt_core.backbone.kept import Shelf
 from compt_core.backbone.load import Backbone, find_backbone, load_backbone
 from compt_core.backbone.memory import peak, watch
 from compt_core.errors import ComptError, plural, quoted
-from compt_core.methods.fleet import Fleet, build_fleet
-from compt_core.methods.inspection import inspect_run, kept_tensors, prompt_rms
-from compt_core.methods.table import structure
-from compt_core.planning.check import trainable_parameters
+from compt_core.methods.table import structure, trainable_parameters
 from compt_core.planning.data import load_data
 from compt_core.planning.estimate import STATE_BYTES, Pace, fleet_work, place, run_work
 from compt_core.scoring.metrics import mean_normalised, mean_primary
@@ -29,6 +26,8 @@ from compt_core.tasks.fewshot import held_out_digest, lacking, sample_dev
 from compt_core.tasks.spec import TaskData
 from compt_core.training.checkpoint import fits
 from compt_core.training.events import Ask, Checkpoint, Keeper, Log, OnEvent, Outcome, Started
+from compt_core.training.fleet import Fleet, build_fleet
+from compt_core.training.inspection import inspect_run, kept_tensors, prompt_rms
 from compt_core.training.loop import Ended, train
 from compt_core.training.passes import mean_losses
 from compt_core.training.plan import RunPlan, count_cut, encode_with, mean_tokens, plan_run

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from compt_core.errors import ComptError
-from compt_core.methods.fleet import Fleet
 from compt_core.training import first_step
 from compt_core.training.best import Best
 from compt_core.training.checkpoint import put, take
 from compt_core.training.events import Ask, Checkpoint, Event, Keeper, OnEvent
+from compt_core.training.fleet import Fleet
 from compt_core.training.optim import AdamW, clip, factors
 from compt_core.training.passes import Item, Losses, forward_backward
 from compt_core.training.plan import RunPlan
@@ -152,7 +152,7 @@ def _report(fleet: Fleet, plan: RunPlan, run: str, step: int, losses: Losses, on
 def _report_weights(fleet: Fleet, run: str, step: int, on_event: OnEvent) -> None:
     block, r = fleet.slot[run]
     attention = block.attention()
-    if attention is None or not block.structure.composed:
+    if attention is None or not block.method.composed:
         return
     on_event(Event(run, "attention", step, tuple(attention[r].detach().flatten().tolist())))
     gates = torch.stack([g[r] for g in block.gates()])

@@ -10,16 +10,15 @@ takes one learning rate per tensor, and here a tensor holds all runs of a block 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from compt_core.methods.fleet import Block
-from compt_core.methods.table import METHODS, learning_rates
-from compt_core.settings.config import RunConfig
+from compt_core.methods.block import Block
+from compt_core.methods.method import Parameter
 from compt_core.training.plan import RunPlan
 
 BETAS, EPS = (0.9, 0.999), 1e-8
@@ -51,34 +50,16 @@ def factors(plan: RunPlan, step: int) -> Factors:
         schedule(n, steps, c.warmup) if now > n else 0.0 for n, now, steps in zip(done, after, all_, strict=True)))
 
 
-def _group(name: str) -> str:
-    """The part whose learning rate a parameter takes."""
-    part, *_, = name.split(".")
-    return "encoder" if ".encoder." in name else part
-
-
-def peak_rates(config: RunConfig, names: Mapping[str, Tensor]) -> dict[str, float]:
-    """Parameter name -> peak learning rate of one run."""
-    rates = learning_rates(config)
-    return {name: getattr(rates, _group(name)) for name in names}
-
-
-def decays(config: RunConfig, names: Mapping[str, Tensor]) -> dict[str, float]:
-    """Parameter name -> weight decay of one run: small on prompts and encoders, larger on attention and gates."""
-    small = ("source", "private", "encoder")
-    return {n: config.weight_decay_prompt if _group(n) in small else config.weight_decay_weights for n in names}
-
-
 def clip(block: Block) -> Tensor:
-    """Scale each run's gradients to its `clip` norm, PT's per task; returns the runs' norms [R] before that.
+    """Scale each run's gradients to its `clip` norm; returns the runs' norms [R] before that.
 
-    A prompt per task stands for K independent runs, so PT's norm is taken over each task's tensors.
+    Independent tasks (PT's) are runs of their own, so the norm is taken over each task's tensors.
     """
     gradients = [p.grad for p in block.parameters.values() if p.grad is not None]
     limit = gradients[0].new_tensor([c.clip for c in block.configs])
-    per_task = not METHODS[block.structure.method].shared
+    per_task = block.method.independent
     squares = [g.flatten(2 if per_task else 1).square().sum(-1) for g in gradients]
-    norms = torch.stack(squares).sum(0).sqrt()  # [R, K] for PT, else [R]
+    norms = torch.stack(squares).sum(0).sqrt()  # [R, K] for independent tasks, else [R]
     scale = (limit.view(-1, *[1] * (norms.dim() - 1)) / (norms + 1e-6)).clamp(max=1.0)
     for g in gradients:
         g.mul_(scale.view(*scale.shape, *[1] * (g.dim() - scale.dim())))
@@ -91,11 +72,11 @@ class AdamW:
 
     def __init__(self, block: Block):
         self.block = block
+        self.groups = [groups(own, block.parameters) for own in block.declared]
         self.first = {name: torch.zeros_like(p) for name, p in block.parameters.items()}
         self.second = {name: torch.zeros_like(p) for name, p in block.parameters.items()}
         self.count = {name: torch.zeros(len(block.runs), *count_shape(block, name), device=p.device)
                       for name, p in block.parameters.items()}
-        self.groups = [_by_rate_and_decay(config, block.parameters) for config in block.configs]
 
     def moments(self) -> dict[str, dict[str, Tensor]]:
         """What it remembers of every parameter: its two moments, each [R, …], and its numbers of steps."""
@@ -119,7 +100,7 @@ class AdamW:
         for name in names:
             if self.block.parameters[name].grad is None:
                 continue
-            if _of_tasks(name) and 0.0 in by.tasks:
+            if self.block.declared[r][name].by_task and 0.0 in by.tasks:
                 for k, factor in enumerate(by.tasks):
                     if factor:
                         moving.setdefault(factor, []).append((name, (r, k)))
@@ -142,12 +123,7 @@ class AdamW:
 
 def count_shape(block: Block, name: str) -> tuple[int, ...]:
     """Shape of a run's step counts of a tensor: one, or one of every task [K]."""
-    return (block.structure.tasks,) if _of_tasks(name) else ()
-
-
-def _of_tasks(name: str) -> bool:
-    """Whether each task has a row of its own of a tensor, which then has the shape [K, …]."""
-    return name.split(".")[0] != "source"
+    return (block.structure.tasks,) if block.declared[0][name].by_task else ()
 
 
 def _gradient(parameter: Tensor) -> Tensor:
@@ -155,10 +131,15 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parameter.grad
 
 
-def _by_rate_and_decay(config: RunConfig, parameters: Mapping[str, Tensor]) -> dict[tuple[float, float], list[str]]:
-    """(peak learning rate, weight decay) -> the tensors of a run that take them."""
-    rates, decay = peak_rates(config, parameters), decays(config, parameters)
-    groups: dict[tuple[float, float], list[str]] = {}
-    for name in parameters:
-        groups.setdefault((rates[name], decay[name]), []).append(name)
-    return groups
+def groups(declared: Mapping[str, Parameter], tensors: Collection[str]) -> dict[tuple[float, float], list[str]]:
+    """(peak learning rate, weight decay) -> the tensors of a run that take them, as its method declares them.
+
+    Raises ValueError where the tensors are not the very ones that the method declares: one that nobody declared would
+    else keep its first values, or move at the rate of another.
+    """
+    if strange := sorted(set(tensors) ^ declared.keys()):
+        raise ValueError(f"The tensor '{strange[0]}' is trained and not declared by its method, or the reverse.")
+    found: dict[tuple[float, float], list[str]] = {}
+    for name, one in declared.items():
+        found.setdefault((one.rate, one.decay), []).append(name)
+    return found

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from compt_core.backbone.load import Backbone
 from compt_core.backbone.t5 import LOGITS_AT_ONCE, decode, encode, pad_targets, target_log_probs
-from compt_core.methods.fleet import Fleet
+from compt_core.methods.table import METHODS
 from compt_core.tasks.batches import bucket_on, collate
 from compt_core.training.dropout import RowNoise, dropout
+from compt_core.training.fleet import Fleet
 from compt_core.training.plan import Example, RunPlan
 
 Item = tuple[str, Example]
@@ -46,11 +47,11 @@ def forward_backward(fleet: Fleet, items: Sequence[Item], at: Mapping[str, int],
     """One pass over the rows of all runs, each at the step `at` says; leaves gradients on the fleet's parameters.
 
     A task's loss is its mean over target tokens; a run's is the mean over its K tasks, so that long
-    label words weigh no more than short ones. PT's is the sum: K independent runs, clipped apart.
+    label words weigh no more than short ones. Where tasks are independent (PT) it is the sum: K runs, clipped apart.
     The prompts' graph is built once and the backbone's in parts.
     """
     losses = Losses({}, _count_tokens(items))
-    tasks = {run: 1 if plan.config.method == "pt" else len(plan.train) for run, plan in plans.items()}
+    tasks = {run: 1 if METHODS[plan.config.method].independent else len(plan.train) for run, plan in plans.items()}
     weight = [1 / (losses.tokens[run, e.task] * tasks[run]) for run, e in items]
     noise = _noise(items, at, plans)
     composed = fleet.vectors()

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from compt_core.composition.geometry import groups, sketch
-from compt_core.methods.fleet import Fleet
-from compt_core.methods.inspection import prompts_now
 from compt_core.training.events import Event, OnEvent
+from compt_core.training.fleet import Fleet
+from compt_core.training.inspection import prompts_now
 from compt_core.training.watch import Watch
 
 
@@ -26,7 +26,7 @@ def snapshots(fleet: Fleet, on_event: OnEvent) -> Watch:
                 continue
             now = {part: prompts.double().cpu().numpy() for part, prompts in prompts_now(block).items()}
             for r, run in due:
-                kept = sketch([one for name in groups(block.structure.composed, now) for one in now[name][r]])
+                kept = sketch([one for name in groups(now, repeats=block.method.repeats) for one in now[name][r]])
                 on_event(Event(run, "prompts", at[run], tuple(kept.ravel().tolist())))
 
     return take

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from compt_core.methods.fleet import Fleet
 from compt_core.scoring.score import score_task
 from compt_core.settings.config import RunConfig
 from compt_core.tasks.fewshot import sample_dev
 from compt_core.tasks.spec import TaskData
 from compt_core.training.events import Event, OnEvent
+from compt_core.training.fleet import Fleet
 from compt_core.training.plan import RunPlan, encode_with
 
 LOOKS = 10  # at each run's dev rows, those before the first step apart

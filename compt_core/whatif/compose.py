@@ -12,7 +12,7 @@ from torch import Tensor
 
 from compt_core.composition.combine import FORMS, shared_part
 from compt_core.errors import ConfigError, Issue, plural
-from compt_core.methods.table import GATES_OF_FORM
+from compt_core.methods.parts import GATES_OF_FORM
 from compt_core.whatif.edit import Edit
 from compt_core.whatif.inside import Inside, as_trained, edited, same
 from compt_core.whatif.trained import Trained

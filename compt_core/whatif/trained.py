@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compt_core.errors import StoreError
-from compt_core.methods.table import structure
+from compt_core.methods.table import METHODS, structure
 from compt_core.runs.record import RunRecord, State
 from compt_core.tasks.table import TASKS
 
@@ -60,7 +60,7 @@ def taken_apart(run: RunRecord, prompts: Mapping[str, np.ndarray]) -> Trained:
         raise StoreError(f"This version of ComPT Lab has no task '{unknown[0]}', on which run '{run.id}' was trained. "
                          "Choose another run.")
     try:
-        shape = structure(run.settings)
+        shape, composed = structure(run.settings), METHODS[run.method].composed
         tasks = tuple(run.config["tasks"])
         ones = np.ones(len(tasks), dtype=np.float32)
         weights, alpha, beta = (run.result.get(name) for name in ("attention", "alpha", "beta"))
@@ -69,8 +69,8 @@ def taken_apart(run: RunRecord, prompts: Mapping[str, np.ndarray]) -> Trained:
             None if weights is None else np.asarray(weights, dtype=np.float32), prompts.get("attention.logits"),
             ones if alpha is None else np.asarray(alpha, dtype=np.float32),
             ones if beta is None else np.asarray(beta, dtype=np.float32),
-            prompts.get("source") if shape.composed else None, prompts.get("private"), prompts["composed"])
-        if len(found.composed) != len(tasks) or (shape.composed and (found.source is None or found.private is None)):
+            prompts.get("source") if composed else None, prompts.get("private"), prompts["composed"])
+        if len(found.composed) != len(tasks) or (composed and (found.source is None or found.private is None)):
             raise ValueError("its prompts are not those of its tasks")
     except (KeyError, ValueError) as error:
         raise StoreError(f"The prompts of run '{run.id}' cannot be taken apart: {error}. Train the run again.") \

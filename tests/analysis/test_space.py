@@ -16,9 +16,9 @@ SCALES = np.array([1, 700, 1e-6, 1e30, 1e-200, 3, 1, 700, 1e5, 1, 2.0])
 
 def test_groups_are_those_that_differ():
     tensors = {"composed": np.zeros((2, 3, 4)), "private": np.ones((2, 3, 4)), "gate.alpha": np.ones(2)}
-    assert [p.name for p in geometry.prompts_of(tensors, ["a", "b"], composed=False)] == ["private a", "private b"]
+    assert [p.name for p in geometry.prompts_of(tensors, ["a", "b"], repeats=True)] == ["private a", "private b"]
     tensors["source"] = np.full((3, 2, 4), 2.0)
-    shown = geometry.prompts_of(tensors, ["a", "b"], composed=True)
+    shown = geometry.prompts_of(tensors, ["a", "b"], repeats=False)
     assert [p.name for p in shown] == ["s0", "s1", "s2", "private a", "private b", "composed a", "composed b"]
     assert [p.vectors.shape for p in shown] == [(2, 4)] * 3 + [(3, 4)] * 4 and shown[3].vectors[0, 0] == 1
 

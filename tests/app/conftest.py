@@ -15,6 +15,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from compt_core.composition.geometry import prompts_of, sketch
+from compt_core.methods.table import METHODS
 from compt_core.runs.lease import Lease
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
@@ -40,14 +41,14 @@ def _fresh_caches() -> Iterator[None]:
 def fake_result(config: dict[str, Any], *, constant: tuple[str, ...] = (), shift: float = 0.0) -> dict[str, Any]:
     """A completed run's result: every number different from its neighbours, so that a swapped axis shows."""
     tasks, sources, method = config["tasks"], config["sources"], config["method"]
-    base = {"pt": 0.6, "mst": 0.5, "spp": 0.7, "scp": 0.65}[method] + config["seed"] / 100 + shift
+    base = {"pt": 0.6, "mst": 0.5, "mpt": 0.55, "spp": 0.7, "scp": 0.65}[method] + config["seed"] / 100 + shift
     scores = {
         task: {metric: None if task in constant and metric in ("matthews", "pearson", "spearman")
                else base + 0.01 * i + 0.003 * j for j, metric in enumerate(TASKS[task].metrics)}
         for i, task in enumerate(tasks)
     }
     primary = [scores[task][TASKS[task].metrics[0]] or 0.0 for task in tasks]
-    composed = method in ("spp", "scp")
+    composed = METHODS[method].composed
     logits = [[1 + i + 2 * s for s in range(sources)] for i in range(len(tasks))]
     weights = [[value / sum(row) for value in row] for row in logits]
     alpha, beta = [0.2 + 0.1 * i for i in range(len(tasks))], [0.5 - 0.1 * i for i in range(len(tasks))]
@@ -67,11 +68,13 @@ def fake_prompts(config: dict[str, Any]) -> dict[str, np.ndarray]:
     draw = np.random.default_rng(config["seed"] + 100 * config["shots"])
     tasks, method = len(config["tasks"]), config["method"]
     length, hidden = 2 if method == "scp" else 3, 64
-    source = draw.normal(size=(config["sources"] if method in ("spp", "scp") else 1, length, hidden))
+    source = draw.normal(size=(config["sources"] if METHODS[method].composed else 1, length, hidden))
     private = 5 * draw.normal(size=(tasks, length, hidden))
     if method in ("pt", "mst"):
         return {"private": private, "composed": private} if method == "pt" else \
             {"source": source, "composed": np.repeat(source, tasks, axis=0)}
+    if method == "mpt":
+        return {"source": source, "composed": source * private}
     shared = np.repeat(source.mean(0)[None], tasks, axis=0)
     composed = shared + private if method == "spp" else np.concatenate([shared, private], axis=1)
     return {"source": source, "private": private, "composed": composed}
@@ -120,13 +123,13 @@ class Lab:
         for number, run in enumerate(fleet):
             self.store.started(run.id, STEPS, {"torch": "0"})
             points = [Event(run.id, "loss", step, (2.0 - 0.1 * step - 0.01 * number,)) for step in range(upto + 1)]
-            if run.method in ("spp", "scp"):
+            if METHODS[run.method].composed:
                 cells = len(run.config["tasks"]) * run.config["sources"]
                 points += [Event(run.id, "attention", step, tuple(step / 10 + cell / 100 for cell in range(cells)))
                            for step in range(upto + 1)]
             if self.snapshots:
                 prompts = [one.vectors for one in prompts_of(fake_prompts(run.config), run.config["tasks"],
-                                                             run.method in ("spp", "scp"))]
+                                                             repeats=METHODS[run.method].repeats)]
                 points += [Event(run.id, "prompts", step, tuple(sketch([(step + 1) * one + (upto - step) for one in
                                                                         prompts]).ravel())) for step in (0, 3, upto)]
             self.store.write_events([*points, Log(run.id, upto, f"Run {number} has trained.")])

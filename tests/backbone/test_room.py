@@ -139,10 +139,10 @@ def test_a_part_fills_the_free_memory_by_what_a_token_took():
 
 def test_training_goes_on_in_halves_with_the_same_gradients(backbone64, glue_dir, monkeypatch):
     from compt_core.backbone import t5
-    from compt_core.methods.fleet import build_fleet
     from compt_core.planning.data import load_data
     from compt_core.settings.config import RunConfig
     from compt_core.training import passes
+    from compt_core.training.fleet import build_fleet
     from compt_core.training.plan import plan_run
 
     config = RunConfig(tasks=("sst2", "rte"), method="spp", shots=4, steps=3, batch=8, encoder_hidden=9,

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from compt_core.methods.fleet import build_fleet
-from compt_core.methods.table import METHODS, learning_rates, parameter_shapes, resolve_normalizer, structure
+from compt_core.methods.parts import resolve_normalizer
+from compt_core.methods.table import METHODS, parameter_shapes, structure
 from compt_core.settings.config import RunConfig
+from compt_core.training.fleet import build_fleet
 
 TASKS = ("sst2", "mrpc", "rte")
 ENCODERS = ("residual", "mlp", "none")
@@ -35,7 +36,8 @@ def test_the_exact_tensors_that_each_method_trains():
     encoder = {"embedding", "encoder.w1", "encoder.b1", "encoder.w2", "encoder.b2"}
     private, source = ({f"{part}.{name}" for name in encoder} for part in ("private", "source"))
     weights = {"attention.logits", "gate.alpha", "gate.beta"}
-    expected = {"pt": private, "mst": source, "spp": private | source | weights, "scp": private | source | weights}
+    expected = {"pt": private, "mst": source, "spp": private | source | weights, "scp": private | source | weights,
+                "mpt": source | {"scale.u", "scale.v"}}
     assert {m: set(parameter_shapes(config(m), 24)) for m in METHODS} == expected
     assert parameter_shapes(config("spp"), 24)["source.encoder.w1"] == (4, 24, 11)
     assert parameter_shapes(config("spp"), 24)["private.embedding"] == (3, 5, 24)
@@ -72,18 +74,35 @@ def test_scp_splits_the_length_rounded_up_or_doubles_it():
 
 
 def test_learning_rates_by_default_by_encoder_and_by_rule():
-    assert (learning_rates(config("pt")).private, learning_rates(config("spp")).private) == (0.05, 0.02)
-    bare = learning_rates(config("spp", encoder="none"))
-    assert (bare.source, bare.private) == (0.3, 0.3)
-    assert learning_rates(config("spp", encoder="none", lr_source=0.07)).source == 0.07
-    author = learning_rates(config("spp", lr_rule="author", lr_source=0.05, lr_private=0.02, lr_attention=0.1))
-    assert (author.attention, author.private, author.source) == pytest.approx((0.05, 0.02 / 2.386294, 0.05 * 2.386294))
-    assert learning_rates(config("spp", lr_rule="author", lr_source=0.2)).source == 0.15
+    assert (rate("pt", "private.embedding"), rate("spp", "private.embedding")) == (0.05, 0.02)
+    assert [rate("spp", f"{part}.embedding", encoder="none") for part in ("source", "private")] == [0.3, 0.3]
+    assert rate("spp", "source.embedding", encoder="none", lr_source=0.07) == 0.07
+    author = {"lr_rule": "author", "lr_source": 0.05, "lr_private": 0.02, "lr_attention": 0.1}
+    assert [rate("spp", name, **author) for name in ("attention.logits", "private.embedding", "source.embedding")] \
+        == pytest.approx([0.05, 0.02 / 2.386294, 0.05 * 2.386294])
+    assert rate("spp", "source.embedding", lr_rule="author", lr_source=0.2) == 0.15
 
 
-def test_the_authors_rule_leaves_the_baselines_alone():
-    for method in ("pt", "mst"):
-        assert learning_rates(config(method, lr_rule="author")) == learning_rates(config(method))
+def rate(method, name, **settings):
+    return {one.name: one.rate for one in METHODS[method].parameters(config(method, **settings), 24)}[name]
+
+
+def test_the_authors_rule_leaves_methods_without_attention_alone():
+    for method in (name for name in METHODS if not METHODS[name].composed):
+        ruled, plain = (METHODS[method].parameters(config(method, lr_rule=rule), 24) for rule in ("author", "off"))
+        assert [one.rate for one in ruled] == [one.rate for one in plain]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_method_says_of_itself_holds_together(method):
+    own, run = METHODS[method], config(method)
+    parameters = own.parameters(run, 24)
+    assert own.name == method and own.title and own.summary and bool(own.lacks) != own.composed
+    assert len({one.name for one in parameters}) == len(parameters)
+    assert all(len(one.owners) == one.shape[0] for one in parameters)
+    assert all(one.shape[0] == len(TASKS) for one in parameters if one.by_task)
+    if own.independent:  # else the best step of a task could not be kept by itself
+        assert all(one.by_task for one in parameters)
 
 
 def test_one_source_with_fixed_attention_keeps_its_gates():

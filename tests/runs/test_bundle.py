@@ -14,14 +14,13 @@ from filelock import FileLock
 from compt_core.errors import ConfigError, DiskError, StoreError
 from compt_core.exchange import bundle
 from compt_core.exchange.report import experiment_json
+from compt_core.methods.table import METHODS
 from compt_core.runs import artifacts as home
 from compt_core.runs.drain import drain
 from compt_core.runs.record import BUNDLED, State
 from compt_core.runs.store import Store
 from compt_core.settings.config import Experiment
 from compt_core.training.events import Event, Outcome
-
-METHODS = "pt,mst,spp,scp"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str]:
 
     store = Store(tmp_path_factory.mktemp("trained"))
     experiment = store.submit(build_experiment({
-        "tasks": "demo-rte,demo-stsb,demo-mnli", "methods": METHODS, "seeds": "0,1", "shots": "4", "steps": 3,
+        "tasks": "demo-rte,demo-stsb,demo-mnli", "methods": list(METHODS), "seeds": "0,1", "shots": "4", "steps": 3,
         "batch": 6, "sources": 2, "prompt_length": 3, "encoder_hidden": 5, "eval_rows": 7, "backbone": "demo"}))
     drain(store, experiment, lambda ahead: None)
     return store, experiment

@@ -10,11 +10,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compt_core.methods.fleet import build_fleet
 from compt_core.planning.data import load_data
 from compt_core.settings.config import RunConfig
 from compt_core.tasks.batches import collate
 from compt_core.training import passes
+from compt_core.training.fleet import build_fleet
 from compt_core.training.loop import train
 from compt_core.training.passes import forward_backward
 from compt_core.training.plan import plan_run

@@ -8,18 +8,18 @@ import pytest
 import torch
 
 from compt_core.backbone.cache import ScoreCache
-from compt_core.methods.fleet import build_fleet
+from compt_core.methods.table import METHODS
 from compt_core.planning.data import load_data
 from compt_core.settings.config import RunConfig
 from compt_core.training import first_step
 from compt_core.training.best import Best
 from compt_core.training.events import Event
+from compt_core.training.fleet import build_fleet
 from compt_core.training.loop import TrainingError, train
 from compt_core.training.passes import forward_backward, mean_losses, task_losses
 from compt_core.training.plan import plan_run
 
 TASKS = ("sst2", "mrpc", "rte")
-METHODS = ("pt", "mst", "spp", "scp")
 
 
 @pytest.fixture
@@ -152,6 +152,20 @@ def test_leaving_a_fleet_changes_nothing_for_the_others(backbone64, setting):
     alone = run_fleet(backbone64, {"stays": configs["stays"]})[0].state("stays")
     for key, tensor in alone.items():
         torch.testing.assert_close(fleet.state("stays")[key], tensor, rtol=1e-5, atol=1e-7)
+
+
+def test_a_second_method_of_private_prompts_alone_equals_pt(backbone64, setting, monkeypatch):
+    """Whether tasks are independent is one predicate, for loss, clipping, best step and rates: not PT's name."""
+    def structure(run):
+        return replace(METHODS["pt"].structure(run), method="solo")
+
+    monkeypatch.setitem(METHODS, "solo", replace(METHODS["pt"], name="solo", structure=structure))
+    runs = {f"{name} {select}": setting(method=name, select=select, clip=0.1, batch=2, steps=6, shots=9)
+            for name in ("pt", "solo") for select in ("last", "best")}
+    fleet, _, _ = run_fleet(backbone64, runs)
+    for select in ("last", "best"):
+        solo = fleet.state(f"solo {select}")
+        assert all(torch.equal(tensor, solo[name]) for name, tensor in fleet.state(f"pt {select}").items())
 
 
 @pytest.mark.parametrize(("batch", "steps", "select"), [(1, 8, "last"), (2, 6, "best")])

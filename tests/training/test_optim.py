@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from compt_core.methods.fleet import build_fleet
+from compt_core.methods.table import METHODS
 from compt_core.settings.config import RunConfig
-from compt_core.training.optim import AdamW, Factors, clip, decays, peak_rates, schedule
+from compt_core.training.fleet import build_fleet
+from compt_core.training.optim import AdamW, Factors, clip, groups, schedule
 
 RATES = ({"lr_source": 0.05, "lr_gate": 0.2}, {"lr_source": 0.3, "lr_private": 0.01}, {"weight_decay_weights": 0.4})
 
@@ -28,9 +29,11 @@ def test_every_run_moves_as_under_torchs_adamw(backbone64):
     solo = []
     for r, config in enumerate(block.configs):
         own = {name: p[r].detach().clone().requires_grad_() for name, p in block.parameters.items()}
-        rates, decay = peak_rates(config, own), decays(config, own)
-        solo.append((own, rates, torch.optim.AdamW(
-            [{"params": [p], "lr": rates[n], "weight_decay": decay[n], "name": n} for n, p in own.items()])))
+        declared = METHODS[config.method].parameters(config, backbone64.hidden)
+        rates = {one.name: one.rate for one in declared}
+        solo.append((own, rates, torch.optim.AdamW([
+            {"params": [own[one.name]], "lr": one.rate, "weight_decay": one.decay, "name": one.name}
+            for one in declared])))
     for step in range(7):
         set_gradients(block, step)
         factors = (1.0, 0.5, 0.25 if step < 4 else 0.0)  # the third run ends early
@@ -85,12 +88,19 @@ def test_clipping_is_per_run_and_for_pt_per_task(backbone, method):
 def test_every_parameter_has_its_parts_rate_and_decay(backbone):
     config = RunConfig(tasks=("sst2",), lr_source=1, lr_private=2, lr_encoder=3, lr_attention=4, lr_gate=5,
                        weight_decay_prompt=6, weight_decay_weights=7, sources=2)
-    names = build_fleet({"a": config}, backbone).blocks[0].parameters
-    rates, decay = peak_rates(config, names), decays(config, names)
-    assert set(rates) == set(decay) == set(names)
-    assert {n.split(".")[0] + (".encoder" if "encoder" in n else ""): (rates[n], decay[n]) for n in names} == {
+    block = build_fleet({"a": config}, backbone).blocks[0]
+    found = {name: at for at, names in groups(block.declared[0], block.parameters).items() for name in names}
+    assert found.keys() == block.parameters.keys()
+    assert {n.split(".")[0] + (".encoder" if "encoder" in n else ""): at for n, at in found.items()} == {
         "source": (1, 6), "source.encoder": (3, 6), "private": (2, 6), "private.encoder": (3, 6),
         "attention": (4, 7), "gate": (5, 7)}
+
+
+def test_a_tensor_that_no_method_declares_is_refused(backbone):
+    block = fleet(backbone)
+    block.parameters["private.extra"] = torch.zeros(3, 2, 4, requires_grad=True)
+    with pytest.raises(ValueError, match=r"'private\.extra'"):
+        AdamW(block)
 
 
 def test_the_schedule_rises_then_falls_and_never_reaches_zero():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from compt_core.composition import geometry
+from compt_core.methods.table import METHODS
 from compt_core.settings.config import RunConfig
 from compt_core.training import fleet_run
 from compt_core.training.events import Event
@@ -30,7 +31,7 @@ def test_snapshots_end_with_the_prompts_that_are_kept(configs):
     outcomes, taken = train(configs)
     assert list(taken["pt"]) == [0, 3, 6, 9, 12, 15, 18, 21, 24, 25] and list(taken["spp"]) == list(range(8))
     for run, steps in taken.items():
-        prompts = geometry.prompts_of(outcomes[run].prompts, TASKS, composed=run in ("spp", "scp"))
+        prompts = geometry.prompts_of(outcomes[run].prompts, TASKS, repeats=METHODS[configs[run].method].repeats)
         last = list(steps)[-1]
         norms, directions = geometry.unsketched(np.array([steps[0], steps[last]]), len(prompts))
         whole = run != "scp"  # its parts are half as long as what they make up

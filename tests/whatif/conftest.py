@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from compt_core.methods.table import METHODS
 from compt_core.runs.drain import drain
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
@@ -22,10 +23,10 @@ FORMS = {"mean": {}, "gated_sum": {"form": "gated_sum"}, "sum": {"form": "sum", 
 
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A store with finished runs: PT, MST, SPP and SCP, and SPP in every form."""
+    """A store with finished runs: every method, and SPP in every form."""
     store = Store(tmp_path_factory.mktemp("whatif"))
     for form, changes in FORMS.items():
-        methods = "pt,mst,spp,scp" if form == "mean" else "spp"
+        methods = ",".join(METHODS) if form == "mean" else "spp"
         raw = RAW | {"methods": methods} | changes
         drain(store, store.submit(build_experiment(raw)), lambda ahead: None)
     return store

@@ -9,6 +9,7 @@ import pytest
 
 from compt_core.analysis.answers import scored_rows
 from compt_core.errors import BackboneError
+from compt_core.methods.table import METHODS
 from compt_core.scoring.metrics import score
 from compt_core.scoring.predictions import predict
 from compt_core.tasks.table import TASKS
@@ -17,8 +18,6 @@ from compt_core.whatif.change import Change, _pearson, compare, mean_difference,
 from compt_core.whatif.compose import changed
 from compt_core.whatif.edit import Edit
 from compt_core.whatif.edit import read as read_edit
-
-METHODS = ("pt", "mst", "spp", "scp")
 
 
 def scored(shelf, run, prompts):

@@ -15,6 +15,7 @@ from app.ui.ordering import MEAN, NONE, RUN
 from app.whatif import link
 from app.whatif.ablation import figures, over_seeds, tables, words
 from app.whatif.ablation.tables import Options
+from compt_core.methods.table import METHODS
 from compt_core.runs.record import RunRecord
 from compt_core.whatif.edit import Edit
 from compt_core.whatif.effects import MEASURES, SCORE, Ablation
@@ -25,7 +26,7 @@ OFF, ON = "off", "on"
 def view(runs: Sequence[RunRecord], run: RunRecord) -> None:
     """The part of the page for `run`; `runs` are the completed ones of its experiment."""
     if (run.result or {}).get("attention") is None:
-        st.info("An ablation table needs a run with attention over sources (SPP or SCP). PT and MST have none: choose "
+        st.info(f"An ablation table needs a run with attention over sources. {METHODS[run.method].lacks} Choose "
                 "another run above.", icon=":material/info:")
         return
     mates = weights.seeds_of(run, runs)

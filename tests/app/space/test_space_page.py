@@ -23,6 +23,7 @@ from compt_core.backbone.load import find_backbone
 from compt_core.composition import geometry
 from compt_core.composition.geometry import Prompt
 from compt_core.errors import DataError, StoreError
+from compt_core.methods.table import METHODS
 from compt_core.settings.presets import DEMO_TASKS
 
 H = 64
@@ -203,7 +204,8 @@ def test_ways_over_training_end_where_the_prompts_are(visit, lab, store):
     identity = lab.finished(tasks=["demo-mood", "demo-reword"])
     for method in ("spp", "scp", "mst", "pt"):
         run = run_of(store, identity, method)
-        own = geometry.prompts_of(store.prompts(run.id), run.config["tasks"], method in ("spp", "scp"))
+        own = geometry.prompts_of(store.prompts(run.id), run.config["tasks"],
+                                   repeats=METHODS[method].repeats)
         way = journeys.journey(*store.events(run.id, "prompts"), own, ["private", "source"])
         assert way.steps == (0, 3, 9) and way.whole == (method != "scp")
         at = [i for i, one in enumerate(own) if one.group != "composed"]

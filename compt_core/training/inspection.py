@@ -7,19 +7,20 @@ from typing import Any
 import torch
 
 from compt_core.composition.gates import private_norm_share, private_share
-from compt_core.methods.fleet import Block, Fleet
+from compt_core.methods.block import Block
+from compt_core.training.fleet import Fleet
 
 
 def inspect_run(fleet: Fleet, run: str) -> dict[str, Any]:
     """Attention [K, S], alpha and beta [K] as used, the private share alpha / (alpha + beta) and the private
-    part's share of the norm [K], and sources that no task uses; None throughout for PT and MST. The
-    normaliser is None where the attention is fixed."""
+    part's share of the norm [K], and sources that no task uses; None throughout for methods without attention over
+    sources and gates. The normaliser is None where the attention is fixed."""
     block, r = fleet.slot[run]
     names = ("normalizer", "attention", "alpha", "beta", "private_share", "private_norm_share", "dead_sources")
-    if not block.structure.composed:
+    if not block.method.composed:
         return dict.fromkeys(names)
     with torch.no_grad():
-        attention, gates, entering = block.attention(), block.gates(), block.entering_parts()
+        attention, gates, entering = block.attention(), block.gates(), block.entering()
         assert attention is not None  # a composed method has sources
         share = private_share(*gates)
         norms = share if entering is None else private_norm_share(*entering)  # with one part both are 0 or 1

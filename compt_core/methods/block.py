@@ -1,0 +1,105 @@
+"""Runs of one structure, stacked: their trained tensors, and the parts that prompts are composed of.
+
+R runs · K tasks · S sources · P, L prompt lengths · H hidden size. Every tensor has a leading axis of runs, so that a
+step is a handful of batched operations however many runs there are; a run alone is R = 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compt_core.composition.combine import shared_part
+from compt_core.composition.encoder import encode
+from compt_core.composition.gates import gate
+from compt_core.composition.normalize import normalise
+from compt_core.methods.method import Method, Parameter, Structure, Vocabulary
+from compt_core.methods.table import METHODS
+from compt_core.streams import stream
+
+if TYPE_CHECKING:
+    from compt_core.settings.config import RunConfig
+
+
+@dataclass
+class Block:
+    """Runs of one structure.
+
+    declared    for each run, what its method says of every tensor that it trains, by name
+    parameters  those tensors, each [R, …]
+    constants   what the settings fix: "attention" [R, K, S], "alpha" and "beta" [R, K]; by name, as far as there are
+    """
+
+    runs: tuple[str, ...]
+    configs: tuple[RunConfig, ...]
+    structure: Structure
+    declared: tuple[Mapping[str, Parameter], ...]
+    parameters: dict[str, Tensor]
+    constants: dict[str, Tensor]
+
+    @property
+    def method(self) -> Method:
+        """The method of these runs."""
+        return METHODS[self.structure.method]
+
+    def attention(self) -> Tensor | None:
+        """Weights A [R, K, S], learned or fixed; None for methods that mix no sources."""
+        logits = self.parameters.get("attention.logits")
+        return self.constants.get("attention") if logits is None else normalise(logits, str(self.structure.normalizer))
+
+    def gates(self) -> tuple[Tensor, Tensor]:
+        """(alpha, beta) [R, K] of a composed method: its private and its shared gate, 1 where they are off."""
+        alpha, beta = (self.parameters.get(f"gate.{name}") for name in ("alpha", "beta"))
+        return (self.constants["alpha"] if alpha is None else gate(alpha),
+                self.constants["beta"] if beta is None else gate(beta))
+
+    def prompts(self, part: str) -> Tensor:
+        """Encoded prompts of a part: "source" [R, S, P, H] or "private" [R, K, P, H]."""
+        e = self.parameters[f"{part}.embedding"]
+        if self.structure.encoder == "none":
+            return e
+        weights = [self.parameters[f"{part}.encoder.{name}"] for name in ("w1", "b1", "w2", "b2")]
+        return encode(e, *weights, residual=self.structure.encoder == "residual")
+
+    def mix(self) -> Tensor:
+        """The shared part C [R, K, P, H] of every task: the sources by attention. Raises ValueError without any."""
+        attention = self.attention()
+        if attention is None:
+            raise ValueError(f"The method '{self.structure.method}' has no attention to mix sources by.")
+        return shared_part(attention, self.prompts("source"))
+
+    def compose(self) -> Tensor:
+        """The composed prompt of every run and task [R, K, L, H]."""
+        return self.method.compose(self)
+
+    def entering(self) -> tuple[Tensor, Tensor] | None:
+        """Both parts as they enter the prompt, gates applied; None for a method of one part."""
+        return self.method.entering(self) if self.method.entering else None
+
+
+def build_block(runs: Sequence[str], configs: Sequence[RunConfig], hidden: int, vocabulary: Vocabulary,
+                device: torch.device, dtype: torch.dtype) -> Block:
+    """Runs of one structure as they start, on a backbone of hidden size H."""
+    def put(arrays: Sequence[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays)).to(device, dtype)
+
+    method = METHODS[configs[0].method]
+    declared = [{one.name: one for one in method.parameters(config, hidden)} for config in configs]
+    initial = [{name: _start(config, one, vocabulary) for name, one in own.items()}
+               for config, own in zip(configs, declared, strict=True)]
+    fixed = [method.constants(config) for config in configs]
+    return Block(
+        tuple(runs), tuple(configs), method.structure(configs[0]), tuple(declared),
+        {name: put([run[name] for run in initial]).requires_grad_() for name in declared[0]},
+        {name: put([run[name] for run in fixed]) for name in fixed[0]})
+
+
+def _start(config: RunConfig, one: Parameter, vocabulary: Vocabulary) -> np.ndarray:
+    """The first values of a tensor, each row from a stream of its own."""
+    seed = config.seed if config.init_seed is None else config.init_seed
+    return np.stack([one.start(stream(seed, "init", one.name, owner), vocabulary) for owner in one.owners])

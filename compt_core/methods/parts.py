@@ -1,0 +1,138 @@
+"""The parts that methods are made of: prompts with their encoders, attention, gates, and their learning rates.
+
+K tasks · S sources · P prompt length · H hidden size · D encoder width. Loads no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from compt_core.errors import plural
+from compt_core.methods.method import Parameter, Start, Structure, Vocabulary
+
+if TYPE_CHECKING:
+    from compt_core.settings.config import RunConfig
+
+GATES_OF_FORM = {"mean": ("gate.alpha", "gate.beta"), "concat": ("gate.alpha", "gate.beta"),
+                 "gated_sum": ("gate.alpha",), "sum": ()}
+VOCABULARY_LR = 0.3  # where the embedding itself is the prompt (encoder "none")
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Peak learning rates of a run's parts, after defaults and rules."""
+
+    source: float
+    private: float
+    encoder: float
+    attention: float
+    gate: float
+
+
+def rates(config: RunConfig, *, independent: bool = False, composed: bool = False) -> Rates:
+    """Peak learning rates. An empty rate of prompts becomes .05 for sources and for independent tasks, and .02 for
+    private prompts beside sources; .3 for all with encoder "none" (Lester et al.).
+
+    ``lr_rule: author`` scales attention, private and source rates by S, as in the author's published settings; only
+    composed methods have an S.
+    """
+    bare = config.encoder == "none"
+    source, private = config.lr_source, config.lr_private
+    if source is None:
+        source = VOCABULARY_LR if bare else 0.05
+    if private is None:
+        private = VOCABULARY_LR if bare else 0.05 if independent else 0.02
+    attention = config.lr_attention
+    if config.lr_rule == "author" and composed:
+        growth = 1 + math.log(config.sources)
+        attention, private, source = attention / math.sqrt(config.sources), private / growth, min(source * growth, 0.15)
+    return Rates(source, private, config.lr_encoder, attention, config.lr_gate)
+
+
+def prompts(part: Literal["source", "private"], owners: Sequence[Any], length: int, config: RunConfig, hidden: int,
+            at: Rates) -> tuple[Parameter, ...]:
+    """The prompts of a part, one for each owner: embeddings E [n, P, H], and the weights of their encoders (paper,
+    section 3), Linear(H, D) and Linear(D, H) as torch starts them. E ~ U(−init_range, init_range), or pieces of the
+    vocabulary where E itself is the prompt."""
+    n, width, bare = len(owners), config.encoder_hidden, config.encoder == "none"
+
+    def trained(name: str, shape: tuple[int, ...], start: Start, rate: float) -> Parameter:
+        return Parameter(f"{part}.{name}", (n, *shape), owners, start, rate, config.weight_decay_prompt,
+                         by_task=part == "private")
+
+    def piece(draw: np.random.Generator, vocabulary: Vocabulary) -> np.ndarray:
+        return vocabulary(draw, length)
+
+    embedding = trained("embedding", (length, hidden), piece if bare else
+                        _uniform((length, hidden), config.init_range), getattr(at, part))
+    layers: tuple[tuple[str, tuple[int, ...], int], ...] = (
+        ("w1", (hidden, width), hidden), ("b1", (width,), hidden),
+        ("w2", (width, hidden), width), ("b2", (hidden,), width))
+    return (embedding, *(trained(f"encoder.{name}", shape, _linear(shape, fan_in), at.encoder)
+                         for name, shape, fan_in in layers if not bare))
+
+
+def _uniform(shape: tuple[int, ...], most: float) -> Start:
+    return lambda draw, _: draw.uniform(-most, most, shape)
+
+
+def _linear(shape: tuple[int, ...], fan_in: int) -> Start:
+    """As torch starts the weights of a Linear layer with so many inputs."""
+    return lambda draw, _: draw.uniform(-1, 1, shape) / np.sqrt(fan_in)
+
+
+def attention(config: RunConfig, at: Rates) -> tuple[Parameter, ...]:
+    """Logits [K, S] of learned attention, 0 at the start; none where it is fixed."""
+    if config.attention != "learned":
+        return ()
+    return (Parameter("attention.logits", (len(config.tasks), config.sources), config.tasks, by_task=True,
+                      start=lambda draw, _: np.zeros(config.sources), rate=at.attention,
+                      decay=config.weight_decay_weights),)
+
+
+def gates(config: RunConfig, shape: Structure, at: Rates) -> tuple[Parameter, ...]:
+    """Scalars [K] behind the gates that the form has, N(0, .02) at the start; none where gates are fixed."""
+    if shape.gates != "learned":
+        return ()
+    return tuple(Parameter(name, (shape.tasks,), config.tasks, lambda draw, _: draw.normal(0, 0.02), at.gate,
+                           config.weight_decay_weights, by_task=True) for name in GATES_OF_FORM[shape.form])
+
+
+def learned_gates(config: RunConfig) -> Literal["learned", "fixed"]:
+    """Whether a composed method's gates are trained. One source with a learned sigmoid weight needs none: that weight
+    does what gates would do."""
+    own_gate = config.sources == 1 and config.normalizer == "auto" and config.attention == "learned"
+    return "learned" if config.gates == "learned" and not own_gate else "fixed"
+
+
+def fixed_attention(config: RunConfig) -> np.ndarray:
+    """Attention [K, S] where it is not learned: the given matrix, or uniform."""
+    if isinstance(config.attention, tuple):
+        return np.array(config.attention)
+    return np.full((len(config.tasks), config.sources), 1 / config.sources)
+
+
+def fixed_gates(config: RunConfig, form: str) -> tuple[float, float]:
+    """(alpha, beta) where they are not learned: the fixed settings; 1 with gates off or not in the form."""
+    if config.gates != "fixed":
+        return 1.0, 1.0
+    used = GATES_OF_FORM[form]
+    return (float(config.alpha or 0) if "gate.alpha" in used else 1.0,
+            float(config.beta or 0) if "gate.beta" in used else 1.0)
+
+
+def resolve_normalizer(config: RunConfig) -> tuple[str, str]:
+    """(normaliser used, why): the `auto` rule of the paper by S sources and K tasks."""
+    s, k = config.sources, len(config.tasks)
+    if config.normalizer != "auto":
+        return config.normalizer, "chosen in the settings"
+    if s == 1:
+        return "sigmoid", "one source: its weight is a gate of its own, and alpha and beta are not learned"
+    if s <= k // 2:
+        return "softmax", f"S = {plural(s, 'source')}, at most half of K = {plural(k, 'task')}"
+    return "sparsemax", f"S = {plural(s, 'source')}, more than half of K = {plural(k, 'task')}"
