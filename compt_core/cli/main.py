@@ -30,6 +30,7 @@ from compt_core.cli.whatif import whatif
 from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, plural, quoted
 from compt_core.exchange.export import CURVES, document, tables, write_csv, write_json
 from compt_core.exchange.report import accuracy_table, diagnosis_lines, experiment_json
+from compt_core.methods.table import METHODS
 from compt_core.planning.check import check
 from compt_core.runs.drain import drain
 from compt_core.runs.existing import existing_store, has_store, looked_up
@@ -95,7 +96,9 @@ def run(
     config: Annotated[Path | None, typer.Option(help="YAML file with settings by name.")] = None,
     backbone: Annotated[str | None, typer.Option(help="demo, a folder with a T5, or a hub id.")] = None,
     tasks: Annotated[str | None, typer.Option(help="Task names: a,b,c.")] = None,
-    methods: Annotated[str | None, typer.Option(help="Of pt, mst, spp, scp.")] = None,
+    methods: Annotated[str | None, typer.Option(help=f"Methods to compare, of {', '.join(METHODS)}.")] = None,
+    variant: Annotated[list[str] | None, typer.Option(metavar="'NAME: method=pt KEY=VALUE'", help="A row of the "
+                       "comparison: a method with settings of its own; may be repeated.")] = None,
     shots: Annotated[str | None, typer.Option(help="Shot counts: 8,16.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds: 0,1,2 or 0-9.")] = None,
     steps: Annotated[str | None, typer.Option(help="Optimizer steps, instead of epochs.")] = None,
@@ -109,7 +112,7 @@ def run(
     if set_ == ["help"]:
         console().print(_settings_table())
         return DONE
-    given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "shots": shots,
+    given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "variants": variant or None, "shots": shots,
              "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
     layers = settings(config, given, set_ or [])
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")

@@ -41,7 +41,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def settings(config: Path | None, options: Mapping[str, str | None], pairs: Sequence[str]) -> dict[str, Any]:
+def settings(config: Path | None, options: Mapping[str, str | list[str] | None], pairs: Sequence[str]) -> dict[str, Any]:
     """The settings that a command line gives: `options` by name and `pairs` of --set, over those of a file.
 
     Raises ConfigError for a setting that is given twice, and for a file that cannot be read.
@@ -57,14 +57,19 @@ def settings(config: Path | None, options: Mapping[str, str | None], pairs: Sequ
         raise ConfigError(twice)
     values = {name: value for name, _, value in typed}
     layers = by_field(read_yaml(config)) if config else {}
-    own = layers.get("method_settings")
-    if isinstance(own, dict) and all(isinstance(settings, dict) for settings in own.values()):
-        layers["method_settings"] = for_all(own, values)  # what is typed holds for all methods
+    for name in ("variants", "method_settings"):
+        own = layers.get(name)
+        if isinstance(own, dict) and all(isinstance(settings, dict) for settings in own.values()):
+            layers[name] = for_all(own, values)  # what is typed holds for all rows
+    if {"methods", "variants"} & values.keys():  # rows that are typed are all there are
+        layers = {name: value for name, value in layers.items() if name not in ("methods", "variants")}
     return layers | values
 
 
-def _option(name: str, text: str) -> tuple[str, str, Any]:
+def _option(name: str, text: str | list[str]) -> tuple[str, str, Any]:
     """A setting with an option of its own: its name, the words that give it, its value."""
+    if not isinstance(text, str):  # of an option that may be repeated
+        return name, " ".join(f"--{name.removesuffix('s')} {one}" for one in text), text
     return name, f"--{name.replace('_', '-')} {text}", parse_value(text, name) if name in _PARSED else text
 
 

@@ -1,0 +1,119 @@
+"""What all runs of an experiment share, field by field. Loads no torch.
+
+Meaning and unit stand under each field; bounds are part of the type. Source of options and defaults: Pouramini &
+Faili, arXiv 2408.13227, and the author's settings.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from compt_core.settings.plain import number
+from compt_core.settings.values import Refused, as_words, has_bool
+
+Numbers = tuple[Annotated[float, Field(strict=True)], ...]
+Matrix = tuple[Numbers, ...]
+Normalizer = Literal["sigmoid", "softmax", "sparsemax", "entmax15"]
+
+_NUMBERS = (int, float, int | None, float | None)
+
+_OFF = BeforeValidator(lambda value: "off" if value is False else value)  # of those who write false for off
+
+
+def setting(default: Any, doc: str, *, allowed: str = "", **bounds: Any) -> Any:
+    """A field. Numbers are strict: text is read by the rules of `plain` alone."""
+    strict = True if bounds.keys() & {"ge", "gt"} else None
+    return Field(default, description=doc, strict=strict, json_schema_extra={"allowed": allowed} if allowed else None,
+                 **bounds)
+
+
+class Settings(BaseModel):
+    """Everything that all runs of an experiment share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    tasks: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(as_words)] = setting(
+        (), "Names of the tasks, in the order of every table and matrix.",
+        min_length=1, max_length=64, allowed="one or more task names",
+    )
+    backbone: str = setting("demo", "'demo' (bundled), a folder with a T5 checkpoint, or a hub id.", min_length=1,
+                            allowed="'demo', a folder with a T5 checkpoint, or a hub id")
+    data_dir: str | None = setting(
+        None, "Folder with TASK/{train,dev}.{tsv,csv,jsonl,parquet} or TASK/ written by save_to_disk; "
+        "without it GLUE and SET2 come from the datasets hub.", min_length=1, allowed="a folder, or left out",
+    )
+
+    sources: int = setting(3, "S, number of source prompts (SPP, SCP).", ge=1, le=64)
+    prompt_length: int = setting(5, "P, prompt length in soft tokens.", ge=1, le=256)
+    scp_length: Literal["total", "each"] = setting(
+        "total", "SCP: 'total' = shared and private half of P each (rounded up); 'each' = P each.")
+    normalizer: Normalizer | Literal["auto"] = setting(
+        "auto", "Attention logits to weights over sources; 'auto' chooses from S and K (tasks).",
+        allowed="one of 'auto', 'sigmoid', 'softmax', 'sparsemax', 'entmax15'")
+    attention: Literal["learned", "uniform"] | Matrix = setting(
+        "learned", "'learned' logits, 'uniform' weights, or a fixed matrix of weights [K, S].",
+        allowed="'learned', 'uniform' or a matrix of finite numbers >= 0 with a row per task and a column per source")
+    gates: Annotated[Literal["learned", "fixed", "off"], _OFF] = setting(
+        "learned", "alpha (private) and beta (shared): 'learned', 'fixed' to the two settings below, or 'off' (= 1).")
+    alpha: float | None = setting(None, "Fixed gate of the private prompt, with gates=fixed.", ge=0, le=10)
+    beta: float | None = setting(None, "The same of the shared prompt; without effect in gated_sum.", ge=0, le=10)
+    form: Literal["mean", "gated_sum", "sum"] = setting(
+        "mean", "SPP: 'mean' = (beta C + alpha private) / (alpha + beta); 'gated_sum' = C + alpha private; "
+        "'sum' = C + private.")
+    encoder: Literal["residual", "mlp", "none"] = setting(
+        "residual", "Prompt encoder: E + MLP(E), MLP(E), or none (E itself, from the vocabulary).")
+    encoder_hidden: int = setting(384, "Hidden width of the prompt encoder.", ge=1, le=4096)
+    init_range: float = setting(
+        0.5, "Prompt embeddings start uniform in [-init_range, init_range] (not with encoder=none).", gt=0, le=1000)
+    position: Literal["before_all", "after_prefix", "after_text"] = setting(
+        "after_prefix", "Where the prompt stands: before everything, between prefix and text, or before </s>.")
+    prefix: Literal["neutral", "native"] = setting(
+        "neutral", "Task prefix: 'TASK: sentence1: …' or T5's own ('mnli premise: …').")
+    max_tokens: int = setting(
+        256, "Longest input in tokens, prompt not counted; the longer text field is cut first.", ge=16, le=4096)
+
+    shots_per: Literal["task", "class"] = setting("task", "Whether shots count per task or per label.")
+    steps: int | None = setting(
+        None, "Optimizer steps; empty = rows of all tasks x epochs / batch, rounded up.", ge=1, le=1_000_000)
+    epochs: float = setting(15, "Passes over the shots, where steps is empty.", gt=0, le=10_000)
+    batch: int = setting(16, "Rows per step over all tasks.", ge=1, le=4096)
+    lr_source: float | None = setting(
+        None, "Learning rate of source prompts; empty = .05, or .3 with encoder=none.", ge=0, le=100)
+    lr_private: float | None = setting(
+        None, "Learning rate of private prompts (MPT: of each task's matrix); empty = .05 for PT, .02 for the others, "
+        ".3 with encoder=none (MPT: .02).",
+        ge=0, le=100)
+    lr_encoder: float = setting(0.003, "Learning rate of the prompt encoders' weights.", ge=0, le=10)
+    lr_attention: float = setting(0.07, "Learning rate of attention logits.", ge=0, le=100)
+    lr_gate: float = setting(0.1, "Learning rate of gates.", ge=0, le=100)
+    lr_rule: Annotated[Literal["off", "author"], _OFF] = setting(
+        "off", "'author': attention / sqrt(S); private / (1 + ln S); source x (1 + ln S), at most .15.")
+    warmup: float = setting(0.2, "Share of the steps with rising learning rate; then it falls linearly.", ge=0, le=1)
+    weight_decay_prompt: float = setting(0.01, "AdamW weight decay of prompts and encoders.", ge=0, le=10)
+    weight_decay_weights: float = setting(0.1, "AdamW weight decay of attention logits and gates.", ge=0, le=10)
+    clip: float = setting(1.0, "Largest gradient norm of a run (PT: of a task's prompt).", gt=0, le=1_000_000)
+    dropout: float = setting(0.0, "Dropout rate inside the frozen T5 while training, a generator per run.", ge=0, lt=1)
+    select: Literal["last", "best"] = setting(
+        "last", "'last' step, or 'best' step on a quarter of the shots held out (never on dev).")
+
+    scoring: Literal["sum", "mean", "generate"] = setting(
+        "sum", "Score of a label: summed or mean log-probability of its pieces and </s>; or greedy generation.")
+    similarity: Literal["argmax", "expectation"] = setting(
+        "argmax", "STS-B prediction: the best of its 26 candidates, or their expected value.")
+    eval_rows: int | None = setting(
+        None, "Dev rows scored per task, by a fixed draw; empty = all.", ge=1, le=10_000_000)
+    watch_rows: int = setting(8, "Dev rows per task scored at ten steps, for curves alone; 0 = none.", ge=0, le=10_000)
+    data_seed: int | None = setting(None, "Seed of the few-shot sample; empty = the run's seed.", ge=0, lt=2**32)
+    init_seed: int | None = setting(None, "Seed of the initialisation; empty = the run's seed.", ge=0, lt=2**32)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _a_value(cls, value: Any, info: Any) -> Any:
+        """Python would count a truth value as 1 or 0, and pydantic read 1_0 as 10; what was refused is no value."""
+        if isinstance(value, Refused) or (
+                has_bool(value) and not (value is False and info.field_name in ("gates", "lr_rule"))):
+            raise ValueError("this is no value of a setting")
+        is_number = isinstance(value, str) and cls.model_fields[info.field_name].annotation in _NUMBERS
+        return value if not is_number or (found := number(value)) is None else found
