@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.launch import arrival, forms
 from app.show import captions
-from app.ui import components, drafts, services, state
+from app.ui import command, components, drafts, services, state
 from compt_core.settings.config import to_yaml
 
 components.header("Launch", "PT", "MST", "ComPT", "SPP", "SCP", "shots", "seed", "backbone", "source prompt",
@@ -23,7 +23,7 @@ with summary_side, st.container(border=True):
     st.header("Summary", anchor=False)
     st.markdown(captions.grid(experiment) if experiment else forms.to_correct(issues))
     if experiment:
-        st.caption(captions.side_by_side(len(experiment.methods) * len(experiment.shots) * len(experiment.seeds)))
+        st.caption(captions.side_by_side(len(experiment.variants) * len(experiment.shots) * len(experiment.seeds)))
     with st.container(horizontal=True):
         check = st.button("Check", icon=":material/fact_check:", disabled=experiment is None, key="check",
                           help="Reads data and backbone, counts steps and parameters. Queues nothing.")
@@ -48,7 +48,7 @@ with summary_side, st.container(border=True):
         st.error(problem)
     if experiment:
         st.markdown("**The same from the command line**")
-        st.code(drafts.command_line(experiment), language="bash", wrap_lines=True)
+        st.code(command.command_line(experiment), language="bash", wrap_lines=True)
         with st.expander("Settings as YAML", icon=":material/data_object:", key="yaml"):
             st.code(to_yaml(experiment), language="yaml")
             st.download_button("Download", to_yaml(experiment), drafts.SETTINGS_FILE, "application/yaml",

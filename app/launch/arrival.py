@@ -15,7 +15,6 @@ from app.show import captions
 from app.ui import components, drafts, stored
 from app.ui.stored import FROM, OPENED
 from compt_core.errors import Issue, StoreError, quoted
-from compt_core.settings.config import Experiment
 from compt_core.settings.presets import PRESETS
 
 
@@ -36,7 +35,7 @@ def receive() -> list[Issue]:
         st.caption(opened["title"])
     notes: list[Issue] = opened["notes"]
     for note in notes:
-        if note.field not in Experiment.model_fields:
+        if note.field not in drafts.FIELDS:
             st.warning(captions.literal(note.message), icon=":material/link_off:")
     if any(note.field == FROM for note in notes):
         st.page_link(components.page("runs"), label="Look at the runs", icon=":material/arrow_forward:")

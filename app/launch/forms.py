@@ -14,7 +14,7 @@ import streamlit as st
 
 from app.launch import families, own_data
 from app.show import captions, styles
-from app.ui import drafts
+from app.ui import drafts, rows
 from compt_core.errors import Issue
 from compt_core.methods.parts import resolve_normalizer
 from compt_core.methods.table import METHODS
@@ -28,6 +28,10 @@ _KEEP: Any = "session"  # a visit to another page keeps the draft
 PRESET_HELP = ("Fills the whole form. demo: all methods on the bundled tasks. demo-glue: bundled mirrors of the "
                "eight GLUE tasks. first-1 to first-3: a newcomer's first three experiments. glue and set2: the paper "
                "author's settings; they need a T5 and data from the hub or a folder.")
+METHODS_HELP = "Each chosen method is a row of the comparison."
+VARIANTS_HELP = ("A row with settings of its own: a name, a colon, the method, and what differs, as in 'pt-long: "
+                 "method=pt prompt_length=10'. So you can compare lengths, numbers of sources or normalisers. A line under a "
+                 "method's own name gives that method its settings.")
 BACKBONES = ["demo", "google-t5/t5-base", "google/flan-t5-base"]  # of the hub: with safetensors and tokenizer.json
 
 
@@ -38,14 +42,14 @@ def key(name: str) -> str:
 
 def ready() -> None:
     """Fills the draft with the demo preset on a visitor's first look."""
-    if any(key(name) not in st.session_state for name in Experiment.model_fields):
+    if any(key(name) not in st.session_state for name in drafts.FIELDS):
         st.session_state.setdefault(key("preset"), FIRST_PRESET)
         _fill(FIRST_PRESET)
 
 
 def draft() -> dict[str, Any]:
     """The widget values as they stand, by field."""
-    return {name: st.session_state[key(name)] for name in Experiment.model_fields}
+    return {name: st.session_state[key(name)] for name in drafts.FIELDS}
 
 
 def preset_picker() -> None:
@@ -79,8 +83,9 @@ def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
     st.caption(captions.families(st.session_state[key("tasks")]))
     _problems("tasks", issues)
     st.pills(drafts.label("methods"), list(METHODS), wrap=True, selection_mode="multi", key=key("methods"),
-             format_func=styles.label, help=_help("methods"), persist_state=_KEEP)
+             format_func=styles.label, help=METHODS_HELP, persist_state=_KEEP)
     _problems("methods", issues)
+    _variants(issues)
     left, right = st.columns(2)
     with left:
         _text("shots", issues, "8, 16")
@@ -96,6 +101,18 @@ def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
                 for note in notes:
                     st.markdown(captions.literal(note))
     own_data.box(key("tasks"), key("data_dir"))
+
+
+def _variants(issues: Sequence[Issue]) -> None:
+    """Rows that differ from the plain methods, a line each; what waits for its method is said."""
+    lines = st.session_state[key("variants")] or ""
+    st.text_area(drafts.label("variants"), key=key("variants"), persist_state=_KEEP, max_chars=20_000,
+                 height=68 + 24 * min(lines.count("\n"), 6), placeholder="pt-long: method=pt prompt_length=10",
+                 help=VARIANTS_HELP)
+    if waiting := rows.resting(st.session_state[key("methods")], lines):
+        st.caption(f"{captions.listed([styles.label(name) for name in waiting])}: the settings are kept for when the "
+                   "method is chosen above.")
+    _problems("variants", issues)
 
 
 def fields(names: Sequence[str], issues: Sequence[Issue], columns: int = 2) -> None:
@@ -117,14 +134,14 @@ def advanced_box(issues: Sequence[Issue]) -> AbstractContextManager[Any]:
 def to_correct(issues: Sequence[Issue]) -> str:
     """How many problems there are and which fields they stand beside; Markdown."""
     fields = [f"{drafts.label(name)}{' (Advanced)' if name in drafts.ADVANCED else ''}"
-              for name in dict.fromkeys(issue.field for issue in issues) if name in Experiment.model_fields]
+              for name in dict.fromkeys(issue.field for issue in issues) if name in drafts.FIELDS]
     where = f": {captions.listed(fields)}" if fields else ""
     return f":red[{captions.plural(len(issues), 'problem')} to correct{where}.]"
 
 
 def elsewhere(issues: Sequence[Issue]) -> list[str]:
     """The problems that belong to no field of the form, as Markdown."""
-    return [captions.literal(issue.message) for issue in issues if issue.field not in Experiment.model_fields]
+    return [captions.literal(issue.message) for issue in issues if issue.field not in drafts.FIELDS]
 
 
 def normalizer_note(values: Mapping[str, Any]) -> str:
@@ -158,8 +175,8 @@ def _field(name: str, issues: Sequence[Issue]) -> None:
 
 
 def _hold_for_all(name: str) -> None:
-    """Callback of a field: what was chosen in it holds for all methods, so none keeps a value of its own."""
-    st.session_state[key("method_settings")] = drafts.for_all(st.session_state[key("method_settings")], name)
+    """Callback of a field: what was chosen in it holds for all rows, so no row keeps a value of its own."""
+    st.session_state[key("variants")] = rows.for_all(st.session_state[key("variants")], name)
 
 
 def _with_typed(name: str, choices: Sequence[str]) -> list[str]:

@@ -14,17 +14,18 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from app.ui import drafts
+from app.ui import drafts, rows
 from app.ui.address import left_out
 from app.ui.stored import FROM
 from compt_core.errors import ConfigError, Issue, quoted
 from compt_core.methods.table import METHODS
-from compt_core.settings.config import Experiment, allowed_values, parse_value
+from compt_core.settings.config import allowed_values, parse_value
 from compt_core.settings.presets import PRESETS
 from compt_core.settings.values import field_of, in_digits
 
 PRESET = "preset"
 LISTS = ("tasks", "methods", "shots", "seeds")
+_OLDER = "method_settings"  # what links of older versions have for variants
 MOST_CHARACTERS = 2000  # of one setting, as in the form
 _LARGEST = 2**53 - 1  # a browser's numbers are exact up to here
 
@@ -54,17 +55,22 @@ def read(query: Mapping[str, str], start: Mapping[str, Any]) -> tuple[dict[str, 
         if name not in (PRESET, FROM):
             field = field_of(name)  # method= and methods= are two parts of one list
             given[field] = f"{given[field]},{text}" if field in given else text
-    unknown = [name for name in given if name not in Experiment.model_fields]
+    if _OLDER in given:
+        text = given.pop(_OLDER)
+        lines = rows.of_method_settings(parse_value(text, _OLDER))  # what is none stays as it is, to be put right
+        given["variants"] = "\n".join([*([given["variants"]] if "variants" in given else []),
+                                       text if lines is None else lines])
+    unknown = [name for name in given if name not in drafts.FIELDS]
     values: dict[str, Any] = {}
     found: list[Issue] = []
-    for name in (name for name in Experiment.model_fields if name in given):
+    for name in (name for name in drafts.FIELDS if name in given):
         try:
             values[name] = _checked(name, given[name])
         except ConfigError as error:
             found += error.issues
-    draft = {**start, "method_settings": _without(start["method_settings"], values), **values}
+    draft = {**start, "variants": _without(start["variants"], values), **values}
     if unknown:
-        found.append(Issue("", left_out(unknown, "no setting of an experiment", Experiment.model_fields)))
+        found.append(Issue("", left_out(unknown, "no setting of an experiment", drafts.FIELDS)))
     return draft, found
 
 
@@ -76,17 +82,17 @@ def _preset(name: str) -> Mapping[str, Any]:
 def _over(preset: str, draft: Mapping[str, Any]) -> dict[str, str]:
     start = _preset(preset)
     here, there = ({name: _text(name, one[name]) for name in start} for one in (draft, start))
-    single = drafts.own_names(start["method_settings"]) - drafts.own_names(draft["method_settings"])  # now of all
-    names = [name for name in start if name != "method_settings" and (here[name] != there[name] or name in single)]
+    single = rows.own_fields(start["variants"]) - rows.own_fields(draft["variants"] or "")  # now of all
+    names = [name for name in start if name != "variants" and (here[name] != there[name] or name in single)]
     said = {PRESET: preset, **{name: here[name] for name in names}}
-    own = draft["method_settings"] or ""
-    return said if own == _without(start["method_settings"], names) else said | {"method_settings": own}
+    lines = draft["variants"] or ""
+    return said if lines == _without(start["variants"], names) else said | {"variants": lines}
 
 
-def _without(method_settings: str, names: Any) -> str:
+def _without(lines: str, names: Any) -> str:
     for name in names:
-        method_settings = drafts.for_all(method_settings, name)
-    return method_settings
+        lines = rows.for_all(lines, name)
+    return lines
 
 
 def _text(name: str, value: Any) -> str:
@@ -107,17 +113,17 @@ def _checked(name: str, text: str) -> Any:
     try:
         return _value(name, text)
     except ValueError:
-        hint = in_digits(text) if drafts.kind(name).number else ""
+        hint = in_digits(text) if name not in LISTS and drafts.kind(name).number else ""
         raise ConfigError([Issue(name, f"The '{name}' setting of this link must be {allowed_values(name)}. "
                                        f"Got {quoted(text)} instead, which is left out.{hint}")]) from None
 
 
 def _value(name: str, text: str) -> Any:
-    kind = drafts.kind(name)
     if name in LISTS:
         return _listed(name, text)
-    if name == "attention":
+    if name in ("attention", "variants"):
         return text
+    kind = drafts.kind(name)
     if kind.choices:
         if text not in kind.choices:
             raise ValueError(text)

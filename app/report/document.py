@@ -21,14 +21,15 @@ from app.report import tables as report_tables
 from app.report.blocks import Block, block
 from app.show import captions, frames, progress
 from app.show.styles import label
-from app.ui import diagnoses, drafts
+from app.ui import command, diagnoses
 from compt_core import __version__
 from compt_core.analysis.diagnosis import by_signature, diagnose_runs
 from compt_core.analysis.signatures import titled
 from compt_core.exchange import export
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
-from compt_core.settings.config import Experiment, to_yaml
+from compt_core.settings.config import Experiment
 from compt_core.settings.values import as_text
+from compt_core.settings.variants import as_line
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 TEMPLATE = "report.html.jinja"
@@ -101,14 +102,12 @@ def repeat(experiment: ExperimentRecord) -> Block:
         lines = ("The settings are those of another version of ComPT Lab: this one has no command for them.",)
         copied = list[str]()
     else:
-        command = drafts.command_line(settings)
-        needs = drafts.SETTINGS_FILE in command
-        lines = (f"The command needs a file {drafts.SETTINGS_FILE} with the text below it." if needs else
-                 "This command trains the same runs again.",)
-        copied = [command, *([to_yaml(settings)] if needs else [])]
-    rows = {name: [_said(value), _own(config.get("method_settings") or {}, name), _meaning(name)]
-            for name, value in config.items() if name != "method_settings"}
-    table = report_tables.words(rows, "Every setting", "setting", ["all methods", "single methods", "meaning"])
+        lines, copied = ("This command trains the same runs again.",), [command.command_line(settings)]
+    variants = config["variants"]
+    rows = {name: [_said(value), _own(variants, name), _meaning(name)]
+            for name, value in config.items() if name != "variants"}
+    rows["variants"] = ["; ".join(as_line(name, own) for name, own in variants.items()), "", _meaning("variants")]
+    table = report_tables.words(rows, "Every setting", "setting", ["all rows", "single rows", "meaning"])
     return Block("How to repeat it", lines, tables=(table,), copied=tuple(copied))
 
 
@@ -118,8 +117,8 @@ def _said(value: Any) -> str:
     return as_text(value, ", ") if isinstance(value, list) else str(value)
 
 
-def _own(method_settings: Mapping[str, Mapping[str, Any]], name: str) -> str:
-    return "; ".join(f"{label(method)}: {_said(own[name])}" for method, own in method_settings.items() if name in own)
+def _own(variants: Mapping[str, Mapping[str, Any]], name: str) -> str:
+    return "; ".join(f"{label(variant)}: {_said(own[name])}" for variant, own in variants.items() if name in own)
 
 
 def _meaning(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.show import captions
-from app.ui import drafts, services, stored
+from app.ui import command, drafts, services, stored
 from compt_core.errors import StoreError
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.settings.config import Experiment, to_yaml
@@ -40,7 +40,7 @@ def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
 
 def _repeat(settings: Experiment) -> None:
     st.markdown("**From the command line**")
-    st.code(drafts.command_line(settings), language="bash", wrap_lines=True)
+    st.code(command.command_line(settings), language="bash", wrap_lines=True)
     st.markdown("**The settings file**")
     st.code(to_yaml(settings), language="yaml", height=220)
     st.download_button("Download", to_yaml(settings), drafts.SETTINGS_FILE, "application/yaml", key="again_file",

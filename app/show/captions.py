@@ -110,17 +110,18 @@ def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
 
 def grid(experiment: Experiment) -> str:
     """The size of an experiment's grid in words; Markdown."""
-    methods, shots, seeds = len(experiment.methods), len(experiment.shots), len(experiment.seeds)
-    product = f"{plural(methods, 'method')} × {plural(shots, 'shot count')} × {plural(seeds, 'seed')}"
-    return f"**{plural(methods * shots * seeds, 'run')}** = {product}, on {plural(len(experiment.tasks), 'task')}"
+    rows, shots, seeds = len(experiment.variants), len(experiment.shots), len(experiment.seeds)
+    named = "method" if all(name in METHODS for name in experiment.variants) else "row"
+    product = f"{plural(rows, named)} × {plural(shots, 'shot count')} × {plural(seeds, 'seed')}"
+    return f"**{plural(rows * shots * seeds, 'run')}** = {product}, on {plural(len(experiment.tasks), 'task')}"
 
 
 def own_values(own: Mapping[str, Any]) -> str:
-    """Which methods have a value of their own for a field; Markdown."""
+    """Which rows have a value of their own for a field; Markdown."""
     shown = {method: literal(value)[:40] if isinstance(value, int | float | str) else
              "empty" if value is None else "…" for method, value in own.items()}
     return (f"{listed([f'{label(method)}: {value}' for method, value in shown.items()])} "
-            "(Method settings). A change here holds for all methods.")
+            "(set for single rows). A change here holds for all rows.")
 
 
 def families(tasks: Sequence[str]) -> str:

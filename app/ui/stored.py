@@ -42,6 +42,6 @@ def settings(identity: str) -> tuple[Experiment, str]:
 
 def _of_run(identity: str) -> tuple[dict[str, Any], str]:
     run = services.store().run(identity)
-    one = {f"{name}s": [run.config[name]] for name in ("method", "seed")} | {"shots": [run.shots]}
-    kept = {name: value for name, value in run.config.items() if name not in ("method", "seed", "shots")}
+    one = {"variants": {run.variant: {"method": run.method}}, "seeds": [run.seed], "shots": [run.shots]}
+    kept = {name: value for name, value in run.config.items() if name not in ("variant", "method", "seed", "shots")}
     return kept | one, f"run {identity} ({captions.run_title(run)})"

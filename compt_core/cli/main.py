@@ -112,8 +112,8 @@ def run(
     if set_ == ["help"]:
         console().print(_settings_table())
         return DONE
-    given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "variants": variant or None, "shots": shots,
-             "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
+    given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "shots": shots,
+             "variants": variant or None, "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
     layers = settings(config, given, set_ or [])
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
     checked = check(experiment)

@@ -41,7 +41,8 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def settings(config: Path | None, options: Mapping[str, str | list[str] | None], pairs: Sequence[str]) -> dict[str, Any]:
+def settings(config: Path | None, options: Mapping[str, str | list[str] | None], pairs: Sequence[str]
+             ) -> dict[str, Any]:
     """The settings that a command line gives: `options` by name and `pairs` of --set, over those of a file.
 
     Raises ConfigError for a setting that is given twice, and for a file that cannot be read.

@@ -16,6 +16,7 @@ from sqlalchemy import Row
 from compt_core.errors import plural, quoted
 from compt_core.runs import shapes
 from compt_core.settings import sentences
+from compt_core.settings.variants import NAMING
 
 _SPELLED = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATES = re.compile("[\ud800-\udfff]")  # bytes that are no text come as such
@@ -44,9 +45,11 @@ def _canonical(text: object, model: type[BaseModel]) -> dict[str, Any]:
     found = _loaded(text, "config")
     if not isinstance(found, dict):
         raise Wrong(f"its 'config' must hold settings by name, and is {quoted(found, 40)}")
-    known = {name: value for name, value in found.items() if name in model.model_fields}  # other versions have more
+    naming = NAMING if "variants" in model.model_fields else ()  # rows of a comparison as older versions wrote them
+    known = {name: value for name, value in found.items() if name in (*model.model_fields, *naming)}
+    more = {name: value for name, value in found.items() if name not in known}  # of other versions
     try:
-        return {**found, **model.model_validate({"tasks": [], **known}).model_dump(mode="json")}
+        return {**more, **model.model_validate({"tasks": [], **known}).model_dump(mode="json")}
     except ValidationError as error:
         first = sentences.sentences(error.errors(), known, model.model_fields)[0]
         raise Wrong(f"of its settings, {first.message.removesuffix('.')}") from None

@@ -72,6 +72,11 @@ class RunRecord:
     checkpoint: int | None = None  # step of the checkpoint from which it would go on
 
     @property
+    def variant(self) -> str:
+        """The name of its row in the comparison: the method's own for a plain method."""
+        return self.config.get("variant") or self.method
+
+    @property
     def settings(self) -> RunConfig:
         """Its settings, to train or score by. Raises StoreError where they hold one that this version does not know."""
         try:
@@ -96,6 +101,11 @@ class ExperimentRecord:
     config: dict[str, Any]  # Experiment, as JSON
     references: dict[str, Any] | None  # {"majority": {TASK: {METRIC: value}}, "no_prompt": {…}}; both {} if they failed
     states: dict[str, int]  # state -> number of runs
+
+    @property
+    def variants(self) -> dict[str, str]:
+        """The rows of the comparison, in order: name -> method."""
+        return {name: own["method"] for name, own in self.config["variants"].items()}
 
 
 @dataclass(frozen=True)

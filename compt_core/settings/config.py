@@ -14,7 +14,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from compt_core.errors import ConfigError, Issue, nearest, plural, quoted
 from compt_core.methods.table import METHODS
@@ -24,7 +24,7 @@ from compt_core.settings.presets import PRESETS
 from compt_core.settings.values import as_list, as_text, by_field
 from compt_core.settings.values import parse_value as parse_value  # settings of any source start here
 from compt_core.settings.values import read_yaml as read_yaml
-from compt_core.settings.variants import DEFAULT_METHODS, FORM, NAMING, Variants, is_plain, of_raw, plain
+from compt_core.settings.variants import DEFAULT_METHODS, FORM, MOST_NAME, NAMING, Variants, is_plain, of_raw, plain
 
 
 def _method(name: str) -> str:
@@ -46,7 +46,7 @@ _OF_ALL = frozenset({  # else the methods of an experiment could not be compared
 class RunConfig(Settings):
     """One run: a variant's method and settings, a number of shots and a seed."""
 
-    variant: str = setting("", "Name of the row of the comparison; empty = the method's name.")
+    variant: str = setting("", "Name of the row of the comparison; empty = the method's name.", max_length=MOST_NAME)
     method: MethodName = setting("spp", "How a task's prompt comes about.", allowed=f"one of {_METHODS}")
     shots: int = setting(16, "Training rows per task (or per label).", ge=1, le=1024)
     seed: int = setting(0, "Seed of data, initialisation and order, as separate streams.", ge=0, lt=2**32)
@@ -79,6 +79,14 @@ class Experiment(Settings):
         except ConfigError as error:
             raise ValueError(str(error)) from None
         return {name: value for name, value in values.items() if name not in NAMING} | {"variants": rows}
+
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        try:
+            return of_raw({"variants": value}, {})
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
 
     @property
     def methods(self) -> tuple[str, ...]:

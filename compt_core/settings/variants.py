@@ -53,7 +53,7 @@ def of_raw(given: Mapping[str, Any], start: Mapping[str, Any]) -> Variants:
     if settings is not None and not _by_method(settings):
         problems.append(Issue("method_settings", "The 'method_settings' setting of an experiment must be settings by "
                                                  f"method, as in {{pt: {{lr_private: 0.3}}}}. Got {quoted(settings)} "
-                                                 "instead."))
+                                                 f"instead.{must(settings)}"))
         settings = {}
     elif settings is not None:
         problems += [Issue("method_settings", f"There is no method {quoted(name)} for which settings could hold."
@@ -76,13 +76,18 @@ def _methods(value: Any, problems: list[Issue]) -> list[str]:
     if wrong or not listed or isinstance(value, Refused):
         got = quoted(wrong[0]) if wrong and wrong[0] is not None else "nothing"
         more = f", and {len(wrong) - 1:,} more like it" if len(wrong) > 1 else ""
-        must = f" It must {value.must}." if isinstance(value, Refused) else ""
         hint = nearest(wrong[0], METHODS) if wrong and isinstance(wrong[0], str) else ""
-        problems.append(Issue("methods", "The 'methods' setting of an experiment must be one or more of "
-                                         f"{', '.join(map(repr, METHODS))}. Got {got} instead{more}.{must or hint}"))
+        known_ones = ", ".join(map(repr, METHODS))
+        problems.append(Issue("methods", f"The 'methods' setting of an experiment must be one or more of {known_ones}. "
+                                         f"Got {got} instead{more}.{must(value) or hint}"))
     problems += [Issue("methods", f"The 'methods' setting of an experiment must not repeat a value. Got {quoted(word)} "
                                   "twice.") for word in dict.fromkeys(known) if known.count(word) > 1]
     return list(dict.fromkeys(known))
+
+
+def must(value: Any) -> str:
+    """What text breaks that is read as no value at all; "" for all else."""
+    return f" It must {value.must}." if isinstance(value, Refused) else ""
 
 
 def _read(value: Any, problems: list[Issue]) -> Variants:
@@ -94,15 +99,15 @@ def _read(value: Any, problems: list[Issue]) -> Variants:
     if isinstance(value, Mapping):
         pairs: list[tuple[Any, Any]] = list(value.items())
     elif isinstance(value, list | tuple) and all(isinstance(line, str) for line in value):
-        pairs = [pair for line in value if (pair := _line(line, problems)) is not None]
+        pairs = [pair for line in value if (pair := read_line(line, problems)) is not None]
     else:
         problems.append(Issue("variants", f"The 'variants' setting of an experiment must be lines such as '{FORM}', or "
-                                          f"settings by name. Got {quoted(value)} instead."))
+                                          f"settings by name. Got {quoted(value)} instead.{must(value)}"))
         return {}
     found: Variants = {}
     for name, own in pairs:
         if isinstance(own, str) and isinstance(name, str):  # a line that YAML has read as a name and its value
-            if (pair := _line(f"{name}: {own}", problems)) is None:
+            if (pair := read_line(f"{name}: {own}", problems)) is None:
                 continue
             own = pair[1]
         problem = _problem(name, own) or (f"Got the variant {quoted(name)} twice; give one of them another name."
@@ -114,8 +119,8 @@ def _read(value: Any, problems: list[Issue]) -> Variants:
     return found
 
 
-def _line(line: str, problems: list[Issue]) -> tuple[str, dict[str, Any]] | None:
-    """The name and the settings of a line of text."""
+def read_line(line: str, problems: list[Issue]) -> tuple[str, dict[str, Any]] | None:
+    """(name, settings) of a line of text; None, and its problem added, for what is no variant."""
     name, colon, rest = line.partition(":")
     try:
         words = shlex.split(rest)

@@ -24,6 +24,7 @@ from compt_core.settings.config import (
 )
 from compt_core.settings.plain import read
 from compt_core.settings.presets import PRESETS
+from compt_core.settings.variants import as_line, of_raw
 
 TASKS = ("demo-mood", "demo-reword", "demo-follows")
 MATRIX = [[0.25, 0.75], [1, 0], [0, 1]]
@@ -65,17 +66,17 @@ def problems(**settings: Any) -> dict[str, str]:
 
 
 def test_a_typed_value_stands_here_for_every_field() -> None:
-    assert set(TYPED) == set(RunConfig.model_fields)
+    assert set(TYPED) == set(RunConfig.model_fields) - {"variant"}  # the name of a row is its own
 
 
-@pytest.mark.parametrize("name", RunConfig.model_fields)
+@pytest.mark.parametrize("name", TYPED)
 def test_every_field_is_settable_by_text_and_reaches_the_run(name: str) -> None:
     text, value = TYPED[name]
     extra = {"gates": "fixed", "alpha": 1, "beta": 1} if name in ("alpha", "beta") else {}
     experiment = build_experiment({"tasks": TASKS, **extra, name: parse_value(text)})
     field = PLURAL.get(name, name)
     assert getattr(experiment, field) == value
-    assert value != Experiment.model_fields[field].get_default()
+    assert value != getattr(Experiment(tasks=("?",)), field)
     for run in experiment.runs():
         reached = getattr(run, name)
         assert reached in value if field in ("methods", "shots", "seeds") else reached == value
@@ -111,9 +112,10 @@ def test_the_grid_is_every_combination_in_order() -> None:
 
 
 def test_what_is_given_goes_before_what_a_preset_has_for_single_methods() -> None:
-    assert build_experiment({}, preset="glue").method_settings == {"pt": {"lr_private": 0.05}}
+    assert build_experiment({}, preset="glue").variants["pt"] == {"method": "pt", "lr_private": 0.05}
     given = build_experiment({"lr_private": 0.2, "methods": ["pt", "spp"]}, preset="glue")
-    assert given.method_settings == {} and {run.lr_private for run in given.runs()} == {0.2}
+    assert all(own.keys() == {"method"} for own in given.variants.values())
+    assert {run.lr_private for run in given.runs()} == {0.2}
     both = build_experiment({"lr_private": 0.2, "method_settings": {"pt": {"lr_private": 0.3}}}, preset="glue")
     assert [run.lr_private for run in both.runs()] == [0.3, 0.2, 0.2]
 
@@ -224,14 +226,27 @@ def test_all_other_defaults_are_values_themselves() -> None:
     ({"preset": None}, "preset", "Got nothing instead."),
     ({"similarity": "expectation", "scoring": "generate"}, "similarity", "needs a score of every label. Got scoring="),
     ({"gates": "fixed", "alpha": 1, "beta": 1, "form": "sum"}, "form", "a form of SPP that has gates. Got form=sum"),
-    ({"method_settings": {"ptt": {}}}, "method_settings", "as in {pt: {lr_private: 0.3}}. Got {'ptt': {}} instead."),
+    ({"method_settings": {"ptt": {}}}, "method_settings", "There is no method 'ptt' for which settings could hold."),
     ({"method_settings": 3}, "method_settings", "as in {pt: {lr_private: 0.3}}. Got 3 instead."),
-    ({"method_settings": {"pt": {"lr_privat": 1}}}, "method_settings",
-     "There is no setting 'lr_privat' for a single method. Did you mean 'lr_private'?"),
-    ({"method_settings": {"pt": {"lr_private": -1}}}, "method_settings",
-     "For method 'pt': The 'lr_private' setting of an experiment must be a number in [0, 100], or empty. Got -1"),
-    ({"method_settings": {"pt": {"shots": 3}}}, "method_settings", "There is no setting 'shots' for a single method."),
-    ({"method_settings": {"pt": {"alpha": 1}}}, "method_settings", "For method 'pt': The settings 'alpha' and 'beta'"),
+    ({"method_settings": {"pt": {"lr_privat": 1}}}, "variants",
+     "There is no setting 'lr_privat' for a single row such as 'pt'. Did you mean 'lr_private'?"),
+    ({"method_settings": {"pt": {"lr_private": -1}}}, "variants",
+     "For 'pt': The 'lr_private' setting of an experiment must be a number in [0, 100], or empty. Got -1"),
+    ({"method_settings": {"pt": {"shots": 3}}}, "variants", "The 'shots' setting must be the same for all rows"),
+    ({"method_settings": {"pt": {"alpha": 1}}}, "variants", "For 'pt': The settings 'alpha' and 'beta'"),
+    ({"variants": ["a: prompt_length=3"]}, "variants", "The variant 'a' must say its method, as in 'a: method=pt'."),
+    ({"variants": ["a: method=pt", "a: method=mst"]}, "variants", "Got the variant 'a' twice"),
+    ({"methods": "pt", "variants": ["pt: method=pt steps=3"]}, "variants", "Got 'pt' twice; give one of them another"),
+    ({"variants": ["mst: method=pt"]}, "variants", "The name 'mst' is that of a method"),
+    ({"variants": ["a: method=ptt"]}, "variants", "Got 'ptt' instead. Did you mean 'pt'?"),
+    ({"variants": ["a: method=pt max_tokens=30"]}, "variants", "The 'max_tokens' setting must be the same for all"),
+    ({"variants": ["a: method=pt steps=0"]}, "variants", "For 'a': The 'steps' setting of an experiment must be"),
+    ({"variants": ["a: method=pt steps=1 steps=2"]}, "variants", "The variant 'a' sets 'steps' twice"),
+    ({"variants": ["a: method=pt clip='1"]}, "variants", "no closing quotation"),
+    ({"variants": "a method=pt"}, "variants", "must have the form 'NAME: method=pt prompt_length=10'. Got 'a method=pt"),
+    ({"variants": ["majority: method=pt"]}, "variants", "Got 'majority' instead."),
+    ({"variants": {"a": 3}}, "variants", "The variant 'a' must have settings"),
+    ({"variants": 3}, "variants", "Got 3 instead."),
 ])
 def test_a_slip_is_one_sentence_beside_its_field(settings: dict[str, Any], field: str, says: str) -> None:
     found = problems(**settings)
@@ -243,9 +258,9 @@ def test_a_slip_is_one_sentence_beside_its_field(settings: dict[str, Any], field
                                   "scoring", "similarity", "data_seed", "shots_per"])
 def test_what_a_comparison_needs_equal_is_no_methods_own(name: str) -> None:
     own = {"mst": {name: parse_value(TYPED[name][0])}}
-    assert problems(method_settings=own) == {"method_settings": (
-        f"The '{name}' setting must be the same for all methods, or they could not be compared. "
-        "Got it for method 'mst'; set it for the experiment.")}
+    assert problems(method_settings=own) == {"variants": (
+        f"The '{name}' setting must be the same for all rows, or they could not be compared. "
+        "Got it for 'mst'; set it for the experiment.")}
 
 
 def test_what_only_some_methods_use_is_refused_only_for_those() -> None:
@@ -331,8 +346,8 @@ def test_settings_survive_yaml(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text(to_yaml(experiment), encoding="utf-8")
     assert build_experiment(read_yaml(file)) == experiment
-    assert set(read_yaml(file)) == {"tasks", "methods", "seeds", "attention", "sources", "gates", "lr_source",
-                                    "data_dir", "method_settings"}  # defaults are left out
+    assert set(read_yaml(file)) == {"tasks", "seeds", "attention", "sources", "gates", "lr_source",
+                                    "data_dir", "variants"}  # defaults are left out
 
 
 _STRATEGIES = {
@@ -370,4 +385,38 @@ def test_many_seeds_are_one_line_of_the_file() -> None:
 
 
 def test_a_run_has_the_shared_settings_and_three_of_its_own() -> None:
-    assert set(RunConfig.model_fields) - set(Settings.model_fields) == {"method", "shots", "seed"}
+    assert set(RunConfig.model_fields) - set(Settings.model_fields) == {"variant", "method", "shots", "seed"}
+
+
+# --- rows of a comparison
+
+
+def test_variants_are_rows_with_settings_of_their_own() -> None:
+    lines = ["short: method=pt prompt_length=3", "long: method=pt prompt_length=10", "mst: method=mst"]
+    experiment = build_experiment({"tasks": TASKS, "seeds": "0-1", "variants": lines})
+    assert [(run.variant, run.method, run.prompt_length) for run in experiment.runs()] == [
+        (*row,) for row in (("short", "pt", 3), ("long", "pt", 10), ("mst", "mst", 5)) for _ in range(2)]
+    assert experiment.methods == ("pt", "mst")
+    same = build_experiment({"tasks": TASKS, "seeds": "0-1", "methods": "mst", "variants": "\n".join(lines[:2])})
+    assert same.variants == experiment.variants
+    assert build_experiment(read(to_yaml(experiment))) == experiment
+    assert [as_line(name, own) for name, own in experiment.variants.items()] == lines
+
+
+def test_a_variant_over_a_preset_keeps_what_the_preset_has_for_its_method() -> None:
+    demo = build_experiment({"variants": ["a: method=pt prompt_length=7"]}, preset="demo")
+    assert demo.variants == {"a": build_experiment({}, preset="demo").variants["pt"] | {"prompt_length": 7}}
+
+
+@given(st.dictionaries(st.sampled_from(["attention", "clip", "normalizer", "data_seed"]), st.sampled_from(
+    ["uniform", 0.5, 1e-6, 7, None, [[0.5, 0.5], [1.0, 0.0]], "a 'quoted' word", "#x"])))
+def test_a_line_reads_back_as_the_variant_it_was_written_from(own: dict[str, Any]) -> None:
+    line = as_line("row 1", {"method": "spp", **own})
+    assert of_raw({"variants": [line]}, {}) == {"row 1": {"method": "spp", **own}}
+
+
+def test_methods_of_older_files_and_stores_are_read_as_variants() -> None:
+    old = {"tasks": ["x"], "methods": ["pt", "scp"],
+           "method_settings": {"pt": {"lr_private": 0.3}, "mst": {"steps": 4}}}
+    wanted = {"pt": {"method": "pt", "lr_private": 0.3}, "scp": {"method": "scp"}}
+    assert Experiment.model_validate(old).variants == build_experiment(old).variants == wanted

@@ -1,0 +1,89 @@
+"""The command line that runs an experiment, pure; in the fewest options."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from compt_core.errors import ConfigError
+from compt_core.methods.table import METHODS
+from compt_core.settings import values
+from compt_core.settings.config import Experiment, build_experiment
+from compt_core.settings.presets import PRESETS
+from compt_core.settings.variants import as_line
+
+_OPTIONS = {
+    "backbone": "--backbone", "tasks": "--tasks", "shots": "--shots", "seeds": "--seeds", "steps": "--steps",
+    "eval_rows": "--eval-rows", "data_dir": "--data-dir",
+}
+
+
+def command_line(experiment: Experiment) -> str:
+    """The shortest command that runs the same experiment, from a preset or from none."""
+    bare = Experiment(tasks=("?",))
+    rows = [] if experiment.variants == bare.variants else _rows(experiment, {})
+    scratch = [*rows, *_options(experiment, _differing(bare, experiment))]
+    said = [_from_preset(preset, experiment) for preset in PRESETS]
+    found = min([*(one for one in said if one is not None), scratch], key=len)
+    return shlex.join(["python", "-m", "compt_core", "run", *found])
+
+
+def _from_preset(preset: str, experiment: Experiment) -> list[str] | None:
+    """The options that make `experiment` of a preset; None where there are none."""
+    base = build_experiment({}, preset=preset)
+    own = {name for settings in base.variants.values() for name in settings}
+    kept = {name for settings in experiment.variants.values() for name in settings}
+    differing = {*_differing(base, experiment), *(own - kept)}  # what holds for all now may be what most had
+    names = [name for name in Experiment.model_fields if name in differing and name != "variants"]
+    given = {name: getattr(experiment, name) for name in names}
+    inherited = values.for_all(PRESETS[preset].get("method_settings", {}), given)
+    for words, rows in (([], {}), (_rows(experiment, inherited), _asked(experiment, inherited))):
+        try:
+            if build_experiment(given | rows, preset=preset) == experiment:
+                return ["--preset", preset, *words, *_options(experiment, names)]
+        except ConfigError:  # a preset's own settings of a method may not go with the rest
+            continue
+    return None
+
+
+def _asked(experiment: Experiment, inherited: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The rows as raw settings: methods that need no more than they inherit, and lines."""
+    methods = [name for name, own in experiment.variants.items()
+               if name in METHODS and own == {"method": name, **inherited.get(name, {})}]
+    lines = [as_line(name, own) for name, own in experiment.variants.items() if name not in methods]
+    return {key: value for key, value in (("methods", methods), ("variants", lines)) if value}
+
+
+def _rows(experiment: Experiment, inherited: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The same as words of the command line."""
+    asked = _asked(experiment, inherited)
+    methods = ["--methods", ",".join(asked["methods"])] if "methods" in asked else []
+    return [*methods, *(word for line in asked.get("variants", ()) for word in ("--variant", line))]
+
+
+def _differing(base: Experiment, experiment: Experiment) -> list[str]:
+    return [name for name in Experiment.model_fields
+            if name != "variants" and getattr(base, name) != getattr(experiment, name)]
+
+
+def _options(experiment: Experiment, names: Sequence[str]) -> list[str]:
+    """The named fields as words of the command line: options first, then --set."""
+    words: list[str] = []
+    for name in sorted(names, key=lambda name: name not in _OPTIONS):
+        value = getattr(experiment, name)
+        if name in _OPTIONS and value is not None:
+            words += [_OPTIONS[name], values.as_text(value) if isinstance(value, tuple) else str(value)]
+        else:
+            words += ["--set", f"{name}={_text(value)}"]
+    return words
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):  # a matrix
+        return yaml.safe_dump([list(row) for row in value], default_flow_style=True, width=10**6).strip()
+    return str(value)
