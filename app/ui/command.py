@@ -27,16 +27,16 @@ def command_line(experiment: Experiment) -> str:
     rows = [] if experiment.variants == bare.variants else _rows(experiment, {})
     scratch = [*rows, *_options(experiment, _differing(bare, experiment))]
     said = [_from_preset(preset, experiment) for preset in PRESETS]
-    found = min([*(one for one in said if one is not None), scratch], key=len)
+    found = min([*(one for one in said if one is not None), scratch], key=lambda words: len(shlex.join(words)))
     return shlex.join(["python", "-m", "compt_core", "run", *found])
 
 
 def _from_preset(preset: str, experiment: Experiment) -> list[str] | None:
     """The options that make `experiment` of a preset; None where there are none."""
     base = build_experiment({}, preset=preset)
-    own = {name for settings in base.variants.values() for name in settings}
-    kept = {name for settings in experiment.variants.values() for name in settings}
-    differing = {*_differing(base, experiment), *(own - kept)}  # what holds for all now may be what most had
+    freed = {name for row, own in base.variants.items() if row in experiment.variants
+             for name in own.keys() - experiment.variants[row].keys()}
+    differing = {*_differing(base, experiment), *freed}  # what holds for all now may be what most had
     names = [name for name in Experiment.model_fields if name in differing and name != "variants"]
     given = {name: getattr(experiment, name) for name in names}
     inherited = values.for_all(PRESETS[preset].get("method_settings", {}), given)

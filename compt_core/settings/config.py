@@ -150,6 +150,8 @@ def to_yaml(experiment: Experiment) -> str:
 
 def allowed_values(name: str) -> str:
     """What the field `name` accepts, in words: ``"an integer in [1, 1024]"``."""
+    if name == "methods":  # a short way to say variants
+        return f"one or more of {_METHODS}"
     return sentences.allowed_values((Experiment.model_fields | RunConfig.model_fields)[name])
 
 

@@ -243,7 +243,7 @@ def test_all_other_defaults_are_values_themselves() -> None:
     ({"variants": ["a: method=pt steps=0"]}, "variants", "For 'a': The 'steps' setting of an experiment must be"),
     ({"variants": ["a: method=pt steps=1 steps=2"]}, "variants", "The variant 'a' sets 'steps' twice"),
     ({"variants": ["a: method=pt clip='1"]}, "variants", "no closing quotation"),
-    ({"variants": "a method=pt"}, "variants", "must have the form 'NAME: method=pt prompt_length=10'. Got 'a method=pt"),
+    ({"variants": "a method=pt"}, "variants", "must have the form 'NAME: method=pt prompt_length=10'. Got 'a"),
     ({"variants": ["majority: method=pt"]}, "variants", "Got 'majority' instead."),
     ({"variants": {"a": 3}}, "variants", "The variant 'a' must have settings"),
     ({"variants": 3}, "variants", "Got 3 instead."),

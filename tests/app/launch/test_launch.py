@@ -62,7 +62,7 @@ def test_a_preset_fills_the_form(form):
     ("shots", "", "'shots' setting of an experiment must be"),
     ("seeds", "1, x", "'seeds' setting of an experiment must be"),
     ("tasks", [], "'tasks' setting of an experiment must be"),
-    ("method_settings", "pt: {lr_privat: 1}", "Did you mean 'lr_private'?"),
+    ("variants", "pt: method=pt lr_privat=1", "Did you mean 'lr_private'?"),
     ("attention", "[[1, 2, 3, 4]]", "12 x 4"),
 ])
 def test_a_problem_stands_below_its_field_and_the_rest_is_kept(form_with, store, field, value, sentence):
@@ -100,11 +100,11 @@ def test_a_list_of_wrong_numbers_is_one_sentence(form):
 
 
 def test_many_problems_of_one_field_are_cut(form_with):
-    own = "{pt: {a: 1, b: 2, c: 3, d: 4, e: 5}}"
-    form = form_with(method_settings=own)
+    own = "pt: method=pt a=1 b=2 c=3 d=4 e=5"
+    form = form_with(variants=own)
     assert len(problems(form)) == forms.MOST_PROBLEMS
     assert ":red[2 more here.]" in [part.value for part in form.markdown]
-    assert "5 problems to correct: Method settings (Advanced)." in " ".join(part.value for part in form.markdown)
+    assert "5 problems to correct: More rows, one a line." in " ".join(part.value for part in form.markdown)
 
 
 @pytest.mark.parametrize(("field", "value"), [("sources", 65), ("prompt_length", 0), ("epochs", 1e6), ("steps", -3),
@@ -226,11 +226,11 @@ def test_the_demo_button_queues_the_demo_and_opens_it(visit, store):
 
 
 def test_a_field_says_which_methods_have_their_own_value_and_a_change_holds_for_all(form_with):
-    form = form_with(methods=["pt", "spp"], method_settings="{pt: {steps: 9, clip: 2.0}}")
+    form = form_with(methods=["pt", "spp"], variants="pt: method=pt steps=9 clip=2.0")
     captions = [part.value for part in form.caption]
-    assert any(text.startswith("PT: 9 (Method settings)") for text in captions)
+    assert any(text.startswith("PT: 9 (set for single rows)") for text in captions)
     form.number_input(key=forms.key("steps")).set_value(4).run()
-    assert form.session_state[forms.key("method_settings")] == "{pt: {clip: 2.0}}"
+    assert form.session_state[forms.key("variants")] == "pt: method=pt clip=2.0"
     assert not any("PT: 9" in part.value for part in form.caption)
 
 

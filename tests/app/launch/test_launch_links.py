@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from app.launch import forms, links
 from app.show.captions import plain
-from app.ui import drafts
+from app.ui import drafts, rows
 from compt_core.runs.schema import experiments
 from compt_core.settings.config import Experiment, build_experiment
 from compt_core.settings.presets import PRESETS
@@ -31,7 +31,7 @@ DRAFTS = st.builds(
         "data_dir": st.text(max_size=30), "backbone": st.sampled_from(["demo", "my/t5, small", "é&=?#%+"]),
         "attention": st.sampled_from(["learned", "uniform", "[[1, 0], [0.5, 0.5]]", "[["]),
         "gates": st.sampled_from(["fixed", "off"]), "alpha": st.floats(0, 10),
-        "method_settings": st.sampled_from(["", "{pt: {steps: 7, clip: 2}}", "{pt: ", "{mst: {lr_source: 0.1}}"]),
+        "variants": st.sampled_from(["", "pt: method=pt steps=7 clip=2", "pt: '", "a: method=mst lr_source=0.1\nb: x"]),
     }))
 
 
@@ -48,7 +48,7 @@ def test_a_link_brings_back_the_draft_right_or_wrong(draft):
 
 
 @settings(max_examples=50)
-@given(st.dictionaries(st.one_of(st.sampled_from([*Experiment.model_fields, "method", "seed", "no-such"]),
+@given(st.dictionaries(st.one_of(st.sampled_from([*drafts.FIELDS, "method", "seed", "method_settings", "no-such"]),
                                  st.text(max_size=5)),
                        st.one_of(st.text(max_size=12), st.sampled_from(["nan", "inf", "-1e400", "9" * 400, "1:30", "[",
                                                                         "{a: !!python/object:x {}}", "yes", "0x1p"])),
@@ -59,7 +59,9 @@ def test_whatever_a_link_says_is_kept_or_explained(query, preset):
     assert draft.keys() == start.keys()
     drafts.build(draft)
     given_names = {field_of(name) for name in query}
-    for name in draft.keys() - {"method_settings"}:
+    if "method_settings" in given_names:
+        given_names = given_names - {"method_settings"} | {"variants"}
+    for name in draft.keys() - {"variants"}:
         assert name in given_names or draft[name] == start[name]
     assert {p.field for p in problems} <= given_names | {""}
     assert sum(p.field == "" for p in problems) == bool(given_names - draft.keys() - {"preset", "from"})
@@ -67,7 +69,7 @@ def test_whatever_a_link_says_is_kept_or_explained(query, preset):
 
 def test_a_link_says_only_what_differs_and_reads_well():
     draft = drafts.from_preset("demo") | {"shots": "8, 16", "sources": 5}
-    draft["method_settings"] = drafts.for_all(draft["method_settings"], "sources")
+    draft["variants"] = rows.for_all(draft["variants"], "sources")
     assert links.address("http://lab/launch", links.parameters(draft)) == \
         "http://lab/launch?preset=demo&sources=5&shots=8,16"
     draft["sources"] = 4  # what the preset has, but now for SCP, too
@@ -139,8 +141,8 @@ def test_the_form_opens_as_the_link_says_and_shows_the_link_of_what_it_holds(vis
     [link] = [part.value for part in form.code if "/launch?" in part.value]
     query = dict(parse_qsl(urlsplit(link).query))
     again = visit("launch", **query)
-    assert {name: again.session_state[forms.key(name)] for name in Experiment.model_fields} == \
-        {name: form.session_state[forms.key(name)] for name in Experiment.model_fields}
+    assert {name: again.session_state[forms.key(name)] for name in drafts.FIELDS} == \
+        {name: form.session_state[forms.key(name)] for name in drafts.FIELDS}
 
 
 def test_a_link_is_applied_once_then_the_draft_is_the_visitors(visit):
@@ -173,19 +175,19 @@ def test_a_link_of_nonsense_keeps_what_is_right(visit):
 
 
 def test_new_from_an_experiment_and_from_a_run(visit, lab, store):
-    identity = lab.queued(shots="8,32", methods="mst,scp", seeds="3,5", method_settings={"scp": {"clip": 2.0}})
+    identity = lab.queued(shots="8,32", methods=None, seeds="3,5", variants=["mst: method=mst", "long: method=scp clip=2.0"])
     form = visit("launch", **{"from": identity})
     assert not form.exception and not problems(form)
     wanted = Experiment.model_validate(store.experiment(identity).config)
-    draft = {name: form.session_state[forms.key(name)] for name in Experiment.model_fields}
+    draft = {name: form.session_state[forms.key(name)] for name in drafts.FIELDS}
     assert drafts.build(draft) == (wanted, ()) and form.get_by_key("form.preset").value is None
     last = store.runs(identity)[-1]
     form = visit("launch", **{"from": last.id, "batch": "5"})
-    draft = {name: form.session_state[forms.key(name)] for name in Experiment.model_fields}
+    draft = {name: form.session_state[forms.key(name)] for name in drafts.FIELDS}
     one, issues = drafts.build(draft)
     assert not issues
     assert (one.methods, one.shots, one.seeds, one.clip, one.batch) == (("scp",), (32,), (5,), 2.0, 5)
-    assert any("ComPT (SCP), 32 shots, seed 5" in plain([part.value]) for part in form.caption)
+    assert any("long, 32 shots, seed 5" in plain([part.value]) for part in form.caption)
 
 
 @pytest.mark.parametrize("unknown", ["0123456789", "../../etc", "x" * 500, "<script>"])

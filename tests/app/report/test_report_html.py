@@ -202,11 +202,11 @@ def test_missing_references_are_said(lab, made, references, says):
     assert "majority" not in page.tables["Scores × 100 at 8 shots"]["sst2"]
 
 
-def test_settings_with_a_file_bring_the_file(lab, made):
-    page = made(lab.finished(method_settings={"pt": {"lr_private": 0.3}}))
-    command, file = (element[2] for element in page.all("pre"))
-    assert command == "python -m compt_core run --config experiment.yaml" and "lr_private: 0.3" in file
-    assert page.tables["Every setting"]["lr_private"]["single methods"] == "PT: 0.3"
+def test_rows_with_settings_of_their_own_are_in_the_command(lab, made):
+    page = made(lab.finished(methods="mst,spp", variants=["pt: method=pt lr_private=0.3"]))
+    [command] = (element[2] for element in page.all("pre"))
+    assert "--methods mst,spp --variant 'pt: method=pt lr_private=0.3'" in command
+    assert page.tables["Every setting"]["lr_private"]["single rows"] == "PT: 0.3"
 
 
 def test_ticks_are_round_and_lines_keep_their_ends():
