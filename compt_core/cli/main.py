@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from compt_core.analysis.answers import stored_answers
 from compt_core.analysis.diagnosis import KINDS, diagnose_runs
@@ -147,7 +148,7 @@ def _train(experiment: Experiment, json_file: Path | None) -> int:
     if any(r.state == State.COMPLETED for r in runs):
         _print_results(store, record, runs)
     for failed in (r for r in runs if r.state != State.COMPLETED):
-        say(f"Run {failed.id} ({failed.method}, {plural(failed.shots, 'shot')}, seed {failed.seed}) is "
+        say(f"Run {failed.id} ({failed.variant}, {plural(failed.shots, 'shot')}, seed {failed.seed}) is "
             f"{failed.state.value}{': ' + failed.error_message if failed.error_message else '.'}")
     if json_file:
         text = json.dumps(experiment_json(record, runs), indent=1, allow_nan=False) + "\n"
@@ -192,11 +193,11 @@ def list_runs(
     if not found and not damaged:
         print("No runs yet. Start the first ones with 'python -m compt_core run'.")
         return
-    table = Table("run", "experiment", "state", "method", "shots", "seed", "step", "mean", "created", box=None,
+    table = Table("run", "experiment", "state", "variant", "shots", "seed", "step", "mean", "created", box=None,
                   header_style="bold")
     for r in found:
         mean = f"{100 * r.result['mean']:.1f}" if r.result and "mean" in r.result else ""
-        table.add_row(r.id, r.experiment, r.state.value, r.method, str(r.shots), str(r.seed),
+        table.add_row(r.id, r.experiment, r.state.value, Text(r.variant), str(r.shots), str(r.seed),
                       f"{r.step}/{r.steps}" if r.steps else "", mean, _when(r.created))
     for one in damaged:
         table.add_row(one.name, "", "cannot be read")

@@ -1,7 +1,7 @@
 """Finished experiments that come with the project, so that every page has something true to show at once.
 
 An experiment is NAME.json (settings, reference rows, each run's record) and NAME.safetensors (prompts, dev
-scores and thinned curves, the runs of a method stacked along the first axis as "METHOD/prompts/source").
+scores and thinned curves, the runs of a variant stacked along the first axis as "VARIANT/prompts/source").
 They are copied into a store once, as older than anything in it, owned by BUNDLED. Loads no torch.
 """
 
@@ -57,9 +57,9 @@ def write_bundle(store: Store, experiment: str, folder: Path, name: str) -> None
         ],
     }
     tensors: Tensors = {}
-    for method in dict.fromkeys(run.method for run in runs):
-        each = [_tensors_of(store, run) for run in runs if run.method == method]
-        tensors |= {f"{method}/{key}": _stacked([one[key] for one in each]) for key in each[0]}
+    for variant in dict.fromkeys(run.variant for run in runs):
+        each = [_tensors_of(store, run) for run in runs if run.variant == variant]
+        tensors |= {f"{variant}/{key}": _stacked([one[key] for one in each]) for key in each[0]}
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / f"{name}.safetensors")
     text = json.dumps(written, separators=(",", ":"), allow_nan=False)
@@ -137,7 +137,7 @@ def _tensors_of(store: Store, run: RunRecord) -> Tensors:
 
 
 def _stacked(each: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays of the runs of a method along a new first axis; shorter curves are filled up with their last point."""
+    """Arrays of the runs of a variant along a new first axis; shorter curves are filled up with their last point."""
     longest = max(len(one) for one in each)
     return np.stack([np.pad(one, [(0, longest - len(one)), *[(0, 0)] * (one.ndim - 1)], mode="edge") for one in each])
 
@@ -155,11 +155,11 @@ def _half(scores: np.ndarray) -> np.ndarray:
 
 def _of_run(stacked: Tensors, run: RunRecord, runs: Sequence[RunRecord]) -> Left:
     """The run's slices of the stacked tensors."""
-    at = [other.id for other in runs if other.method == run.method].index(run.id)
+    at = [other.id for other in runs if other.variant == run.variant].index(run.id)
     own: dict[str, Tensors] = {}
     for name, values in stacked.items():
-        method, part, key = name.split("/", 2)
-        if method == run.method:
+        variant, part, key = name.split("/", 2)
+        if variant == run.variant:
             own.setdefault(part, {})[key] = values[at]
     prompts = own["prompts"]
     if "composed" not in prompts:

@@ -24,8 +24,8 @@ from compt_core.runs.record import ExperimentRecord, RunRecord
 
 Curves = Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]]  # kind -> run -> (steps [n], values [n, d])
 CURVES = ("loss", "task_loss", "dev_score", "attention", "gates")  # kinds of events that become tables
-_GRID = ("methods", "shots", "seeds")
-_RUN = ("run", "method", "shots", "seed")
+_GRID = ("shots", "seeds")
+_RUN = ("run", "variant", "method", "shots", "seed")
 _ABOUT = ("state", "error", "mean", "mean_normalised", "trainable_parameters", "train_seconds", "eval_seconds")
 _FINDING = ("signature", "severity", "value", "threshold", "said", "advice")
 _PER_TASK = ("alpha", "beta", "private_share", "private_norm_share")
@@ -60,13 +60,13 @@ def diagnosed(found: Diagnosis) -> dict[str, Any]:
 
 def settings(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> dict[str, Any]:
     """The settings of an experiment of `runs` alone: all of the experiment's, or a smaller grid."""
-    of_run = {"methods": "method", "shots": "shots", "seeds": "seed"}
+    of_run = {"shots": "shots", "seeds": "seed"}
     grid = {name: [value for value in experiment.config[name] if value in {getattr(run, of_run[name]) for run in runs}]
             for name in _GRID}
-    own = {method: values for method, values in (experiment.config.get("method_settings") or {}).items()
-           if method in grid["methods"]}
+    rows = {run.variant for run in runs}
+    variants = {name: own for name, own in experiment.config["variants"].items() if name in rows}
     given = {name: value for name, value in experiment.config.items() if value is not None}  # empty is said by absence
-    return {**given, **grid, "method_settings": own}
+    return {**given, **grid, "variants": variants}
 
 
 def versions(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:

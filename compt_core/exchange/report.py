@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -13,11 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from compt_core.analysis.diagnosis import by_signature
-from compt_core.analysis.signatures import Diagnosis, titled
+from compt_core.analysis.signatures import Diagnosis
+from compt_core.analysis.signatures import titled as signature_title
 from compt_core.errors import plural
-from compt_core.methods.table import METHODS
+from compt_core.exchange.differences import differences, titled
+from compt_core.methods.table import METHODS, structure
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.scoring.statistics import half_width, mean_normalised, mean_primary
+from compt_core.settings.config import RunConfig
 from compt_core.tasks.table import TASKS, seen_before
 
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
@@ -38,8 +41,8 @@ def experiment_json(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> 
     written = {
         "experiment": experiment.id,
         "runs": [
-            {"run": r.id, "method": r.method, "shots": r.shots, "seed": r.seed, "state": r.state.value,
-             "error": r.error_message, **{key: (r.result or {}).get(key) for key in _FROM_RESULT}}
+            {"run": r.id, "variant": r.variant, "method": r.method, "shots": r.shots, "seed": r.seed,
+             "state": r.state.value, "error": r.error_message, **{key: (r.result or {}).get(key) for key in _FROM_RESULT}}
             for r in runs
         ],
         "references": {name: (experiment.references or {}).get(name) or {} for name in REFERENCES},
@@ -57,7 +60,7 @@ def finite(value: Any) -> Any:
 
 
 def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Group:
-    """Tasks by methods, means over seeds, with the reference rows' columns and what to mind below; of several shot
+    """Tasks by variants, means over seeds, with the reference rows' columns and what to mind below; of several shot
     counts a table each, and their means side by side."""
     done = [r for r in runs if r.state == State.COMPLETED and r.result and "tasks" in r.result]
     if not done:
@@ -69,6 +72,7 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
                             _counted([shots], experiment) if several else "") for shots in counts]
     title = Text(_title(experiment, done), style="bold")  # Text, not markup: a path may hold brackets
     return Group(title, *tables, *([_means_table(done, counts, f"shots{_per(experiment)}")] if several else []),
+                 *(Text(line) for line in differences(done)),
                  *(Text(note, style="dim") for note in _notes(experiment, done)))
 
 
@@ -77,39 +81,66 @@ def diagnosis_lines(runs: Sequence[RunRecord], found: Mapping[str, Diagnosis]) -
     lines = []
     for signature, of in by_signature(found).items():
         run = next(r for r in runs if r.id in of)
-        named = f"{run.id} ({run.method}, {plural(run.shots, 'shot')}, seed {run.seed})"
+        named = f"{run.id} ({run.variant}, {plural(run.shots, 'shot')}, seed {run.seed})"
         which = f"{len(of)} of {plural(len(runs), 'run')}, {'among them ' if len(of) > 1 else ''}{named}"
-        head = f"{signature.severity}: {titled(list(of.values()))}"
+        head = f"{signature.severity}: {signature_title(list(of.values()))}"
         lines.append(Text(f"{head}: {which}: {of[run.id].said}. {signature.advice}"))
     return lines
 
 
 def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title: str) -> Table:
-    """Tasks by methods, of runs of one shot count."""
-    tasks, methods = list(experiment.config["tasks"]), list(dict.fromkeys(r.method for r in done))
-    sizes = {method: len(_of(done, method)) for method in methods}
+    """Tasks by variants, of runs of one shot count, and how large each variant's prompts are."""
+    tasks, variants = list(experiment.config["tasks"]), list(dict.fromkeys(r.variant for r in done))
+    sizes = {variant: len(_of(done, variant)) for variant in variants}
     uneven = len(set(sizes.values())) > 1
     table = Table(header_style="bold", title=title or None, title_justify="left")
     table.add_column("task")
     table.add_column("metric")
-    for method in methods:
-        head = METHODS[method].title
-        table.add_column(f"{head}\nn = {sizes[method]}" if uneven else head, justify="right")
+    for variant in variants:
+        head = Text(titled(variant))
+        table.add_column(head.append(f"\nn = {sizes[variant]}") if uneven else head, justify="right")
     for name in REFERENCES.values():
         table.add_column(name, justify="right", style="dim")
     for task in tasks:
         metrics = _metrics(task, done)
         for metric in metrics:
-            cells = [_cell(done, method, task, metric) for method in methods]
+            cells = [_cell(done, variant, task, metric) for variant in variants]
             cells += [_number(_reference(experiment, name, task).get(metric)) + _unread_mark(experiment, name, task)
                       for name in REFERENCES]
             table.add_row(task if metric == metrics[0] else "", metric, *cells)
     table.add_section()
     for label, key, reference_mean in (("mean", "mean", _plain), ("mean, chance = 0", "mean_normalised", _normalised)):
-        cells = [_over_seeds([r.result[key] for r in _of(done, method) if r.result]) for method in methods]
+        cells = [_over_seeds([r.result[key] for r in _of(done, variant) if r.result]) for variant in variants]
         cells += [_number(reference_mean(experiment, name, tasks)) for name in REFERENCES]
         table.add_row(label, "", *cells)
+    table.add_section()
+    for label, of in SIZES.items():
+        table.add_row(label, "", *(size_text(of, _of(done, variant)) for variant in variants), *[""] * len(REFERENCES),
+                      style="dim")
     return table
+
+
+def size_text(of: Callable[[RunRecord], int | None], runs: Sequence[RunRecord]) -> str:
+    """One of SIZES of a row's runs, which all share it; "–" where it does not exist or cannot be known."""
+    found = {of(run) for run in runs}
+    return f"{one:,}" if len(found) == 1 and (one := found.pop()) is not None else "–"
+
+
+def _length(run: RunRecord) -> int | None:
+    return structure(RunConfig.model_construct(**run.config)).length
+
+
+def _sources(run: RunRecord) -> int | None:
+    return run.config["sources"] if METHODS[run.method].composed else None
+
+
+def _trained(run: RunRecord) -> int | None:
+    return (run.result or {}).get("trainable_parameters")
+
+
+# What tells how large a row's prompts are, so that nobody takes a longer prompt for a better method.
+SIZES: dict[str, Callable[[RunRecord], int | None]] = {
+    "prompt length": _length, "source prompts": _sources, "trained numbers": _trained}
 
 
 def _metrics(task: str, done: Sequence[RunRecord]) -> list[str]:
@@ -118,21 +149,21 @@ def _metrics(task: str, done: Sequence[RunRecord]) -> list[str]:
 
 
 def _means_table(done: Sequence[RunRecord], counts: Sequence[int], unit: str) -> Table:
-    """Shot counts by methods: the mean over tasks."""
+    """Shot counts by variants: the mean over tasks."""
     table = Table(header_style="bold", title="mean over tasks", title_justify="left")
     table.add_column(unit, justify="right")
-    methods = list(dict.fromkeys(r.method for r in done))
-    for method in methods:
-        table.add_column(METHODS[method].title, justify="right")
+    variants = list(dict.fromkeys(r.variant for r in done))
+    for variant in variants:
+        table.add_column(Text(titled(variant)), justify="right")
     for shots in counts:
         runs = [r for r in done if r.shots == shots]
-        table.add_row(str(shots), *(_over_seeds([r.result["mean"] for r in _of(runs, method) if r.result])
-                                    for method in methods))
+        table.add_row(str(shots), *(_over_seeds([r.result["mean"] for r in _of(runs, variant) if r.result])
+                                    for variant in variants))
     return table
 
 
 def _title(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> str:
-    sizes = sorted(Counter((r.method, r.shots) for r in done).values())
+    sizes = sorted(Counter((r.variant, r.shots) for r in done).values())
     seeds = "one seed: no interval" if sizes[-1] == 1 else \
         f"mean ± half of the 95% t-interval over {f'{sizes[0]}–' if sizes[0] < sizes[-1] else ''}"\
         f"{plural(sizes[-1], 'seed')}"
@@ -204,14 +235,14 @@ def _counts(done: Sequence[RunRecord], key: str, text: str) -> str:
     return f"{text}: {'; '.join(shown)}" if shown else ""
 
 
-def _of(done: Sequence[RunRecord], method: str) -> list[RunRecord]:
-    return [r for r in done if r.method == method]
+def _of(done: Sequence[RunRecord], variant: str) -> list[RunRecord]:
+    return [r for r in done if r.variant == variant]
 
 
-def _cell(done: Sequence[RunRecord], method: str, task: str, metric: str) -> str:
-    results = [r.result for r in _of(done, method) if r.result]
+def _cell(done: Sequence[RunRecord], variant: str, task: str, metric: str) -> str:
+    results = [r.result for r in _of(done, variant) if r.result]
     mark = "†" if any((result.get("constant") or {}).get(task) for result in results) else ""
-    mark += UNREAD if task in _unreadable(_of(done, method)) else ""
+    mark += UNREAD if task in _unreadable(_of(done, variant)) else ""
     return _over_seeds([result["tasks"][task].get(metric) for result in results]) + mark
 
 

@@ -23,7 +23,7 @@ NAMING = ("methods", "method_settings")  # settings of older files and short way
 FORM = "NAME: method=pt prompt_length=10"
 MOST_NAME = 40  # characters of a name
 TAKEN = frozenset({"majority", "no_prompt", "no prompt", "scores", "all", "none", "mean"})  # of other rows and choices
-_NAME = re.compile(r"[^\W_]([\w .+@%()/=-]*[\w.+@%()/-])?")
+_NAME = re.compile(r"[^\W_]([\w .+@%()=-]*[\w.+@%()=-])?")  # no slash: names are parts of keys in files
 
 
 def plain(methods: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> Variants:
@@ -144,7 +144,7 @@ def read_line(line: str, problems: list[Issue]) -> tuple[str, dict[str, Any]] | 
 def _problem(name: Any, own: Any) -> str | None:
     """What is wrong with a variant's name, or with the method it names."""
     if not isinstance(name, str) or len(name) > MOST_NAME or not _NAME.fullmatch(name) or name in TAKEN:
-        return (f"The name of a variant must have 1 to {MOST_NAME} letters, digits, spaces or any of . _ + - @ % ( ) / "
+        return (f"The name of a variant must have 1 to {MOST_NAME} letters, digits, spaces or any of . _ + - @ % ( ) "
                 f"=, begin with a letter or digit, and be none of {', '.join(sorted(TAKEN))}. Got {quoted(name)} "
                 "instead.")
     if not isinstance(own, Mapping) or not all(isinstance(key, str) for key in own):

@@ -17,6 +17,6 @@ def document(run: RunRecord, edit: Edit, changes: Sequence[Change]) -> str:
     """An edit with all that came of it, as JSON: which run, the edit's text, task -> the fields of its Change (values
     0-1, correlations -1-1, undefined null; rows by their number among the scored dev rows)."""
     return json.dumps({
-        "format": FORMAT, "run": run.id, "experiment": run.experiment, "method": run.method, "shots": run.shots,
-        "seed": run.seed, "backbone": run.config["backbone"], "edit": write(edit),
+        "format": FORMAT, "run": run.id, "experiment": run.experiment, "variant": run.variant, "method": run.method,
+        "shots": run.shots, "seed": run.seed, "backbone": run.config["backbone"], "edit": write(edit),
         "tasks": {one.task: asdict(one) for one in changes}}, indent=1) + "\n"
