@@ -12,7 +12,8 @@ from app.learn import board as tour_board
 from app.learn import mixing as tour_mixing
 from app.learn import runs as tour_runs
 from app.learn import steps as tour_steps
-from app.learn.board import CONTROLS, PRESENT, STEP, Board
+from app.learn.board import Board
+from app.learn.names import CONTROLS, PRESENT, STEP
 from app.learn.runs import Grid
 from app.ui import components, services
 from app.ui.components import ROOT
