@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import streamlit as st
 
@@ -56,12 +57,12 @@ def empty_state(title: str, text: str, *targets: str) -> None:
             st.page_link(page(target), label=_WAYS[target], icon=":material/arrow_forward:")
 
 
-def header(title: str, *terms: str) -> None:
-    """The page's title, and a button that opens the meaning of its terms."""
+def header(title: str, *terms: str, own: Mapping[str, str] = MappingProxyType({})) -> None:
+    """The page's title, and a button that opens the meaning of its terms, the page's `own` or shared ones."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title(title, anchor=False, width="stretch")
         with st.popover("What do these words mean?", icon=":material/menu_book:", type="tertiary"):
-            st.markdown(glossary.explain(*terms))
+            st.markdown(glossary.explain(*terms, own=own))
 
 
 def experiment_picker(chosen: ExperimentRecord) -> None:
