@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.attention import cells, playing, versus
+from app.attention import cells, playing, trees, versus
 from app.attention.names import STEP
-from app.show import captions, charts, courses, exports, readings, styles, trees, weights
+from app.show import captions, charts, courses, exports, readings, styles, weights
 from app.show.weights import TRAINED, Weights
 from app.ui import clicks, components, controls, diagnoses, ordering, services, state
 from app.ui.names import SOURCE, TASK, WITH

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.launch import families, own_data
+from app.launch import families, own_data, summary
 from app.show import captions, styles
 from app.ui import drafts
 from compt_core.errors import Issue
@@ -75,7 +75,7 @@ def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
     st.multiselect(drafts.label("tasks"), known, key=key("tasks"), persist_state=_KEEP, wrap=True,
                    placeholder="Choose one or more tasks",
                    help=_help("tasks") + " demo-… are bundled, the others need data.")
-    st.caption(captions.families(st.session_state[key("tasks")]))
+    st.caption(summary.families(st.session_state[key("tasks")]))
     _problems("tasks", issues)
     st.pills(drafts.label("methods"), list(METHODS), wrap=True, selection_mode="multi", key=key("methods"),
              format_func=styles.label, help=_help("methods"), persist_state=_KEEP)
@@ -152,7 +152,7 @@ def _field(name: str, issues: Sequence[Issue]) -> None:
         _text(name, issues)
         return
     if own := drafts.own_values(draft(), name):
-        st.caption(captions.own_values(own))
+        st.caption(summary.own_values(own))
     _problems(name, issues)
 
 

@@ -35,8 +35,9 @@ TERMS: dict[str, str] = {
     "gates": "Two numbers per task: alpha for the private prompt, beta for the shared part. What they do depends on "
              "how the parts are joined. In SPP's mean only their ratio counts; in its gated sum only alpha acts; in "
              "its plain sum neither does. In SCP each gate scales its own part.",
-    "private share": "How much of the gates goes to the private prompt: alpha / (alpha + beta). A long prompt can make "
-                     "up for a small gate, so its share of the composed prompt's norm is given as well.",
+    "private share": "How much of the gates goes to the private prompt: alpha / (alpha + beta). A prompt of large "
+                     "numbers can make up for a small gate, so its share of the composed prompt's norm is given as "
+                     "well.",
     "prompt length and direction": "A prompt is many numbers, seen here as one long arrow. Its length is the Euclidean "
                                    "norm. The cosine compares the directions of two arrows: 1 for the same direction, "
                                    "0 for a right angle, -1 for opposite ones.",
