@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from app.learn import board
-from app.ui import state
+from app.accuracy import names as accuracy
+from app.attention import names as attention
+from app.gates import names as gates
+from app.learn import names as learn
+from app.runs import names as runs
+from app.space import names as space
 from app.ui.address import left_out, twice
+from app.whatif import names as whatif
 
-_OPEN = {state.EXPERIMENT, state.RUN}
-_WEIGHTS = {*_OPEN, state.OF, state.ORDER, state.TASK}
-NAMES: Mapping[str, Collection[str]] = {  # Launch has those of the settings, and says itself what is none (links)
+NAMES: Mapping[str, Sequence[str]] = {  # Launch has those of the settings, and says itself what is none (links)
     "home": (),
-    "learn": {state.EXPERIMENT, board.STEP, board.PRESENT, board.CONTROLS, *board.VALUES},
-    "runs": {*_OPEN, state.CURVES, state.SHOTS, state.FOLLOW},
-    "accuracy": {*_OPEN, state.ORDER, state.VIEW, state.SHOTS, state.METRIC, state.TASK, state.METHOD, state.SEED},
-    "attention": {*_WEIGHTS, state.STEP, state.SOURCE, state.WITH},
-    "gates": _WEIGHTS,
-    "whatif": {*_OPEN, state.EDIT, state.PART, state.TASK, state.ROW, state.ROWS, state.LENS, *state.TEXTS, state.OF,
-               state.ORDER, state.MEASURE, state.RENORMALISE, state.CONTROL, state.SOURCE},
-    "space": {*_OPEN, state.WITH, state.GROUPS, state.BY, state.MAP, state.POINTS, state.PERPLEXITY, state.TASK,
-              state.PROMPT, state.NEAR, state.FOREIGN},
+    "learn": learn.NAMES,
+    "runs": runs.NAMES,
+    "accuracy": accuracy.NAMES,
+    "attention": attention.NAMES,
+    "gates": gates.NAMES,
+    "whatif": whatif.NAMES,
+    "space": space.NAMES,
 }
 
 

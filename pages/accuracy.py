@@ -1,12 +1,13 @@
 """Accuracy: methods x tasks, as scores or as differences to PT and MST. Reads only the store."""
 
+from app.accuracy import terms
 from app.accuracy import view as accuracy
 from app.report import downloads
 from app.show import frames
 from app.ui import components
 
 components.header("Accuracy", "PT", "MST", "ComPT", "SPP", "SCP", "majority", "no prompt", "mean, chance = 0",
-                  "Matthews", "dev rows", "95% t-interval", "paired t-test", "confusion matrix")
+                  "Matthews", "dev rows", "95% t-interval", "paired t-test", "confusion matrix", own=terms.TERMS)
 opened = components.open_results()
 if opened:
     experiment, runs = opened

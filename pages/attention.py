@@ -1,11 +1,13 @@
 """Attention: tasks x sources, over training or seeds, as a tree, beside another run. Reads only the store."""
 
+from app.attention import terms
 from app.attention import view as attention
 from app.show import captions, frames
 from app.ui import components
 
 components.header("Attention", "attention", "source prompt", "normaliser", "entropy", "cosine",
-                  "known relatedness", "rank correlation", "Mantel's test", "95% t-interval", "SPP", "SCP")
+                  "known relatedness", "rank correlation", "Mantel's test", "95% t-interval", "SPP", "SCP",
+                  own=terms.TERMS)
 opened = components.open_results()
 if opened:
     experiment, runs = opened

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.home import view
 from app.ui import components, services, state
 
 components.header("ComPT Lab", "soft prompt", "backbone", "PT", "MST", "ComPT", "source prompt", "private prompt",
@@ -11,8 +12,8 @@ st.markdown("Pick tasks and shots, train **PT**, **MST** and **ComPT** side by s
 
 halves = st.grid(2, min_column_width=460, gap="medium", vertical_alignment="center")
 with halves.cell():
-    components.picture("A task's composed prompt joins a mix of shared source prompts, weighted by attention, with "
-                       "its private prompt; gates can weigh the two. A frozen T5 reads it with the text.")
+    view.picture("A task's composed prompt joins a mix of shared source prompts, weighted by attention, with "
+                 "its private prompt; gates can weigh the two. A frozen T5 reads it with the text.")
     st.caption("How the two are joined is a setting, the form. A mean weighs them by the ratio of the gates; the "
                "demo's gated sum has alpha alone, a plain sum none; SCP puts the private part behind the shared one.")
 with halves.cell():
@@ -38,4 +39,4 @@ if run_demo:
         identity = state.once(queued, "demo", services.run_demo)  # a double click queues one
     st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
 
-components.latest_experiments(limit=6)
+view.latest_experiments(limit=6)

@@ -4,8 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from app.launch import arrival, forms
-from app.show import captions
+from app.launch import arrival, forms, summary
 from app.ui import command, components, drafts, services, state
 from compt_core.settings.config import to_yaml
 
@@ -21,9 +20,9 @@ form_side, summary_side = st.columns([3, 2], gap="large")
 
 with summary_side, st.container(border=True):
     st.header("Summary", anchor=False)
-    st.markdown(captions.grid(experiment) if experiment else forms.to_correct(issues))
+    st.markdown(summary.grid(experiment) if experiment else forms.to_correct(issues))
     if experiment:
-        st.caption(captions.side_by_side(len(experiment.variants) * len(experiment.shots) * len(experiment.seeds)))
+        st.caption(summary.side_by_side(len(experiment.variants) * len(experiment.shots) * len(experiment.seeds)))
     with st.container(horizontal=True):
         check = st.button("Check", icon=":material/fact_check:", disabled=experiment is None, key="check",
                           help="Reads data and backbone, counts steps and parameters. Queues nothing.")
@@ -39,7 +38,7 @@ with summary_side, st.container(border=True):
         if checked is None:
             st.markdown(forms.to_correct(issues) + " Nothing was queued.")
         else:
-            st.table(captions.check_rows(checked, *services.estimate(checked)), border="horizontal",
+            st.table(summary.check_rows(checked, *services.estimate(checked)), border="horizontal",
                      alt="What this experiment will train, how long that takes and how much memory")
             if launch:
                 identity = state.once(queued, to_yaml(experiment), partial(services.submit, checked))

@@ -1,11 +1,11 @@
 """Runs: the experiments, and one of them live: states, queue, progress, loss. Reads only the store."""
 
 from app.report import downloads
-from app.runs import again, live
+from app.runs import again, live, terms
 from app.ui import actions, components, services, state
 
 components.header("Runs", "fleet", "optimizer step", "PT", "MST", "SPP", "SCP", "shots", "seed", "backbone",
-                  "diagnosis", "overfitting", "dead source", "norm of a part")
+                  "diagnosis", "overfitting", "dead source", "norm of a part", own=terms.TERMS)
 experiment = state.open_experiment(services.store())
 if experiment is None:
     components.empty_state("No runs yet", "Launch an experiment, or run the demo from Home; its progress appears here.",

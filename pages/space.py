@@ -2,12 +2,13 @@
 backbone's files."""
 
 from app.show import frames
-from app.space import view
+from app.space import terms, view
 from app.ui import components
 from compt_core.methods.table import METHODS
 
 components.header("Prompt space", "source prompt", "private prompt", "composed prompt", "prompt length and direction",
-                  "PCA", "t-SNE", "vocabulary piece", "Mantel's test", "SPP", "SCP", "PT", "MST")
+                  "PCA", "t-SNE", "vocabulary piece", "Mantel's test", "SPP", "SCP", "PT", "MST",
+                  own=terms.TERMS)
 opened = components.open_results()
 if opened:
     experiment, runs = opened

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.accuracy.names import METHOD, SEED
 from app.show import captions, charts, frames, mistakes, styles
 from app.show.mistakes import Answers
 from app.ui import controls, services, state
 from app.ui.clicks import Cell
+from app.ui.names import TASK
 from compt_core.analysis.answers import scored_rows
 from compt_core.errors import ComptError, StoreError
 from compt_core.runs.record import RunRecord
@@ -31,8 +33,8 @@ def link(row: str, column: str) -> Cell | None:
 
 def chosen(runs: Sequence[RunRecord]) -> Cell | None:
     """The cell that the link names, of the completed runs of one shot count; None without a task."""
-    task = state.open_choice(state.TASK, [NONE, *runs[0].config["tasks"]])
-    return None if task == NONE else (state.open_choice(state.METHOD, _methods(runs)), task)
+    task = state.open_choice(TASK, [NONE, *runs[0].config["tasks"]])
+    return None if task == NONE else (state.open_choice(METHOD, _methods(runs)), task)
 
 
 def view(runs: Sequence[RunRecord], shots: int) -> None:
@@ -40,13 +42,13 @@ def view(runs: Sequence[RunRecord], shots: int) -> None:
     st.header("Behind a cell", anchor=False)
     methods, tasks = _methods(runs), [NONE, *runs[0].config["tasks"]]
     with st.container(horizontal=True):
-        task = controls.pick(state.TASK, "Task", tasks, "Whose dev rows are shown. Or click a cell of the heatmap.",
+        task = controls.pick(TASK, "Task", tasks, "Whose dev rows are shown. Or click a cell of the heatmap.",
                            {NONE: "choose a task"})
-        method = controls.pick(state.METHOD, "Method", methods, "Whose answers are shown.",
+        method = controls.pick(METHOD, "Method", methods, "Whose answers are shown.",
                              {name: styles.label(name) for name in methods})
         mine = [run for run in runs if run.method == method]
         seeds = [str(run.seed) for run in mine]
-        seed = controls.pick(state.SEED, "Seed", [ALL, *seeds] if len(seeds) > 1 else seeds,
+        seed = controls.pick(SEED, "Seed", [ALL, *seeds] if len(seeds) > 1 else seeds,
                            "One run's answers, or those of all seeds together.",
                            {ALL: captions.every(len(seeds), "seed")})
     if task == NONE:

@@ -8,16 +8,18 @@ import pandas as pd
 import streamlit as st
 
 from app.accuracy import behind
+from app.accuracy.names import METHOD
+from app.accuracy.scores import View, chosen_view, numbers, reference_note
 from app.show import captions, charts, frames, readings, weights
 from app.show.shot_curves import shot_curves
-from app.ui import clicks, components, controls, ordering, state
-from app.ui.controls import View
+from app.ui import clicks, components, ordering
+from app.ui.names import TASK
 from compt_core.runs.record import ExperimentRecord, RunRecord
 
 
 def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], scores: pd.DataFrame) -> None:
     """Everything on the page; `scores` as in frames.scores, not empty."""
-    view = controls.score_controls(scores)
+    view = chosen_view(scores)
     at_shots = scores[scores["shots"] == view.shots]
     references = frames.reference_rows(experiment.references, experiment.config["tasks"])
     answered = [run for run in frames.finished(runs) if run.shots == view.shots]
@@ -29,10 +31,10 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], scores: pd.Dat
     _heatmap(cells, view, alt, behind.chosen(answered))
     coarse = readings.resolution(frames.few_rows(runs), several=bool((cells["n"] > 1).any()))
     components.findings(lines, [*readings.how_to_read(cells, view.baseline), *coarse])
-    controls.reference_note(experiment)
+    reference_note(experiment)
     about = captions.plain([captions.provenance(experiment, frames.suites(experiment)),
                             captions.plural(view.shots, "shot"), *readings.how_to_read(cells, view.baseline)])
-    controls.numbers(cells, f"accuracy-{experiment.id}-{view.shots}", about, signed=view.baseline is not None)
+    numbers(cells, f"accuracy-{experiment.id}-{view.shots}", about, signed=view.baseline is not None)
     behind.view(answered, view.shots)
     if scores["shots"].nunique() > 1:
         _by_shots(scores, references, view.shots)
@@ -61,7 +63,7 @@ def _heatmap(cells: pd.DataFrame, view: View, alt: str, chosen: clicks.Cell | No
     title, ends = ("score × 100" if view.baseline is None else "points"), charts.limits(cells, scale)
     for number, panel in enumerate(charts.panels(cells)):
         clicks.chart(charts.heatmap(panel, scale, title, ends), panel, key=f"{scale}-{number}", alt=alt,
-                     names=(state.METHOD, state.TASK), chosen=chosen, link=behind.link)
+                     names=(METHOD, TASK), chosen=chosen, link=behind.link)
 
 
 def _by_shots(scores: pd.DataFrame, references: pd.DataFrame, shots: int) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.attention import cells, versus
-from app.show import captions, charts, courses, exports, readings, styles, trees, weights
+from app.attention import cells, playing, trees, versus
+from app.attention.names import STEP
+from app.show import captions, charts, courses, exports, readings, styles, weights
 from app.show.weights import TRAINED, Weights
-from app.ui import clicks, components, controls, diagnoses, ordering, playing, services, state
+from app.ui import clicks, components, controls, diagnoses, ordering, services, state
+from app.ui.names import SOURCE, TASK, WITH
 from compt_core.analysis.relatedness import Mantel
 from compt_core.errors import quoted
 from compt_core.runs.record import RunRecord
@@ -51,7 +53,7 @@ def view(runs: Sequence[RunRecord]) -> None:
     if playing.is_on(run.id) and len(kept) > 1:
         _film(run, kept, order)
         return
-    step = st.query_params.get(state.STEP, TRAINED)
+    step = st.query_params.get(STEP, TRAINED)
     if several and step != TRAINED:
         st.caption(captions.literal(f"The mean is of the weights as trained. The step {quoted(step)} of this link is "
                                     "one run's."))
@@ -69,7 +71,7 @@ def view(runs: Sequence[RunRecord]) -> None:
 
 def _step(run: RunRecord, kept: Mapping[str, np.ndarray]) -> str:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        moment = controls.slider(state.STEP, "Optimizer step", [*kept],
+        moment = controls.slider(STEP, "Optimizer step", [*kept],
                                "The weights as training went on; the run was scored with those at its end.")
         if len(kept) > 1:
             playing.button(run.id, [*kept], moment)
@@ -103,7 +105,7 @@ def _heatmap(shown: View, chosen: clicks.Cell | None) -> None:
     ends = charts.limits(frame, "weight")
     for number, panel in enumerate(charts.panels(frame)):
         clicks.chart(charts.heatmap(panel, "weight", "weight", ends), panel, key=f"attention-{number}",
-                     alt=captions.plain(lines), names=(state.TASK, state.SOURCE), chosen=chosen)
+                     alt=captions.plain(lines), names=(TASK, SOURCE), chosen=chosen)
     about = readings.relatedness(_relatedness(os.environ.get("COMPT_HOME", ""), [one.id for one in shown.mates]
                                               if shown.several else [shown.run.id], shown.drawn)
                                  if learned and at_end else None, len(shown.drawn.each))
@@ -119,26 +121,26 @@ def _relatedness(home: str, runs: Sequence[str], _drawn: Weights) -> tuple[Mante
 def _chosen(shown: View) -> tuple[str | None, int]:
     """The cell of the link: its task, if any, and source; the task's largest where the link names none."""
     tasks = [ordering.NONE, *shown.drawn.tasks]
-    task = state.open_choice(state.TASK, tasks)
+    task = state.open_choice(TASK, tasks)
     if task == ordering.NONE:
         return None, 0
     largest = int(shown.drawn.values[shown.drawn.tasks.index(task)].argmax())
     sources = [f"s{largest}", *(f"s{s}" for s in range(shown.drawn.values.shape[1]) if s != largest)]
-    return task, int(state.open_choice(state.SOURCE, sources)[1:])
+    return task, int(state.open_choice(SOURCE, sources)[1:])
 
 
 def _details(shown: View, task: str | None, source: int) -> None:
     st.header("One weight in detail", anchor=False)
     names = {ordering.NONE: "choose a task"}
     with st.container(horizontal=True):
-        st.session_state[state.TASK] = task or ordering.NONE
-        st.selectbox("Task", [ordering.NONE, *shown.order], key=state.TASK, on_change=state.go_to_choice,
-                     args=(state.TASK, ordering.NONE), format_func=lambda name: names.get(name, name),
+        st.session_state[TASK] = task or ordering.NONE
+        st.selectbox("Task", [ordering.NONE, *shown.order], key=TASK, on_change=state.go_to_choice,
+                     args=(TASK, ordering.NONE), format_func=lambda name: names.get(name, name),
                      help="Or click a cell of the heatmap. The address of this page is a link to the choice.")
         if task:
-            st.session_state[state.SOURCE] = f"s{source}"
-            st.selectbox("Source", [f"s{s}" for s in range(shown.drawn.values.shape[1])], key=state.SOURCE,
-                         on_change=state.go_to_choice, args=(state.SOURCE, ""),
+            st.session_state[SOURCE] = f"s{source}"
+            st.selectbox("Source", [f"s{s}" for s in range(shown.drawn.values.shape[1])], key=SOURCE,
+                         on_change=state.go_to_choice, args=(SOURCE, ""),
                          help="Sources are numbered within one run; in means they are matched first.")
     if not task:
         st.markdown("Click a cell above, or choose a task, to see that weight over training and what is near it.")
@@ -194,11 +196,11 @@ def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
     if not lines:
         st.markdown("This experiment has no other run with attention to compare with.")
         return
-    other = state.open_choice(state.WITH, [ordering.NONE, *lines, shown.run.id])
+    other = state.open_choice(WITH, [ordering.NONE, *lines, shown.run.id])
     other = ordering.NONE if other == shown.run.id else other  # that run has meanwhile become the first of the two
-    st.session_state[state.WITH] = other
-    st.selectbox("Compare with", [ordering.NONE, *lines], key=state.WITH, on_change=state.go_to_choice,
-                 args=(state.WITH, ordering.NONE), format_func=lambda name: lines.get(name, "nothing"),
+    st.session_state[WITH] = other
+    st.selectbox("Compare with", [ordering.NONE, *lines], key=WITH, on_change=state.go_to_choice,
+                 args=(WITH, ordering.NONE), format_func=lambda name: lines.get(name, "nothing"),
                  help="Any run with attention of this experiment. Both are compared as they ended.")
     if other == ordering.NONE:
         return

@@ -10,7 +10,8 @@ import streamlit as st
 from app.gates import balance
 from app.show import captions, charts, courses, exports, readings, weights
 from app.show.styles import PRIVATE
-from app.ui import components, controls, ordering, services, state
+from app.ui import components, ordering, services, state
+from app.ui.names import TASK
 from compt_core.runs.record import RunRecord
 
 _COLOURS = {"alpha": PRIVATE, "beta": courses.BRIGHT}
@@ -35,10 +36,27 @@ def view(runs: Sequence[RunRecord]) -> None:
     components.findings(lines, [readings.gates_note(run.method, run.config)])
     _over_training(shown, list(table["task"]))
     st.header("The numbers", anchor=False)
-    controls.gate_table(table)
+    _table(table)
     name = f"gates-{run.id}{'-mean' if several else ''}.csv"
     st.download_button("CSV", exports.csv(balance.cells(table), "task"), name, "text/csv", icon=":material/download:",
                        key="csv", on_click="ignore", help="Every gate and share with all its digits.")
+
+
+def _table(gates: pd.DataFrame) -> None:
+    """Every number behind the gates' figure (balance.numbers)."""
+    column = st.column_config
+    shown = [name for name in gates.columns if name not in ("task", "n")]
+    names = {"alpha": ("alpha (private)", None), "beta": ("beta (shared)", None),
+             "private_share": ("Private share of gates", "alpha / (alpha + beta)"),
+             "private_norm_share": ("Private share of norm", "Share of the composed prompt's norm")}
+    order = [name for one in names for name in (one, f"{one}_half") if name in shown]
+    st.dataframe(gates, hide_index=True, height="content", alt="Gates and shares per task",
+                 column_order=["task", *order, *(["n"] if "n" in gates else [])], column_config={
+                     "task": column.TextColumn("Task", pinned=True), "n": column.NumberColumn("Runs"),
+                     **{name: column.NumberColumn(title, format="%.3f", help=about)
+                        for name, (title, about) in names.items()},
+                     **{f"{name}_half": column.NumberColumn("±", format="%.3f", help="Half of the 95% t-interval")
+                        for name in names}})
 
 
 def _over_training(runs: Sequence[RunRecord], order: Sequence[str]) -> None:
@@ -51,12 +69,12 @@ def _over_training(runs: Sequence[RunRecord], order: Sequence[str]) -> None:
     if points["alpha"].empty:
         st.markdown("No gates were recorded while these runs trained.")
         return
-    chosen = state.open_choice(state.TASK, [ordering.NONE, *tasks])
+    chosen = state.open_choice(TASK, [ordering.NONE, *tasks])
     moving = {name: one for name, one in points.items() if not balance.is_still(one)}
     if moving:
-        st.session_state[state.TASK] = chosen
-        st.selectbox("Task to bring out", [ordering.NONE, *order], key=state.TASK, on_change=state.go_to_choice,
-                     args=(state.TASK, ordering.NONE), help="Its lines are bright, all others faint.",
+        st.session_state[TASK] = chosen
+        st.selectbox("Task to bring out", [ordering.NONE, *order], key=TASK, on_change=state.go_to_choice,
+                     args=(TASK, ordering.NONE), help="Its lines are bright, all others faint.",
                      format_func=lambda name: "the one that ends highest" if name == ordering.NONE else name)
         halves = st.grid(len(moving), min_column_width=460, gap="medium")
     for name, one in points.items():

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.launch import families, own_data
+from app.launch import families, own_data, summary
 from app.show import captions, styles
 from app.ui import drafts, rows
 from compt_core.errors import Issue
@@ -30,8 +30,8 @@ PRESET_HELP = ("Fills the whole form. demo: all methods on the bundled tasks. de
                "author's settings; they need a T5 and data from the hub or a folder.")
 METHODS_HELP = "Each chosen method is a row of the comparison."
 VARIANTS_HELP = ("A row with settings of its own: a name, a colon, the method, and what differs, as in 'pt-long: "
-                 "method=pt prompt_length=10'. So you can compare lengths, numbers of sources or normalisers. A line under a "
-                 "method's own name gives that method its settings.")
+                 "method=pt prompt_length=10'. So you can compare lengths, numbers of sources or normalisers. A line under "
+                 "a method's own name gives that method its settings.")
 BACKBONES = ["demo", "google-t5/t5-base", "google/flan-t5-base"]  # of the hub: with safetensors and tokenizer.json
 
 
@@ -80,7 +80,7 @@ def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
     st.multiselect(drafts.label("tasks"), known, key=key("tasks"), persist_state=_KEEP, wrap=True,
                    placeholder="Choose one or more tasks",
                    help=_help("tasks") + " demo-… are bundled, the others need data.")
-    st.caption(captions.families(st.session_state[key("tasks")]))
+    st.caption(summary.families(st.session_state[key("tasks")]))
     _problems("tasks", issues)
     st.pills(drafts.label("methods"), list(METHODS), wrap=True, selection_mode="multi", key=key("methods"),
              format_func=styles.label, help=METHODS_HELP, persist_state=_KEEP)
@@ -170,7 +170,7 @@ def _field(name: str, issues: Sequence[Issue]) -> None:
         _text(name, issues)
         return
     if own := drafts.own_values(draft(), name):
-        st.caption(captions.own_values(own))
+        st.caption(summary.own_values(own))
     _problems(name, issues)
 
 

@@ -8,12 +8,11 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from app.learn.names import CONTROLS, PRESENT, STEP
 from app.ui.state import EXPERIMENT, listed_briefly
 from compt_core.errors import StoreError, quoted
 from compt_core.settings.plain import number
 
-STEP, PRESENT, CONTROLS = "tour", "present", "controls"
-VALUES = ("sources", "z0", "z1", "z2", "z3", "shots", "task", "seed", "at", "row", "against", "form", "alpha", "beta")
 _KEY = "tour_"  # of widgets: other pages have keys of their own for the same names
 
 

@@ -76,7 +76,7 @@ def opened(store: Store) -> Grid | None:
         except UnknownId:
             raise StoreError(f"This link names the experiment '{wanted}', which this store does not hold.") from None
     done = [one for one in store.experiments(limit=1000) if one.states.get(State.COMPLETED)]
-    whole = [one for one in done if {"pt", "spp"} <= set(one.config["methods"])]
+    whole = [one for one in done if {"pt", "spp"} <= one.variants.keys()]
     order = [*(one for one in whole if one.owner == BUNDLED), *whole, *done]
     return _grid(order[0]) if order else None
 

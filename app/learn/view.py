@@ -12,8 +12,10 @@ from app.learn import board as tour_board
 from app.learn import mixing as tour_mixing
 from app.learn import runs as tour_runs
 from app.learn import steps as tour_steps
-from app.learn.board import CONTROLS, PRESENT, STEP, Board
+from app.learn.board import Board
+from app.learn.names import CONTROLS, PRESENT, STEP
 from app.learn.runs import Grid
+from app.learn.terms import TERMS
 from app.ui import components, services
 from app.ui.components import ROOT
 
@@ -67,7 +69,7 @@ def view() -> None:
             _buttons(names, chosen)
             _leave()
     else:
-        components.header("Learn", *step.terms)
+        components.header("Learn", *step.terms, own=TERMS)
         links = _list(names, chosen)
         st.header(f"{names.index(chosen) + 1}. {step.headline}", anchor=False)
     grid = tour_runs.opened(services.store())

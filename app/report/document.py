@@ -54,7 +54,7 @@ def report(experiment: ExperimentRecord, runs: Sequence[RunRecord], curves: Mapp
 
 def title(experiment: ExperimentRecord, suites: str) -> str:
     """What was compared on what: ``"PT, MST and ComPT (SPP) on 12 demo tasks"``."""
-    methods = captions.listed([label(method) for method in experiment.config["methods"]])
+    methods = captions.listed([label(name) for name in experiment.variants])
     return f"{methods} on {captions.plural(len(experiment.config['tasks']), f'{suites} task')}"
 
 

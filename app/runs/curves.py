@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.runs.names import CURVES, FOLLOW
 from app.show import captions, charts, frames, progress, styles, weights
-from app.ui import controls, services, state
+from app.ui import controls, services
+from app.ui.names import SHOTS
 from app.ui.services import Curve
 from compt_core.methods.table import METHODS
 from compt_core.runs.points import thin
@@ -31,7 +33,7 @@ def view(experiment: str, runs: Sequence[RunRecord]) -> None:
     if not losses:
         return
     st.header("As training goes on", anchor=False)
-    kind = controls.choice(state.CURVES, "Curves", list(_NAMES), "Scores are taken about ten times in training on a "
+    kind = controls.choice(CURVES, "Curves", list(_NAMES), "Scores are taken about ten times in training on a "
                            "few dev rows of each task (the setting 'watch rows'), and nothing in training looks at "
                            "them.",
                            names=_NAMES)
@@ -56,7 +58,7 @@ def _side_by_side(losses: dict[int, Drawn], scores: dict[int, Drawn]) -> None:
 
 def _per_task(experiment: str, runs: Sequence[RunRecord], kind: str) -> None:
     counts = [str(shots) for shots in sorted({run.shots for run in runs})]
-    shots = controls.choice(state.SHOTS, "Shots", counts, "Training rows per task (or per label).",
+    shots = controls.choice(SHOTS, "Shots", counts, "Training rows per task (or per label).",
                           shown=len(counts) > 1)
     chosen = [run for run in runs if str(run.shots) == shots]
     figures = services.drawn(f"{experiment}/{shots}", chosen, kind, _BY_TASK[kind])
@@ -145,10 +147,10 @@ def forming(experiment: str, runs: Sequence[RunRecord]) -> None:
 
 def _follow(experiment: str, composed: Sequence[RunRecord]) -> None:
     lines = {run.id: captions.run_title(run) for run in composed}
-    wanted = st.query_params.get(state.FOLLOW)
+    wanted = st.query_params.get(FOLLOW)
     if wanted is not None and wanted not in lines:  # it has ended since
-        st.query_params.pop(state.FOLLOW)
-    chosen = controls.pick(state.FOLLOW, "Run to follow", list(lines), "One run of SPP or SCP that is training.", lines)
+        st.query_params.pop(FOLLOW)
+    chosen = controls.pick(FOLLOW, "Run to follow", list(lines), "One run of SPP or SCP that is training.", lines)
     run = next(run for run in composed if run.id == chosen)
     attention, gates = (services.drawn(f"{experiment}/{chosen}", [run], kind, draw)
                         for kind, draw in (("attention", _draw_attention), ("gates", _draw_gates)))

@@ -9,21 +9,16 @@ import math
 import re
 import string
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
 from app.show.frames import MOST_LINES
-from app.show.progress import ago, duration
+from app.show.progress import ago
 from app.show.styles import label
 from compt_core.errors import plural as plural  # the one way to write a count, for all pages
 from compt_core.methods.table import METHODS
-from compt_core.planning.check import LaunchCheck
-from compt_core.planning.estimate import STATE_BYTES, Estimate
-from compt_core.planning.fleets import LARGEST_FLEET, fleets
 from compt_core.runs.record import BUNDLED, ExperimentRecord, RunRecord, State
-from compt_core.settings.config import Experiment
-from compt_core.tasks.table import TASKS, seen_before
+from compt_core.tasks.table import seen_before
 
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in "',%/=\""})
 _ESCAPED = re.compile(rf"\\([{re.escape(string.punctuation)}])")
@@ -58,18 +53,18 @@ def every(count: int, noun: str) -> str:
 def experiment_line(experiment: ExperimentRecord, suites: str, now: float) -> str:
     """An experiment in one plain line for a picker: id, suites, methods, size, age."""
     config, total = experiment.config, sum(experiment.states.values())
-    methods = ", ".join(method.upper() for method in config["methods"])
-    return (f"{experiment.id} · {suites} · {methods} · {plural(len(config['tasks']), 'task')} · "
+    rows = ", ".join(name.upper() if name in METHODS else name for name in experiment.variants)
+    return (f"{experiment.id} · {suites} · {rows} · {plural(len(config['tasks']), 'task')} · "
             f"{plural(total, 'run')} · {_when(experiment, now)}")
 
 
 def experiment_card(experiment: ExperimentRecord, suites: str, now: float) -> str:
     """An experiment for a list of cards: what, how large, how far, when, its id; Markdown."""
     config = experiment.config
-    methods = ", ".join(label(method) for method in config["methods"])
+    rows = literal(", ".join(label(name) for name in experiment.variants))
     states = " · ".join(f"{count} {state}" for state, count in experiment.states.items())
     tasks = plural(len(config["tasks"]), f"{literal(suites)} task")
-    return (f"**{methods}** on {tasks}, {several(config['shots'], 'shot')}  \n"
+    return (f"**{rows}** on {tasks}, {several(config['shots'], 'shot')}  \n"
             f":small[{literal(config['backbone'])} · {plural(len(config['seeds']), 'seed')} · {states} · "
             f"{_when(experiment, now)} · id {literal(experiment.id)}]")
 
@@ -106,90 +101,6 @@ def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
     if len(experiment.config["seeds"]) == 1:
         found.append("One seed: no interval, and single runs can differ by many points from seed to seed.")
     return found
-
-
-def grid(experiment: Experiment) -> str:
-    """The size of an experiment's grid in words; Markdown."""
-    rows, shots, seeds = len(experiment.variants), len(experiment.shots), len(experiment.seeds)
-    named = "method" if all(name in METHODS for name in experiment.variants) else "row"
-    product = f"{plural(rows, named)} × {plural(shots, 'shot count')} × {plural(seeds, 'seed')}"
-    return f"**{plural(rows * shots * seeds, 'run')}** = {product}, on {plural(len(experiment.tasks), 'task')}"
-
-
-def own_values(own: Mapping[str, Any]) -> str:
-    """Which rows have a value of their own for a field; Markdown."""
-    shown = {method: literal(value)[:40] if isinstance(value, int | float | str) else
-             "empty" if value is None else "…" for method, value in own.items()}
-    return (f"{listed([f'{label(method)}: {value}' for method, value in shown.items()])} "
-            "(set for single rows). A change here holds for all rows.")
-
-
-def families(tasks: Sequence[str]) -> str:
-    """The chosen tasks by suite and family: ``"demo: 4 sentiment, 4 inference · glue: 1 similarity"``."""
-    counts: dict[str, dict[str, int]] = {}
-    for task in (TASKS[name] for name in tasks if name in TASKS):
-        of_suite = counts.setdefault(task.suite, {})
-        of_suite[task.family] = of_suite.get(task.family, 0) + 1
-    return " · ".join(f"{suite}: {', '.join(f'{count} {family}' for family, count in of_suite.items())}"
-                      for suite, of_suite in counts.items())
-
-
-def side_by_side(runs: int) -> str:
-    """How many fleets an experiment of so many runs becomes."""
-    count = len(fleets(range(runs)))
-    if runs == 1:
-        return "It trains as a fleet of its own."
-    return "They train as 1 fleet: side by side, in one pass through the backbone." if count == 1 else \
-        f"They train as {plural(count, 'fleet')} of at most {LARGEST_FLEET} runs, one fleet after another."
-
-
-def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None) -> dict[str, str]:
-    """What a launch would train, how long that takes and how much memory, as a table of two columns.
-
-    Ranges where runs differ.
-    """
-    backbone = check.backbone
-    train, dev = sum(len(data.train) for data in check.data), sum(len(data.dev) for data in check.data)
-    per_method = {run.method: count for run, count in zip(check.runs, check.parameters, strict=True)}
-    low, high = min(check.steps), max(check.steps)
-    return {
-        "Optimizer steps per run": f"{low:,}" if low == high else f"{low:,} to {high:,}",
-        "Trainable parameters": " · ".join(f"{label(method)} {count:,}" for method, count in per_method.items()),
-        "Estimated time": estimated(time),
-        "Estimated memory": _memory(check.most_trained, memory),
-        "Rows available": f"{train:,} for training, {dev:,} dev",
-        **_per_label(check),
-        "Backbone": f"{literal(backbone.ref)}, hidden size {backbone.hidden:,}",
-    }
-
-
-def _per_label(check: LaunchCheck) -> dict[str, str]:
-    """How many training rows of a label the samples hold, where tasks have labels."""
-    if check.per_label is None:
-        return {}
-    low, high = check.per_label
-    return {"Training rows per label": f"{low:,}" if low == high else f"{low:,} to {high:,}, by sample and label"}
-
-
-def estimated(time: Estimate | None) -> str:
-    """How long training and scoring will take, and what that rests on."""
-    if time is None:
-        return "unknown until a first fleet has trained on this device with this backbone"
-    low, high = duration(time.low), duration(time.high)
-    span = low if low == high else f"{low} to {high}"
-    return f"{span} on an idle machine, by {plural(time.fleets, 'measured fleet')}"
-
-
-def _memory(trained: int, memory: float | None) -> str:
-    """How much memory the largest fleet will take, and what that rests on."""
-    own = f"about {_bytes(STATE_BYTES * trained)} for the {plural(trained, 'number')} trained side by side"
-    if memory is None:
-        return f"unknown until a first fleet has trained on this device with this backbone; {own} alone"
-    return f"{_bytes(memory)}: {own}, and what the hungriest earlier fleet took beside its own"
-
-
-def _bytes(count: float) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{math.ceil(count / 1e6):,} MB"
 
 
 def queue(queued: int, before: int | None, running: bool) -> str:
@@ -267,12 +178,12 @@ def _number(value: float) -> str:
 
 def run_title(run: RunRecord) -> str:
     """A run in a list of its experiment's."""
-    return f"{label(run.method)}, {plural(run.shots, 'shot')}, seed {run.seed}"
+    return f"{label(run.variant)}, {plural(run.shots, 'shot')}, seed {run.seed}"
 
 
 def run_line(run: RunRecord) -> str:
     """A run in one plain line for a list."""
-    return f"{label(run.method)} · {plural(run.shots, 'shot')} · seed {run.seed} · {run.id}"
+    return f"{label(run.variant)} · {plural(run.shots, 'shot')} · seed {run.seed} · {run.id}"
 
 
 def methods(*, composed: bool) -> str:

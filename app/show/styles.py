@@ -34,6 +34,9 @@ LOOKS: dict[str, Look] = {
     "scp": Look("#CC79A7", (6, 4), "diamond", "◆"),
 }
 _NEW = Look("#808080", (4, 4, 1, 4), "cross", "✚")  # a method that has no look of its own yet
+# One colour and one marker per family, in order; colours are at least 3:1 on both themes.
+FAMILY_LOOKS = (("#0072B2", "circle"), ("#D55E00", "square"), ("#009E73", "diamond"), ("#B3578F", "triangle-up"),
+                ("#8F7700", "cross"), ("#7A5FB5", "star"))
 PRIVATE = "#B86E00"  # a darker shade of the picture's private prompt, >= 3:1 on both themes
 
 # Difference to a baseline: blue above, red-brown below, white at 0 (colour-blind safe, dark at both ends).

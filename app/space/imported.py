@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.show import captions
 from app.space.alike import IMPORTED
+from app.space.names import FOREIGN, GROUPS
 from app.ui import services, state, uploads
 from compt_core.analysis import imported
 from compt_core.composition.geometry import Prompt
@@ -79,7 +80,7 @@ def _load(identity: str) -> tuple[list[Prompt], list[str], dict[str, str]]:
 def chosen(run: RunRecord, hidden: int) -> list[Prompt]:
     """The prompts of the link, if it names any; of another hidden size than the run's they are left out, and it is
     said. So is what is used of peft's, and that they are of another backbone. Raises StoreError for a wrong link."""
-    identity = st.query_params.get(state.FOREIGN)
+    identity = st.query_params.get(FOREIGN)
     if identity is None:
         return []
     found, notes, backbone = _load(str(identity))
@@ -133,11 +134,11 @@ def _take(hidden: int) -> None:
     except (DataError, StoreError) as error:
         st.session_state[_SAID] = f":red[:material/error: {captions.literal(error)}]"
         return
-    st.query_params[state.FOREIGN] = identity
-    state.join_several(state.GROUPS, IMPORTED)
+    st.query_params[FOREIGN] = identity
+    state.join_several(GROUPS, IMPORTED)
     st.session_state[_SAID] = f":material/check: {captions.plural(len(load(identity)), 'prompt')} of " \
                               f"{captions.literal(sent.name)} can be seen beside this run's."
 
 
 def _drop() -> None:
-    st.query_params.pop(state.FOREIGN, None)
+    st.query_params.pop(FOREIGN, None)

@@ -16,8 +16,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.show.charts import ink_on, inked
-from app.show.styles import BAR, BAR_HEIGHT, DIVERGING, LEGEND, PRIVATE, ink
-from app.show.trees import FAMILY_LOOKS
+from app.show.styles import BAR, BAR_HEIGHT, DIVERGING, FAMILY_LOOKS, LEGEND, PRIVATE, ink
 from app.space.alike import IMPORTED, SECOND, family_of, two
 from compt_core.analysis.projections import Map
 from compt_core.composition.geometry import COMPOSED, SOURCE, Prompt

@@ -13,7 +13,9 @@ from app.show.weights import families
 from app.space import alike, imported, journeys, maps, nearby
 from app.space.alike import SECOND, Compared
 from app.space.maps import Point
+from app.space.names import BY, GROUPS, MAP, NEAR, PERPLEXITY, POINTS, PROMPT
 from app.ui import components, controls, services, state
+from app.ui.names import TASK, WITH
 from compt_core.analysis import projections
 from compt_core.analysis.projections import Map
 from compt_core.composition import geometry
@@ -60,10 +62,10 @@ def _second(run: RunRecord, runs: Sequence[RunRecord], hidden: int) -> list[Prom
     lines = {one.id: captions.run_line(one) for one in runs if one.id != run.id}
     if not lines:
         return []
-    other = state.open_choice(state.WITH, [NONE, *lines, run.id])
+    other = state.open_choice(WITH, [NONE, *lines, run.id])
     other = NONE if other == run.id else other
-    st.session_state[state.WITH] = other
-    st.selectbox("Second run", [NONE, *lines], key=state.WITH, on_change=state.go_to_choice, args=(state.WITH, NONE),
+    st.session_state[WITH] = other
+    st.selectbox("Second run", [NONE, *lines], key=WITH, on_change=state.go_to_choice, args=(WITH, NONE),
                  format_func=lambda name: lines.get(name, "none"),
                  help="Any completed run of this experiment. Its prompts join the figures, with hollow markers.")
     second = next((one for one in runs if one.id == other), None)
@@ -74,10 +76,10 @@ def _second(run: RunRecord, runs: Sequence[RunRecord], hidden: int) -> list[Prom
 def _chosen(everything: Sequence[Prompt]) -> tuple[Compared, bool]:
     """The prompts to compare, by the page's controls, and whether they were asked for whole."""
     with st.container(horizontal=True):
-        groups = controls.several(state.GROUPS, "Prompts", list(dict.fromkeys(one.group for one in everything)),
+        groups = controls.several(GROUPS, "Prompts", list(dict.fromkeys(one.group for one in everything)),
                                 "Sources are shared, private prompts belong to a task, composed ones are what the "
                                 "backbone gets to read.")
-        by = controls.choice(state.BY, "Compare", [WHOLE, MEAN],
+        by = controls.choice(BY, "Compare", [WHOLE, MEAN],
                            "Whole prompts are compared number by number, which needs one length. The mean of a "
                            "prompt's vectors can always be compared, and forgets their order.",
                            names={WHOLE: "whole prompts", MEAN: "mean vectors"})
@@ -119,10 +121,10 @@ def _norms(shown: Compared, vocabulary: nearby.Vocabulary, files: Files) -> None
 def _map(shown: Compared, files: Files) -> None:
     st.header("A map of them", anchor=False)
     with st.container(horizontal=True):
-        kind = controls.choice(state.MAP, "Map", [PCA, TSNE], "PCA shows the two directions along which they differ "
+        kind = controls.choice(MAP, "Map", [PCA, TSNE], "PCA shows the two directions along which they differ "
                              "most. t-SNE keeps neighbours together; its distances and axes mean little.",
                              names={PCA: "PCA", TSNE: "t-SNE"})
-        of = controls.choice(state.POINTS, "A point is", [PROMPTS, VECTORS] if len(shown.prompts) > 2 else [VECTORS],
+        of = controls.choice(POINTS, "A point is", [PROMPTS, VECTORS] if len(shown.prompts) > 2 else [VECTORS],
                            "A prompt as it is compared above, or each of its vectors.",
                            names={PROMPTS: "a prompt", VECTORS: "a vector"}, shown=len(shown.prompts) > 2)
     points = [Point(one) for one in shown.prompts] if of == PROMPTS else \
@@ -135,7 +137,7 @@ def _map(shown: Compared, files: Files) -> None:
         if not allowed:
             st.info(f"t-SNE needs at least 7 points, and these are {len(kept)}: choose PCA, vectors, or more groups.")
             return
-        perplexity = int(controls.slider(state.PERPLEXITY, "Perplexity", [str(one) for one in allowed],
+        perplexity = int(controls.slider(PERPLEXITY, "Perplexity", [str(one) for one in allowed],
                                        "About how many neighbours each point keeps. Other values give other pictures."))
     elif len(kept) < 2:
         st.markdown("One point makes no map.")
@@ -196,11 +198,11 @@ def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], file
                     "Choose a group of this run's own prompts above to see their ways.")
         return
     owners = list(dict.fromkeys(one.owner for one in way.prompts))
-    chosen = state.open_choice(state.TASK, [NONE, *run.config["tasks"], *(o for o in owners if o not in
+    chosen = state.open_choice(TASK, [NONE, *run.config["tasks"], *(o for o in owners if o not in
                                                                         run.config["tasks"])])
     chosen = chosen if chosen in owners else NONE
-    st.session_state[state.TASK] = chosen
-    st.selectbox("To bring out", [NONE, *owners], key=state.TASK, on_change=state.go_to_choice, args=(state.TASK, NONE),
+    st.session_state[TASK] = chosen
+    st.selectbox("To bring out", [NONE, *owners], key=TASK, on_change=state.go_to_choice, args=(TASK, NONE),
                  format_func=lambda name: "all" if name == NONE else name, help="A task's prompts, or one source.")
     lines, (course, explained) = journeys.sentences(way), journeys.mapped(way, _laid_out)
     st.plotly_chart(maps.paths(course, explained, way.prompts, way.steps, None if chosen == NONE else chosen),
@@ -232,8 +234,8 @@ def _nearest(everything: Sequence[Prompt], vocabulary: nearby.Vocabulary, files:
     first = [*(one for one in everything if one.group == COMPOSED), *everything]  # what the backbone reads comes first
     named: Mapping[str, Prompt] = {one.name: one for one in first}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        prompt = named[controls.pick(state.PROMPT, "Prompt", list(named), "Whose vectors are looked up.")]
-        measure = controls.choice(state.NEAR, "Nearest by", list(nearby.MEASURES), nearby.HELP, names=nearby.MEASURES)
+        prompt = named[controls.pick(PROMPT, "Prompt", list(named), "Whose vectors are looked up.")]
+        measure = controls.choice(NEAR, "Nearest by", list(nearby.MEASURES), nearby.HELP, names=nearby.MEASURES)
     if prompt.vectors.shape[1] != vocabulary.files.hidden:
         st.markdown(f"The backbone's embeddings have H = {vocabulary.files.hidden:,}, this run's prompts H = "
                     f"{prompt.vectors.shape[1]:,}: they cannot be compared.")

@@ -17,6 +17,7 @@ import streamlit as st
 
 from app.show.charts import PLOTLY_CONFIG
 from app.ui import state
+from app.ui.state import Name
 
 Cell = tuple[str, str]  # row, column, as in the columns of that name of frames.SUMMARY and weights.frame
 
@@ -68,15 +69,15 @@ def picked(event: Mapping[str, Any] | None) -> Cell | None:
     return None
 
 
-def chart(figure: go.Figure, cells: pd.DataFrame, *, key: str, alt: str, names: tuple[str, str],
+def chart(figure: go.Figure, cells: pd.DataFrame, *, key: str, alt: str, names: tuple[Name, Name],
           chosen: Cell | None = None, link: Link = _as_they_are) -> None:
     """Draws a heatmap whose clicks go into the link, the row under `names[0]`, the column under `names[1]`
-    (names as in app.ui.state). The caller reads them there (state.open_choice), and offers lists for the keyboard."""
+    (names of the address). The caller reads them there (state.open_choice), and offers lists for the keyboard."""
     st.plotly_chart(clickable(figure, cells, chosen, link), width="stretch", key=key, config=PLOTLY_CONFIG, alt=alt,
                     on_select=partial(_follow, key, names), selection_mode="points")
 
 
-def _follow(key: str, names: tuple[str, str]) -> None:
+def _follow(key: str, names: tuple[Name, Name]) -> None:
     cell = picked(st.session_state.get(key))
     if cell:
         state.choose(dict(zip(names, cell, strict=True)))

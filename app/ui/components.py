@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import streamlit as st
 
 from app.show import captions, frames, glossary
-from app.ui import actions, services, state
+from app.ui import services, state
 from compt_core.errors import ComptError, LostStore
-from compt_core.methods.table import METHODS
-from compt_core.runs.record import ACTIVE, BUNDLED, ExperimentRecord, RunRecord, State
+from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,12 +57,12 @@ def empty_state(title: str, text: str, *targets: str) -> None:
             st.page_link(page(target), label=_WAYS[target], icon=":material/arrow_forward:")
 
 
-def header(title: str, *terms: str) -> None:
-    """The page's title, and a button that opens the meaning of its terms."""
+def header(title: str, *terms: str, own: Mapping[str, str] = MappingProxyType({})) -> None:
+    """The page's title, and a button that opens the meaning of its terms, the page's `own` or shared ones."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title(title, anchor=False, width="stretch")
         with st.popover("What do these words mean?", icon=":material/menu_book:", type="tertiary"):
-            st.markdown(glossary.explain(*terms))
+            st.markdown(glossary.explain(*terms, own=own))
 
 
 def experiment_picker(chosen: ExperimentRecord) -> None:
@@ -133,43 +133,6 @@ def no_worker_note() -> None:
     if not services.trains_here():
         st.caption(":material/info: This process does not train. "
                    "Start `python -m compt_core worker` to work off the queue.")
-
-
-def picture(alt: str) -> None:
-    """The method in one drawing, in the theme's own colours and type (an <img> would not follow them)."""
-    svg = (ROOT / "assets" / "compt.svg").read_text(encoding="utf-8")
-    named = svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
-    st.components.v2.component("compt_picture", html=named)(key="picture")
-
-
-def latest_experiments(limit: int) -> None:
-    """The newest experiments trained here, each with its states and links, and those that came with the project."""
-    records, damaged = services.store().read_experiments(limit=limit)
-    actions.damaged(damaged)
-    own = [record for record in records if record.owner != BUNDLED]
-    st.header("Latest experiments", anchor=False)
-    if not own:
-        st.caption("None yet. Run the demo, or launch your own; everything that was trained stays here.")
-    _cards(own)
-    if bundled := [record for record in records if record.owner == BUNDLED]:
-        st.header("Finished experiments to look at", anchor=False)
-        st.caption("Trained with this program on the bundled model and shipped with it, so that every page has "
-                   "something true to show before anything has trained here.")
-        _cards(bundled)
-
-
-def _cards(records: Sequence[ExperimentRecord]) -> None:
-    now = time.time()
-    for record in records:
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(captions.experiment_card(record, frames.suites(record), now), width="stretch")
-            query = {state.EXPERIMENT: record.id}
-            actions.resume(record)
-            st.page_link(page("runs"), label="Progress", icon=":material/monitoring:", query_params=query)
-            if record.states.get(State.COMPLETED):
-                st.page_link(page("accuracy"), label="Accuracy", icon=":material/grid_on:", query_params=query)
-                if any(METHODS[name].composed for name in record.config["methods"] if name in METHODS):
-                    st.page_link(page("attention"), label="Attention", icon=":material/hub:", query_params=query)
 
 
 def findings(lines: Sequence[str], notes: Sequence[str] = ()) -> None:

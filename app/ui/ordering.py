@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from app.show import captions, weights
 from app.show.weights import Weights
-from app.ui import controls, state
+from app.ui import controls
+from app.ui.names import OF, ORDER
 from compt_core.runs.record import RunRecord
 
 RUN, MEAN = "run", "mean"
@@ -17,13 +18,13 @@ NONE = "none"  # of a list from which nothing has been chosen
 def whose_control(mates: Sequence[RunRecord], help_text: str) -> bool:
     """Whether the mean over seeds is to be shown, which there is of two runs or more."""
     several = len(mates) > 1
-    return controls.choice(state.OF, "Show", [RUN, MEAN] if several else [RUN], help_text, shown=several,
+    return controls.choice(OF, "Show", [RUN, MEAN] if several else [RUN], help_text, shown=several,
                          names={RUN: "this run", MEAN: f"mean over its {captions.plural(len(mates), 'seed')}"}) == MEAN
 
 
 def order_control() -> str:
     """BY_FAMILY or CLUSTERED; one choice for all pages."""
-    return controls.choice(state.ORDER, "Order of tasks", [BY_FAMILY, CLUSTERED],
+    return controls.choice(ORDER, "Order of tasks", [BY_FAMILY, CLUSTERED],
                          "Clustered puts tasks with similar attention next to each other.",
                          names={BY_FAMILY: "by family", CLUSTERED: "clustered"})
 

@@ -17,31 +17,32 @@ from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.runs.store import Store
 
 EXPERIMENT, RUN = "exp", "run"
-VIEW, SHOTS, METRIC, OF, ORDER, STEP = "view", "shots", "metric", "of", "order", "step"
-TASK, SOURCE, WITH, METHOD, SEED = "task", "source", "with", "method", "seed"
-CURVES, FOLLOW = "curves", "follow"
-PART, EDIT = "part", "edit"
-MEASURE, RENORMALISE, CONTROL = "measure", "renormalise", "control"
-ROW, ROWS, LENS, TEXTS = "row", "rows", "lens", ("text", "text2")  # of the sentence bench; a task has two texts at most
-GROUPS, BY, MAP, POINTS, PERPLEXITY = "groups", "by", "map", "points", "perplexity"
-PROMPT, NEAR, FOREIGN = "prompt", "near", "foreign"
-_REMEMBERED, _COMPLAINT, _DONE = "remembered_experiment", "complaint", "done"
+_REMEMBERED, _LAST, _COMPLAINT, _DONE = "remembered_experiment", "last_choices", "complaint", "done"
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _KIND = {EXPERIMENT: "experiment", RUN: "run"}
 _A = {EXPERIMENT: "an experiment", RUN: "a run"}
-_WORDS = {VIEW: "view", SHOTS: "shot count", METRIC: "metric", OF: "view", ORDER: "order of tasks", STEP: "step",
-          TASK: "task", SOURCE: "source", WITH: "run to compare with", METHOD: "method", SEED: "seed",
-          CURVES: "kind of curves", FOLLOW: "run to follow", PART: "part of the page", ROW: "dev row",
-          ROWS: "choice of dev rows", LENS: "way to look", **dict.fromkeys(TEXTS, "text"), GROUPS: "group of prompts",
-          BY: "way to compare", MAP: "kind of map", POINTS: "kind of points", PERPLEXITY: "perplexity",
-          PROMPT: "prompt", NEAR: "measure of nearness", FOREIGN: "imported file", MEASURE: "measure",
-          RENORMALISE: "way to mute", CONTROL: "control"}
-
-_OF_ONE = frozenset({STEP, SOURCE, SEED, WITH, FOLLOW, ROW, PROMPT})  # of one run or cell: of no use for the next
-
 _LISTED = 8  # names in a sentence
 
 Record = TypeVar("Record")
+
+
+class Name(str):
+    """A name in the address, declared where it is read: in ``app/PAGE/names.py``, or in app.ui.names for several pages.
+
+    words   what it stands for, as in "This link names the WORDS 'x'"
+    of_one  whether its values belong to one run or one cell: the next experiment does not start with them
+    """
+
+    words: str
+    of_one: bool
+
+    def __new__(cls, name: str, words: str, of_one: bool = False) -> Name:
+        made = super().__new__(cls, name)
+        made.words, made.of_one = words, of_one
+        return made
+
+    def __getnewargs__(self) -> tuple[str, str, bool]:  # type: ignore[override]  # copies keep what was declared
+        return str(self), self.words, self.of_one
 
 
 def read_id(name: str) -> str | None:
@@ -88,10 +89,8 @@ def open_run(runs: Sequence[RunRecord]) -> RunRecord:
 
 
 def go_to_experiment(widget_key: str) -> None:
-    """Callback of the experiment picker: its choice becomes the URL's; the old run and view leave the URL."""
-    st.query_params[EXPERIMENT] = st.session_state[widget_key]
-    for name in (RUN, EDIT, *_WORDS):
-        st.query_params.pop(name, None)
+    """Callback of the experiment picker: its choice becomes the URL's, and all else that stood there goes."""
+    st.query_params.from_dict({EXPERIMENT: st.session_state[widget_key]})
 
 
 def go_to_run(widget_key: str) -> None:
@@ -100,10 +99,9 @@ def go_to_run(widget_key: str) -> None:
 
 
 def forget() -> None:
-    """Drop everything from the URL, and the ids from the session: the way out of a wrong link."""
+    """Drop everything from the URL, and all choices from the session: the way out of a wrong link."""
     st.session_state.pop(_REMEMBERED, None)
-    for name in _WORDS:
-        st.session_state.pop(_remembered(name), None)
+    st.session_state.pop(_LAST, None)
     st.query_params.clear()
 
 
@@ -132,55 +130,55 @@ def _once(name: str) -> str | None:
     return None if found is None else str(found)
 
 
-def open_choice(name: str, allowed: Sequence[str]) -> str:
+def open_choice(name: Name, allowed: Sequence[str]) -> str:
     """Which of `allowed` (ids, not empty) a part of a view shows: the URL's under ``?name=``, else the one looked at
     last in this session where this experiment has it, else the first; anything but the first is written into the URL.
 
     Raises StoreError when the link names another one, unless the dashboard itself wrote it there, for another run say.
     """
-    wanted, last = st.query_params.get(name), st.session_state.get(_remembered(name))
+    wanted, last = st.query_params.get(name), _last(name)
     if wanted is None:
-        wanted = last if last in allowed and name not in _OF_ONE else allowed[0]
+        wanted = last if last in allowed and not name.of_one else allowed[0]
     elif wanted not in allowed and wanted == last:
         wanted = allowed[0]
     elif wanted not in allowed:
-        raise StoreError(f"This link names the {_WORDS[name]} {quoted(wanted)}, which this experiment does not have. "
+        raise StoreError(f"This link names the {name.words} {quoted(wanted)}, which this experiment does not have. "
                          f"It has: {listed_briefly(allowed)}.")
     return _keep(name, str(wanted), allowed[0])
 
 
-def open_several(name: str, allowed: Sequence[str]) -> list[str]:
+def open_several(name: Name, allowed: Sequence[str]) -> list[str]:
     """As :func:`open_choice`, for any of `allowed`, separated by commas in the URL; all of them without it."""
-    last = str(st.session_state.get(_remembered(name), ""))
+    last = _last(name) or ""
     wanted = str(st.query_params.get(name, last))
     named = [part.strip() for part in wanted.split(",")]
     unknown = [one for one in named if one and one not in allowed]
     if unknown and wanted != last:
-        raise StoreError(f"This link names the {_WORDS[name]} {quoted(unknown[0])}, which this experiment does not "
+        raise StoreError(f"This link names the {name.words} {quoted(unknown[0])}, which this experiment does not "
                          f"have. It has: {listed_briefly(allowed)}.")
     chosen = [one for one in allowed if one in named] or list(allowed)
     _keep(name, ",".join(chosen), ",".join(allowed))
     return chosen
 
 
-def go_to_several(name: str, allowed: Sequence[str]) -> None:
+def go_to_several(name: Name, allowed: Sequence[str]) -> None:
     """Callback of a control with several choices, whose key is `name`; none chosen means all."""
     _keep(name, ",".join(st.session_state[name] or allowed), ",".join(allowed))
 
 
-def join_several(name: str, one: str) -> None:
+def join_several(name: Name, one: str) -> None:
     """Adds `one`, which has just come to be, to what a control with several choices shows; all without a choice do."""
     chosen = str(st.query_params.get(name, "")).split(",")
     if chosen != [""] and one not in chosen:
         _keep(name, ",".join([*chosen, one]), "")
 
 
-def go_to_choice(name: str, first: str) -> None:
+def go_to_choice(name: Name, first: str) -> None:
     """Callback of a control of the view, whose key is `name`: its choice becomes the URL's and the session's."""
     _keep(name, st.session_state[name] or first, first)
 
 
-def choose(choices: Mapping[str, str]) -> None:
+def choose(choices: Mapping[Name, str]) -> None:
     """Several choices at once (name -> chosen), as a click on a cell makes them: the URL's and the session's."""
     for name, chosen in choices.items():
         _keep(name, chosen, "")
@@ -191,8 +189,8 @@ def listed_briefly(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= _LISTED else f"{', '.join(names[:_LISTED])} … ({len(names)} in all)"
 
 
-def _keep(name: str, chosen: str, first: str) -> str:
-    st.session_state[_remembered(name)] = chosen
+def _keep(name: Name, chosen: str, first: str) -> str:
+    st.session_state[_LAST] = {**st.session_state.get(_LAST, {}), name: chosen}
     if chosen == first:
         st.query_params.pop(name, None)
     else:
@@ -200,8 +198,10 @@ def _keep(name: str, chosen: str, first: str) -> str:
     return chosen
 
 
-def _remembered(name: str) -> str:
-    return f"remembered_{name}"
+def _last(name: Name) -> str | None:
+    """What was chosen last in this session."""
+    last: Mapping[str, str] = st.session_state.get(_LAST, {})
+    return last.get(name)
 
 
 def launched(form: str, pressed: bool) -> dict[str, str]:

@@ -11,7 +11,8 @@ import numpy as np
 import streamlit as st
 
 from app.show import captions
-from app.ui import controls, state
+from app.ui import controls
+from app.ui.names import TASK
 from app.whatif import editing, link
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import RunRecord
@@ -25,7 +26,7 @@ EVERY = "all"  # in the address: all tasks
 
 def scope(trained: Trained) -> str:
     """The task whose controls are shown, or ALL."""
-    chosen = controls.pick(state.TASK, "Tasks to change", [EVERY, *trained.tasks],
+    chosen = controls.pick(TASK, "Tasks to change", [EVERY, *trained.tasks],
                          "One task's row, gates and private prompt, or all tasks at once.", {EVERY: "all tasks"})
     return ALL if chosen == EVERY else chosen
 

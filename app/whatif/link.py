@@ -7,6 +7,7 @@ import streamlit as st
 from app.show import captions
 from app.ui import state
 from app.whatif import editing
+from app.whatif.names import EDIT
 from compt_core.errors import ConfigError, Issue
 from compt_core.whatif.edit import Edit, read, write
 from compt_core.whatif.trained import Trained
@@ -17,7 +18,7 @@ _WRITTEN = "written_edit"  # (run, text) of the edit that this session last look
 def opened(trained: Trained) -> Edit:
     """The edit of the link. One that was made for another run goes along where it means the same in this one, and is
     left out with a sentence where it does not; raises ConfigError for any other that is wrong."""
-    text = st.query_params.get(state.EDIT, "")
+    text = st.query_params.get(EDIT, "")
     run, last = st.session_state.get(_WRITTEN, (None, ""))
     comes_along = bool(text) and text == last and run != trained.run
     try:
@@ -31,7 +32,7 @@ def opened(trained: Trained) -> Edit:
         st.info(captions.literal(f"The changes made for the run before do not fit this one and were left out. {error}"),
                 icon=":material/info:")
         edit, text = Edit(), ""
-        st.query_params.pop(state.EDIT, None)
+        st.query_params.pop(EDIT, None)
     st.session_state[_WRITTEN] = (trained.run, text)
     return edit
 
@@ -45,6 +46,6 @@ def put_text(text: str, run: str) -> None:
     """An edit of a run as text, of the store say, becomes the address's."""
     st.session_state[_WRITTEN] = (run, text)
     if text:
-        st.query_params[state.EDIT] = text
+        st.query_params[EDIT] = text
     else:
-        st.query_params.pop(state.EDIT, None)
+        st.query_params.pop(EDIT, None)

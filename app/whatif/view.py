@@ -12,10 +12,12 @@ import pandas as pd
 import streamlit as st
 
 from app.show import captions, weights
-from app.ui import components, services, state
+from app.ui import components, services
 from app.ui import controls as panels
+from app.ui.names import TASK
 from app.whatif import bench, controls, effects, flips, link, saved, seeds
 from app.whatif.ablation import view as ablation
+from app.whatif.names import PART
 from compt_core.analysis.answers import scored_rows, stored_predictions
 from compt_core.backbone.load import find_backbone
 from compt_core.errors import ComptError, ConfigError
@@ -37,7 +39,7 @@ PARTS = {EDIT: "Change the run", SENTENCE: "One sentence", ABLATION: "Mute every
 def view(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
     """Everything on the page for the completed runs (not empty) of an experiment."""
     run = components.run_picker(sorted(runs, key=lambda one: not METHODS[one.method].composed))
-    part = panels.choice(state.PART, "What to look at", [EDIT, SENTENCE, ABLATION],
+    part = panels.choice(PART, "What to look at", [EDIT, SENTENCE, ABLATION],
                          "Change attention, gates and prompts; try one sentence; or mute each source in turn.",
                          names=PARTS)
     trained = taken_apart(run, services.store().prompts(run.id))
@@ -104,7 +106,7 @@ def _flipped(run: RunRecord, changed: pd.DataFrame, found: Mapping[str, Edited])
     if not any(counts.values()):
         return
     st.header("Sentences whose answer changed", anchor=False)
-    chosen = st.session_state.get(state.TASK)
+    chosen = st.session_state.get(TASK)
     start = names.index(chosen) if chosen in names else 0
     task = st.selectbox("Of task", names, index=start, key=f"flips-of-{chosen}",
                         format_func=lambda name: f"{name} ({counts[name]:,})")

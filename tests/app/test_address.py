@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from app import address
-from app.learn.board import VALUES
 from app.show.captions import plain
+from app.ui import names as shared
 from app.ui import state
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
@@ -16,9 +17,19 @@ PAGES = Path(__file__).resolve().parents[2] / "pages"
 
 def test_every_page_has_its_names_and_every_name_a_page():
     assert {*address.NAMES, "launch"} == {page.stem for page in PAGES.glob("*.py")}
-    known = {name for names in address.NAMES.values() for name in names}
-    assert known == {state.EXPERIMENT, state.RUN, state.EDIT, state.FOREIGN, *state._WORDS, *VALUES, "tour", "present",
-                     "controls"}
+    assert all(len(names) == len(set(names)) for names in address.NAMES.values())
+
+
+def test_a_name_is_declared_once_and_known_to_a_page():
+    """Two pages with one name would otherwise give it two meanings, and one page's choice would become the other's."""
+    known = [name for names in address.NAMES.values() for name in names if isinstance(name, state.Name)]
+    declared = [value for module in [shared, *(import_module(f"app.{page}.names") for page, names in
+                                               address.NAMES.items() if names)]
+                for value in vars(module).values() for value in (value if isinstance(value, tuple) else [value])
+                if isinstance(value, state.Name)]
+    assert {id(name) for name in declared} == {id(name) for name in known}
+    assert len({id(name) for name in known}) == len(set(known))
+    assert all(name.words for name in known)
 
 
 @pytest.mark.parametrize(("page", "given", "says"), [

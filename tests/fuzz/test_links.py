@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from app import address
-from app.launch import arrival, links
+from app.launch import links
 from app.learn import board
 from app.space import imported
-from app.ui import drafts, services, state
+from app.space.names import GROUPS
+from app.ui import drafts, services, state, stored
+from app.ui.state import Name
 from compt_core.errors import ConfigError, Issue, StoreError
 from compt_core.runs.store import Store
 from compt_core.settings.config import Experiment
@@ -33,6 +35,7 @@ RUN = Trained("abcdefghij", TASKS, "mean", "softmax", np.full((3, 4), 0.25, dtyp
               np.zeros((3, 2, 5), dtype=np.float32))
 PAGES = [*address.NAMES, "launch"]
 EVERY = sorted({name for names in address.NAMES.values() for name in names})
+CHOICES = {name for names in address.NAMES.values() for name in names if isinstance(name, Name)}
 FIELDS = [*Experiment.model_fields, "method", "seed", "preset", "from"]
 WHAT = ["normalizer", "row", "mute", "renormalise", "private", "swap", "alpha", "beta", "blend", "rwo", ""]
 PARTS = ["softmax", "sparsemax", "uniform", "trained", "s0", "s3", "s4", "s0,s1", ".25,.25,.25,.25", "1e-1,0,0,0",
@@ -116,11 +119,11 @@ def browser(monkeypatch: pytest.MonkeyPatch, home: Any) -> Callable[[dict[str, l
 
 def doors(given: dict[str, list[str]]) -> Iterator[Callable[[], Any]]:
     """Each way in which a page reads a value of its address; what is read is one of those that there are."""
-    def one(name: str) -> None:
+    def one(name: Name) -> None:
         assert state.open_choice(name, OPTIONS) in OPTIONS
 
     def several() -> None:
-        assert {*state.open_several("groups", OPTIONS)} <= {*OPTIONS}
+        assert {*state.open_several(GROUPS, OPTIONS)} <= {*OPTIONS}
 
     def step() -> None:
         assert board.word("tour", OPTIONS, "a") in OPTIONS
@@ -128,11 +131,11 @@ def doors(given: dict[str, list[str]]) -> Iterator[Callable[[], Any]]:
     def logit() -> None:
         assert -4 <= board.Board(shown=False).number("z0", "", (-4.0, 4.0), 0.1, 1.0, "") <= 4
 
-    yield from (partial(one, name) for name in state._WORDS)
+    yield from (partial(one, name) for name in CHOICES)
     yield from (several, step, logit, partial(state.read_id, state.RUN))
     yield lambda: state.open_experiment(services.store())
     for text in [text for values in given.values() for text in values][:3]:
-        yield from (partial(arrival.stored, text), partial(imported.load, text))
+        yield from (partial(stored.settings, text), partial(imported.load, text))
 
 
 def test_any_link_to_launch_is_a_draft_and_sentences(record_property: Callable[[str, object], None]) -> None:

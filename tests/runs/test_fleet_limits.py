@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.show import captions
+from app.launch import summary
 from compt_core.planning.check import check
 from compt_core.planning.fleets import fleets
 from compt_core.settings.config import build_experiment
@@ -23,6 +23,6 @@ def test_what_is_announced_is_what_is_claimed(store, monkeypatch, seeds):
 
 
 def test_the_sentence_counts_fleets():
-    assert captions.side_by_side(1) == "It trains as a fleet of its own."
-    assert "as 1 fleet:" in captions.side_by_side(256)
-    assert "as 3 fleets of at most 256 runs" in captions.side_by_side(513)
+    assert summary.side_by_side(1) == "It trains as a fleet of its own."
+    assert "as 1 fleet:" in summary.side_by_side(256)
+    assert "as 3 fleets of at most 256 runs" in summary.side_by_side(513)

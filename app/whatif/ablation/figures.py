@@ -10,8 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.show import charts, styles
-from app.show.styles import ink
-from app.show.trees import FAMILY_LOOKS
+from app.show.styles import FAMILY_LOOKS, ink
 from app.show.weights import family
 from app.whatif.ablation import tables
 from app.whatif.ablation.words import LEVEL, amount

@@ -11,10 +11,12 @@ import streamlit as st
 
 from app.show import captions, charts, exports, weights
 from app.ui import clicks, components, controls, ordering, state
+from app.ui.names import OF, SOURCE, TASK
 from app.ui.ordering import MEAN, NONE, RUN
 from app.whatif import link
 from app.whatif.ablation import figures, over_seeds, tables, words
 from app.whatif.ablation.tables import Options
+from app.whatif.names import CONTROL, MEASURE, PART, RENORMALISE
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import RunRecord
 from compt_core.whatif.edit import Edit
@@ -41,18 +43,18 @@ def view(runs: Sequence[RunRecord], run: RunRecord) -> None:
 def _controls(run: RunRecord, mates: Sequence[RunRecord]) -> tuple[str, Options, bool, str]:
     generated = run.config["scoring"] == "generate"
     with st.container(horizontal=True):
-        several = controls.choice(state.OF, "Show", [RUN, MEAN] if len(mates) > 1 else [RUN],
+        several = controls.choice(OF, "Show", [RUN, MEAN] if len(mates) > 1 else [RUN],
                                 "Sources have no common order over seeds, so that only what is said of a whole run, "
                                 "its rank correlations and its parts, can be averaged.", shown=len(mates) > 1,
                                 names={RUN: "this run", MEAN: captions.every(len(mates), "seed")}) == MEAN
-        measure = controls.choice(state.MEASURE, "Measure", [SCORE] if generated else list(MEASURES),
+        measure = controls.choice(MEASURE, "Measure", [SCORE] if generated else list(MEASURES),
                                 "The dev score moves only where answers do; the log-probability of the right label "
                                 "(among the label words, mean over dev rows) also says how nearly.",
                                 shown=not generated, names=words.NAMES)
-        renormalise = controls.choice(state.RENORMALISE, "Scale up the rest", [OFF, ON],
+        renormalise = controls.choice(RENORMALISE, "Scale up the rest", [OFF, ON],
                                     "On: what is not muted is scaled to the sum that the row had before.",
                                     names={OFF: OFF, ON: ON})
-        control = controls.choice(state.CONTROL, "Random moves", [OFF, ON],
+        control = controls.choice(CONTROL, "Random moves", [OFF, ON],
                                 "A control: each prompt is also moved in a random direction, as far as the muting "
                                 "moves it. Takes about twice as long.", names={OFF: OFF, ON: ON})
         order = "" if several else ordering.order_control()
@@ -107,31 +109,31 @@ def _pair(halves: Any, title: str, key: str, parts: Sequence[tuple[go.Figure, pd
     with halves.cell():
         st.markdown(f"**{title}**")
         for number, (figure, panel) in enumerate(parts):
-            clicks.chart(figure, panel, key=f"{key}-{number}", alt=alt, names=(state.TASK, state.SOURCE), chosen=chosen)
+            clicks.chart(figure, panel, key=f"{key}-{number}", alt=alt, names=(TASK, SOURCE), chosen=chosen)
 
 
 def _chosen(table: Ablation) -> clicks.Cell | None:
     """The cell of the link; its source is the task's largest where the link names none."""
-    task = state.open_choice(state.TASK, [NONE, *table.tasks])
+    task = state.open_choice(TASK, [NONE, *table.tasks])
     if task == NONE:
         return None
     largest = int(table.weights[table.tasks.index(task)].argmax())
     sources = [f"s{largest}", *(f"s{s}" for s in range(table.weights.shape[1]) if s != largest)]
-    return task, state.open_choice(state.SOURCE, sources)
+    return task, state.open_choice(SOURCE, sources)
 
 
 def _cell(table: Ablation, measure: str, chosen: clicks.Cell | None, order: Sequence[str]) -> None:
     """One cell in words, and the way to its edit."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.session_state[state.TASK] = chosen[0] if chosen else NONE
-        st.selectbox("Task", [NONE, *order], key=state.TASK, on_change=state.go_to_choice, args=(state.TASK, NONE),
+        st.session_state[TASK] = chosen[0] if chosen else NONE
+        st.selectbox("Task", [NONE, *order], key=TASK, on_change=state.go_to_choice, args=(TASK, NONE),
                      format_func=lambda name: "choose a task" if name == NONE else name, width=260,
                      help="Or click a cell. The address of this page is a link to the choice.")
         if chosen is None:
             return
-        st.session_state[state.SOURCE] = chosen[1]
-        st.selectbox("Source", [f"s{s}" for s in range(table.weights.shape[1])], key=state.SOURCE, width=120,
-                     on_change=state.go_to_choice, args=(state.SOURCE, ""), help="Sources are numbered within a run.")
+        st.session_state[SOURCE] = chosen[1]
+        st.selectbox("Source", [f"s{s}" for s in range(table.weights.shape[1])], key=SOURCE, width=120,
+                     on_change=state.go_to_choice, args=(SOURCE, ""), help="Sources are numbered within a run.")
         st.button("Open this edit", icon=":material/tune:", key="open-edit", on_click=_open,
                   args=(*chosen, table.renormalise), help="Mutes this source for this task under 'Change the run', "
                   "where the sentences whose answer changes stand.")
@@ -140,4 +142,4 @@ def _cell(table: Ablation, measure: str, chosen: clicks.Cell | None, order: Sequ
 
 def _open(task: str, source: str, renormalise: bool) -> None:
     link.put(Edit(mute={task: (int(source[1:]),)}, renormalise=renormalise))
-    state.choose({state.PART: "edit"})
+    state.choose({PART: "edit"})

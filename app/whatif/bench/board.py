@@ -9,12 +9,13 @@ import streamlit as st
 
 from app.show import captions, charts
 from app.show.captions import literal, plural
-from app.ui import components, controls, state
+from app.ui import components, controls
 from app.whatif.bench import edits, leaving, picking, sentence, side
 from app.whatif.bench.prompts import EDITED, EditedPrompt
 from app.whatif.bench.prompts import side as beside
 from app.whatif.bench.reader import Reader
 from app.whatif.bench.sentence import Sentence
+from app.whatif.names import LENS
 from compt_core.analysis.answers import scored_rows
 from compt_core.errors import ComptError, DataError
 from compt_core.language.grammar import check_words
@@ -60,7 +61,7 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], run: RunRecord
         found = {name: one[0] for name, one in reader.answers([now.texts]).items()}
     _text(reader, now)
     _side_by_side(reader, found, now)
-    lens = controls.choice(state.LENS, "Look closer", list(_LENSES), "Each looks at the text above.", names=_LENSES)
+    lens = controls.choice(LENS, "Look closer", list(_LENSES), "Each looks at the text above.", names=_LENSES)
     {EDITS: _edits, WORDS: _words, NEAREST: _nearest}[lens](reader, now)
 
 

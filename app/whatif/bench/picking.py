@@ -10,10 +10,12 @@ import streamlit as st
 from app.show import captions
 from app.show.mistakes import Answers
 from app.ui import controls, services, state
+from app.ui.names import TASK
 from app.whatif.bench import sentence
 from app.whatif.bench.prompts import EDITED, mates
 from app.whatif.bench.reader import Reader
 from app.whatif.bench.sentence import Sentence
+from app.whatif.names import ROW, ROWS
 from compt_core.analysis.answers import stored_predictions
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.spec import Row, Task
@@ -29,7 +31,7 @@ _TASK, _NUMBER, _LIST = "bench_task", "bench_number", "bench_list"
 
 def task_control(known: Sequence[str]) -> str:
     """The task whose prompts lie side by side: the link's, as everywhere."""
-    chosen = state.open_choice(state.TASK, known)
+    chosen = state.open_choice(TASK, known)
     st.session_state[_TASK] = chosen
     st.selectbox("Task of the text", known, key=_TASK, on_change=_go_to_task,
                  help="The text is read with the prompts of this task.")
@@ -40,10 +42,10 @@ def row_controls(reader: Reader, runs: Sequence[RunRecord], rows: Sequence[Row],
     """A dev row by number, or one of a list."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         ways = [ALL, WRONG, APART, *([FLIPPED] if EDITED in reader.side.prompts else [])]
-        way = controls.choice(state.ROWS, "Dev rows", ways, "Rows with a known answer that no run was trained on, "
+        way = controls.choice(ROWS, "Dev rows", ways, "Rows with a known answer that no run was trained on, "
                             "counted from 0 as in the exported files. The lists go by the answers that the runs "
                             "stored.", names=_NAMES)
-        at = int(st.query_params.get(state.ROW, 0))
+        at = int(st.query_params.get(ROW, 0))
         if now.row is None:
             st.button(f"Back to dev row {at}", on_click=sentence.put, args=(reader.task, (), at), key="bench_back",
                       icon=":material/undo:")
@@ -93,8 +95,8 @@ def _predicted(run: RunRecord, task: Task) -> np.ndarray:
 
 
 def _go_to_task() -> None:
-    state.choose({state.TASK: st.session_state[_TASK]})
-    st.query_params.pop(state.ROW, None)
+    state.choose({TASK: st.session_state[_TASK]})
+    st.query_params.pop(ROW, None)
 
 
 def _go_to_row(task: Task, key: str) -> None:

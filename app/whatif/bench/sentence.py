@@ -13,6 +13,7 @@ import streamlit as st
 
 from app.show.captions import plural
 from app.ui import state
+from app.whatif.names import ROW, TEXTS
 from compt_core.errors import StoreError, quoted
 from compt_core.tasks.spec import Row, Task
 from compt_core.whatif.texts import LONGEST, Texts, certified, clean
@@ -41,7 +42,7 @@ def chosen(task: Task, rows: Sequence[Row]) -> Sentence | None:
 
     Raises StoreError for a link with another row or text than the task can have.
     """
-    row = int(state.open_choice(state.ROW, [str(number) for number in range(len(rows))])) if rows else None
+    row = int(state.open_choice(ROW, [str(number) for number in range(len(rows))])) if rows else None
     typed = _typed(task)
     if typed is not None:
         return Sentence(typed["texts"], None, certified(task, typed["texts"]), typed["notes"])
@@ -50,20 +51,20 @@ def chosen(task: Task, rows: Sequence[Row]) -> Sentence | None:
 
 def put(task: Task, texts: Texts, row: int | None = None, notes: tuple[str, ...] = ()) -> None:
     """Lays texts on the bench, as a callback does: dev row `row`, or typed ones."""
-    for name in state.TEXTS:
+    for name in TEXTS:
         st.query_params.pop(name, None)
     st.session_state.pop(_TYPED, None)
     if row is not None:
-        state.choose({state.ROW: str(row)})
+        state.choose({ROW: str(row)})
         return
     if fits_link(texts):
-        for name, text in zip(state.TEXTS, texts, strict=False):
+        for name, text in zip(TEXTS, texts, strict=False):
             st.query_params[name] = text
     else:
         notes = (*notes, f"It is longer than the {LINK_CHARACTERS} characters that a link carries: the address of this "
                          "page does not hold it.")
     st.session_state[_TYPED] = {"task": task.name, "texts": texts, "notes": notes,
-                                "row": st.query_params.get(state.ROW)}
+                                "row": st.query_params.get(ROW)}
 
 
 def fits_link(texts: Texts) -> bool:
@@ -89,7 +90,7 @@ def cleaned(task: Task, given: Sequence[str]) -> tuple[Texts, tuple[str, ...]]:
 def _typed(task: Task) -> dict[str, Any] | None:
     """The typed text of this task: the link's, else the session's own that no link can hold."""
     own = st.session_state.get(_TYPED)
-    linked = {name: str(st.query_params[name]) for name in state.TEXTS if name in st.query_params}
+    linked: dict[str, str] = {name: str(st.query_params[name]) for name in TEXTS if name in st.query_params}
     if own and own["task"] != task.name:  # another task was chosen since
         if linked == own.get("linked") or list(linked.values()) == list(own["texts"]):
             for name in linked:
@@ -98,15 +99,15 @@ def _typed(task: Task) -> dict[str, Any] | None:
         own = None
     if linked and (not own or (linked != own.get("linked") and list(linked.values()) != list(own["texts"]))):
         own = {"task": task.name, "texts": _from_link(task, linked), "notes": (), "linked": linked,
-               "row": st.query_params.get(state.ROW)}
-    elif not linked and own and own["row"] != st.query_params.get(state.ROW):
+               "row": st.query_params.get(ROW)}
+    elif not linked and own and own["row"] != st.query_params.get(ROW):
         own = None  # the link says otherwise
     st.session_state[_TYPED] = own
     return own
 
 
 def _from_link(task: Task, linked: dict[str, str]) -> Texts:
-    wanted = state.TEXTS[:len(task.columns)]
+    wanted = TEXTS[:len(task.columns)]
     named = " and ".join(f"?{name}=" for name in wanted)
     if tuple(linked) != wanted or any(not clean(text)[0] or len(text) > LINK_CHARACTERS for text in linked.values()):
         got = ", ".join(f"{name} of {plural(len(text), 'character')}" for name, text in linked.items())

@@ -9,9 +9,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from app.attention import cells, versus
-from app.show import courses, frames, trees, weights
-from app.ui import playing
+from app.attention import cells, playing, trees, versus
+from app.show import courses, frames, weights
 from compt_core.settings.presets import DEMO_TASKS
 
 

@@ -175,7 +175,8 @@ def test_a_link_of_nonsense_keeps_what_is_right(visit):
 
 
 def test_new_from_an_experiment_and_from_a_run(visit, lab, store):
-    identity = lab.queued(shots="8,32", methods=None, seeds="3,5", variants=["mst: method=mst", "long: method=scp clip=2.0"])
+    identity = lab.queued(shots="8,32", methods=None, seeds="3,5",
+                          variants=["mst: method=mst", "long: method=scp clip=2.0"])
     form = visit("launch", **{"from": identity})
     assert not form.exception and not problems(form)
     wanted = Experiment.model_validate(store.experiment(identity).config)

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from app.show import captions, frames, glossary, readings
+from app.show import captions, frames, readings
 
 
 def test_one_run_is_said_to_prove_little(table):
@@ -227,9 +227,3 @@ def test_caveats_follow_backbone_suite_and_seeds(lab, store):
     assert "FLAN-T5 was instruction-tuned" in glue
     assert "most tasks of SET2" in of(backbone="x/y", tasks="imdb,demo-rte", seeds="0,1")
     assert of(backbone="x/y", tasks="demo-rte", seeds="0,1") == "", "the mirror is not GLUE"
-
-
-def test_glossary_explains_known_terms_only():
-    assert glossary.explain("PT", "gates").count("\n") == 1
-    with pytest.raises(KeyError):
-        glossary.explain("no such term")

@@ -7,7 +7,8 @@ import pytest
 import streamlit as st
 
 from app.show import charts
-from app.ui import clicks, state
+from app.ui import clicks
+from app.ui.names import SOURCE, TASK
 
 ROWS, COLUMNS = ("alpha <b>", "beta", "gamma"), ("s0", "s1")
 
@@ -74,8 +75,8 @@ def test_a_click_goes_into_the_link_and_no_click_leaves_it(monkeypatch):
     link, session = {"task": "alpha"}, {"heat": {"selection": {"points": []}}}
     monkeypatch.setattr(st, "query_params", link)
     monkeypatch.setattr(st, "session_state", session)
-    clicks._follow("heat", (state.TASK, state.SOURCE))
+    clicks._follow("heat", (TASK, SOURCE))
     assert link == {"task": "alpha"}
     session["heat"] = {"selection": {"points": [{"customdata": ["gamma", "s1"]}]}}
-    clicks._follow("heat", (state.TASK, state.SOURCE))
+    clicks._follow("heat", (TASK, SOURCE))
     assert link == {"task": "gamma", "source": "s1"}

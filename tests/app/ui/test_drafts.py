@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.show import captions
+from app.launch import summary
 from app.ui import drafts, rows
 from app.ui.command import command_line
 from compt_core.settings.config import build_experiment, parse_value
@@ -162,6 +162,6 @@ def test_a_command_line_says_what_was_made_to_hold_for_all_methods():
 
 def test_a_method_own_value_is_shown_short_and_as_it_is():
     own = parse_value("{pt: {steps: [[9, 9, 9], [9, 9, 9]]}, mst: {steps: }, scp: {steps: '*x*'}}")
-    shown = captions.own_values({method: one["steps"] for method, one in own.items()})
+    shown = summary.own_values({method: one["steps"] for method, one in own.items()})
     assert shown.startswith("PT: …, MST: empty and ComPT (SCP): \\*x\\* (set for single rows)")
-    assert len(captions.own_values({"pt": "x" * 2000})) < 200
+    assert len(summary.own_values({"pt": "x" * 2000})) < 200

@@ -14,12 +14,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.show.captions import listed, literal, plural
-from app.show.styles import BAR_HEIGHT, LEGEND, ink
+from app.show.styles import BAR_HEIGHT, FAMILY_LOOKS, LEGEND, ink
 from app.show.weights import Weights, distances, families, family, linked, uniform
 
-# One colour and one marker per family, in order; colours are at least 3:1 on both themes.
-FAMILY_LOOKS = (("#0072B2", "circle"), ("#D55E00", "square"), ("#009E73", "diamond"), ("#B3578F", "triangle-up"),
-                ("#8F7700", "cross"), ("#7A5FB5", "star"))
 _NEUTRAL = "#808080"
 _ROW, _HEAD = 30, 84  # px: height of a leaf, and of axis and margins
 _TIE = 0.005  # distances that print alike

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from app.attention.names import STEP
 from app.ui import state
 
 SECONDS = 0.5  # between two pictures
@@ -61,7 +62,7 @@ def _picture(run: str, steps: Sequence[str], draw: Callable[[str], None]) -> Non
         return
     film = pictures(steps)
     number = min(st.session_state[_FILM]["next"], len(film) - 1)
-    state.choose({state.STEP: film[number]})
+    state.choose({STEP: film[number]})
     draw(film[number])
     if number == len(film) - 1:
         del st.session_state[_FILM]

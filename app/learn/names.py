@@ -1,0 +1,10 @@
+"""The names in the address of the page Learn: which step, how it is presented, and the values of its widgets."""
+
+from __future__ import annotations
+
+from app.ui.state import EXPERIMENT
+
+STEP, PRESENT, CONTROLS = "tour", "present", "controls"
+VALUES = ("sources", "z0", "z1", "z2", "z3", "shots", "task", "seed", "at", "row", "against", "form", "alpha", "beta")
+
+NAMES = (EXPERIMENT, STEP, PRESENT, CONTROLS, *VALUES)

@@ -1,0 +1,20 @@
+"""The names in the address of the page What-if."""
+
+from __future__ import annotations
+
+from app.ui.names import OF, ORDER, SOURCE, TASK
+from app.ui.state import EXPERIMENT, RUN, Name
+
+PART = Name("part", "part of the page")
+EDIT = Name("edit", "edit")
+
+ROW = Name("row", "dev row", of_one=True)
+ROWS = Name("rows", "choice of dev rows")
+LENS = Name("lens", "way to look")
+TEXTS = (Name("text", "text"), Name("text2", "text"))  # a task has two texts at most
+
+MEASURE = Name("measure", "measure")
+RENORMALISE = Name("renormalise", "way to mute")
+CONTROL = Name("control", "control")
+
+NAMES = (EXPERIMENT, RUN, EDIT, PART, TASK, ROW, ROWS, LENS, *TEXTS, OF, ORDER, MEASURE, RENORMALISE, CONTROL, SOURCE)
