@@ -44,9 +44,9 @@ def view(runs: Sequence[RunRecord], shots: int) -> None:
     with st.container(horizontal=True):
         task = controls.pick(TASK, "Task", tasks, "Whose dev rows are shown. Or click a cell of the heatmap.",
                            {NONE: "choose a task"})
-        method = controls.pick(METHOD, "Method", methods, "Whose answers are shown.",
+        method = controls.pick(METHOD, "Method or variant", methods, "Whose answers are shown.",
                              {name: styles.label(name) for name in methods})
-        mine = [run for run in runs if run.method == method]
+        mine = [run for run in runs if run.variant == method]
         seeds = [str(run.seed) for run in mine]
         seed = controls.pick(SEED, "Seed", [ALL, *seeds] if len(seeds) > 1 else seeds,
                            "One run's answers, or those of all seeds together.",
@@ -68,7 +68,7 @@ def view(runs: Sequence[RunRecord], shots: int) -> None:
 
 
 def _methods(runs: Sequence[RunRecord]) -> list[str]:
-    return list(dict.fromkeys(run.method for run in runs))
+    return list(dict.fromkeys(run.variant for run in runs))
 
 
 def _show(answers: Answers, lines: Sequence[str]) -> None:

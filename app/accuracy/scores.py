@@ -11,6 +11,7 @@ from app.accuracy.names import METRIC, VIEW
 from app.show import exports, frames, styles
 from app.ui import components, controls, services
 from app.ui.names import SHOTS
+from compt_core.methods.table import METHODS
 from compt_core.runs.record import ACTIVE, ExperimentRecord
 
 SCORES, ALL_METRICS = "scores", "all"
@@ -31,9 +32,11 @@ def chosen_view(scores: pd.DataFrame) -> View:
 
     Raises StoreError when the URL names something else.
     """
-    methods, shot_counts = set(scores["method"]), [str(n) for n in sorted(set(scores["shots"]))]
+    shot_counts = [str(n) for n in sorted(set(scores["shots"]))]
     metrics = [name for name in pd.unique(scores["metric"]) if name]
-    baselines = [name for name in frames.BASELINES if name in methods and len(methods) > 1]
+    rows = dict(zip(scores["variant"], scores["method"], strict=True))
+    plain = [name for name, method in rows.items() if not METHODS[method].composed]
+    baselines = (plain or list(rows)) if len(rows) > 1 else []
     names = {SCORES: "Scores", **{name: f"Difference to {styles.label(name)}" for name in baselines}}
     with st.container(horizontal=True):
         view = controls.choice(VIEW, "Show", [SCORES, *baselines],

@@ -1,16 +1,16 @@
-"""The Accuracy page's view: methods by tasks as scores or differences, what they say, what stands behind a cell."""
+"""The Accuracy page's view: rows by tasks as scores or differences, what they say, what stands behind a cell."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
-from app.accuracy import behind
+from app.accuracy import behind, sizes
 from app.accuracy.names import METHOD
 from app.accuracy.scores import View, chosen_view, numbers, reference_note
-from app.show import captions, charts, frames, readings, weights
+from app.show import captions, charts, frames, readings, styles, weights
 from app.show.shot_curves import shot_curves
 from app.ui import clicks, components, ordering
 from app.ui.names import TASK
@@ -28,16 +28,18 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], scores: pd.Dat
              *readings.comparisons(at_shots, view.baseline),
              *(readings.tests(cells, view.baseline) if view.baseline else [])]
     alt = readings.accuracy_alt(at_shots) if view.baseline is None else captions.plain(lines)
-    _heatmap(cells, view, alt, behind.chosen(answered))
+    looks = styles.looks(experiment.variants)
+    _heatmap(cells, view, alt, behind.chosen(answered), looks)
     coarse = readings.resolution(frames.few_rows(runs), several=bool((cells["n"] > 1).any()))
     components.findings(lines, [*readings.how_to_read(cells, view.baseline), *coarse])
+    sizes.view(answered)
     reference_note(experiment)
     about = captions.plain([captions.provenance(experiment, frames.suites(experiment)),
                             captions.plural(view.shots, "shot"), *readings.how_to_read(cells, view.baseline)])
     numbers(cells, f"accuracy-{experiment.id}-{view.shots}", about, signed=view.baseline is not None)
     behind.view(answered, view.shots)
     if scores["shots"].nunique() > 1:
-        _by_shots(scores, references, view.shots)
+        _by_shots(scores, references, view.shots, looks)
 
 
 def _order(runs: Sequence[RunRecord]) -> list[str]:
@@ -55,25 +57,27 @@ def _cells(shown: pd.DataFrame, view: View, references: pd.DataFrame) -> pd.Data
     return frames.stack(summary, frames.pick_columns(references, summary))
 
 
-def _heatmap(cells: pd.DataFrame, view: View, alt: str, chosen: clicks.Cell | None) -> None:
+def _heatmap(cells: pd.DataFrame, view: View, alt: str, chosen: clicks.Cell | None,
+             looks: Mapping[str, styles.Look]) -> None:
     if cells.empty:
-        st.info("There is nothing to compare here: no seed with which both methods have completed.")
+        st.info("There is nothing to compare here: no seed with which both rows have completed.")
         return
     scale: charts.Scale = "score" if view.baseline is None else "difference"
     title, ends = ("score × 100" if view.baseline is None else "points"), charts.limits(cells, scale)
     for number, panel in enumerate(charts.panels(cells)):
-        clicks.chart(charts.heatmap(panel, scale, title, ends), panel, key=f"{scale}-{number}", alt=alt,
+        clicks.chart(charts.heatmap(panel, scale, title, ends, looks), panel, key=f"{scale}-{number}", alt=alt,
                      names=(METHOD, TASK), chosen=chosen, link=behind.link)
 
 
-def _by_shots(scores: pd.DataFrame, references: pd.DataFrame, shots: int) -> None:
+def _by_shots(scores: pd.DataFrame, references: pd.DataFrame, shots: int,
+              looks: Mapping[str, styles.Look]) -> None:
     """Means over tasks by shot count; the chosen count is marked."""
     st.header("By number of shots", anchor=False)
     summary = frames.summaries(scores)
     levels = {frames.REFERENCES[row["row"]]: row["value"]
               for row in references[references["column"] == frames.MEAN].to_dict("records")}
     lines = readings.by_shots(scores)
-    figure = charts.plain(shot_curves(summary, levels, shots, large=False))
+    figure = charts.plain(shot_curves(summary, levels, shots, looks, large=False))
     st.vega_lite_chart(figure, width="stretch", key="by_shots", alt=captions.plain(lines))
     components.findings(lines, ["Bars: 95% t-interval over seeds, where there are two or more. Grey: the shot count "
                                 "of the heatmap above."])

@@ -215,7 +215,7 @@ def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
     if shown.several:
         mates = weights.seeds_of(second, runs)
         found = versus.compare(shown.drawn, weights.mean(mates))
-        names = [f"mean over {captions.plural(len(one), 'seed')} of {styles.label(one[0].method)}, "
+        names = [f"mean over {captions.plural(len(one), 'seed')} of {styles.label(one[0].variant)}, "
                  f"{captions.plural(one[0].shots, 'shot')}" for one in (shown.mates, mates)]
     else:
         found = versus.compare(weights.single(shown.run), weights.single(second))

@@ -30,8 +30,8 @@ PRESET_HELP = ("Fills the whole form. demo: all methods on the bundled tasks. de
                "author's settings; they need a T5 and data from the hub or a folder.")
 METHODS_HELP = "Each chosen method is a row of the comparison."
 VARIANTS_HELP = ("A row with settings of its own: a name, a colon, the method, and what differs, as in 'pt-long: "
-                 "method=pt prompt_length=10'. So you can compare lengths, numbers of sources or normalisers. A line under "
-                 "a method's own name gives that method its settings.")
+                 "method=pt prompt_length=10'. So you can compare lengths, numbers of sources or normalisers. A line "
+                 "under a method's own name gives that method its settings.")
 BACKBONES = ["demo", "google-t5/t5-base", "google/flan-t5-base"]  # of the hub: with safetensors and tokenizer.json
 
 

@@ -29,7 +29,7 @@ def own_values(own: Mapping[str, Any]) -> str:
     """Which rows have a value of their own for a field; Markdown."""
     shown = {name: literal(value)[:40] if isinstance(value, int | float | str) else
              "empty" if value is None else "…" for name, value in own.items()}
-    return (f"{listed([f'{literal(label(name))}: {value}' for name, value in shown.items()])} "
+    return (f"{listed([f'{label(name)}: {value}' for name, value in shown.items()])} "
             "(set for single rows). A change here holds for all rows.")
 
 
@@ -63,7 +63,7 @@ def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None) 
     low, high = min(check.steps), max(check.steps)
     return {
         "Optimizer steps per run": f"{low:,}" if low == high else f"{low:,} to {high:,}",
-        "Trainable parameters": " · ".join(f"{literal(label(name))} {count:,}" for name, count in per_row.items()),
+        "Trainable parameters": " · ".join(f"{label(name)} {count:,}" for name, count in per_row.items()),
         "Estimated time": estimated(time),
         "Estimated memory": _memory(check.most_trained, memory),
         "Rows available": f"{train:,} for training, {dev:,} dev",

@@ -16,6 +16,7 @@ import streamlit as st
 from app.show import frames
 from app.ui import services, state
 from compt_core.errors import StoreError, UnknownId
+from compt_core.methods.table import METHODS
 from compt_core.runs.record import BUNDLED, ExperimentRecord, RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.tasks.spec import Row
@@ -37,7 +38,7 @@ class Grid:
     @property
     def methods(self) -> list[str]:
         """The methods with a completed run, in order."""
-        return [method for method in frames.METHOD_ORDER if method in set(self.scores["method"])]
+        return list(pd.unique(self.scores["variant"]))
 
     @property
     def shots(self) -> list[str]:
@@ -56,7 +57,7 @@ class Grid:
     def run(self, method: str, shots: str, seed: str) -> RunRecord | None:
         """The completed run, None where there is none. Raises StoreError when it was deleted meanwhile."""
         table = self.scores
-        found = table[(table["method"] == method) & (table["shots"] == int(shots)) & (table["seed"] == int(seed))]
+        found = table[(table["variant"] == method) & (table["shots"] == int(shots)) & (table["seed"] == int(seed))]
         return services.store().run(found["run"].iloc[0]) if len(found) else None
 
     @property
@@ -88,7 +89,8 @@ def _grid(experiment: ExperimentRecord) -> Grid:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _scores(home: str, experiment: str, completed: tuple[str, ...]) -> pd.DataFrame:
-    return primary(frames.scores(services.store().runs(experiment)))
+    found = primary(frames.scores(services.store().runs(experiment)))
+    return found[found["variant"].isin(list(METHODS))]  # the tour explains the plain methods
 
 
 def primary(scores: pd.DataFrame) -> pd.DataFrame:

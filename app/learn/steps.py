@@ -17,7 +17,7 @@ from app.learn.board import Board
 from app.learn.runs import Grid
 from app.show import captions, frames
 from app.show.shot_curves import shot_curves
-from app.show.styles import label, marked
+from app.show.styles import LOOKS, label, marked
 from app.ui import components, state
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.table import TASKS
@@ -68,7 +68,7 @@ def prompt(board: Board, grid: Grid) -> None:
         name, count = task(board, grid), shots(board, grid)
         which = seed(board, grid)
         table = grid.at(count)
-        own = table[(table["method"] == "pt") & (table["column"] == name)]
+        own = table[(table["variant"] == "pt") & (table["column"] == name)]
         if own.empty:
             lacking(f"PT has no completed run at {captions.plural(int(count), 'shot')}.")
             return
@@ -118,7 +118,7 @@ def _clear(grid: Grid, name: str, references: dict[str, float]) -> list[str]:
     found = []
     for count in grid.shots:
         table = grid.at(count)
-        for row in tour_runs.records(frames.summarise(table[(table["method"] == "pt") & (table["column"] == name)])):
+        for row in tour_runs.records(frames.summarise(table[(table["variant"] == "pt") & (table["column"] == name)])):
             told = {"gain": "clear of it", "lose": "below it", "undecided": "not told apart"}
             scored = tour_words.score(row["value"], row["half"])
             found.append(f"{captions.plural(int(count), 'shot')}: {scored} against {100 * bare:.1f}, "
@@ -178,7 +178,7 @@ def few_shots(board: Board, grid: Grid) -> None:
         lines = [tour_words.aloud(summary[summary["shots"] == int(count)], references, count),
                  *tour_words.told_apart(_pairs(grid, count))]
     with right:
-        st.altair_chart(shot_curves(summary, references, int(count), board.large), width="stretch",
+        st.altair_chart(shot_curves(summary, references, int(count), LOOKS, board.large), width="stretch",
                         key="curves", alt=captions.plain(lines))
         components.findings(lines)
     question("At which shot counts can the two methods of your choice not be told apart?",
@@ -192,7 +192,7 @@ def _pairs(grid: Grid, count: str) -> list[tuple[str, dict[str, Any]]]:
     means = table[table["column"] == frames.MEAN]
     found = []
     for base, method in combinations(grid.methods, 2):
-        rows = frames.differences(means[means["method"].isin([base, method])], base)
+        rows = frames.differences(means[means["variant"].isin([base, method])], base)
         found += [(base, row) for row in tour_runs.records(rows)]
     return found
 

@@ -88,7 +88,7 @@ def unfinished(runs: Sequence[RunRecord]) -> Block | None:
 
 
 def _runs(runs: Sequence[RunRecord]) -> str:
-    named = [f"{label(run.method)}, {captions.plural(run.shots, 'shot')}, seed {run.seed}"
+    named = [f"{label(run.variant)}, {captions.plural(run.shots, 'shot')}, seed {run.seed}"
              for run in runs[:_LISTED_RUNS]]
     return "; ".join(named) + (f"; and {len(runs) - _LISTED_RUNS} more" if len(runs) > _LISTED_RUNS else "")
 

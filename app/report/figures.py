@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.show.styles import Look, label, look
-from compt_core.methods.table import METHODS
+from app.show.styles import Look, label
 from compt_core.runs.points import thin
 
 WIDTH, HEIGHT = 560, 300
@@ -23,9 +22,9 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Series:
-    """One line: its method, points (x, y) by x, and half of each point's interval (0 for none)."""
+    """One line: its row of the comparison, points (x, y) by x, and half of each point's interval (0 for none)."""
 
-    method: str
+    row: str
     points: Sequence[Point]
     halves: Sequence[float] = ()
     each_marked: bool = False
@@ -97,9 +96,9 @@ class Figure:
     bottom: int = HEIGHT - _BOTTOM
 
 
-def figure(title: str, about: str, series: Sequence[Series], x: Axis, y: Axis,
+def figure(title: str, about: str, series: Sequence[Series], looks: Mapping[str, Look], x: Axis, y: Axis,
            levels: Mapping[str, float] | None = None) -> Figure:
-    """The lines `series`, with `levels` (name -> y) across them."""
+    """The lines `series`, each in the look of its row, with `levels` (name -> y) across them."""
 
     def across(value: float) -> float:
         return round(_LEFT + x.share(value) * (WIDTH - _LEFT - _RIGHT), 1)
@@ -109,23 +108,24 @@ def figure(title: str, about: str, series: Sequence[Series], x: Axis, y: Axis,
 
     def draw(one: Series, shift: float) -> Drawn:
         at = [(across(a) + shift, up(b)) for a, b in thinned(one.points) if math.isfinite(b)]
-        how = look(one.method)
+        how = looks[one.row]
         marked = at if one.each_marked else at[-1:]
         bars = tuple((round(across(a) + shift, 1), up(b + half), up(b - half))
                      for (a, b), half in zip(one.points, one.halves, strict=False) if half > 0)
         path = " ".join(f"{'L' if i else 'M'}{a:.1f} {b:.1f}" for i, (a, b) in enumerate(at))
         marks = tuple(mark(how, *point) for point in marked)
-        return Drawn(label(one.method), how.colour, _dash(how), path, marks, bars)
+        return Drawn(label(one.row), how.colour, _dash(how), path, marks, bars)
 
-    drawn = {one.method for one in series}
-    methods = [name for name in METHODS if name in drawn]
+    drawn = {one.row for one in series}
+    methods = [name for name in looks if name in drawn]
     side_by_side = {name: 5.0 * (i - (len(methods) - 1) / 2) if any(one.halves for one in series) else 0.0
                     for i, name in enumerate(methods)}  # else intervals of one x would hide each other
     return Figure(
         title, about, x.title, y.title, tuple((across(value), text) for value, text in x.ticks.items()),
         tuple((up(value), text) for value, text in y.ticks.items()),
-        tuple(draw(one, side_by_side[one.method]) for one in series),
-        tuple(Rule(up(value), name) for name, value in (levels or {}).items()), _legend(methods))
+        tuple(draw(one, side_by_side[one.row]) for one in series),
+        tuple(Rule(up(value), name) for name, value in (levels or {}).items()),
+        _legend({name: looks[name] for name in methods}))
 
 
 def ticks(low: float, high: float) -> dict[float, str]:
@@ -162,10 +162,9 @@ def _dash(how: Look) -> str:
     return "" if len(how.dash) == 2 and how.dash[1] == 0 else " ".join(map(str, how.dash))
 
 
-def _legend(methods: Sequence[str]) -> tuple[Legend, ...]:
+def _legend(looks: Mapping[str, Look]) -> tuple[Legend, ...]:
     entries, x = [], float(_LEFT)
-    for name in methods:
-        how = look(name)
+    for name, how in looks.items():
         entries.append(Legend(round(x, 1), label(name), how.colour, _dash(how), mark(how, x + 14, 14)))
         x += 48 + _CHARACTER * len(label(name))
     return tuple(entries)

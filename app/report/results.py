@@ -12,10 +12,10 @@ from app.report import figures as report_figures
 from app.report import tables as report_tables
 from app.report.blocks import Block, block
 from app.report.figures import Axis, Figure, Series
-from app.show import captions, charts, frames, readings, weights
+from app.show import captions, charts, frames, readings, styles, weights
 from app.show.frames import MEAN
 from app.show.styles import label
-from compt_core.exchange.report import data_notes
+from compt_core.exchange.report import SIZES, data_notes, size_text
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord
 
 _GATES = {"alpha": "alpha (private)", "beta": "beta (shared)", "private_share": "private share of gates",
@@ -31,17 +31,16 @@ def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
     counts = [int(count) for count in sorted(set(table["shots"]))]
     at = {count: table[table["shots"] == count] for count in counts}
     summaries = {count: frames.summarise(one) for count, one in at.items()}
-    gaps = {(count, name): frames.differences(one, name) for count, one in at.items() for name in frames.BASELINES
-            if name in set(one["method"]) and one["method"].nunique() > 1}
+    gaps = {(count, name): frames.differences(one, name) for count, one in at.items() for name in readings.pairs(one)}
     cells = {count: frames.stack(one, frames.pick_columns(references, one)) for count, one in summaries.items()}
     ends = charts.limits(pd.concat(cells.values()), "score")
     apart = charts.limits(pd.concat(gaps.values()), "difference") if gaps else (-1.0, 1.0)
-    parts = []
+    looks, parts = styles.looks(experiment.variants), []
     for count in counts:
         several = bool((summaries[count]["n"] > 1).any())
         unit = captions.plural(count, "shot")
-        shown = [report_tables.scores(cells[count], "score", f"Scores × 100 at {unit}", ends)]
-        shown += [report_tables.scores(gap, "difference", f"Difference to {label(name)}, {unit}, points", apart)
+        shown = [report_tables.scores(cells[count], "score", f"Scores × 100 at {unit}", ends, looks)]
+        shown += [report_tables.scores(gap, "difference", f"Difference to {label(name)}, {unit}, points", apart, looks)
                   for (shots, name), gap in gaps.items() if shots == count and len(gap)]
         lines = [*readings.chance(at[count]), *readings.untrained(at[count], references),
                  *readings.comparisons(at[count][at[count]["column"] == MEAN], None)]
@@ -53,9 +52,13 @@ def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
                 lines += readings.tests(gap, name)
                 notes += [note for note in readings.how_to_read(gap, name) if note not in notes]
         parts.append(block(unit, lines, notes, tables=tuple(shown)))
-    figures = (_shots_curve(summaries, references),) if len(counts) > 1 else ()
+    figures = (_shots_curve(summaries, references, looks),) if len(counts) > 1 else ()
     about = (*_about_references(experiment, runs), *data_notes(runs))
-    return block("Scores", [], about, figures=figures, parts=tuple(parts))
+    sizes = report_tables.words(
+        {label(row): [size_text(of, mine) for of in SIZES.values()] for row in experiment.variants
+         if (mine := [run for run in frames.finished(runs) if run.variant == row])},
+        "How large the prompts of each row are", "row", list(SIZES))
+    return block("Scores", [], about, figures=figures, tables=(sizes,), parts=tuple(parts))
 
 
 def _about_references(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -68,8 +71,9 @@ def _about_references(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -
     return ()
 
 
-def _shots_curve(summaries: Mapping[int, pd.DataFrame], references: pd.DataFrame) -> Figure:
-    """Mean over tasks by shot count, a line per method, with 95% t-intervals."""
+def _shots_curve(summaries: Mapping[int, pd.DataFrame], references: pd.DataFrame,
+                 looks: Mapping[str, styles.Look]) -> Figure:
+    """Mean over tasks by shot count, a line per row of the comparison, with 95% t-intervals."""
     means = {count: one[one["column"] == MEAN].set_index("row") for count, one in summaries.items()}
     methods = list(dict.fromkeys(row for one in means.values() for row in one.index))
     series = [Series(
@@ -86,12 +90,12 @@ def _shots_curve(summaries: Mapping[int, pd.DataFrame], references: pd.DataFrame
     ticks = {math.log2(count): str(count) for count in counts}
     first, last = math.log2(counts[0]), math.log2(counts[-1])
     edge = 0.06 * (last - first)
-    about = "; ".join(f"{label(one.method)} from {one.points[0][1]:.1f} to {one.points[-1][1]:.1f}" for one in series)
+    about = "; ".join(f"{label(one.row)} from {one.points[0][1]:.1f} to {one.points[-1][1]:.1f}" for one in series)
     bars = " Bars are 95% t-intervals over seeds." if any(half for one in series for half in one.halves) else \
         " One run per point: no interval."
     return report_figures.figure(
         f"Mean over tasks by shots, × 100.{bars}",
-        f"Mean over tasks, from {counts[0]} to {captions.plural(counts[-1], 'shot')}: {about}.", series,
+        f"Mean over tasks, from {counts[0]} to {captions.plural(counts[-1], 'shot')}: {about}.", series, looks,
         Axis("shots (logarithmic)", first - edge, last + edge, ticks),
         Axis("mean score × 100", low, high, report_figures.ticks(low, high)), levels)
 
@@ -131,10 +135,10 @@ def _gates(name: str, mates: Sequence[RunRecord]) -> Block:
 
 def _by_cell(title: str, runs: Sequence[RunRecord], draw: Callable[[str, Sequence[RunRecord]], Block]
              ) -> Block | None:
-    """What `draw` makes of the runs of each method and shot count; None without runs."""
+    """What `draw` makes of the runs of each row and shot count; None without runs."""
     cells: dict[tuple[str, int], list[RunRecord]] = {}
     for run in runs:
-        cells.setdefault((run.method, run.shots), []).append(run)
+        cells.setdefault((run.variant, run.shots), []).append(run)
     parts = tuple(draw(f"{label(method)}, {captions.plural(shots, 'shot')}", mates)
                   for (method, shots), mates in cells.items())
     return block(title, parts=parts) if parts else None
@@ -154,16 +158,16 @@ def losses(runs: Sequence[RunRecord], curves: Mapping[str, tuple[np.ndarray, np.
     if ends is None:
         return None
     ended = all(run.state not in ACTIVE for run in runs)
-    figures = []
+    looks, figures = styles.looks(frames.variants(runs)), []
     for count in sorted(set(drawn["shots"])):
         part, whole = drawn[drawn["shots"] == count], measured[measured["shots"] == count]
-        series = [Series(str(one["method"].iloc[0]),
+        series = [Series(str(one["variant"].iloc[0]),
                          list(zip(one["step"].tolist(), one["value"].tolist(), strict=True)))
                   for _, one in part.groupby("run", sort=False)]
         last = max(1.0, float(drawn["step"].max()))
         figures.append(report_figures.figure(
             f"Training loss, {captions.plural(int(count), 'shot')}", captions.curves_alt(whole, "Training loss"),
-            series,
+            series, looks,
             Axis("optimizer step", 0.0, last, report_figures.ticks(0.0, last)),
             Axis("training loss (cross-entropy)", *ends, report_figures.ticks(*ends))))
     return block("Training loss", [], [captions.loss(measured, len(runs), ended)], figures=tuple(figures))

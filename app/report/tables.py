@@ -42,13 +42,16 @@ class Table:
     numbers: bool = True  # else words, which begin at the left
 
 
-def scores(cells: pd.DataFrame, scale: Scale, caption: str, ends: tuple[float, float]) -> Table:
-    """Scores or differences (frames.SUMMARY): a row per task and mean, a column per method, references last.
+def scores(cells: pd.DataFrame, scale: Scale, caption: str, ends: tuple[float, float],
+           looks: Mapping[str, styles.Look]) -> Table:
+    """Scores or differences (frames.SUMMARY): a line per task and mean, a column per row of the comparison,
+    references last.
 
     `ends` are the values at the ends of the colours (charts.limits), the same for tables that are compared.
     """
     placed = cells.rename(columns={"row": "column", "column": "row"})
-    return _heat(placed, cells, scale, caption, ends, _method)
+    return _heat(placed, cells, scale, caption, ends,
+                 lambda row: frames.REFERENCES.get(row) or styles.marked(row, looks))
 
 
 def weights(cells: pd.DataFrame, caption: str) -> Table:
@@ -103,7 +106,3 @@ def _palette(scale: Scale) -> Sequence[tuple[str, str]]:
     shares = [i / _SHADES for i in range(_SHADES + 1)]
     inks = [charts.ink_on(share, colours) for share in shares]
     return list(zip(sample_colorscale(colours, shares), inks, strict=True))
-
-
-def _method(row: str) -> str:
-    return frames.REFERENCES.get(row) or styles.marked(row)

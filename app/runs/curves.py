@@ -69,8 +69,9 @@ def _per_task(experiment: str, runs: Sequence[RunRecord], kind: str) -> None:
         with grid.cell():
             st.vega_lite_chart(figure, width="stretch", key=f"{kind}-{task}", alt=said)
     if figures:
-        shown = captions.listed([styles.marked(method) for method in dict.fromkeys(run.method for run in chosen)])
-        st.markdown(f"{_AXES[kind].capitalize()} by optimizer step; each line ends in its method's mark: {shown}."
+        rows = frames.variants(chosen)
+        shown = captions.listed([styles.marked(name, styles.looks(rows)) for name in rows])
+        st.markdown(f"{_AXES[kind].capitalize()} by optimizer step; each line ends in its row's mark: {shown}."
                     + (f" {_rows(runs)}" if kind == SCORES else ""))
 
 
@@ -94,12 +95,13 @@ def _draw(kind: str, curves_of: Sequence[Curve]) -> tuple[dict[int, Drawn], str]
     if table.empty:
         return {}, ""
     thin, counts = frames.thinned(table), sorted(set(table["shots"]))
+    looks = _looks(curves_of)
     limits, figures = (charts.ends(thin) if kind == "loss" else (min(0.0, float(thin["value"].min())), 1.0)), {}
     for count in counts:  # a figure per shot count: lines of two counts would look the same
         name = captions.plural(int(count), "shot") if len(counts) > 1 else ""
         said = captions.curves_alt(table[table["shots"] == count],
                                    "Training loss" if kind == "loss" else "Mean score over tasks on a few dev rows")
-        figure = charts.curves(thin[thin["shots"] == count], name, limits, _AXES[kind])
+        figure = charts.curves(thin[thin["shots"] == count], looks, name, limits, _AXES[kind])
         figures[int(count)] = charts.plain(figure), f"{name}. {said}" if name else said
     runs = [run for run, *_ in curves_of]
     return figures, captions.loss(table, len(runs), progress.settled(runs)) if kind == "loss" else ""
@@ -113,9 +115,14 @@ def _draw_tasks(kind: str, curves_of: Sequence[Curve]) -> dict[str, Drawn]:
     tables = {task: frames.curves(frames.one_task(measured, k)).dropna() for k, task in enumerate(tasks)}
     whole = pd.concat([frames.thinned(table, most=4) for table in tables.values()])
     limits = charts.ends(whole) if kind == LOSSES else (min(0.0, float(whole["value"].min())), 1.0)
-    what = "Training loss" if kind == LOSSES else "Score on a few dev rows"
-    return {task: (charts.plain(charts.curves(frames.thinned(table, most=4), task, limits, _AXES[kind], small=True)),
+    what, looks = "Training loss" if kind == LOSSES else "Score on a few dev rows", _looks(curves_of)
+    return {task: (charts.plain(charts.curves(frames.thinned(table, most=4), looks, task, limits, _AXES[kind],
+                                             small=True)),
                    f"{task}. {captions.curves_alt(table, what)}") for task, table in tables.items() if len(table)}
+
+
+def _looks(curves_of: Sequence[Curve]) -> dict[str, styles.Look]:
+    return styles.looks(frames.variants([run for run, *_ in curves_of]))
 
 
 _BY_KIND = {kind: partial(_draw, kind) for kind in ("loss", SCORES)}  # one object each: they are keys of a cache

@@ -92,7 +92,7 @@ def _table(runs: Sequence[RunRecord], left: dict[str, float | None], sparks: Map
         progress.table(runs, left, sparks, found), hide_index=True, key="runs_table", placeholder="",
         alt="Runs of this experiment with their progress",
         column_config={
-            "run": None, "method": column.TextColumn("Method", pinned=True),
+            "run": None, "row": column.TextColumn("Method or variant", pinned=True),
             "shots": "Shots", "seed": "Seed", "state": "State",
             "progress": column.ProgressColumn("Progress", min_value=0, max_value=100, format="%.0f%%",
                                               help="100% only when the run is completed"),

@@ -61,7 +61,7 @@ def experiment_line(experiment: ExperimentRecord, suites: str, now: float) -> st
 def experiment_card(experiment: ExperimentRecord, suites: str, now: float) -> str:
     """An experiment for a list of cards: what, how large, how far, when, its id; Markdown."""
     config = experiment.config
-    rows = literal(", ".join(label(name) for name in experiment.variants))
+    rows = ", ".join(label(name) for name in experiment.variants)
     states = " · ".join(f"{count} {state}" for state, count in experiment.states.items())
     tasks = plural(len(config["tasks"]), f"{literal(suites)} task")
     return (f"**{rows}** on {tasks}, {several(config['shots'], 'shot')}  \n"
@@ -162,12 +162,12 @@ def deleted(runs: int, training: int, experiment: str | None) -> str:
 
 
 def curves_alt(curves: pd.DataFrame, what: str) -> str:
-    """A figure's take-away in plain text: first and last value per method of `what` (loss or score)."""
+    """A figure's take-away in plain text: first and last value per row of `what` (loss or score)."""
     parts = []
-    for method, part in curves.groupby("method", sort=False):
+    for row, part in curves.groupby("variant", sort=False):
         ordered = part.sort_values("step")
         first, last = ordered.iloc[0], ordered.iloc[-1]
-        parts.append(f"{label(str(method))} from {_number(first['value'])} at step {first['step']} "
+        parts.append(f"{label(str(row))} from {_number(first['value'])} at step {first['step']} "
                      f"to {_number(last['value'])} at step {last['step']}")
     return f"{what}: {'; '.join(parts)}"
 

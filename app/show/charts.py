@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import altair as alt
@@ -14,9 +16,8 @@ import pyarrow as pa
 from plotly.colors import sample_colorscale, unlabel_rgb
 
 from app.show.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, same
-from app.show.styles import BAR, BAR_HEIGHT, DIVERGING, MAGNITUDE, PRIVATE, ink, label, look
+from app.show.styles import BAR, BAR_HEIGHT, DIVERGING, MAGNITUDE, PRIVATE, Look, ink, label
 from compt_core.errors import plural
-from compt_core.methods.table import METHODS
 
 Scale = Literal["score", "difference", "weight", "shift", "count"]  # shift: one weight minus another
 PLOTLY_CONFIG: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
@@ -28,11 +29,13 @@ _ROW, _HEAD = 46, 104  # px: height of a row, and of the column names with the m
 _UNIT: dict[Scale, float] = {"score": 100.0, "difference": 100.0, "weight": 1.0, "shift": 1.0, "count": 1.0}
 
 
-def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, float]) -> go.Figure:
+def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, float],
+            looks: Mapping[str, Look] = MappingProxyType({})) -> go.Figure:
     """Rows x columns of `cells` (row, column, value, half, n; for scores all of frames.SUMMARY) as a heatmap.
 
     The order is that of first appearance; numbers stand in the cells; missing cells stay empty. `ends` are
-    the values at the ends of the colour scale (:func:`limits`), the same for all panels of one table.
+    the values at the ends of the colour scale (:func:`limits`), the same for all panels of one table. Rows of a
+    comparison carry their mark, by `looks`.
     """
     rows, columns = list(pd.unique(cells["row"])), list(pd.unique(cells["column"]))
     at: dict[Any, Any] = {(cell.row, cell.column): cell for cell in cells.itertuples(index=False)}
@@ -40,7 +43,7 @@ def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, fl
     low, high = ends
     colours = DIVERGING if scale in ("difference", "shift") else MAGNITUDE
     z = [[colour_value(cell, scale) for cell in line] for line in grid]
-    x, y = [_column(column) for column in columns], [_row(row) for row in rows]
+    x, y = [_column(column) for column in columns], [_row(row, looks) for row in rows]
     figure = go.Figure(go.Heatmap(
         z=z, x=x, y=y, customdata=[[_hover(cell, scale) for cell in line] for line in grid],
         hovertemplate="%{customdata}<extra></extra>", hoverongaps=False,
@@ -134,34 +137,34 @@ def ends(curves: pd.DataFrame) -> tuple[float, float] | None:
 LOSS, SCORE = "training loss (cross-entropy)", "score on a few dev rows"  # what an axis measures
 
 
-def curves(table: pd.DataFrame, title: str = "", limits: tuple[float, float] | None = None, axis: str = LOSS,
-           small: bool = False) -> alt.LayerChart | alt.FacetChart:
-    """Loss or score (frames.curves) by optimizer step, a line per run in its method's look; zoom survives a refresh.
+def curves(table: pd.DataFrame, looks: Mapping[str, Look], title: str = "",
+           limits: tuple[float, float] | None = None, axis: str = LOSS, small: bool = False
+           ) -> alt.LayerChart | alt.FacetChart:
+    """Loss or score (frames.curves) by optimizer step, a line per run in the look of its row; zoom survives a refresh.
 
     `limits` are the ends of its axis (:func:`ends`), from the data by default. A small one, of many, has neither
     legend nor name of its axis: the page says them once.
     """
-    shown = [method for method in METHODS if method in set(table["method"])]
-    data = table.assign(method=table["method"].map(label))
-    domain, looks = [label(method) for method in shown], [look(method) for method in shown]
+    shown = {label(name): how for name, how in looks.items() if name in set(table["variant"])}
+    data, domain = table.assign(row=table["variant"].map(label)), list(shown)
     base = alt.Chart(data).encode(
         x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1, format="d"),
                 scale=alt.Scale(padding=10, nice=False)),
         y=alt.Y("value:Q", title=None if small else axis,
                 scale=alt.Scale(domain=list(limits), nice=False) if limits else alt.Scale(zero=False)),
-        tooltip=["method:N", "shots:Q", "seed:Q", "step:Q", alt.Tooltip("value:Q", title=axis, format=".4f")],
+        tooltip=["row:N", "shots:Q", "seed:Q", "step:Q", alt.Tooltip("value:Q", title=axis, format=".4f")],
     )
     legend = None if small else alt.Legend(orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3)
     lines = base.mark_line(strokeWidth=2, opacity=0.9).encode(
-        color=alt.Color("method:N", title=None, legend=legend,
-                        scale=alt.Scale(domain=domain, range=[one.colour for one in looks])),
-        strokeDash=alt.StrokeDash("method:N", title=None, legend=legend,
-                                  scale=alt.Scale(domain=domain, range=[list(one.dash) for one in looks])),
+        color=alt.Color("row:N", title=None, legend=legend,
+                        scale=alt.Scale(domain=domain, range=[one.colour for one in shown.values()])),
+        strokeDash=alt.StrokeDash("row:N", title=None, legend=legend,
+                                  scale=alt.Scale(domain=domain, range=[list(one.dash) for one in shown.values()])),
         detail="run:N")
     last = data.loc[data.groupby("run")["step"].idxmax()] if len(data) else data
     last_points = [
         base.mark_point(size=80, filled=True, opacity=1, shape=one.marker, color=one.colour)
-        .properties(data=last[last["method"] == name]) for name, one in zip(domain, looks, strict=True)]
+        .properties(data=last[last["row"] == name]) for name, one in shown.items()]
     figure = alt.layer(lines, *last_points).properties(height=200 if small else 320).interactive()
     return inked(figure.properties(title=title) if title else figure)
 
@@ -286,10 +289,11 @@ def _hover(cell: Any, scale: Scale) -> str:
     return "<br>".join(lines)
 
 
-def _row(name: str) -> str:
-    if name in METHODS:
-        return f'{label(name)} <span style="color:{look(name).colour}">{look(name).symbol}</span>'
-    return html.escape(REFERENCES.get(name, name), quote=False)
+def _row(name: str, looks: Mapping[str, Look] = MappingProxyType({})) -> str:
+    if name in looks:
+        named = html.escape(label(name), quote=False)
+        return f'{named} <span style="color:{looks[name].colour}">{looks[name].symbol}</span>'
+    return html.escape(REFERENCES.get(name, label(name)), quote=False)
 
 
 def _column(name: str) -> str:

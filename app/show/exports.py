@@ -15,7 +15,7 @@ _LATEX = str.maketrans({"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\
                         "·": r"$\cdot$", "<": r"\textless{}", ">": r"\textgreater{}"})
 
 
-def csv(cells: pd.DataFrame, row: str = "method") -> bytes:
+def csv(cells: pd.DataFrame, row: str = "variant") -> bytes:
     """The cells (frames.SUMMARY, or weights.frame) as CSV, a line per cell, numbers with all their digits.
 
     Values are as stored, not in points.

@@ -21,8 +21,7 @@ from compt_core.scoring.statistics import holm, t_quantile
 from compt_core.scoring.statistics import paired as test
 from compt_core.tasks.table import TASKS
 
-METHOD_ORDER = tuple(METHODS)
-BASELINES = tuple(name for name, method in METHODS.items() if not method.composed)
+_ORDER = tuple(METHODS)
 REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}  # worded as in the terminal's table, and so are
 MEAN, NORMALISED = "mean", "mean, chance = 0"  # these two
 IDENTICAL = "identical"  # instead of an interval, where all seeds have one score
@@ -32,10 +31,20 @@ _POINTS = 200  # of a line
 SUMMARY = ["row", "column", "value", "half", "n", "undefined", "constant", "unreadable", "lowest", "highest"]
 
 
+def in_rows(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Runs in the order of methods, rows of the comparison as they come, shots and seeds."""
+    come = list(dict.fromkeys(run.variant for run in runs))
+    return sorted(runs, key=lambda run: (_ORDER.index(run.method), come.index(run.variant), run.shots, run.seed))
+
+
+def variants(runs: Sequence[RunRecord]) -> dict[str, str]:
+    """The rows of the comparison in which `runs` are: name -> method, in order."""
+    return {run.variant: run.method for run in in_rows(runs)}
+
+
 def finished(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """The completed runs, in the order of methods, shots and seeds."""
-    done = [run for run in runs if run.state == State.COMPLETED and run.result and "tasks" in run.result]
-    return sorted(done, key=lambda run: (METHOD_ORDER.index(run.method), run.shots, run.seed))
+    """The completed runs, in the order of methods, rows, shots and seeds."""
+    return in_rows([run for run in runs if run.state == State.COMPLETED and run.result and "tasks" in run.result])
 
 
 def column_name(task: str, metric: str, several: bool) -> str:
@@ -44,7 +53,7 @@ def column_name(task: str, metric: str, several: bool) -> str:
 
 
 def scores(runs: Sequence[RunRecord]) -> pd.DataFrame:
-    """One row per completed run and column of the heatmap: run, method, shots, seed, column, value,
+    """One row per completed run and column of the heatmap: run, variant, method, shots, seed, column, value,
     metric, constant (the run predicts one label for every dev row of that task), unreadable (share of its answers there
     that are no label).
 
@@ -53,7 +62,7 @@ def scores(runs: Sequence[RunRecord]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for run in finished(runs):
         result = run.result or {}
-        head = {"run": run.id, "method": run.method, "shots": run.shots, "seed": run.seed}
+        head = {"run": run.id, "variant": run.variant, "method": run.method, "shots": run.shots, "seed": run.seed}
         for task, metrics in result["tasks"].items():
             for metric, value in metrics.items():
                 rows.append({**head, "column": column_name(task, metric, len(metrics) > 1), "metric": metric,
@@ -62,8 +71,8 @@ def scores(runs: Sequence[RunRecord]) -> pd.DataFrame:
         for name, key in ((MEAN, "mean"), (NORMALISED, "mean_normalised")):
             rows.append({**head, "column": name, "metric": "", "value": result[key], "constant": False,
                          "unreadable": 0.0})
-    frame = pd.DataFrame(rows, columns=["run", "method", "shots", "seed", "column", "metric", "value", "constant",
-                                        "unreadable"])
+    frame = pd.DataFrame(rows, columns=["run", "variant", "method", "shots", "seed", "column", "metric", "value",
+                                        "constant", "unreadable"])
     return frame.astype({"value": float, "constant": bool, "unreadable": float})
 
 
@@ -73,15 +82,15 @@ def pick_metric(frame: pd.DataFrame, metric: str | None) -> pd.DataFrame:
 
 
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
-    """Mean over seeds per method and column, with SUMMARY's columns; methods and columns in order.
+    """Mean over seeds per variant (row) and column, with SUMMARY's columns; rows and columns in order.
 
     `half` is half the width of the 95% t-interval, NaN for one run; `undefined` and `constant` count runs, and
     `unreadable` is their mean share of answers that are no label.
     """
-    cells = dict(iter(frame.groupby(["method", "column"], sort=False)))
-    rows = [_summary_row(method, column, part["value"], int(part["constant"].sum()), float(part["unreadable"].mean()))
-            for method in METHOD_ORDER for column in pd.unique(frame["column"])
-            if (part := cells.get((method, column))) is not None]
+    cells = dict(iter(frame.groupby(["variant", "column"], sort=False)))
+    rows = [_summary_row(row, column, part["value"], int(part["constant"].sum()), float(part["unreadable"].mean()))
+            for row in pd.unique(frame["variant"]) for column in pd.unique(frame["column"])
+            if (part := cells.get((row, column))) is not None]
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
@@ -108,16 +117,16 @@ def few_rows(runs: Sequence[RunRecord], most: int = 100) -> dict[str, int]:
 
 
 def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """As :func:`summarise`, for each other method minus `baseline`, paired by shots and seed, with two more columns.
+    """As :func:`summarise`, for each other row minus `baseline`, paired by shots and seed, with two more columns.
 
     p          of the two-sided paired t-test over seeds, an undefined score counting 0; NaN for fewer than two
                pairs, and where they have no spread
-    corrected  that p after Holm's correction over the method's columns of single tasks; NaN for means
+    corrected  that p after Holm's correction over the row's columns of single tasks; NaN for means
     """
-    base = frame[frame["method"] == baseline].set_index(["shots", "seed", "column"])["value"]
+    base = frame[frame["variant"] == baseline].set_index(["shots", "seed", "column"])["value"]
     rows = []
-    for method in (m for m in METHOD_ORDER if m != baseline and m in set(frame["method"])):
-        mine = frame[frame["method"] == method].set_index(["shots", "seed", "column"])["value"]
+    for row in (name for name in pd.unique(frame["variant"]) if name != baseline):
+        mine = frame[frame["variant"] == row].set_index(["shots", "seed", "column"])["value"]
         paired = pd.concat([mine, base], axis=1, keys=["own", "base"], join="inner")
         either_undefined = paired.isna().any(axis=1)
         gap = (paired["own"].fillna(0.0) - paired["base"].fillna(0.0)).mask(paired.isna().all(axis=1))
@@ -126,13 +135,13 @@ def differences(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
         undefined = either_undefined.groupby(level="column").sum()
         for column in (name for name in pd.unique(frame["column"]) if name in cells):
             one, other = (pairs[column][name].tolist() for name in ("own", "base"))
-            rows.append(_summary_row(method, column, cells[column])
+            rows.append(_summary_row(row, column, cells[column])
                         | {"undefined": int(undefined[column]), "p": test(one, other).p if len(one) > 1 else math.nan})
     return _corrected(pd.DataFrame(rows, columns=[*SUMMARY, "p"]))
 
 
 def _corrected(cells: pd.DataFrame) -> pd.DataFrame:
-    """`cells` with the column corrected: Holm over the single tasks of each method."""
+    """`cells` with the column corrected: Holm over the single tasks of each row."""
     single = ~cells["column"].isin([MEAN, NORMALISED]) & (cells["n"] > 1)
     cells["corrected"] = float("nan")
     for method in pd.unique(cells["row"]):
@@ -177,16 +186,16 @@ def _means(table: dict[str, Any], majority: dict[str, Any]) -> tuple[float, floa
 
 
 def curves(points: Sequence[tuple[RunRecord, np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    """Curves, long: run, method, shots, seed, step, value; one point per measured step.
+    """Curves, long: run, variant, shots, seed, step, value; one point per measured step.
 
     `points` are (run, steps [n], values [n, d]); a value is the mean over d.
     """
     parts = [
-        pd.DataFrame({"run": run.id, "method": run.method, "shots": run.shots, "seed": run.seed,
+        pd.DataFrame({"run": run.id, "variant": run.variant, "shots": run.shots, "seed": run.seed,
                       "step": np.asarray(steps), "value": _over_tasks(np.asarray(values, dtype=float))})
         for run, steps, values in points if len(steps)
     ]
-    empty = pd.DataFrame(columns=["run", "method", "shots", "seed", "step", "value"])
+    empty = pd.DataFrame(columns=["run", "variant", "shots", "seed", "step", "value"])
     return pd.concat(parts, ignore_index=True) if parts else empty
 
 
@@ -231,7 +240,7 @@ def one_task(points: Sequence[tuple[RunRecord, np.ndarray, np.ndarray]], task: i
 
 
 def thinned(curves: pd.DataFrame, most: int = MOST_LINES) -> pd.DataFrame:
-    """Loss curves as they are, or the mean over seeds per method and shots where there are more than `most` runs.
+    """Loss curves as they are, or the mean over seeds per variant and shots where there are more than `most` runs.
 
     Runs keep the steps of their own lowest and highest losses. So the mean is over lines: at every step that any of
     them recorded, from where all have begun, between two points of the others, and of those alone that got so far.
@@ -239,7 +248,7 @@ def thinned(curves: pd.DataFrame, most: int = MOST_LINES) -> pd.DataFrame:
     if curves["run"].nunique() <= most:
         return curves
     means = []
-    for (method, shots), part in curves.groupby(["method", "shots"], sort=False):
+    for (variant, shots), part in curves.groupby(["variant", "shots"], sort=False):
         steps = np.unique(part["step"].to_numpy(dtype=float))
         steps = steps[steps >= part.groupby("run")["step"].min().max()]
         lines = [np.interp(steps, one["step"].to_numpy(dtype=float), one["value"].to_numpy(dtype=float), np.nan, np.nan)
@@ -247,10 +256,10 @@ def thinned(curves: pd.DataFrame, most: int = MOST_LINES) -> pd.DataFrame:
         there = ~np.isnan(lines)
         value = np.where(there, lines, 0).sum(0) / np.maximum(there.sum(0), 1)
         kept = thin(value[:, None], _POINTS)
-        means.append(pd.DataFrame({"method": method, "shots": shots, "step": steps[kept].astype(int),
+        means.append(pd.DataFrame({"variant": variant, "shots": shots, "step": steps[kept].astype(int),
                                    "value": np.where(there.any(0), value, np.nan)[kept]}))
     mean = pd.concat(means, ignore_index=True)
-    return mean.assign(run=mean["method"] + " " + mean["shots"].astype(str), seed=-1)
+    return mean.assign(run=mean["variant"] + " " + mean["shots"].astype(str), seed=-1)
 
 
 def readable(cells: pd.DataFrame) -> pd.DataFrame:
@@ -263,7 +272,7 @@ def readable(cells: pd.DataFrame) -> pd.DataFrame:
     if not several.any():
         points = {"value": "points"}
     table = pd.DataFrame({
-        "method": [REFERENCES.get(row, label(row)) for row in cells["row"]],
+        "row": [REFERENCES.get(row, label(row)) for row in cells["row"]],
         "column": cells["column"],
         **{name: 100 * (cells[source] if source == "value" else cells[source].where(several))
            for source, name in points.items()},

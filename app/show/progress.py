@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from app.show.frames import METHOD_ORDER
+from app.show import frames, styles
 from app.show.styles import marked
 from compt_core.errors import plural
 from compt_core.runs.record import TERMINAL, RunRecord, State
@@ -84,20 +84,21 @@ def ago(then: float, now: float) -> str:
 def table(runs: Sequence[RunRecord], left: Mapping[str, float | None],
           losses: Mapping[str, Sequence[float]] = MappingProxyType({}),
           found: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
-    """One row per run, by method, shots and seed: run, method, shots, seed, state, progress (0-100), step, left, loss
-    (its course, a list), mean, diagnosis (what was found, in a few words).
+    """One line per run, by row of the comparison, shots and seed: run, row, shots, seed, state, progress (0-100), step,
+    left, loss (its course, a list), mean, diagnosis (what was found, in a few words).
 
     `mean` is the run's mean over tasks in points, NaN until it is completed.
     """
+    looks = styles.looks(frames.variants(runs))
     rows = [
-        {"run": run.id, "method": marked(run.method), "shots": run.shots, "seed": run.seed,
+        {"run": run.id, "row": marked(run.variant, looks), "shots": run.shots, "seed": run.seed,
          "state": f"{SYMBOL[run.state]} {phase(run)}", "progress": 100 * fraction(run),
          "step": f"{run.step} / {run.steps}" if run.steps else "", "left": _left(run, left.get(run.id)),
          "loss": list(losses.get(run.id, ())),
          "mean": 100 * (run.result or {}).get("mean", math.nan), "diagnosis": found.get(run.id, "")}
-        for run in sorted(runs, key=lambda run: (METHOD_ORDER.index(run.method), run.shots, run.seed))
+        for run in frames.in_rows(runs)
     ]
-    return pd.DataFrame(rows, columns=["run", "method", "shots", "seed", "state", "progress", "step", "left", "loss",
+    return pd.DataFrame(rows, columns=["run", "row", "shots", "seed", "state", "progress", "step", "left", "loss",
                                        "mean", "diagnosis"])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from app.show.captions import every, listed, literal, plural
-from app.show.frames import BASELINES, IDENTICAL, MEAN, NORMALISED, REFERENCES, differences, same, summarise
+from app.show.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, differences, same, summarise
 from app.show.styles import label
 from compt_core.analysis.relatedness import Mantel
 from compt_core.methods.parts import GATES_OF_FORM
@@ -35,24 +35,37 @@ _UNTOLD = "°"  # behind a number
 _APART = 0.1  # difference of the two private shares worth a sentence
 
 
+def pairs(scores: pd.DataFrame) -> dict[str, list[str]]:
+    """Baseline -> the rows that sentences compare with it: every method without attention against every row of ComPT;
+    where there is one of the two kinds alone, the first row against the others."""
+    rows = dict(zip(scores["variant"], scores["method"], strict=True))
+    composed = [name for name, method in rows.items() if METHODS[method].composed]
+    plain = [name for name in rows if name not in composed]
+    if composed and plain:
+        return dict.fromkeys(plain, composed)
+    first, *others = rows or [""]
+    return {first: others} if others else {}
+
+
 def comparisons(scores: pd.DataFrame, baseline: str | None) -> list[str]:
-    """ComPT against PT and MST (or `baseline` alone) on the mean over tasks; `scores` of one shot count."""
-    found = []
-    for name in BASELINES:
-        if name in set(scores["method"]) and baseline in (None, name):
-            composed = [method for method in METHODS if METHODS[method].composed]
-            means = scores[(scores["column"] == MEAN) & scores["method"].isin([*composed, name])]
-            found += [_versus(row, name) for row in _records(differences(means, name))]
+    """ComPT against the other methods (:func:`pairs`), or every row against `baseline`, on the mean over tasks.
+
+    `scores` are of one shot count.
+    """
+    found, means = [], scores[scores["column"] == MEAN]
+    every_other = [name for name in pd.unique(scores["variant"]) if name != baseline]
+    for name, others in (pairs(scores) if baseline is None else {baseline: every_other}).items():
+        found += [_versus(row, name)
+                  for row in _records(differences(means[means["variant"].isin([*others, name])], name))]
     return found
 
 
 def by_shots(scores: pd.DataFrame) -> list[str]:
-    """ComPT against PT and MST on the mean over tasks at every shot count; `scores` of all shot counts."""
+    """The :func:`pairs` on the mean over tasks at every shot count; `scores` of all shot counts."""
     means, found = scores[scores["column"] == MEAN].sort_values("shots", kind="stable"), list[str]()
     means = means.assign(column=means["shots"].astype(str))
-    composed = [method for method in METHODS if METHODS[method].composed]
-    for name in (name for name in BASELINES if name in set(scores["method"])):
-        cells = differences(means[means["method"].isin([*composed, name])], name)
+    for name, others in pairs(scores).items():
+        cells = differences(means[means["variant"].isin([*others, name])], name)
         for method, part in cells.groupby("row", sort=False):
             each = listed([f"{100 * row['value']:+.1f} at {row['column']}{_doubt(row)}" for row in _records(part)])
             unit = "shot" if list(part["column"]) == ["1"] else "shots"

@@ -12,20 +12,21 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from app.show.styles import ink, label, look
+from app.show.styles import Look, ink, label
 
 Figure = alt.LayerChart | alt.FacetChart
 GREY = "#888888"
 
 
-def shot_curves(summary: pd.DataFrame, references: Mapping[str, float], chosen: int, large: bool) -> Figure:
-    """Means over tasks by shot count with intervals, a line per method; references level, the chosen count marked.
+def shot_curves(summary: pd.DataFrame, references: Mapping[str, float], chosen: int, looks: Mapping[str, Look],
+                large: bool) -> Figure:
+    """Means over tasks by shot count with intervals, a line per row; references level, the chosen count marked.
 
     `summary`: rows of frames.summarise with their `shots`.
     """
-    methods = list(pd.unique(summary["row"]))
-    names, looks = [label(method) for method in methods], [look(method) for method in methods]
-    table = pd.DataFrame([{"method": label(cell["row"]), "shots": int(cell["shots"]), "n": int(cell["n"]),
+    shown = {label(name): looks[name] for name in pd.unique(summary["row"])}
+    names = list(shown)
+    table = pd.DataFrame([{"row": label(cell["row"]), "shots": int(cell["shots"]), "n": int(cell["n"]),
                            "score": 100 * cell["value"], **span(cell["value"], cell["half"])}
                           for cell in summary.to_dict("records")])
     counts = sorted(set(table["shots"]))
@@ -34,17 +35,18 @@ def shot_curves(summary: pd.DataFrame, references: Mapping[str, float], chosen: 
     y = alt.Y("score:Q", title=title,
               scale=alt.Scale(domain=ends_of([*summary["value"], *references.values()])))
     legend = alt.Legend(orient="top", title=None, symbolType="stroke", symbolSize=600, symbolStrokeWidth=3)
-    tint = alt.Color("method:N", legend=legend, scale=alt.Scale(domain=names, range=[one.colour for one in looks]))
-    dash = alt.StrokeDash("method:N", legend=legend,
-                          scale=alt.Scale(domain=names, range=[list(one.dash) for one in looks]))
-    tips = ["method", "shots", alt.Tooltip("score:Q", format=".1f"), "n"]
+    tint = alt.Color("row:N", legend=legend,
+                     scale=alt.Scale(domain=names, range=[one.colour for one in shown.values()]))
+    dash = alt.StrokeDash("row:N", legend=legend,
+                          scale=alt.Scale(domain=names, range=[list(one.dash) for one in shown.values()]))
+    tips = ["row", "shots", alt.Tooltip("score:Q", format=".1f"), "n"]
     base = alt.Chart(table).encode(x=x, color=tint)
     layers = [
         alt.Chart(pd.DataFrame({"shots": [chosen]})).mark_rule(strokeWidth=18, opacity=0.22, color=GREY).encode(x=x),
         base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash),
         base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=title), y2="high:Q"),
         *[base.mark_point(size=110, filled=True, opacity=1, shape=one.marker).encode(y=y, tooltip=tips)
-          .transform_filter(alt.datum.method == name) for name, one in zip(names, looks, strict=True)],
+          .transform_filter(alt.datum.row == name) for name, one in shown.items()],
     ]
     level = pd.DataFrame([{"what": what, "score": 100 * value, "shots": counts[-1]}
                           for what, value in references.items()])

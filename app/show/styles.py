@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -54,15 +55,28 @@ def ink() -> str | None:
 
 
 def look(method: str) -> Look:
-    """How `method` is drawn."""
+    """How a plain method is drawn."""
     return LOOKS.get(method, _NEW)
 
 
-def label(method: str) -> str:
-    """A method's name as a person reads it; anything unknown as it is."""
-    return METHODS[method].title if method in METHODS else method
+def looks(variants: Mapping[str, str]) -> dict[str, Look]:
+    """How each row of a comparison is drawn (name -> method): colour by method; the first row of a method in its own
+    look, each further one with another dash and another marker."""
+    found: dict[str, Look] = {}
+    for name, method in variants.items():
+        before = [one for one, other in variants.items() if other == method and one in found]
+        own = look(method)
+        others = [one for one in [*LOOKS.values(), _NEW] if one.marker != own.marker]
+        borrowed = others[(len(before) - 1) % len(others)] if before else own
+        found[name] = replace(borrowed, colour=own.colour)
+    return found
 
 
-def marked(method: str) -> str:
-    """A method's name with its marker in front, as in tables: ``"▲ ComPT (SPP)"``."""
-    return f"{look(method).symbol} {label(method)}"
+def label(row: str) -> str:
+    """A row's name as a person reads it: a plain method's title, a variant's own name as it is."""
+    return METHODS[row].title if row in METHODS else row
+
+
+def marked(row: str, looks: Mapping[str, Look] = LOOKS) -> str:
+    """A row's name with its marker in front, as in tables: ``"▲ ComPT (SPP)"``."""
+    return f"{looks.get(row, _NEW).symbol} {label(row)}"

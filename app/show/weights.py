@@ -40,7 +40,7 @@ def of_run(run: RunRecord) -> np.ndarray:
 
 def seeds_of(run: RunRecord, runs: Sequence[RunRecord]) -> list[RunRecord]:
     """The runs of `runs` that differ from `run` by their seed alone, itself included."""
-    return [one for one in runs if (one.method, one.shots) == (run.method, run.shots)]
+    return [one for one in runs if (one.variant, one.shots) == (run.variant, run.shots)]
 
 
 def single(run: RunRecord, values: np.ndarray | None = None) -> Weights:

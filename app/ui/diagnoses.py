@@ -101,11 +101,11 @@ def _bullets(lines: Sequence[str]) -> str:
 
 
 def _whose(runs: Sequence[RunRecord]) -> str:
-    """Runs by method and shot count, in a few words."""
+    """Runs by row and shot count, in a few words."""
     groups: dict[tuple[str, int], list[int]] = {}
     for run in runs:
-        groups.setdefault((run.method, run.shots), []).append(run.seed)
-    each = [f"{label(method)}, {plural(shots, 'shot')}, {_seeds(seeds)}" for (method, shots), seeds in groups.items()]
+        groups.setdefault((run.variant, run.shots), []).append(run.seed)
+    each = [f"{label(row)}, {plural(shots, 'shot')}, {_seeds(seeds)}" for (row, shots), seeds in groups.items()]
     more = [plural(sum(len(seeds) for seeds in list(groups.values())[_GROUPS:]), "more run")] \
         if len(each) > _GROUPS else []
     return f"{plural(len(runs), 'run')} ({literal('; '.join([*each[:_GROUPS], *more]))})"

@@ -5,16 +5,15 @@ L prompt length · H hidden size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from app.show import styles
+from app.show import frames, styles
 from app.show.frames import finished
 from app.ui import services
 from compt_core.errors import StoreError, plural
-from compt_core.methods.table import METHODS
 from compt_core.runs.record import RunRecord
 
 NO_PROMPT, EDITED = "no_prompt", "edited"
@@ -24,12 +23,13 @@ EditedPrompt = Callable[[str], np.ndarray | None]  # task -> prompt [L, H]; None
 
 @dataclass(frozen=True)
 class Side:
-    """Prompts [L, H] of one task by name (NO_PROMPT, a method's, EDITED), that of the opened run under `opened`, and a
-    plain sentence for each that should be there and is not."""
+    """Prompts [L, H] of one task by name (NO_PROMPT, a row's of the comparison, EDITED), that of the opened run under
+    `opened`, a plain sentence for each that should be there and is not, and the looks of the rows."""
 
     prompts: dict[str, np.ndarray]
     opened: str
     missing: tuple[str, ...]
+    looks: Mapping[str, styles.Look]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ class Side:
 
     def called(self, name: str) -> str:
         """A prompt's name as a person reads it."""
-        if name in METHODS:
+        if name in self.looks:
             return styles.label(name) + (" (this run)" if name == self.opened else "")
         return {NO_PROMPT: "no prompt", EDITED: "this run, edited"}[name]
 
@@ -53,7 +53,8 @@ def side(runs: Sequence[RunRecord], run: RunRecord, task: str, edited: EditedPro
     prompts = {NO_PROMPT: np.zeros((0, own.shape[1]), dtype=np.float32)}
     missing = []
     beside = mates(runs, run)
-    for method in METHODS:
+    rows = frames.variants(runs)
+    for method in rows:
         mate = beside.get(method)
         if mate is None:
             missing.append(f"{styles.label(method)}: this experiment has no completed run of it with "
@@ -62,20 +63,20 @@ def side(runs: Sequence[RunRecord], run: RunRecord, task: str, edited: EditedPro
             missing.append(f"{styles.label(method)}: its run {mate.id} was trained on other weights of the backbone.")
         else:
             try:
-                prompts[method] = own if method == run.method else _prompt(mate, task)
+                prompts[method] = own if method == run.variant else _prompt(mate, task)
             except StoreError as error:
                 missing.append(f"{styles.label(method)}: {error}")
     if edited is not None and (changed := edited(task)) is not None:
         prompts[EDITED] = changed
     elif edited is not None:
         missing.append("this run, edited: the edit leaves this task as it was trained.")
-    return Side(prompts, run.method, tuple(missing))
+    return Side(prompts, run.variant, tuple(missing), styles.looks(rows))
 
 
 def mates(runs: Sequence[RunRecord], run: RunRecord) -> dict[str, RunRecord]:
     """Method -> the completed run with the shots and the seed of `run`, itself among them."""
-    return {one.method: one for one in finished(runs) if (one.shots, one.seed) == (run.shots, run.seed)} | \
-        {run.method: run}
+    return {one.variant: one for one in finished(runs) if (one.shots, one.seed) == (run.shots, run.seed)} | \
+        {run.variant: run}
 
 
 def _prompt(run: RunRecord, task: str) -> np.ndarray:

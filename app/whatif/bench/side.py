@@ -19,7 +19,6 @@ from app.show.captions import listed, literal
 from app.show.mistakes import FAR
 from app.show.styles import BAR_HEIGHT, ink, look
 from app.whatif.bench.prompts import EDITED, Side
-from compt_core.methods.table import METHODS
 from compt_core.scoring.predictions import UNREADABLE
 from compt_core.tasks.spec import Task
 from compt_core.whatif.answer import Answer, moved, worded
@@ -96,12 +95,13 @@ def _numeric(task: Task, side: Side, found: Mapping[str, Answer], gold: float | 
 
 
 def _tick(side: Side, name: str) -> str:
-    return html.escape(side.called(name)) + (f" {look(name).symbol}" if name in METHODS else "")
+    return html.escape(side.called(name)) + (f" {side.looks[name].symbol}" if name in side.looks else "")
 
 
 def _bars(side: Side, names: Sequence[str]) -> dict[str, Any]:
     """How bars look that belong to these prompts, one after another; no prompt is grey."""
-    colours = [look(side.opened if name == EDITED else name).colour for name in names]
+    shown = [side.opened if name == EDITED else name for name in names]
+    colours = [side.looks.get(name, look(name)).colour for name in shown]
     hatch = {"shape": ["/" if name == EDITED else "" for name in names], "solidity": 0.55, "size": 7}
     return {"color": colours, "pattern": hatch,
             "line": {"color": colours, "width": [1.5 if name == EDITED else 0 for name in names]}}
