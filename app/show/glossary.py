@@ -48,10 +48,10 @@ TERMS: dict[str, str] = {
     "dev rows": "Rows with known labels that no run trains on. Every score is measured on them.",
     "majority": "The score for always giving the most frequent label of the dev rows. Nothing is trained for it.",
     "no prompt": "The score of the frozen backbone with the task prefix alone. Nothing is trained for it.",
-    "95% t-interval": "How far the mean over seeds can be trusted, as a range around it. The number after ± is half of "
-                      "this range: Student's t times the standard error. If the runs were repeated many times with new "
-                      "seeds, about 95% of such ranges would hold the true mean. This takes seeds as a random sample "
-                      "and needs at least two.",
+    "95% t-interval": "How far the mean over seeds can be trusted, as a range around it: the mean plus or minus "
+                      "Student's t times the standard error. If the runs were repeated many times with new seeds, "
+                      "about 95% of such ranges would hold the true mean. This takes seeds as a random sample and "
+                      "needs at least two.",
     "fleet": "A group of runs that train at the same time and share every pass through the backbone. This is faster "
              "than one run after another.",
     "optimizer step": "One update of the prompts, from one batch of rows of all tasks.",
