@@ -18,7 +18,7 @@ from compt_core.errors import plural
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.scoring.statistics import half_width, mean_normalised, mean_primary
-from compt_core.tasks.table import TASKS, seen_before
+from compt_core.tasks.table import seen_before
 
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
                 "train_seconds", "eval_seconds", "constant", "unreadable", "eval_rows", "prompt_rms",
@@ -98,7 +98,7 @@ def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title
     for name in REFERENCES.values():
         table.add_column(name, justify="right", style="dim")
     for task in tasks:
-        metrics = _metrics(task, done)
+        metrics = experiment.tasks.metrics(task, (done[0].result or {})["tasks"][task])
         for metric in metrics:
             cells = [_cell(done, method, task, metric) for method in methods]
             cells += [_number(_reference(experiment, name, task).get(metric)) + _unread_mark(experiment, name, task)
@@ -110,11 +110,6 @@ def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title
         cells += [_number(reference_mean(experiment, name, tasks)) for name in REFERENCES]
         table.add_row(label, "", *cells)
     return table
-
-
-def _metrics(task: str, done: Sequence[RunRecord]) -> list[str]:
-    """The metrics of a task; of one that this version does not know, those that its results have."""
-    return list(TASKS[task].metrics if task in TASKS else (done[0].result or {})["tasks"][task])
 
 
 def _means_table(done: Sequence[RunRecord], counts: Sequence[int], unit: str) -> Table:
@@ -174,8 +169,7 @@ def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]
     if left_out:
         notes.append(f"Rows {'; '.join(left_out)}.")
     notes += data_notes(done)
-    tasks = {t for r in done for t in (r.result or {}).get("tasks") or {} if t in TASKS}
-    return notes + seen_before({TASKS[t].suite for t in tasks})
+    return notes + seen_before({task.suite for task in experiment.tasks.only(experiment.config["tasks"]).values()})
 
 
 def _unreadable(done: Sequence[RunRecord]) -> dict[str, float]:
@@ -240,15 +234,11 @@ def _unread_mark(experiment: ExperimentRecord, name: str, task: str) -> str:
 
 def _plain(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
     scores = {task: _reference(experiment, name, task) for task in tasks}
-    return mean_primary(scores, _primary(scores)) if all(scores.values()) else None
+    return mean_primary(scores, experiment.tasks.primary(scores)) if all(scores.values()) else None
 
 
 def _normalised(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
     scores, chance = ({task: _reference(experiment, n, task) for task in tasks} for n in (name, "majority"))
     if not all(scores.values()) or not all(chance.values()):
         return None
-    return mean_normalised(scores, _primary(scores), chance)
-
-
-def _primary(scores: Mapping[str, Mapping[str, float | None]]) -> dict[str, str]:
-    return {task: TASKS[task].metrics[0] if task in TASKS else next(iter(of)) for task, of in scores.items()}
+    return mean_normalised(scores, experiment.tasks.primary(scores), chance)
