@@ -73,7 +73,8 @@ def prompt(board: Board, grid: Grid) -> None:
             lacking(f"PT has no completed run at {captions.plural(int(count), 'shot')}.")
             return
         run = grid.run("pt", count, which)
-        _example(board, grid.experiment.tasks.get(name), run, f"PT, trained on {captions.plural(int(count), 'row')} (seed {which}),")
+        who = f"PT, trained on {captions.plural(int(count), 'row')} (seed {which}),"
+        _example(board, grid.experiment.tasks.get(name), run, who)
     references = of_references(grid, name)
     row = tour_runs.records(frames.summarise(own))[0]
     with right:

@@ -58,7 +58,8 @@ class Compared:
 
 
 def compare(prompts: Sequence[Prompt], whole: bool, tasks: Catalogue) -> Compared:
-    """At least one prompt, of the run of these `tasks` or from elsewhere; whole ones where asked and of one length, else by the mean of their vectors."""
+    """At least one prompt, of the run of these `tasks` or from elsewhere; whole ones where asked and of one length,
+    else by the mean of their vectors."""
     whole = whole and one_length([one.vectors.shape for one in prompts])
     values = rows([one.vectors for one in prompts], whole)
     return Compared(tuple(prompts), whole, values, cosines(values), tasks)

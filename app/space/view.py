@@ -141,8 +141,9 @@ def _map(shown: Compared, files: Files) -> None:
     found = _laid_out(values[kept], perplexity)
     lines = _map_sentences(shown, found, len(kept), len(points), perplexity)
     truth = shown.related(list({one.owner for one in shown.prompts if one.group.endswith((PRIVATE, COMPOSED))}))
-    st.plotly_chart(maps.scatter(found, drawn, None if truth is None else shown.tasks), width="stretch", key="points_map",
-                    config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
+    figure = maps.scatter(found, drawn, None if truth is None else shown.tasks)
+    st.plotly_chart(figure, width="stretch", key="points_map", config=charts.PLOTLY_CONFIG,
+                    alt=captions.plain(lines))
     components.findings(lines, ["Each is taken at norm 1: the map shows directions, whatever their scale. Markers are "
                                 "groups" + (", colours are families." if truth is not None else ".")])
     files["map"] = exports.table(pd.DataFrame({

@@ -30,7 +30,7 @@ from compt_core.cli.whatif import whatif
 from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, plural, quoted
 from compt_core.exchange.export import CURVES, document, tables, write_csv, write_json
 from compt_core.exchange.report import accuracy_table, diagnosis_lines, experiment_json
-from compt_core.planning.check import check
+from compt_core.planning.check import LaunchCheck, check
 from compt_core.runs.drain import drain
 from compt_core.runs.existing import existing_store, has_store, looked_up
 from compt_core.runs.record import ExperimentRecord, RunRecord, State

@@ -66,7 +66,8 @@ class LaunchCheck:
 
 
 def check(experiment: Experiment, catalogue: Catalogue = CATALOGUE) -> LaunchCheck:
-    """Check everything that needs files: task names, which `catalogue` must have, data, shots against rows, the backbone.
+    """Check everything that needs files: task names, data, shots against rows, the backbone. Tasks are those of
+    `catalogue`.
 
     Raises ConfigError that names every problem found, each with the field to which it belongs.
     """

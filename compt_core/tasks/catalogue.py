@@ -54,8 +54,7 @@ class Catalogue(Mapping[str, Task]):
     def needed(self, name: str) -> Task:
         """The task of a stored run without which there is no going on. Raises DataError where it is not known."""
         if name not in self._tasks:
-            raise DataError(f"the store holds no definition of task {quoted(name)}, so that its columns and label words "
-                            "are not known.")
+            raise DataError(f"the store holds no definition of task {quoted(name)}: its label words are not known.")
         return self._tasks[name]
 
     def family(self, name: str) -> str:

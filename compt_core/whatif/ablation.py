@@ -166,8 +166,9 @@ def ablate(run: RunRecord, trained: Trained, scores: Mapping[str, np.ndarray], *
     return _table(trained, metrics, renormalise, control, before, cells)
 
 
-def _table(trained: Trained, metrics: tuple[str, ...], renormalise: bool, control: bool, before: Mapping[str, Mapping[str, float]],
-           cells: Mapping[str, Mapping[Name, Mapping[str, Cell]]]) -> Ablation:
+def _table(trained: Trained, metrics: tuple[str, ...], renormalise: bool, control: bool,
+           before: Mapping[str, Mapping[str, float]], cells: Mapping[str, Mapping[Name, Mapping[str, Cell]]]
+           ) -> Ablation:
     tasks, measures = trained.tasks, [one for one in MEASURES if one in before[trained.tasks[0]]]
     assert trained.weights is not None
     sources = range(trained.weights.shape[1])

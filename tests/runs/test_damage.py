@@ -255,7 +255,7 @@ def test_a_worker_trains_nothing_into_a_store_that_is_gone(
     waits, train, said = threading.Event(), steered(free=False), list[object]()
     monkeypatch.setattr("compt_core.runs.worker.logger.error", lambda *what: said.append(what) or waits.set())
     identity = store.submit(grid())
-    worker = Worker(store, train, lambda config: {"majority": {}, "no_prompt": {}})
+    worker = Worker(store, train, lambda config, tasks: {"majority": {}, "no_prompt": {}})
     worker.start_thread()
     try:
         assert train.training.wait(30)

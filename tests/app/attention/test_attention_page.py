@@ -13,6 +13,7 @@ from app.attention import cells, versus
 from app.show import courses, frames, trees, weights
 from app.ui import playing
 from compt_core.settings.presets import DEMO_TASKS
+from compt_core.tasks.table import CATALOGUE
 
 
 def words(app):
@@ -30,7 +31,7 @@ def runs(lab, store):
 
 def of(run, attention, tasks=("a", "b", "c", "d")):
     return weights.single(replace(run, result={**run.result, "attention": np.asarray(attention).tolist()},
-                                  config={**run.config, "tasks": list(tasks)}))
+                                  config={**run.config, "tasks": list(tasks)}, tasks=CATALOGUE))
 
 
 # Play
