@@ -106,7 +106,7 @@ def test_pages_show_its_own_families_label_words_and_columns(visit: Callable[...
     behind = visit("accuracy", exp=spp.experiment, task="demo-mood", method="spp")
     cells = json.loads(behind.get("plotly_chart")[-1].proto.spec)["data"][0]
     assert not behind.exception and {*cells["x"], *cells["y"]} == {"wrong", "right"}
-    assert "suites **demo-own, demo-glue**" in words(behind)
+    assert "suite **demo-own, demo-glue**" in words(behind)
     bench = visit("whatif", run=spp.id, part="sentence", task="demo-mood")
     assert not bench.exception and "**claim**: " in words(bench) and "right" in words(bench)
     tour = visit("learn", exp=spp.experiment, step="prompt")
