@@ -130,5 +130,5 @@ def _first(error: ValidationError, column: str = "") -> str:
     problem = error.errors(include_url=False)[0]
     path = " → ".join(f"'{quoted(str(part))[1:-1]}'" for part in ((column,) if column else ()) + problem["loc"])
     said = "should hold values by name" if problem["type"] in ("model_type", "dict_type") else \
-        re.sub("^(Input|String|Value|List|Dictionary) ", "", problem["msg"])
+        re.sub("^(Value error,|Input|String|Value|List|Dictionary) ", "", problem["msg"])
     return f"its {path} {said} (got {quoted(problem['input'], 40)})"

@@ -14,7 +14,6 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
-from pydantic_core import PydanticCustomError
 
 from compt_core.errors import ConfigError, DataError, Issue, nearest, quoted
 from compt_core.tasks.spec import Task
@@ -104,7 +103,7 @@ class _Definition(BaseModel):
     @model_validator(mode="after")
     def _numbers(self) -> _Definition:
         if self.numeric and not all(map(_is_number, self.labels)):
-            raise PydanticCustomError("numbers", "should have numbers for labels, as its task is numeric")
+            raise ValueError("should have numbers for labels, as its task is numeric")
         return self
 
 

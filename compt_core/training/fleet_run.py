@@ -50,17 +50,14 @@ def train_fleet(
 ) -> dict[str, Outcome]:
     """Train the runs `configs` (by id) of one backbone side by side and score them on their dev rows.
 
-    on_event gets what happens while training, control(run) is asked before each step, on_outcome
-    gets each run's outcome as soon as it is known; all outcomes are returned as well. A run that
-    fails by itself is an outcome; problems of backbone or data raise ComptError for all.
-    load(run) gives a run's rows, for an experiment on changed ones; by default those its settings name, of tasks as
-    `tasks` defines them.
-    Runs in `resume` go on from their checkpoint, if backbone, data and tensors are what it was taken on;
-    `keeper` takes new ones.
+    on_event gets what happens while training, control(run) is asked before each step, on_outcome gets each run's
+    outcome as soon as it is known; all are returned as well. A run that fails by itself is an outcome; problems of
+    backbone or data raise ComptError for all. load(run) gives a run's rows, for an experiment on changed ones; by
+    default those its settings name, of tasks as `tasks` defines them. Runs in `resume` go on from their checkpoint, if
+    backbone, data and tensors are what it was taken on; `keeper` takes new ones.
     """
     backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
-    data = {run: load(run) if load else load_data(c.tasks, c.data_dir, backbone.files, tasks)
-            for run, c in configs.items()}
+    data = {r: load(r) if load else load_data(c.tasks, c.data_dir, backbone.files, tasks) for r, c in configs.items()}
     watch(backbone.device)
     plans = {run: plan_run(config, data[run], backbone.tokenizer) for run, config in configs.items()}
     fleet = build_fleet(configs, backbone)
