@@ -23,7 +23,6 @@ import numpy as np  # noqa: E402
 from compt_core.exchange.bundle import import_bundles  # noqa: E402
 from compt_core.runs.record import BUNDLED, RunRecord  # noqa: E402
 from compt_core.runs.store import Store  # noqa: E402
-from compt_core.tasks.table import TASKS  # noqa: E402
 from compt_core.whatif.ablation import ablate  # noqa: E402
 from compt_core.whatif.effects import MEASURES, SCORE, Ablation, over, relation, side_by_side  # noqa: E402
 from compt_core.whatif.trained import taken_apart  # noqa: E402
@@ -34,7 +33,7 @@ PERMUTATIONS: Final = 1000  # per run; over seeds the runs' own spread counts
 def bundled(store: Store, suite: str) -> list[RunRecord]:
     """The bundled runs of a suite."""
     found = next(one for one in store.experiments(limit=1000)
-                 if one.owner == BUNDLED and TASKS[one.config["tasks"][0]].suite == suite)
+                 if one.owner == BUNDLED and one.tasks[one.config["tasks"][0]].suite == suite)
     return store.runs(found.id)
 
 

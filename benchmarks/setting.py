@@ -26,7 +26,7 @@ from compt_core.backbone.load import DEMO, Backbone, find_backbone, load_backbon
 from compt_core.settings.config import RunConfig, build_experiment  # noqa: E402
 from compt_core.tasks.files import load_task  # noqa: E402
 from compt_core.tasks.spec import TaskData  # noqa: E402
-from compt_core.tasks.table import get_tasks  # noqa: E402
+from compt_core.tasks.table import CATALOGUE  # noqa: E402
 from compt_core.training.fleet import Fleet, build_fleet  # noqa: E402
 from compt_core.training.fleet_run import Load, train_fleet  # noqa: E402
 from compt_core.training.loop import train  # noqa: E402
@@ -64,7 +64,7 @@ def make_setting(backbone: Backbone, methods: Sequence[str], seeds: int, **setti
 
 def rows_of(tasks: Sequence[str], data_dir: str | None) -> list[TaskData]:
     """The rows of the tasks, their overlap too: speed does not ask, and a made-up backbone has no files."""
-    return [load_task(task, data_dir) for task in get_tasks(tuple(tasks))]
+    return [load_task(task, data_dir) for task in CATALOGUE.named(tasks)]
 
 
 def backbone_of(name: str, device: str | None = None) -> Backbone:

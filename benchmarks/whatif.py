@@ -35,7 +35,6 @@ from compt_core.runs.record import RunRecord  # noqa: E402
 from compt_core.runs.store import Store  # noqa: E402
 from compt_core.scoring.score import score_task  # noqa: E402
 from compt_core.settings.config import RunConfig, build_experiment  # noqa: E402
-from compt_core.tasks.table import TASKS  # noqa: E402
 from compt_core.training.fleet_run import train_fleet  # noqa: E402
 from compt_core.whatif import bench  # noqa: E402
 from compt_core.whatif.apply import apply, backbone_of, dev_rows, prompts_of  # noqa: E402
@@ -79,7 +78,7 @@ def generated(store: Store, run: RunRecord, text: str) -> None:
     backbone = backbone_of(run)
     for name, prompt in prompts_of(store, run, text).items():
         rows, encoded = dev_rows(run, name, backbone)
-        score_task(backbone, TASKS[name], rows, encoded, {name: torch.from_numpy(prompt)}, scoring="generate",
+        score_task(backbone, run.tasks[name], rows, encoded, {name: torch.from_numpy(prompt)}, scoring="generate",
                    remember=False)
 
 
@@ -91,7 +90,7 @@ def sentence(store: Store, runs: Mapping[str, RunRecord], number: int) -> None:
     prompts = {method: store.prompts(one.id)["composed"][0] for method, one in runs.items()}
     prompts |= {"no prompt": prompts["pt"][:0], **prompts_of(store, run, f"beta:{name}=.5")}
     rows, _ = dev_rows(run, name, backbone)
-    bench.scores(backbone, RunConfig.model_validate(run.config), TASKS[name], [rows[number].texts], prompts)
+    bench.scores(backbone, RunConfig.model_validate(run.config), run.tasks[name], [rows[number].texts], prompts)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What every test stands on: no network, one torch thread, its own home folder, and small real files.
 
-Fixtures: `home` (an empty COMPT_HOME), `store` (the store in it), `tiny_t5` (a T5 checkpoint), `glue_dir` (files of
-GLUE-8).
+Fixtures: `home` (an empty COMPT_HOME), `store` (the store in it), `version_4` (one of an older version), `tiny_t5` (a
+T5 checkpoint), `glue_dir` (files of GLUE-8).
 """
 
 from __future__ import annotations
@@ -110,6 +110,32 @@ def store(home: Path) -> Iterator[Any]:
     opened = Store(home)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def version_4(home: Path) -> Path:
+    """This test's home with a store that schema 4 left, see the file: experiment 'pzev2ag0ok' of two runs, and
+    'oldgoneexp' on a task that no table has any more. Prompts and label scores are made up."""
+    import sqlite3
+    from contextlib import closing
+
+    import numpy as np
+
+    from compt_core.runs.artifacts import Artifacts
+
+    home.mkdir(exist_ok=True)
+    with closing(sqlite3.connect(home / "compt.db")) as raw:
+        raw.executescript((Path(__file__).parent / "runs" / "version_4.sql").read_text())
+        raw.execute("PRAGMA journal_mode=WAL")
+    draw = np.random.default_rng(4)
+    source, private, composed = (draw.normal(size=(3, 5, 64)).astype(np.float32) for _ in range(3))
+    for run, third in (("ooauaeryxx", "demo-follows"), ("gn470shri0", "demo-follows"), ("oldgonerun", "gone-task")):
+        own = {"private": private, "composed": private} if run == "ooauaeryxx" else \
+            {"source": source, "private": private, "composed": composed}
+        scores = {name: draw.normal(size=(60, labels)).astype(np.float32)
+                  for name, labels in (("demo-mood", 2), (third, 2), ("demo-stsb", 26))}
+        Artifacts(home).write_results(run, own, scores, None)
+    return home
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from compt_core.methods.table import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.settings.config import Experiment, RunConfig, build_experiment
 from compt_core.settings.presets import PRESETS
-from compt_core.tasks.table import get_tasks
+from compt_core.tasks.table import CATALOGUE
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -103,7 +103,7 @@ def test_settings_named_with_set_exist() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_are_named_and_name_known_tasks(preset: str) -> None:
     assert f"`{preset}`" in README
-    assert get_tasks(build_experiment({}, preset=preset).tasks)
+    assert CATALOGUE.named(build_experiment({}, preset=preset).tasks)
 
 
 # --- set-up: both commands say one clear sentence on bad input, and do nothing

@@ -14,11 +14,9 @@ from app.show.mistakes import Answers
 from app.ui import controls, services, state
 from app.ui.clicks import Cell
 from app.ui.names import TASK
-from compt_core.analysis.answers import scored_rows
+from compt_core.analysis.answers import scored_rows, stored_predictions
 from compt_core.errors import ComptError, StoreError
 from compt_core.runs.record import RunRecord
-from compt_core.scoring.predictions import predict
-from compt_core.tasks.table import TASKS
 
 ALL, NONE = "all", "none"
 _SHOWN = 200  # wrong rows; a table of thousands is no help
@@ -100,9 +98,8 @@ def _answers(runs: Sequence[RunRecord], task: str) -> Answers:
     """The answers of runs of one experiment on `task`. Raises ComptError where rows or scores cannot be read."""
     given = []
     for run in runs:  # each says whether the data are still its own
-        rows, config, scores = scored_rows(run, task), run.config, services.store().scores(run.id)
+        rows, scores = scored_rows(run, task), services.store().scores(run.id)
         if task not in scores:
             raise StoreError(f"the answers of run {run.id} are not in the store any more.")
-        given.append(predict(TASKS[task], scores[task], similarity=config["similarity"],
-                             generated=config["scoring"] == "generate"))
-    return Answers(TASKS[task], rows, np.array(given))
+        given.append(stored_predictions(run, run.tasks.needed(task), scores[task]))
+    return Answers(runs[0].tasks.needed(task), rows, np.array(given))

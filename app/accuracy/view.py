@@ -21,7 +21,7 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], scores: pd.Dat
     """Everything on the page; `scores` as in frames.scores, not empty."""
     view = chosen_view(scores)
     at_shots = scores[scores["shots"] == view.shots]
-    references = frames.reference_rows(experiment.references, experiment.config["tasks"])
+    references = frames.reference_rows(experiment.references, experiment.config["tasks"], experiment.tasks)
     answered = [run for run in frames.finished(runs) if run.shots == view.shots]
     cells = frames.in_order(_cells(frames.pick_metric(at_shots, view.metric), view, references), _order(answered))
     lines = [*readings.chance(at_shots), *readings.untrained(at_shots, references),
@@ -46,7 +46,7 @@ def _order(runs: Sequence[RunRecord]) -> list[str]:
     """The tasks by family or, where a run has attention, clustered by that of the first method that has."""
     tasks, composed = runs[0].config["tasks"], frames.with_result(runs, "attention")
     if not composed or len(tasks) < 3:
-        return weights.by_family(tasks)
+        return weights.by_family(tasks, runs[0].tasks)
     return ordering.ordered(weights.mean(weights.seeds_of(composed[0], composed)), ordering.order_control())
 
 

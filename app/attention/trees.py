@@ -6,7 +6,7 @@ K tasks. The distance of two tasks is 1 - cosine of their weights; of two groups
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 
 from app.show.captions import listed, literal, plural
 from app.show.styles import BAR_HEIGHT, FAMILY_LOOKS, LEGEND, ink
-from app.show.weights import Weights, distances, families, family, linked, uniform
+from app.show.weights import Weights, distances, linked, related, uniform
 
 _NEUTRAL = "#808080"
 _ROW, _HEAD = 30, 84  # px: height of a leaf, and of axis and margins
@@ -29,11 +29,13 @@ class Tree:
     tasks   the leaves from the top down [K]
     lines   per merge: distances [4] and places [4] of its bracket; leaf i lies at place i
     merges  per merge, nearest first: the tasks of either side, and their distance
+    families  task -> its family, which is the task itself where none is known
     """
 
     tasks: tuple[str, ...]
     lines: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
     merges: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...]
+    families: Mapping[str, str]
 
 
 def tree(weights: Weights) -> Tree | None:
@@ -51,12 +53,14 @@ def tree(weights: Weights) -> Tree | None:
         groups.append(groups[int(left)] + groups[int(right)])
     lines = tuple((tuple(map(float, far)), tuple((place - 5) / 10 for place in places))
                   for far, places in zip(drawn["dcoord"], drawn["icoord"], strict=True))
-    return Tree(tuple(weights.tasks[leaf] for leaf in drawn["leaves"]), lines, tuple(merges))
+    return Tree(tuple(weights.tasks[leaf] for leaf in drawn["leaves"]), lines, tuple(merges),
+                dict(zip(weights.tasks, weights.families, strict=True)))
 
 
 def figure(drawn: Tree) -> go.Figure:
     """The tree with its leaves on the left; leaves carry their family in words, colour and marker."""
-    names = list(dict.fromkeys(map(family, sorted(drawn.tasks))))
+    families = drawn.families
+    names = list(dict.fromkeys(families[task] for task in sorted(drawn.tasks)))
     looks = {name: FAMILY_LOOKS[i % len(FAMILY_LOOKS)] for i, name in enumerate(names)}
     colour: dict[str, Any] = {"color": ink()} if ink() else {}
     shown = go.Figure()
@@ -64,8 +68,8 @@ def figure(drawn: Tree) -> go.Figure:
         shown.add_trace(go.Scatter(x=far, y=places, mode="lines", line={"color": _NEUTRAL, "width": 2},
                                    hovertemplate=f"distance {max(far):.3f}<extra></extra>", showlegend=False))
     for name in names:
-        at = [place for place, task in enumerate(drawn.tasks) if family(task) == name]
-        own = all(family(drawn.tasks[place]) == drawn.tasks[place] for place in at)
+        at = [place for place, task in enumerate(drawn.tasks) if families[task] == name]
+        own = all(name == drawn.tasks[place] for place in at)
         shown.add_trace(go.Scatter(
             x=[0] * len(at), y=at, mode="markers", name=html.escape(name, quote=False), cliponaxis=False,
             marker={"color": looks[name][0], "symbol": looks[name][1], "size": 11}, showlegend=not own,
@@ -80,16 +84,16 @@ def figure(drawn: Tree) -> go.Figure:
                "showgrid": True, "gridcolor": "rgba(128,128,128,.25)"},
         yaxis={"tickmode": "array", "tickvals": list(range(len(drawn.tasks))), "ticks": "", "showgrid": False,
                "zeroline": False, "fixedrange": True, "range": [len(drawn.tasks) - 0.5, -0.5],
-               "ticktext": [_leaf(task, looks[family(task)][0]) for task in drawn.tasks],
+               "ticktext": [_leaf(task, families[task], looks[families[task]][0]) for task in drawn.tasks],
                "tickfont": {"size": 13} | colour})
     return shown
 
 
-def _leaf(task: str, colour: str) -> str:
+def _leaf(task: str, family: str, colour: str) -> str:
     text = html.escape(task, quote=False)
-    if family(task) == task:
+    if family == task:
         return text
-    return f'{text} · <span style="color:{colour}">{html.escape(family(task), quote=False)}</span>  '
+    return f'{text} · <span style="color:{colour}">{html.escape(family, quote=False)}</span>  '
 
 
 def sentences(drawn: Tree, weights: Weights) -> list[str]:
@@ -113,7 +117,7 @@ def _group(tasks: Sequence[str]) -> str:
 
 def _nearest(weights: Weights) -> list[str]:
     """How many tasks have a nearest task of their own family, against what chance gives; [] without families."""
-    truth = families(weights.tasks)
+    truth = related(weights.families)
     if truth is None:
         return []
     apart = distances(weights) + np.diag(np.full(len(weights.tasks), np.inf))

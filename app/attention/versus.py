@@ -39,7 +39,7 @@ def compare(first: Weights, second: Weights) -> Comparison:
     """Brings the sources of `second` into the order of `first`'s and compares."""
     order = order_like(first.values, second.values)
     own = Weights(second.tasks, second.values[:, order], None if second.half is None else second.half[:, order],
-                  second.each[:, :, order])
+                  second.each[:, :, order], second.families)
     gap = own.values - first.values
     return Comparison(first, own, gap, float(np.abs(gap).mean()),
                       float(np.abs(first.values[:, :, None] - second.values[:, None, :]).mean()),
@@ -57,7 +57,7 @@ def _correlation(first: Weights, second: Weights) -> float | None:
 
 def gap(found: Comparison) -> Weights:
     """The difference in the shape that weights.frame takes."""
-    return Weights(found.first.tasks, found.gap, None, found.gap[None])
+    return Weights(found.first.tasks, found.gap, None, found.gap[None], found.first.families)
 
 
 def sentences(found: Comparison) -> list[str]:

@@ -15,12 +15,11 @@ import streamlit as st
 
 from app.show import frames
 from app.ui import services, state
-from compt_core.errors import StoreError, UnknownId
+from compt_core.errors import DataError, StoreError, UnknownId
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import BUNDLED, ExperimentRecord, RunRecord, State
 from compt_core.runs.store import Store
-from compt_core.tasks.spec import Row
-from compt_core.tasks.table import TASKS
+from compt_core.tasks.spec import Row, Task
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ class Grid:
     @property
     def references(self) -> pd.DataFrame:
         """Untrained references per task and on the mean, as in frames.reference_rows; of each task's first metric."""
-        return primary(frames.reference_rows(self.experiment.references, self.tasks))
+        one = self.experiment
+        return primary(frames.reference_rows(one.references, self.tasks, one.tasks))
 
 
 def opened(store: Store) -> Grid | None:
@@ -118,9 +118,12 @@ class Answer:
     shares: np.ndarray | None
 
 
-def dev_rows(task: str) -> int:
+def dev_rows(task: Task | None) -> int:
     """How many dev sentences the tour can show of a task: those of the bundled ones."""
-    return len(_rows(task)) if task in TASKS and TASKS[task].bundled else 0
+    try:
+        return len(_rows(task.name)) if task is not None and task.bundled else 0
+    except DataError:  # a demo task of another version
+        return 0
 
 
 def answer(task: str, row: int, run: RunRecord | None) -> Answer:

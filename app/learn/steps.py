@@ -20,7 +20,7 @@ from app.show.shot_curves import shot_curves
 from app.show.styles import LOOKS, label, marked
 from app.ui import components, state
 from compt_core.runs.record import RunRecord
-from compt_core.tasks.table import TASKS
+from compt_core.tasks.spec import Task
 
 MANY = "16"  # shots that a step shows first, where the runs have them
 SHOTS_HELP = "Training rows per task of the runs shown. All scores are on rows that no run trains on."
@@ -73,7 +73,8 @@ def prompt(board: Board, grid: Grid) -> None:
             lacking(f"PT has no completed run at {captions.plural(int(count), 'shot')}.")
             return
         run = grid.run("pt", count, which)
-        _example(board, name, run, f"PT, trained on {captions.plural(int(count), 'row')} (seed {which}),")
+        who = f"PT, trained on {captions.plural(int(count), 'row')} (seed {which}),"
+        _example(board, grid.experiment.tasks.get(name), run, who)
     references = of_references(grid, name)
     row = tour_runs.records(frames.summarise(own))[0]
     with right:
@@ -95,20 +96,20 @@ def prompt(board: Board, grid: Grid) -> None:
              _clear(grid, name, references))
 
 
-def _example(board: Board, name: str, run: RunRecord | None, who: str) -> None:
-    rows = tour_runs.dev_rows(name)
-    if not rows:
+def _example(board: Board, task: Task | None, run: RunRecord | None, who: str) -> None:
+    rows = tour_runs.dev_rows(task)
+    if task is None or not rows:
         return
     at = int(board.number("row", "Dev sentence", (1.0, float(rows)), 1.0, 1.0,
                           "Rows with known labels that no run trains on.", "%d")) - 1
     config = run.config if run else {}
-    vectors = tour_runs.vectors(run, name) if run else None
+    vectors = tour_runs.vectors(run, task.name) if run else None
     length = len(vectors) if vectors is not None else config.get("prompt_length", 1)
-    answer = tour_runs.answer(name, at, run)
+    answer = tour_runs.answer(task.name, at, run)
     with st.container(border=True):
-        st.markdown(tour_words.text_with_prompt(TASKS[name], answer.texts, length, config.get("prefix", "neutral"),
+        st.markdown(tour_words.text_with_prompt(task, answer.texts, length, config.get("prefix", "neutral"),
                                                 config.get("position", "after_prefix")))
-    st.markdown(tour_words.answered(TASKS[name], answer, who))
+    st.markdown(tour_words.answered(task, answer, who))
 
 
 def _clear(grid: Grid, name: str, references: dict[str, float]) -> list[str]:

@@ -27,7 +27,7 @@ def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
     table = frames.scores(runs)
     if table.empty:
         return block("Scores", ["No run has completed: there are no scores."])
-    references = frames.reference_rows(experiment.references, experiment.config["tasks"])
+    references = frames.reference_rows(experiment.references, experiment.config["tasks"], experiment.tasks)
     counts = [int(count) for count in sorted(set(table["shots"]))]
     at = {count: table[table["shots"] == count] for count in counts}
     summaries = {count: frames.summarise(one) for count, one in at.items()}

@@ -182,7 +182,7 @@ def _draw_attention(curves_of: Sequence[Curve]) -> tuple[Any, int, str] | None:
         return None
     (run, steps, values), = curves_of
     now = values[-1].reshape(len(run.config["tasks"]), -1)
-    frame = weights.frame(weights.Weights(tuple(run.config["tasks"]), now, None, now[None]), run.config["tasks"])
+    frame = weights.frame(weights.single(run, now), run.config["tasks"])
     return (charts.heatmap(frame, "weight", "weight", charts.limits(frame, "weight")), int(steps[-1]),
             f"Attention after step {steps[-1]}; the largest weight is {now.max():.2f}")
 

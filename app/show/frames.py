@@ -19,7 +19,7 @@ from compt_core.runs.points import thin
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.scoring.statistics import holm, t_quantile
 from compt_core.scoring.statistics import paired as test
-from compt_core.tasks.table import TASKS
+from compt_core.tasks.catalogue import Catalogue
 
 _ORDER = tuple(METHODS)
 REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}  # worded as in the terminal's table, and so are
@@ -160,28 +160,29 @@ def _summary_row(row: str, column: str, values: pd.Series, constant: int = 0, un
             "lowest": float(filled.min()), "highest": float(filled.max())}
 
 
-def reference_rows(references: dict[str, Any] | None, tasks: Sequence[str]) -> pd.DataFrame:
-    """The untrained reference rows (majority, no prompt) with SUMMARY's columns; empty without any."""
-    rows = []
-    majority = (references or {}).get("majority")
-    for key in (k for k in REFERENCES if k in (references or {})):
-        table = {task: (references or {})[key][task] for task in tasks if task in (references or {})[key]}
-        unread = (references or {}).get("unreadable", {}) if key == "no_prompt" else {}
+def reference_rows(references: dict[str, Any] | None, tasks: Sequence[str], known: Catalogue) -> pd.DataFrame:
+    """The untrained reference rows (majority, no prompt) of an experiment's `tasks`, whose definitions are `known`,
+    with SUMMARY's columns; empty without any."""
+    rows, references = [], references or {}
+    majority = references.get("majority")
+    for key in (k for k in REFERENCES if k in references):
+        table = {task: references[key][task] for task in tasks if task in references[key]}
+        unread = references.get("unreadable", {}) if key == "no_prompt" else {}
         for task, metrics in table.items():
             for metric, value in metrics.items():
                 one = pd.Series([value], dtype=float)
                 rows.append(_summary_row(key, column_name(task, metric, len(metrics) > 1), one,
                                          unreadable=unread.get(task, 0.0)))
         if table and majority and set(table) == set(tasks) <= set(majority):
-            for name, value in zip((MEAN, NORMALISED), _means(table, majority), strict=True):
+            for name, value in zip((MEAN, NORMALISED), _means(known, table, majority), strict=True):
                 rows.append(_summary_row(key, name, pd.Series([value])))
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
-def _means(table: dict[str, Any], majority: dict[str, Any]) -> tuple[float, float]:
+def _means(known: Catalogue, table: dict[str, Any], majority: dict[str, Any]) -> tuple[float, float]:
     from compt_core.scoring.metrics import mean_normalised, mean_primary  # scikit-learn: only where references exist
 
-    primary = {task: TASKS[task].metrics[0] if task in TASKS else next(iter(table[task])) for task in table}
+    primary = known.primary(table)
     return mean_primary(table, primary), mean_normalised(table, primary, majority)
 
 
@@ -210,7 +211,8 @@ def gates(run: RunRecord) -> pd.DataFrame:
 
 def suites(experiment: ExperimentRecord) -> str:
     """The suites of an experiment's tasks in words, as in ``"demo"`` or ``"glue, set2"``."""
-    return ", ".join(dict.fromkeys(TASKS[t].suite if t in TASKS else "own data" for t in experiment.config["tasks"]))
+    known = experiment.tasks
+    return ", ".join(dict.fromkeys(known[t].suite if t in known else "own data" for t in experiment.config["tasks"]))
 
 
 def pick_columns(rows: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from compt_core.analysis.relatedness import Mantel, mantel, similarity
 from compt_core.runs.points import decimals
 from compt_core.runs.record import RunRecord
 from compt_core.scoring.statistics import half_width
-from compt_core.tasks.table import TASKS
+from compt_core.tasks.catalogue import Catalogue
 
 TRAINED = "trained"
 NEAR_UNIFORM = 0.05  # largest distance of a share from 1 / S that still counts as uniform
@@ -31,6 +31,7 @@ class Weights:
     values: np.ndarray
     half: np.ndarray | None  # half of the 95% t-interval over seeds [K, S]; None for one run
     each: np.ndarray  # [n, K, S], sources in one order
+    families: tuple[str, ...]  # of the tasks [K], as their experiment defines them
 
 
 def of_run(run: RunRecord) -> np.ndarray:
@@ -46,24 +47,28 @@ def seeds_of(run: RunRecord, runs: Sequence[RunRecord]) -> list[RunRecord]:
 def single(run: RunRecord, values: np.ndarray | None = None) -> Weights:
     """One run as it ended, or with `values` [K, S] of a step before."""
     shown = of_run(run) if values is None else values
-    return Weights(tuple(run.config["tasks"]), shown, None, shown[None])
+    return Weights(tuple(run.config["tasks"]), shown, None, shown[None], _families_of(run))
 
 
 def mean(runs: Sequence[RunRecord]) -> Weights:
     """The mean over runs of one method and shot count, sources matched first."""
-    return _averaged(runs[0].config["tasks"], matched([of_run(run) for run in runs]))
+    return _averaged(runs[0], matched([of_run(run) for run in runs]))
 
 
-def _averaged(tasks: Sequence[str], each: np.ndarray) -> Weights:
+def _averaged(run: RunRecord, each: np.ndarray) -> Weights:
     half = np.array([[half_width(each[:, k, s].tolist()) or 0.0 for s in range(each.shape[2])]
                      for k in range(each.shape[1])])
-    return Weights(tuple(tasks), each.mean(0), half, each)
+    return Weights(tuple(run.config["tasks"]), each.mean(0), half, each, _families_of(run))
+
+
+def _families_of(run: RunRecord) -> tuple[str, ...]:
+    return tuple(run.tasks.family(task) for task in run.config["tasks"])
 
 
 def like(run: RunRecord, mates: Sequence[RunRecord]) -> Weights:
     """The mean over `mates`, each with its sources in the order nearest to `run`'s."""
     each = np.stack([of_run(one)[:, order] for one, order in zip(mates, orders(of_run(run), mates), strict=True)])
-    return _averaged(run.config["tasks"], each)
+    return _averaged(run, each)
 
 
 def orders(reference: np.ndarray, runs: Sequence[RunRecord]) -> list[np.ndarray]:
@@ -105,10 +110,19 @@ def uniform(weights: Weights) -> bool:
     return bool(np.abs(shares - 1 / shares.shape[-1]).max() <= NEAR_UNIFORM)
 
 
-def by_family(tasks: Sequence[str]) -> list[str]:
+def by_family(tasks: Sequence[str], known: Catalogue) -> list[str]:
     """The tasks with those of one family beside each other; families and tasks by their first appearance."""
-    names = list(dict.fromkeys(map(family, tasks)))
-    return sorted(tasks, key=lambda task: names.index(family(task)))
+    return _grouped(tasks, [known.family(task) for task in tasks])
+
+
+def grouped(weights: Weights) -> list[str]:
+    """Its tasks as :func:`by_family` puts them."""
+    return _grouped(weights.tasks, weights.families)
+
+
+def _grouped(tasks: Sequence[str], families: Sequence[str]) -> list[str]:
+    names, of = list(dict.fromkeys(families)), dict(zip(tasks, families, strict=True))
+    return sorted(tasks, key=lambda task: names.index(of[task]))
 
 
 def frame(weights: Weights, order: Sequence[str]) -> pd.DataFrame:
@@ -129,14 +143,9 @@ def spread(weights: Weights) -> tuple[float, float]:
     return float(entropy.mean()), float((weights.each > 0.01).any(1).sum(-1).mean())
 
 
-def family(task: str) -> str:
-    """The family of a task; a task that the table does not know is its own."""
-    return TASKS[task].family if task in TASKS else task
-
-
-def families(tasks: Sequence[str]) -> np.ndarray | None:
-    """Known relatedness [K, K], 1 within a family; None where not both kinds of pairs occur."""
-    names = [family(task) for task in tasks]
+def related(names: Sequence[str]) -> np.ndarray | None:
+    """Known relatedness [K, K] of tasks by their families' `names`, 1 within one; None where not both kinds of pairs
+    occur."""
     if len(names) < 4:
         return None
     truth = np.array([[float(one == two) for two in names] for one in names])
@@ -147,7 +156,7 @@ def families(tasks: Sequence[str]) -> np.ndarray | None:
 def relatedness(weights: Weights) -> tuple[Mantel, Mantel] | None:
     """Mantel's test of the attention's similarity of tasks against their families, of ranks (Spearman) and of the
     similarities themselves (Pearson); None where the families say nothing."""
-    truth, own = families(weights.tasks), [similarity(one) for one in weights.each]
+    truth, own = related(weights.families), [similarity(one) for one in weights.each]
     return None if truth is None else (mantel(own, truth, ranks=True), mantel(own, truth))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from app.show.captions import listed, literal, plural
-from app.show.weights import families, family
+from app.show.weights import related
 from compt_core.analysis.relatedness import mantel
 from compt_core.composition.geometry import (
     COMPOSED,
@@ -26,6 +26,7 @@ from compt_core.composition.geometry import (
     rms,
     rows,
 )
+from compt_core.tasks.catalogue import Catalogue
 
 IMPORTED, SECOND = "imported", "second"  # groups beside a run's own; of a second run "second source" and so on
 _NAMED = 4  # tasks in a sentence
@@ -33,12 +34,14 @@ _NAMED = 4  # tasks in a sentence
 
 @dataclass(frozen=True)
 class Compared:
-    """Prompts, whether they are compared whole, the row [N, D] that is compared of each, and their cosines [N, N]."""
+    """Prompts, whether they are compared whole, the row [N, D] that is compared of each, their cosines [N, N], and the
+    definitions of the tasks whose prompts they are."""
 
     prompts: tuple[Prompt, ...]
     whole: bool
     values: np.ndarray
     cosines: np.ndarray
+    tasks: Catalogue
 
     @property
     def names(self) -> list[str]:
@@ -49,12 +52,17 @@ class Compared:
         """Where the prompts of a group stand."""
         return np.array([i for i, one in enumerate(self.prompts) if one.group == group], dtype=int)
 
+    def related(self, owners: Sequence[str]) -> np.ndarray | None:
+        """Known relatedness of the tasks called `owners`, as `weights.related` gives it."""
+        return related([self.tasks.family(owner) for owner in owners])
 
-def compare(prompts: Sequence[Prompt], whole: bool) -> Compared:
-    """At least one prompt; whole ones where asked and of one length, else by the mean of their vectors."""
+
+def compare(prompts: Sequence[Prompt], whole: bool, tasks: Catalogue) -> Compared:
+    """At least one prompt, of the run of these `tasks` or from elsewhere; whole ones where asked and of one length,
+    else by the mean of their vectors."""
     whole = whole and one_length([one.vectors.shape for one in prompts])
     values = rows([one.vectors for one in prompts], whole)
-    return Compared(tuple(prompts), whole, values, cosines(values))
+    return Compared(tuple(prompts), whole, values, cosines(values), tasks)
 
 
 def how(shown: Compared, asked_whole: bool) -> str:
@@ -106,7 +114,7 @@ def _nearest_sources(shown: Compared) -> list[str]:
 def _families(shown: Compared, group: str) -> list[str]:
     """Mean cosine within and between families with Mantel's test; [] where families say nothing."""
     at = shown.of(group)
-    truth = families([shown.prompts[i].owner for i in at])
+    truth = shown.related([shown.prompts[i].owner for i in at])
     if truth is None:
         return []
     own, pairs = shown.cosines[np.ix_(at, at)], np.triu_indices(len(at), k=1)
@@ -183,9 +191,9 @@ def size_sentences(table: pd.DataFrame, vocabulary: tuple[float, float, float] |
     return found
 
 
-def family_of(one: Prompt) -> str | None:
+def family_of(one: Prompt, tasks: Catalogue) -> str | None:
     """The family of a task's prompt; None of a source, an imported prompt, or a task without one."""
-    known = family(one.owner)
+    known = tasks.family(one.owner)
     return None if one.group.endswith(SOURCE) or one.group == IMPORTED or known == one.owner else known
 
 

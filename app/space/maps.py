@@ -21,6 +21,7 @@ from app.space.alike import IMPORTED, SECOND, family_of, two
 from compt_core.analysis.projections import Map
 from compt_core.composition.geometry import COMPOSED, SOURCE, Prompt
 from compt_core.composition.geometry import PRIVATE as PRIVATES
+from compt_core.tasks.catalogue import Catalogue
 
 _GREY, _GRID = "#808080", "rgba(128,128,128,.25)"
 # A group has one colour and one marker in all figures; those of a second run are hollow.
@@ -127,12 +128,13 @@ def norms(table: pd.DataFrame, vocabulary: tuple[float, float, float] | None) ->
     return inked(alt.layer(*layers).properties(height=alt.Step(20 if len(shown) <= MOST_NAMES else 15)))
 
 
-def scatter(found: Map, points: Sequence[Point], by_family: bool) -> go.Figure:
-    """Points of a map with their group as the marker and, where families are known, the family as the colour."""
+def scatter(found: Map, points: Sequence[Point], tasks: Catalogue | None) -> go.Figure:
+    """Points of a map with their group as the marker and, where `tasks` say what is related, the family as the
+    colour."""
     figure = go.Figure()
-    colours = family_colours([one.prompt for one in points]) if by_family else {}
+    colours = {} if tasks is None else family_colours([one.prompt for one in points], tasks)
     named = len(points) <= MOST_NAMES
-    for (group, family), at in _parts(points, by_family).items():
+    for (group, family), at in _parts(points, tasks).items():
         colour = colours.get(family or "", _GREY if colours else look(group)[0])
         figure.add_trace(go.Scatter(
             x=found.points[at, 0], y=found.points[at, 1], mode="markers+text" if named else "markers",
@@ -186,16 +188,18 @@ def over_training(table: pd.DataFrame, title: str, log: bool) -> alt.LayerChart 
     return inked(alt.layer(band, line).properties(height=260))
 
 
-def family_colours(prompts: Sequence[Prompt]) -> Mapping[str, str]:
+def family_colours(prompts: Sequence[Prompt], tasks: Catalogue) -> Mapping[str, str]:
     """Family -> colour, as in the tree of tasks; empty with fewer than two families, or more than there are colours."""
-    found = dict.fromkeys(family for one in sorted(prompts, key=lambda one: one.owner) if (family := family_of(one)))
+    found = dict.fromkeys(family for one in sorted(prompts, key=lambda one: one.owner)
+                          if (family := family_of(one, tasks)))
     return {family: FAMILY_LOOKS[i][0] for i, family in enumerate(found)} if 1 < len(found) <= len(FAMILY_LOOKS) else {}
 
 
-def _parts(points: Sequence[Point], by_family: bool) -> dict[tuple[str, str | None], list[int]]:
+def _parts(points: Sequence[Point], tasks: Catalogue | None) -> dict[tuple[str, str | None], list[int]]:
     parts: dict[tuple[str, str | None], list[int]] = {}
     for i, point in enumerate(points):
-        parts.setdefault((point.prompt.group, family_of(point.prompt) if by_family else None), []).append(i)
+        family = None if tasks is None else family_of(point.prompt, tasks)
+        parts.setdefault((point.prompt.group, family), []).append(i)
     return parts
 
 

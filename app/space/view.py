@@ -9,7 +9,6 @@ import pandas as pd
 import streamlit as st
 
 from app.show import captions, charts, exports
-from app.show.weights import families
 from app.space import alike, imported, journeys, maps, nearby
 from app.space.alike import SECOND, Compared
 from app.space.maps import Point
@@ -22,6 +21,7 @@ from compt_core.composition import geometry
 from compt_core.composition.geometry import COMPOSED, PRIVATE, Prompt
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import RunRecord
+from compt_core.tasks.catalogue import Catalogue
 
 NONE, WHOLE, MEAN = "none", "whole", "mean"
 PCA, TSNE, PROMPTS, VECTORS = "pca", "tsne", "prompts", "vectors"
@@ -41,7 +41,7 @@ def view(runs: Sequence[RunRecord]) -> None:
     hidden = own[0].vectors.shape[1]
     second, foreign = _second(run, runs, hidden), imported.chosen(run, hidden)
     imported.box(hidden, len(foreign))
-    shown, asked_whole = _chosen([*own, *second, *foreign])
+    shown, asked_whole = _chosen([*own, *second, *foreign], run.tasks)
     files: Files = {}
     _similarity(shown, asked_whole, files)
     vocabulary = nearby.of_run(run)
@@ -73,7 +73,7 @@ def _second(run: RunRecord, runs: Sequence[RunRecord], hidden: int) -> list[Prom
     return [one for one in found if one.vectors.shape[1] == hidden]
 
 
-def _chosen(everything: Sequence[Prompt]) -> tuple[Compared, bool]:
+def _chosen(everything: Sequence[Prompt], tasks: Catalogue) -> tuple[Compared, bool]:
     """The prompts to compare, by the page's controls, and whether they were asked for whole."""
     with st.container(horizontal=True):
         groups = controls.several(GROUPS, "Prompts", list(dict.fromkeys(one.group for one in everything)),
@@ -83,7 +83,8 @@ def _chosen(everything: Sequence[Prompt]) -> tuple[Compared, bool]:
                            "Whole prompts are compared number by number, which needs one length. The mean of a "
                            "prompt's vectors can always be compared, and forgets their order.",
                            names={WHOLE: "whole prompts", MEAN: "mean vectors"})
-    return alike.compare([one for one in everything if one.group in groups], by == WHOLE), by == WHOLE
+    chosen = [one for one in everything if one.group in groups]
+    return alike.compare(chosen, by == WHOLE, tasks), by == WHOLE
 
 
 def _similarity(shown: Compared, asked_whole: bool, files: Files) -> None:
@@ -144,9 +145,10 @@ def _map(shown: Compared, files: Files) -> None:
         return
     found = _laid_out(values[kept], perplexity)
     lines = _map_sentences(shown, found, len(kept), len(points), perplexity)
-    truth = families(list({one.owner for one in shown.prompts if one.group.endswith((PRIVATE, COMPOSED))}))
-    st.plotly_chart(maps.scatter(found, drawn, truth is not None), width="stretch", key="points_map",
-                    config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
+    truth = shown.related(list({one.owner for one in shown.prompts if one.group.endswith((PRIVATE, COMPOSED))}))
+    figure = maps.scatter(found, drawn, None if truth is None else shown.tasks)
+    st.plotly_chart(figure, width="stretch", key="points_map", config=charts.PLOTLY_CONFIG,
+                    alt=captions.plain(lines))
     components.findings(lines, ["Each is taken at norm 1: the map shows directions, whatever their scale. Markers are "
                                 "groups" + (", colours are families." if truth is not None else ".")])
     files["map"] = exports.table(pd.DataFrame({
@@ -165,7 +167,7 @@ def _map_sentences(shown: Compared, found: Map, drawn: int, points: int, perplex
         lines.append(f"Drawn are {drawn:,} of {captions.plural(points, 'vector')}, evenly chosen.")
     for group in (PRIVATE, COMPOSED):
         at = shown.of(group)
-        truth = families([shown.prompts[i].owner for i in at])
+        truth = shown.related([shown.prompts[i].owner for i in at])
         if truth is not None:
             near = shown.cosines[np.ix_(at, at)] - 9 * np.eye(len(at))
             hits = int(truth[np.arange(len(at)), near.argmax(1)].sum())

@@ -16,7 +16,7 @@ from app.ui import rows
 from compt_core.errors import ConfigError, Issue
 from compt_core.settings import values
 from compt_core.settings.config import Experiment, build_experiment, parse_value
-from compt_core.tasks.table import get_tasks
+from compt_core.tasks.table import CATALOGUE
 
 SETTINGS_FILE = "experiment.yaml"  # the name under which the form offers them
 FIELDS = ("methods", *Experiment.model_fields)  # of a draft: the rows are methods that are chosen, and lines
@@ -121,7 +121,7 @@ def build(draft: Mapping[str, Any]) -> tuple[Experiment | None, tuple[Issue, ...
     """The experiment that the draft asks for and no issues, or None and every problem found."""
     try:
         experiment = build_experiment(raw(draft))
-        get_tasks(experiment.tasks)
+        CATALOGUE.named(experiment.tasks)
     except ConfigError as error:
         return None, error.issues
     return experiment, ()

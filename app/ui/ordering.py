@@ -31,4 +31,4 @@ def order_control() -> str:
 
 def ordered(drawn: Weights, order: str) -> list[str]:
     """The tasks of `drawn` in that order."""
-    return weights.by_family(drawn.tasks) if order == BY_FAMILY else weights.clustered(drawn)
+    return weights.grouped(drawn) if order == BY_FAMILY else weights.clustered(drawn)

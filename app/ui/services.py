@@ -239,7 +239,7 @@ def _paces(checked: LaunchCheck) -> list[Pace]:
 
 def submit(checked: LaunchCheck) -> str:
     """Queues an experiment that passed the check; its id. Raises StoreError when the store cannot be used."""
-    identity = store().submit(checked.experiment, owner=owner())
+    identity = store().submit(checked.experiment, owner=owner(), tasks=checked.tasks)
     changed(identity)
     return identity
 

@@ -14,7 +14,7 @@ from app.show.captions import listed, literal, plural
 from app.show.charts import inked
 from app.ui import services
 from compt_core.runs.record import RunRecord
-from compt_core.tasks.table import TASKS
+from compt_core.tasks.catalogue import Catalogue
 from compt_core.whatif.change import Change, mean_difference, points
 from compt_core.whatif.edit import Edit, write
 
@@ -129,9 +129,9 @@ def sentences(changed: pd.DataFrame, changes: Sequence[Change], rows: int) -> li
     return found
 
 
-def note(changed: pd.DataFrame) -> str:
-    """What the intervals are, and are not."""
-    numeric = any(TASKS[task].numeric for task in changed["task"] if task in TASKS)
+def note(changed: pd.DataFrame, tasks: Catalogue) -> str:
+    """What the intervals are, and are not, of a run with these `tasks`."""
+    numeric = tasks.numeric(changed["task"])
     how = "a bootstrap over rows" if numeric and (changed["metric"] != "accuracy").all() else \
         "Bonett and Price's for paired proportions, a bootstrap over rows for correlations" if numeric else \
         "Bonett and Price's for paired proportions"

@@ -85,7 +85,7 @@ def compared(kept: Sequence[SavedEdit], known: Mapping[str, RunRecord]) -> pd.Da
     lines = []
     for one in kept:
         name = one.name if sum(other.name == one.name for other in kept) == 1 else f"{one.name} ({one.run})"
-        for task in weights.by_family(known[one.run].config["tasks"]):
+        for task in weights.by_family(known[one.run].config["tasks"], known[one.run].tasks):
             if task in one.changes:
                 lines.append({"row": name, "column": task, "value": _difference(one.changes[task]),
                               "half": float("nan"), "n": 1, "constant": False, "undefined": False})

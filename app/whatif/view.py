@@ -23,7 +23,6 @@ from compt_core.backbone.load import find_backbone
 from compt_core.errors import ComptError, ConfigError
 from compt_core.methods.table import METHODS, structure
 from compt_core.runs.record import ExperimentRecord, RunRecord
-from compt_core.tasks.table import TASKS
 from compt_core.whatif.edit import Edit
 from compt_core.whatif.inside import edited
 from compt_core.whatif.trained import Trained, taken_apart
@@ -74,16 +73,17 @@ def _edited(run: RunRecord, runs: Sequence[RunRecord], trained: Trained, edit: E
             _as_trained(run)
     if found:
         _flipped(run, changed, found)
-        _inside(trained, edit)
+        _inside(run, trained, edit)
         seeds.view(run, weights.seeds_of(run, runs), edit)
     saved.shelf(runs)
 
 
 def _as_trained(run: RunRecord) -> None:
     result = run.result or {}
-    tasks = weights.by_family(run.config["tasks"])
-    frame = pd.DataFrame([{"task": task, "metric": TASKS[task].metrics[0],
-                           "score": 100 * (result["tasks"][task][TASKS[task].metrics[0]] or 0.0)} for task in tasks])
+    tasks = weights.by_family(run.config["tasks"], run.tasks)
+    primary = run.tasks.primary(result["tasks"])
+    frame = pd.DataFrame([{"task": task, "metric": primary[task],
+                           "score": 100 * (result["tasks"][task][primary[task]] or 0.0)} for task in tasks])
     st.markdown(f"Mean over {captions.plural(len(tasks), 'task')}: **{100 * result['mean']:.1f}**. Move a control, and "
                 "the dev scores and the sentences whose answer changes stand here at once, beside these.")
     st.dataframe(frame, hide_index=True, height="content", alt="The run's dev scores as trained", column_config={
@@ -92,10 +92,10 @@ def _as_trained(run: RunRecord) -> None:
 
 def _effects(run: RunRecord, edit: Edit, found: Mapping[str, Edited]) -> pd.DataFrame:
     changes = [one.change for one in found.values()]
-    changed = effects.table(changes, weights.by_family(run.config["tasks"]))
+    changed = effects.table(changes, weights.by_family(run.config["tasks"], run.tasks))
     lines = effects.sentences(changed, changes, sum(len(one.predicted) for one in found.values()))
     st.altair_chart(effects.figure(changed), width="stretch", key="effects", alt=captions.plain(lines))
-    components.findings(lines, [effects.note(changed)])
+    components.findings(lines, [effects.note(changed, run.tasks)])
     saved.bar(run, edit, changed, changes)
     return changed
 
@@ -111,8 +111,8 @@ def _flipped(run: RunRecord, changed: pd.DataFrame, found: Mapping[str, Edited])
     task = st.selectbox("Of task", names, index=start, key=f"flips-of-{chosen}",
                         format_func=lambda name: f"{name} ({counts[name]:,})")
     one = found[task]
-    before = stored_predictions(run, TASKS[task], services.store().scores(run.id)[task])
-    table = flips.table(TASKS[task], scored_rows(run, task), one.change, before, one.predicted)
+    before = stored_predictions(run, run.tasks.needed(task), services.store().scores(run.id)[task])
+    table = flips.table(run.tasks[task], scored_rows(run, task), one.change, before, one.predicted)
     if table.empty:
         st.markdown("No answer on this task's dev rows changed.")
         return
@@ -122,7 +122,7 @@ def _flipped(run: RunRecord, changed: pd.DataFrame, found: Mapping[str, Edited])
         st.caption(f"The first {len(table)} of {counts[task]:,}.")
 
 
-def _inside(trained: Trained, edit: Edit) -> None:
+def _inside(run: RunRecord, trained: Trained, edit: Edit) -> None:
     """The attention that enters the edited prompts, for who wants to see it."""
     if trained.weights is None:
         return
@@ -132,8 +132,8 @@ def _inside(trained: Trained, edit: Edit) -> None:
     with box:
         inside = edited(trained, edit).weights
         assert inside is not None
-        drawn = weights.Weights(trained.tasks, inside, None, inside[None])
-        frame = weights.frame(drawn, weights.by_family(trained.tasks))
+        drawn = weights.single(run, inside)
+        frame = weights.frame(drawn, weights.grouped(drawn))
         moved = [task for k, task in enumerate(trained.tasks) if not np.array_equal(inside[k], trained.weights[k])]
         said = f"Other than trained: {captions.listed([captions.literal(task) for task in moved])}."
         panels.heatmap(frame, "weight", captions.plain([said]), "inside", "weight")

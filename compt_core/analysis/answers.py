@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from compt_core.backbone.load import find_backbone
-from compt_core.errors import BackboneError, ComptError, DataError, StoreError
+from compt_core.errors import BackboneError, ComptError, DataError, StoreError, plural
 from compt_core.planning.data import as_read
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.store import Store
@@ -15,7 +15,6 @@ from compt_core.scoring.predictions import UNREADABLE, predict
 from compt_core.tasks.fewshot import held_out_digest, sample_dev, shots_of
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Row, Task, TaskData
-from compt_core.tasks.table import TASKS
 
 Answer = tuple[str, str, int, str | float | None, str | float | None]  # run, task, row, predicted, gold
 
@@ -49,20 +48,19 @@ def scored_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
 def data_of(run: RunRecord, task: str) -> TaskData:
     """The rows of `task` that a completed run was trained and scored on.
 
-    Raises DataError where its data cannot be read any more, or are not those of the run.
+    Raises DataError where its data cannot be read any more, or are not those of the run, or where the store holds no
+    definition of the task, or another one than it was trained on.
     """
-    if task not in TASKS:
-        raise DataError(f"this version of ComPT Lab has no task '{task}'.")
-    data = load_task(TASKS[task], folder := run.config["data_dir"])
+    data = load_task(run.tasks.needed(task), folder := run.config["data_dir"])
     digest = ((run.versions or {}).get("data") or {}).get(task)
     if digest != data.digest:  # rows were left out as its backbone reads them, or the files have changed
-        tasks = [name for name in run.config["tasks"] if name in TASKS]
+        known = run.tasks.only(run.config["tasks"])
         try:
-            read = as_read([load_task(TASKS[name], folder) for name in tasks],
+            read = as_read([load_task(one, folder) for one in known.values()],
                            find_backbone(run.config["backbone"], fetch=False))
         except BackboneError as error:
             raise DataError(f"which rows run {run.id} was trained on is told by its backbone. {error}") from None
-        data = read[tasks.index(task)]
+        data = read[list(known).index(task)]
     if digest != data.digest:
         raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on.")
     if ((run.versions or {}).get("tasks") or {}).get(task) not in (None, data.task.digest()):  # None: not kept before
@@ -83,7 +81,11 @@ def trained_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
 
 
 def stored_predictions(run: RunRecord, task: Task, scores: np.ndarray) -> np.ndarray:
-    """[n] what label scores [n, C] of a run's task say, by the run's own way of reading them (`predict`)."""
+    """[n] what label scores [n, C] of a run's task say, by the run's own way of reading them (`predict`). Raises
+    StoreError where they are of other labels than the task has."""
+    if scores.shape[1] != len(task.labels):
+        raise StoreError(f"the scores of run {run.id} on task '{task.name}' are of {plural(scores.shape[1], 'label')}, "
+                         f"and the task has {len(task.labels)}.")
     return predict(task, scores, similarity=run.config["similarity"], generated=run.config["scoring"] == "generate")
 
 
@@ -91,11 +93,11 @@ def answers(run: RunRecord, scores: Mapping[str, np.ndarray], gold: Mapping[str,
     """One per scored dev row, by the run's label scores [rows, labels] of each task; rows count from 0.
 
     Answers are label words, numbers for a numeric task. The right one is None for a task whose rows are not given,
-    the predicted one where the generated text was no label.
+    the predicted one where the generated text was no label. A task whose definition the store does not hold has none.
     """
     config = run.config
-    for name in (task for task in config["tasks"] if task in scores):
-        task, rows = TASKS[name], gold.get(name)
+    for name in (task for task in config["tasks"] if task in scores and task in run.tasks):
+        task, rows = run.tasks[name], gold.get(name)
         found = stored_predictions(run, task, scores[name])
         for number, value in enumerate(found.tolist()):
             yield run.id, name, number, _said(task, value), _said(task, rows[number].value) if rows else None

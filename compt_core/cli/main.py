@@ -32,13 +32,13 @@ from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, plural, q
 from compt_core.exchange.export import CURVES, document, tables, write_csv, write_json
 from compt_core.exchange.report import accuracy_table, diagnosis_lines, experiment_json
 from compt_core.methods.table import METHODS
-from compt_core.planning.check import check
+from compt_core.planning.check import LaunchCheck, check
 from compt_core.runs.drain import drain
 from compt_core.runs.existing import existing_store, has_store, looked_up
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
-from compt_core.settings.config import Experiment, RunConfig, allowed_values, build_experiment
+from compt_core.settings.config import RunConfig, allowed_values, build_experiment
 from compt_core.settings.presets import PRESETS
 from compt_core.signals import Stopped
 from compt_core.tasks.table import TASKS
@@ -121,7 +121,7 @@ def run(
     file = writable(json_file, "--json") if json_file else None
     for note in checked.notes:
         say(f"Note: {note}")
-    return _train(checked.experiment, file)
+    return _train(checked, file)
 
 
 def _settings_table() -> Table:
@@ -132,10 +132,10 @@ def _settings_table() -> Table:
     return table
 
 
-def _train(experiment: Experiment, json_file: Path | None) -> int:
+def _train(checked: LaunchCheck, json_file: Path | None) -> int:
     store = Store()
     worker = Worker(store)
-    identity = store.submit(experiment)
+    identity = store.submit(checked.experiment, tasks=checked.tasks)
     try:
         with Ticker(store, worker) as ticker:
             drain(store, identity, ticker.tick, worker=worker)

@@ -1,7 +1,8 @@
 """Finished experiments that come with the project, so that every page has something true to show at once.
 
-An experiment is NAME.json (settings, reference rows, each run's record) and NAME.safetensors (prompts, dev
-scores and thinned curves, the runs of a variant stacked along the first axis as "VARIANT/prompts/source").
+An experiment is NAME.json (settings, definitions of its tasks, reference rows, each run's record) and NAME.safetensors
+(prompts, dev scores and thinned curves, the runs of a variant stacked along the first axis as
+"VARIANT/prompts/source").
 They are copied into a store once, as older than anything in it, owned by BUNDLED. Loads no torch.
 """
 
@@ -23,6 +24,8 @@ from compt_core.methods.table import METHODS
 from compt_core.runs.points import JUMPING, thin
 from compt_core.runs.record import BUNDLED, ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.store import Store
+from compt_core.tasks import catalogue
+from compt_core.tasks.table import CATALOGUE
 
 FOLDER = Path(compt_core.__file__).resolve().parents[1] / "assets" / "demo-runs"
 # Points per run and kind, of those in a store; no prompts over training, which outweigh all else.
@@ -47,7 +50,7 @@ def write_bundle(store: Store, experiment: str, folder: Path, name: str) -> None
     written = {
         "format": FORMAT,
         "experiment": {"id": record.id, "created": record.created, "config": record.config,
-                       "references": record.references},
+                       "references": record.references, "task_definitions": record.tasks.written()},
         "versions": runs[0].versions, "common": common,
         "runs": [
             {"id": run.id, "steps": run.steps, "created": run.created, "started": run.started,
@@ -101,7 +104,9 @@ def _import(store: Store, path: Path) -> bool:
 
 
 def _records(read: Mapping[str, Any]) -> tuple[ExperimentRecord, list[RunRecord]]:
-    first = read["runs"][0]["config"]
+    first, about = read["runs"][0]["config"], dict(read["experiment"])
+    written = about.pop("task_definitions", None)  # bundles of older versions leave them to the bundled table
+    tasks = CATALOGUE.only(about["config"]["tasks"]) if written is None else catalogue.read(written)
     runs = []
     for run in read["runs"]:
         config = first | run["config"]
@@ -110,8 +115,9 @@ def _records(read: Mapping[str, Any]) -> tuple[ExperimentRecord, list[RunRecord]
             shots=config["shots"], seed=config["seed"], config=config, state=State.COMPLETED, step=run["steps"],
             steps=run["steps"], created=run["created"], started=run["started"], finished=run["finished"],
             heartbeat=None, request=None, error_type=None, error_message=None, traceback=None,
-            result=read["common"] | run["result"], versions=read["versions"], fleet=None))
-    return ExperimentRecord(**read["experiment"], owner=BUNDLED, states={State.COMPLETED.value: len(runs)}), runs
+            result=read["common"] | run["result"], versions=read["versions"], fleet=None, tasks=tasks))
+    states = {State.COMPLETED.value: len(runs)}
+    return ExperimentRecord(**about, owner=BUNDLED, states=states, tasks=tasks), runs
 
 
 def _beyond(values: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:

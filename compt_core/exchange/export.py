@@ -44,9 +44,11 @@ class Table:
 
 def document(experiment: ExperimentRecord, runs: Sequence[RunRecord], curves: Curves) -> dict[str, Any]:
     """What ``--json`` writes, with what is needed to repeat it: the settings of these runs, as ``--config`` reads
-    them, and the versions, hashes of backbone and data, and device of each; and what is found in them (diagnosis)."""
+    them, the definitions of their tasks, and the versions, hashes of backbone and data, and device of each; and what is
+    found in them (diagnosis)."""
     found = {run: diagnosed(one) for run, one in diagnose_runs(runs, curves).items()}
-    about = {"settings": settings(experiment, runs), "versions": versions(runs), "diagnosis": found}
+    about = {"settings": settings(experiment, runs), "task_definitions": experiment.tasks.written(),
+             "versions": versions(runs), "diagnosis": found}
     return finite({**experiment_json(experiment, runs), **about})
 
 

@@ -21,7 +21,7 @@ from compt_core.methods.table import METHODS, structure
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.scoring.statistics import half_width, mean_normalised, mean_primary
 from compt_core.settings.config import RunConfig
-from compt_core.tasks.table import TASKS, seen_before
+from compt_core.tasks.table import seen_before
 
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
                 "train_seconds", "eval_seconds", "constant", "unreadable", "eval_rows", "prompt_rms",
@@ -42,7 +42,8 @@ def experiment_json(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> 
         "experiment": experiment.id,
         "runs": [
             {"run": r.id, "variant": r.variant, "method": r.method, "shots": r.shots, "seed": r.seed,
-             "state": r.state.value, "error": r.error_message, **{key: (r.result or {}).get(key) for key in _FROM_RESULT}}
+             "state": r.state.value, "error": r.error_message,
+             **{key: (r.result or {}).get(key) for key in _FROM_RESULT}}
             for r in runs
         ],
         "references": {name: (experiment.references or {}).get(name) or {} for name in REFERENCES},
@@ -102,7 +103,7 @@ def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title
     for name in REFERENCES.values():
         table.add_column(name, justify="right", style="dim")
     for task in tasks:
-        metrics = _metrics(task, done)
+        metrics = experiment.tasks.metrics(task, (done[0].result or {})["tasks"][task])
         for metric in metrics:
             cells = [_cell(done, variant, task, metric) for variant in variants]
             cells += [_number(_reference(experiment, name, task).get(metric)) + _unread_mark(experiment, name, task)
@@ -141,11 +142,6 @@ def _trained(run: RunRecord) -> int | None:
 # What tells how large a row's prompts are, so that nobody takes a longer prompt for a better method.
 SIZES: dict[str, Callable[[RunRecord], int | None]] = {
     "prompt length": _length, "source prompts": _sources, "trained numbers": _trained}
-
-
-def _metrics(task: str, done: Sequence[RunRecord]) -> list[str]:
-    """The metrics of a task; of one that this version does not know, those that its results have."""
-    return list(TASKS[task].metrics if task in TASKS else (done[0].result or {})["tasks"][task])
 
 
 def _means_table(done: Sequence[RunRecord], counts: Sequence[int], unit: str) -> Table:
@@ -205,8 +201,7 @@ def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]
     if left_out:
         notes.append(f"Rows {'; '.join(left_out)}.")
     notes += data_notes(done)
-    tasks = {t for r in done for t in (r.result or {}).get("tasks") or {} if t in TASKS}
-    return notes + seen_before({TASKS[t].suite for t in tasks})
+    return notes + seen_before({task.suite for task in experiment.tasks.only(experiment.config["tasks"]).values()})
 
 
 def _unreadable(done: Sequence[RunRecord]) -> dict[str, float]:
@@ -271,15 +266,11 @@ def _unread_mark(experiment: ExperimentRecord, name: str, task: str) -> str:
 
 def _plain(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
     scores = {task: _reference(experiment, name, task) for task in tasks}
-    return mean_primary(scores, _primary(scores)) if all(scores.values()) else None
+    return mean_primary(scores, experiment.tasks.primary(scores)) if all(scores.values()) else None
 
 
 def _normalised(experiment: ExperimentRecord, name: str, tasks: Sequence[str]) -> float | None:
     scores, chance = ({task: _reference(experiment, n, task) for task in tasks} for n in (name, "majority"))
     if not all(scores.values()) or not all(chance.values()):
         return None
-    return mean_normalised(scores, _primary(scores), chance)
-
-
-def _primary(scores: Mapping[str, Mapping[str, float | None]]) -> dict[str, str]:
-    return {task: TASKS[task].metrics[0] if task in TASKS else next(iter(of)) for task, of in scores.items()}
+    return mean_normalised(scores, experiment.tasks.primary(scores), chance)

@@ -19,11 +19,12 @@ from compt_core.planning.estimate import Work, fleet_work, in_turn, run_work
 from compt_core.planning.fleets import fleets
 from compt_core.settings.config import Experiment, RunConfig
 from compt_core.tasks.batches import frame, room_for_text
+from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.fewshot import lacking, rows_per_label, sample_shots, shots_of, total_steps
 from compt_core.tasks.files import load_task
 from compt_core.tasks.first import first_ids
 from compt_core.tasks.spec import Row, Task, TaskData
-from compt_core.tasks.table import TASKS, get_tasks
+from compt_core.tasks.table import CATALOGUE
 
 ROWS_MEASURED = 100  # rows of each task and split whose length is taken for all
 MOST_SAMPLES = 50  # of a number of shots, whose labels are counted
@@ -53,23 +54,29 @@ class LaunchCheck:
     notes: tuple[str, ...]
 
     @property
+    def tasks(self) -> Catalogue:
+        """The definitions of its tasks by which all this was checked, for whoever submits it."""
+        return Catalogue({one.task.name: one.task for one in self.data})
+
+    @property
     def most_trained(self) -> int:
         """Numbers that the largest of its fleets trains at once."""
         return max(map(sum, fleets(self.parameters)))
 
 
-def check(experiment: Experiment) -> LaunchCheck:
-    """Check everything that needs files: task names, data, shots against rows, the backbone.
+def check(experiment: Experiment, catalogue: Catalogue = CATALOGUE) -> LaunchCheck:
+    """Check everything that needs files: task names, data, shots against rows, the backbone. Tasks are those of
+    `catalogue`.
 
     Raises ConfigError that names every problem found, each with the field to which it belongs.
     """
     experiment = _absolute(experiment)
     problems: list[Issue] = []
     try:
-        get_tasks(experiment.tasks)
+        catalogue.named(experiment.tasks)
     except ConfigError as error:
         problems += error.issues
-    tasks = [TASKS[name] for name in experiment.tasks if name in TASKS]
+    tasks = list(catalogue.only(experiment.tasks).values())
     runs = experiment.runs()
     data: Sequence[TaskData] = _load(tasks, experiment.data_dir, problems)
     files, of_backbone = None, list[Issue]()

@@ -16,10 +16,11 @@ import numpy as np
 
 from compt_core.backbone.files import BackboneFiles, encoder
 from compt_core.errors import DataError, quoted
+from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.files import digest_of, load_task
 from compt_core.tasks.first import CHARACTERS, first_ids
 from compt_core.tasks.spec import TaskData
-from compt_core.tasks.table import get_tasks
+from compt_core.tasks.table import CATALOGUE
 
 LONGEST = 4096  # tokens of a text that are compared: max_tokens allows no more
 SAID_UNKNOWN = 0.05  # share of a split's words without pieces from which it is said
@@ -29,12 +30,14 @@ _BYTES = 4  # of an id in a key
 Keys = list[tuple[bytes, ...]]  # per row, of its texts in any order
 
 
-def load_data(tasks: Sequence[str], data_dir: str | None, files: BackboneFiles) -> tuple[TaskData, ...]:
-    """Rows of the named tasks in that order, without overlap between them, read once while nothing on disk changes.
+def load_data(names: Sequence[str], data_dir: str | None, files: BackboneFiles, tasks: Catalogue = CATALOGUE
+              ) -> tuple[TaskData, ...]:
+    """Rows of the tasks called `names` in that order, as `tasks` defines them, without overlap between them; read once
+    while nothing on disk changes.
 
-    Raises as :func:`tasks.files.load_task` and :func:`as_read`.
+    Raises as :meth:`Catalogue.named`, :func:`tasks.files.load_task` and :func:`as_read`.
     """
-    return as_read([load_task(task, data_dir) for task in get_tasks(tuple(tasks))], files)
+    return as_read([load_task(task, data_dir) for task in tasks.named(names)], files)
 
 
 def as_read(data: Sequence[TaskData], files: BackboneFiles) -> tuple[TaskData, ...]:

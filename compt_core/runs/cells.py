@@ -17,6 +17,7 @@ from compt_core.errors import plural, quoted
 from compt_core.runs import shapes
 from compt_core.settings import sentences
 from compt_core.settings.variants import NAMING
+from compt_core.tasks import catalogue
 
 _SPELLED = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATES = re.compile("[\ud800-\udfff]")  # bytes that are no text come as such
@@ -58,6 +59,16 @@ def _canonical(text: object, model: type[BaseModel]) -> dict[str, Any]:
 def settings(text: object, model: type[BaseModel]) -> dict[str, Any]:
     """The settings in a cell, with the defaults of those that its version did not know. Raises Wrong."""
     return dict(_canonical(text, model))
+
+
+@lru_cache(maxsize=_KEPT)
+def definitions(text: object) -> catalogue.Catalogue:
+    """The definitions of tasks in a cell, of an empty one none; the same object for the same text. Raises Wrong."""
+    found = _loaded(text, "task_definitions")
+    try:
+        return catalogue.read({} if found is None else found)
+    except ValidationError as error:
+        raise Wrong(_first(error, "task_definitions")) from None
 
 
 def read_json(text: object, column: str, shape: type[BaseModel], *, inside: str = "",
@@ -122,5 +133,5 @@ def _first(error: ValidationError, column: str = "") -> str:
     problem = error.errors(include_url=False)[0]
     path = " → ".join(f"'{quoted(str(part))[1:-1]}'" for part in ((column,) if column else ()) + problem["loc"])
     said = "should hold values by name" if problem["type"] in ("model_type", "dict_type") else \
-        re.sub("^(Input|String|Value|List|Dictionary) ", "", problem["msg"])
+        re.sub("^(Value error,|Input|String|Value|List|Dictionary) ", "", problem["msg"])
     return f"its {path} {said} (got {quoted(problem['input'], 40)})"

@@ -12,10 +12,11 @@ from compt_core.runs.ids import new_id
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.schema import experiments, runs
 from compt_core.settings.config import Experiment
+from compt_core.tasks.catalogue import Catalogue
 
 
-def submit(connection: Connection, experiment: Experiment, owner: str) -> str:
-    """Queues every run of the experiment's grid and returns the experiment's id."""
+def submit(connection: Connection, experiment: Experiment, owner: str, tasks: Catalogue) -> str:
+    """Queues every run of the experiment's grid, with those of `tasks` that are its own; returns its id."""
     identity, now = new_id(), time.time()
     rows = [
         {"id": new_id(), "experiment": identity, "owner": owner, "backbone": config.backbone,
@@ -24,7 +25,8 @@ def submit(connection: Connection, experiment: Experiment, owner: str) -> str:
         for config in experiment.runs()
     ]
     connection.execute(insert(experiments).values(
-        id=identity, owner=owner, created=now, config=experiment.model_dump(mode="json")))
+        id=identity, owner=owner, created=now, config=experiment.model_dump(mode="json"),
+        task_definitions=tasks.only(experiment.tasks).written()))
     connection.execute(insert(runs), rows)
     return identity
 
@@ -42,9 +44,10 @@ def restore(
     first, below = min(0, lowest[0]) - 1, min(0, lowest[1]) - len(records)
     connection.execute(insert(experiments).values(
         number=first, id=experiment.id, owner=experiment.owner, created=experiment.created, config=experiment.config,
-        reference_rows=experiment.references))
+        reference_rows=experiment.references, task_definitions=experiment.tasks.written()))
     connection.execute(insert(runs), [
-        {**vars(record), "number": below + place, "state": record.state.value, "backbone": record.config["backbone"]}
+        {**{name: value for name, value in vars(record).items() if name != "tasks"},  # they are its experiment's
+         "number": below + place, "state": record.state.value, "backbone": record.config["backbone"]}
         for place, record in enumerate(records)
     ])
     for record, parts in zip(records, left, strict=True):

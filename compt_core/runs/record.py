@@ -8,7 +8,7 @@ again. Only the store says completed; cancelled wins over failed. A run may be d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from compt_core.errors import StoreError
 from compt_core.settings.config import RunConfig
+from compt_core.tasks.catalogue import Catalogue
 
 
 class State(StrEnum):
@@ -70,6 +71,7 @@ class RunRecord:
     versions: dict[str, Any] | None  # library versions, backbone and data hashes, device
     fleet: str | None  # id shared by the runs that were trained side by side
     checkpoint: int | None = None  # step of the checkpoint from which it would go on
+    tasks: Catalogue = field(default_factory=Catalogue)  # its experiment's definitions, of the tasks that have one
 
     @property
     def variant(self) -> str:
@@ -101,6 +103,8 @@ class ExperimentRecord:
     config: dict[str, Any]  # Experiment, as JSON
     references: dict[str, Any] | None  # {"majority": {TASK: {METRIC: value}}, "no_prompt": {…}}; both {} if they failed
     states: dict[str, int]  # state -> number of runs
+    tasks: Catalogue = field(default_factory=Catalogue)  # how its tasks were defined when it was submitted; of a store
+    # of older versions only those that the bundled table had
 
     @property
     def variants(self) -> dict[str, str]:

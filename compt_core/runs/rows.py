@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 from compt_core.errors import Damaged, StoreError, quoted
 from compt_core.planning.estimate import Pace, pace_of
 from compt_core.runs import shapes
-from compt_core.runs.cells import Wrong, checked, read_json, settings
+from compt_core.runs.cells import Wrong, checked, definitions, read_json, settings
 from compt_core.runs.ids import check_id, is_id, unknown
 from compt_core.runs.points import Shape
 from compt_core.runs.record import ExperimentRecord, RunRecord, SavedEdit, State
@@ -26,9 +26,9 @@ from compt_core.settings.config import Experiment, RunConfig
 
 T = TypeVar("T")
 
-RUNS = select(runs, experiments.c.id.label("parent")) \
+RUNS = select(runs, experiments.c.id.label("parent"), experiments.c.task_definitions) \
     .select_from(runs.outerjoin(experiments, runs.c.experiment == experiments.c.id))
-_READ = ("config", "state", "result", "versions")
+_READ = ("config", "state", "result", "versions", "tasks")
 _PLAIN = tuple(field.name for field in fields(RunRecord) if field.name not in _READ)  # the cells taken as they are
 _AT_ONCE = 500  # runs in one query: SQLite limits its variables
 
@@ -58,7 +58,8 @@ def run_record(row: Row[Any]) -> RunRecord:
             raise Wrong(f"it belongs to the experiment '{cells['experiment']}', which this store does not hold")
         result = read_json(cells["result"], "result", shapes.Result, of=(tuple(config["tasks"]), config["sources"]))
         return RunRecord(**{name: cells[name] for name in _PLAIN}, config=config, state=State(cells["state"]),
-                         result=result, versions=read_json(cells["versions"], "versions", shapes.Versions))
+                         result=result, versions=read_json(cells["versions"], "versions", shapes.Versions),
+                         tasks=definitions(cells["task_definitions"]))
     except Wrong as wrong:
         name = name_of(row)
         raise Damaged("run", name, str(wrong), f"Delete it with 'python -m compt_core delete {name}' or in the "
@@ -129,7 +130,7 @@ def _experiment(row: Row[Any]) -> dict[str, Any]:
     try:
         cells = checked(row, shapes.ExperimentCells)
         return {**{name: cells[name] for name in ("id", "owner", "created")},
-                "config": settings(cells["config"], Experiment),
+                "config": settings(cells["config"], Experiment), "tasks": definitions(cells["task_definitions"]),
                 "references": read_json(cells["reference_rows"], "reference_rows", shapes.References)}
     except Wrong as wrong:
         raise Damaged("experiment", name_of(row), str(wrong),

@@ -42,8 +42,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 
 from compt_core.errors import DiskError, LostStore, StoreError, quoted, unusable
+from compt_core.runs.migrations import migrate
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _text = partial(str, encoding="utf-8", errors="surrogateescape")  # a damaged text is one cell's problem
 BUSY_SECONDS = 15.0  # how long a writer waits for another process's transaction
 # What SQLite says of a disk: always, and of one that could be written to before.
@@ -83,6 +84,7 @@ experiments = Table(
     Column("config", _Json(none_as_null=True), nullable=False),
     Column("reference_rows", _Json(none_as_null=True)),
     Column("place", Float),  # in its owner's queue, instead of `number` once somebody has moved it
+    Column("task_definitions", _Json(none_as_null=True)),  # task name -> definition, as `Catalogue.written` gives them
     sqlite_autoincrement=True,
 )
 
@@ -141,15 +143,6 @@ edits = Table(
 
 # Whose turn it is: the owner with the lowest number was served longest ago.
 turns = Table("turns", _tables, Column("owner", Text, primary_key=True), Column("turn", Integer, nullable=False))
-
-_MIGRATIONS = {  # schema -> what makes the next one of it
-    1: ("ALTER TABLE experiments ADD COLUMN place FLOAT", "ALTER TABLE runs ADD COLUMN checkpoint INTEGER",
-        "CREATE TABLE turns (owner TEXT NOT NULL PRIMARY KEY, turn INTEGER NOT NULL)"),
-    2: ("CREATE TABLE edits (id TEXT NOT NULL PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), owner TEXT NOT "
-        "NULL, name TEXT NOT NULL, created FLOAT NOT NULL, text TEXT NOT NULL, changes JSON NOT NULL)",
-        "CREATE INDEX ix_edits_run ON edits (run)"),
-    3: (),  # curves were float16, which their length tells: an older version must not read the new ones
-}
 
 
 class Database:
@@ -247,7 +240,8 @@ class Database:
             if not isinstance(found, str) or not re.fullmatch(r"[1-9][0-9]{0,8}", found):
                 raise self._unusable(f"it does not say which schema it has, a number from 1 on ({quoted(found, 40)})")
             if int(found) < SCHEMA_VERSION:
-                _migrate(connection, int(found))
+                migrate(connection, int(found), SCHEMA_VERSION)
+                connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
         if int(found) > SCHEMA_VERSION:
             raise StoreError(f"The store '{self.path}' has schema {found}, this version of ComPT Lab reads schema "
                              f"{SCHEMA_VERSION}. Update ComPT Lab, or set COMPT_HOME to another folder.")
@@ -272,14 +266,6 @@ class Database:
         return StoreError(f"The store '{self.path}' cannot be used: {' '.join(str(reason).split())[:200]}. Put back a "
                           "copy of the file or move it away (a new one begins, the artifacts beside it stay), or set "
                           "COMPT_HOME to another folder.")
-
-
-def _migrate(connection: Connection, found: int) -> None:
-    """Brings an older schema up to date, inside one transaction: whole or not at all."""
-    for version in range(found, SCHEMA_VERSION):
-        for statement in _MIGRATIONS[version]:
-            connection.exec_driver_sql(statement)
-    connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -15,13 +15,15 @@ from sqlalchemy import select
 
 from compt_core.errors import Damaged, unusable
 from compt_core.planning.estimate import Pace
-from compt_core.runs import entries, forget, points, rows, transitions
+from compt_core.runs import entries, forget, points, rows, rows_and_files, transitions
 from compt_core.runs.artifacts import Artifacts, home_folder
 from compt_core.runs.edits import Edits
 from compt_core.runs.ids import check_id
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
 from compt_core.runs.schema import Database, experiments, runs
 from compt_core.settings.config import Experiment
+from compt_core.tasks.catalogue import Catalogue
+from compt_core.tasks.table import CATALOGUE
 from compt_core.training.events import Checkpoint, Event, Log, Outcome
 
 
@@ -46,10 +48,11 @@ class Store:
         """Raises LostStore when the file is not the one that was opened any more; so does all else here."""
         self._database.check()
 
-    def submit(self, experiment: Experiment, *, owner: str = "local") -> str:
-        """Queues every run of the experiment's grid and returns the experiment's id."""
+    def submit(self, experiment: Experiment, *, owner: str = "local", tasks: Catalogue = CATALOGUE) -> str:
+        """Queues every run of the experiment's grid and returns the experiment's id. Its tasks are from now on what
+        `tasks` says of them; of one that is not in there, nothing is known."""
         with self._database.write() as connection:
-            return entries.submit(connection, experiment, owner)
+            return entries.submit(connection, experiment, owner, tasks)
 
     def experiments(self, limit: int = 50) -> list[ExperimentRecord]:
         """The newest experiments, newest first, without those that cannot be read."""
@@ -120,15 +123,7 @@ class Store:
     def delete(self, run: str) -> bool:
         """Forgets a run with all it left, and an experiment with its last run; a running one when its trainer next
         asks. Whether it is gone now. Raises StoreError for a bundled run that can be read."""
-        with self._database.write() as connection:
-            if not transitions.known(connection, run):
-                return True
-            transitions.request(connection, run, "delete")
-            if gone := not transitions.known(connection, run):
-                self._artifacts.to_be_removed(run)
-        if gone:
-            self._artifacts.remove(run)
-        return gone
+        return rows_and_files.delete(self._database, self._artifacts, run)
 
     def delete_experiment(self, experiment: str) -> None:
         """Forgets an experiment with its runs and all they left; for one that cannot be read."""
@@ -191,21 +186,9 @@ class Store:
         return self._artifacts.read_checkpoint(run.id, run.checkpoint, run.versions or {})
 
     def keep_checkpoints(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        """Keeps checkpoints of running runs instead of their earlier ones: of all of them, or of none.
-
-        The files come first; the rows, in one transaction, say which of them count. So after a crash
-        all runs of a fleet go on from the same moment. Raises StoreError when there is no room.
-        """
-        kept = {run: self.run(run).checkpoint for run in checkpoints}
-        try:
-            for run, one in checkpoints.items():
-                self._artifacts.write_checkpoint(run, one)
-            with self._database.write() as connection:
-                transitions.keep_checkpoints(connection, {run: one.step for run, one in checkpoints.items()})
-            kept = {run: one.step for run, one in checkpoints.items()}
-        finally:
-            for run, step in kept.items():
-                self._artifacts.keep_checkpoint(run, step)
+        """Keeps checkpoints of running runs instead of their earlier ones: of all of them, or of none. Raises
+        StoreError when there is no room."""
+        rows_and_files.keep_checkpoints(self._database, self._artifacts, checkpoints)
 
     def started(self, run: str, steps: int, versions: dict[str, Any], *, step: int = 0) -> None:
         """A running run sets off at `step` of `steps`; curves and a checkpoint beyond `step` are forgotten."""
@@ -232,19 +215,7 @@ class Store:
         (the error is then in the log). Paused unasked, because the worker stops, is interrupted.
         Files are written before the row. Raises StoreError when the run is not running.
         """
-        with self._database.read() as connection:
-            before = transitions.find(connection, run)
-        if outcome.state == "completed" and before.state == State.RUNNING:
-            self._artifacts.write_results(run, outcome.prompts, outcome.scores, (outcome.result or {}).get("backbone"))
-        with self._database.write() as connection:
-            transitions.close(connection, run, outcome)
-            if (after := transitions.known(connection, run)) is None:
-                self._artifacts.to_be_removed(run)
-        if after is None:
-            return self._artifacts.remove(run)
-        self._artifacts.keep_checkpoint(run, after.checkpoint)
-        if (error := outcome.error) is not None:
-            self._artifacts.append_log(run, [Log(run, before.step, f"{type(error).__name__}: {error}")])
+        rows_and_files.finish(self._database, self._artifacts, run, outcome)
 
     def heartbeat(self, fleet: str) -> None:
         """Notes that the fleet's running runs are alive."""
@@ -255,15 +226,7 @@ class Store:
         """Ends every running run as interrupted (or as was asked of it), and tidies; how many runs those were. `gain`
         takes the lease, inside the transaction: whoever finds it taken in another one knows that its holder has swept.
         None, and nothing, where it cannot be had."""
-        with self._database.write() as connection:
-            if not gain():
-                return None
-            left = transitions.sweep(connection)
-            known = {row.id: row.checkpoint for row in connection.execute(select(runs.c.id, runs.c.checkpoint))}
-            for run in set(left) - known.keys():
-                self._artifacts.to_be_removed(run)
-        self._artifacts.tidy(known)
-        return len(left)
+        return rows_and_files.sweep(self._database, self._artifacts, gain)
 
     def running(self) -> bool:
         """Whether any run says running."""

@@ -10,22 +10,24 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from compt_core.settings.config import RunConfig
+from compt_core.tasks.catalogue import Catalogue
 from compt_core.training.events import Ask, Checkpoint, Keeper, OnEvent, Outcome
 
 
 class Train(Protocol):
-    """`experiment.train_fleet`: trains runs side by side and returns how each ended, telling so at once too."""
+    """`fleet_run.train_fleet`: trains runs side by side and returns how each ended, telling so at once too; `tasks`
+    are the definitions that their experiment keeps."""
 
     def __call__(self, configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
                  on_outcome: Callable[[str, Outcome], None], resume: Mapping[str, Checkpoint],
-                 keeper: Keeper) -> Mapping[str, Outcome]: ...
+                 keeper: Keeper, tasks: Catalogue) -> Mapping[str, Outcome]: ...
 
 
-References = Callable[[RunConfig], dict[str, Any] | None]
+References = Callable[[RunConfig, Catalogue], dict[str, Any] | None]
 
 
 def trainer(threads: int | None) -> Train:
-    """`experiment.train_fleet`, or on several GPUs `devices.train_on`; torch uses `threads`, None = its own choice."""
+    """`fleet_run.train_fleet`, or on several GPUs `gpus.train_on`; torch uses `threads`, None = its own choice."""
     with _uncollected():
         import torch
 
@@ -37,15 +39,16 @@ def trainer(threads: int | None) -> Train:
 
     def train(configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
               on_outcome: Callable[[str, Outcome], None], resume: Mapping[str, Checkpoint],
-              keeper: Keeper) -> Mapping[str, Outcome]:
+              keeper: Keeper, tasks: Catalogue) -> Mapping[str, Outcome]:
         gpus = all_gpus()
         if len(gpus) > 1 and len(configs) > 1:
             _spare_collector()
-            return train_on(gpus, configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper)
+            return train_on(gpus, configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper,
+                            tasks=tasks)
         with _uncollected():
             shared_backbone(next(iter(configs.values())).backbone)
         _spare_collector()
-        return train_fleet(configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper)
+        return train_fleet(configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper, tasks=tasks)
 
     return train
 
@@ -74,7 +77,7 @@ def _spare_collector() -> None:
 
 
 def referrer(stop: threading.Event) -> References:
-    """`experiment.reference_rows`, given up when `stop` is set."""
+    """`fleet_run.reference_rows`, given up when `stop` is set."""
     from compt_core.training.fleet_run import reference_rows
 
-    return lambda config: reference_rows(config, stopped=stop.is_set)
+    return lambda config, tasks: reference_rows(config, stopped=stop.is_set, tasks=tasks)

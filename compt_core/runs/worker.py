@@ -199,7 +199,7 @@ class Worker:
             configs = {record.id: record.settings for record in fleet}
             train = self._train_fleet or trainer(self._threads)
             outcomes = train(configs, reporter.on_event, reporter.control, on_outcome=reporter.on_outcome,
-                             resume=self._checkpoints(fleet, reporter), keeper=reporter)
+                             resume=self._checkpoints(fleet, reporter), keeper=reporter, tasks=fleet[0].tasks)
             for run, outcome in outcomes.items():
                 reporter.on_outcome(run, outcome)
             reporter.end_rest(Outcome("failed", error=RuntimeError("The trainer returned no outcome for this run.")))
@@ -236,7 +236,7 @@ class Worker:
         if not done:
             return
         try:
-            rows = (self._reference_rows or referrer(stop))(done[0].settings)
+            rows = (self._reference_rows or referrer(stop))(done[0].settings, done[0].tasks)
         except Exception as error:
             logger.warning("No reference rows for experiment %s: %s: %s", experiment, type(error).__name__, error)
             rows = NO_REFERENCES

@@ -1,17 +1,21 @@
-"""All tasks by name, and the suites they are compared in. Loads no torch."""
+"""The tasks that come with the project, by name, and the suites they are compared in. Loads no torch.
+
+One source of definitions, for experiments that are built, checked and submitted; a stored one has its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.settings.presets import DEMO_GLUE_TASKS, DEMO_TASKS, GLUE_TASKS, SET2_TASKS
+from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.demo import DEMO
 from compt_core.tasks.glue import GLUE
 from compt_core.tasks.set2 import SET2
 from compt_core.tasks.spec import Task
 
 TASKS: dict[str, Task] = {task.name: task for task in (*DEMO, *GLUE, *SET2)}
+CATALOGUE = Catalogue(TASKS)
 SUITES: dict[str, tuple[str, ...]] = {
     "demo": tuple(DEMO_TASKS), "demo-glue": tuple(DEMO_GLUE_TASKS),
     "glue": tuple(GLUE_TASKS), "set2": tuple(SET2_TASKS),
@@ -28,15 +32,3 @@ _SEEN = {  # suite -> which public checkpoints have met its tasks before
 def seen_before(suites: Collection[str]) -> list[str]:
     """What to mind of results on `suites` whose tasks public checkpoints were trained on, a sentence for each."""
     return [said for suite, said in _SEEN.items() if suite in suites]
-
-
-def get_tasks(names: tuple[str, ...]) -> tuple[Task, ...]:
-    """The tasks called `names`, in that order. Raises ConfigError naming every unknown one."""
-    known = f" Known tasks: {', '.join(TASKS)}."
-    unknown = [
-        Issue("tasks", f"There is no task {quoted(name)}.{nearest(name, TASKS) or known}")
-        for name in names if name not in TASKS
-    ]
-    if unknown:
-        raise ConfigError(unknown)
-    return tuple(TASKS[name] for name in names)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
 
-from compt_core import __version__
 from compt_core.backbone.kept import Shelf
 from compt_core.backbone.load import Backbone, find_backbone, load_backbone
 from compt_core.backbone.memory import peak, watch
@@ -22,8 +20,10 @@ from compt_core.planning.estimate import STATE_BYTES, Pace, fleet_work, place, r
 from compt_core.scoring.metrics import mean_normalised, mean_primary
 from compt_core.scoring.score import TaskScores, majority, score_task
 from compt_core.settings.config import RunConfig
-from compt_core.tasks.fewshot import held_out_digest, lacking, sample_dev
+from compt_core.tasks.catalogue import Catalogue
+from compt_core.tasks.fewshot import lacking, sample_dev
 from compt_core.tasks.spec import TaskData
+from compt_core.tasks.table import CATALOGUE
 from compt_core.training.checkpoint import fits
 from compt_core.training.events import Ask, Checkpoint, Keeper, Log, OnEvent, Outcome, Started
 from compt_core.training.fleet import Fleet, build_fleet
@@ -32,6 +32,7 @@ from compt_core.training.loop import Ended, train
 from compt_core.training.passes import mean_losses
 from compt_core.training.plan import RunPlan, count_cut, encode_with, mean_tokens, plan_run
 from compt_core.training.snapshots import snapshots
+from compt_core.training.versions import continues, versions
 from compt_core.training.watch import Watch, watcher
 
 OnOutcome = Callable[[str, Outcome], None]
@@ -44,18 +45,18 @@ def train_fleet(
     configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
     on_outcome: OnOutcome | None = None, backbone: Backbone | None = None, load: Load | None = None,
     resume: Mapping[str, Checkpoint] = MappingProxyType({}), keeper: Keeper | None = None,
+    tasks: Catalogue = CATALOGUE,
 ) -> dict[str, Outcome]:
     """Train the runs `configs` (by id) of one backbone side by side and score them on their dev rows.
 
-    on_event gets what happens while training, control(run) is asked before each step, on_outcome
-    gets each run's outcome as soon as it is known; all outcomes are returned as well. A run that
-    fails by itself is an outcome; problems of backbone or data raise ComptError for all.
-    load(run) gives a run's rows, for an experiment on changed ones; by default those its settings name.
-    Runs in `resume` go on from their checkpoint, if backbone, data and tensors are what it was taken on;
-    `keeper` takes new ones.
+    on_event gets what happens while training, control(run) is asked before each step, on_outcome gets each run's
+    outcome as soon as it is known; all are returned as well. A run that fails by itself is an outcome; problems of
+    backbone or data raise ComptError for all. load(run) gives a run's rows, for an experiment on changed ones; by
+    default those its settings name, of tasks as `tasks` defines them. Runs in `resume` go on from their checkpoint, if
+    backbone, data and tensors are what it was taken on; `keeper` takes new ones.
     """
     backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
-    data = {run: load(run) if load else load_data(c.tasks, c.data_dir, backbone.files) for run, c in configs.items()}
+    data = {r: load(r) if load else load_data(c.tasks, c.data_dir, backbone.files, tasks) for r, c in configs.items()}
     watch(backbone.device)
     plans = {run: plan_run(config, data[run], backbone.tokenizer) for run, config in configs.items()}
     fleet = build_fleet(configs, backbone)
@@ -150,7 +151,8 @@ def _completed(
 
 
 def reference_rows(
-    config: RunConfig, *, backbone: Backbone | None = None, stopped: Callable[[], bool] = lambda: False
+    config: RunConfig, *, backbone: Backbone | None = None, stopped: Callable[[], bool] = lambda: False,
+    tasks: Catalogue = CATALOGUE,
 ) -> dict[str, Any] | None:
     """Untrained reference rows on the dev rows that `config` scores: {"majority": …, "no_prompt": …}.
 
@@ -159,7 +161,7 @@ def reference_rows(
     None where `stopped`, asked before each batch, said so before all was scored.
     """
     backbone = backbone or shared_backbone(config.backbone)
-    data = load_data(config.tasks, config.data_dir, backbone.files)
+    data = load_data(config.tasks, config.data_dir, backbone.files, tasks)
     empty = {"": torch.zeros(0, backbone.hidden, device=backbone.device)}
     bare: dict[str, TaskScores] = {}
     for d in data:
@@ -263,31 +265,14 @@ def _set_off(
     """Says from where each run sets off; returns the checkpoints that still fit."""
     resumed = {}
     for run, plan in plans.items():
-        versions, before = _versions(fleet.backbone, plan.config, data[run]), resume.get(run)
-        if before is not None and _continues(before, versions) and fits(fleet, plan, run, before):
+        stands_on, before = versions(fleet.backbone, plan.config, data[run]), resume.get(run)
+        if before is not None and continues(before, stands_on) and fits(fleet, plan, run, before):
             resumed[run] = before
         step = resumed[run].step if run in resumed else 0
-        on_event(Started(run, plan.steps, versions, step))
+        on_event(Started(run, plan.steps, stands_on, step))
         for note in () if step else _notes(plan, data[run]):
             on_event(Log(run, 0, note))
         if before is not None:
             on_event(Log(run, step, f"goes on from its checkpoint at step {step}" if run in resumed else
                          "begins again: backbone, data or tensors are not those of its checkpoint any more"))
     return resumed
-
-
-def _continues(checkpoint: Checkpoint, versions: Mapping[str, Any]) -> bool:
-    """Whether a run stands on the same backbone and data as when its checkpoint was taken."""
-    before = checkpoint.versions
-    hashes = [about.get("backbone", {}).get("hash") for about in (before, versions)]
-    return hashes[0] == hashes[1] and before.get("data") == versions["data"] \
-        and before.get("tasks") in (None, versions["tasks"]) and before.get("held_out", {}) == versions["held_out"]
-
-
-def _versions(backbone: Backbone, config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
-    """What a run's result follows from, beside its settings."""
-    packages = {name: version(name) for name in ("torch", "transformers", "entmax", "numpy")}
-    return {"compt": __version__, "packages": packages, "backbone": backbone.describe(),
-            "data": {d.task.name: d.digest for d in data}, "tasks": {d.task.name: d.task.digest() for d in data},
-            "held_out": {d.task.name: held_out_digest(config, d) for d in data} if config.select == "best" else {},
-            "threads": torch.get_num_threads()}

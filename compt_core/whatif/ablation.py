@@ -23,7 +23,6 @@ from compt_core.scoring.score import score_task
 from compt_core.scoring.statistics import t_quantile
 from compt_core.streams import stream
 from compt_core.tasks.spec import Row, Task
-from compt_core.tasks.table import TASKS
 from compt_core.whatif.apply import backbone_of, dev_rows, reckons_alike
 from compt_core.whatif.change import Z, compare
 from compt_core.whatif.compose import changed
@@ -151,22 +150,25 @@ def ablate(run: RunRecord, trained: Trained, scores: Mapping[str, np.ndarray], *
     progress(0, len(trained.tasks))
     for number, name in enumerate(trained.tasks, 1):
         rows, encoded = dev_rows(run, name, backbone)
+        task = run.tasks.needed(name)
         asked = {TRAINED: trained.composed[number - 1], **prompts[name]}
         wanted = {key: torch.from_numpy(prompt).to(backbone.device) for key, prompt in asked.items()}
-        found = score_task(backbone, TASKS[name], rows, encoded, wanted, scoring=config["scoring"],
+        found = score_task(backbone, task, rows, encoded, wanted, scoring=config["scoring"],
                            similarity=config["similarity"], going=lambda _: going())
         if len(found) < len(wanted):
             return None
         anew = found[TRAINED].scores
-        judged = _Task(TASKS[name], rows, scores[name] if reckons_alike(run, backbone) else anew, anew, how)
+        judged = _Task(task, rows, scores[name] if reckons_alike(run, backbone) else anew, anew, how)
         before[name] = judged.before()
         cells[name] = {key: judged.cells(found[key].scores) for key in prompts[name]}
         progress(number, len(trained.tasks))
-    return _table(trained, renormalise, control, before, cells)
+    metrics = tuple(run.tasks[name].metrics[0] for name in trained.tasks)
+    return _table(trained, metrics, renormalise, control, before, cells)
 
 
-def _table(trained: Trained, renormalise: bool, control: bool, before: Mapping[str, Mapping[str, float]],
-           cells: Mapping[str, Mapping[Name, Mapping[str, Cell]]]) -> Ablation:
+def _table(trained: Trained, metrics: tuple[str, ...], renormalise: bool, control: bool,
+           before: Mapping[str, Mapping[str, float]], cells: Mapping[str, Mapping[Name, Mapping[str, Cell]]]
+           ) -> Ablation:
     tasks, measures = trained.tasks, [one for one in MEASURES if one in before[trained.tasks[0]]]
     assert trained.weights is not None
     sources = range(trained.weights.shape[1])
@@ -185,7 +187,7 @@ def _table(trained: Trained, renormalise: bool, control: bool, before: Mapping[s
                 for measure, one in effects(name).items()}
 
     return Ablation(
-        trained.run, tasks, tuple(TASKS[task].metrics[0] for task in tasks), renormalise, trained.weights,
+        trained.run, tasks, metrics, renormalise, trained.weights,
         {measure: np.array([before[task][measure] for task in tasks]) for measure in measures},
         effects(*(f"{MUTED} {s}" for s in sources)), effects(*(f"{SHIFTED} {s}" for s in sources)) if control else None,
         column(PRIVATE_OFF) if trained.beta.all() else None, column(SHARED_OFF) if trained.alpha.all() else None)

@@ -22,7 +22,6 @@ from compt_core.runs.store import Store
 from compt_core.scoring.score import score_task
 from compt_core.tasks.batches import EncodedRow, encode_rows
 from compt_core.tasks.spec import Row, Task
-from compt_core.tasks.table import TASKS
 from compt_core.training.fleet_run import shared_backbone
 from compt_core.training.plan import encode_with
 from compt_core.whatif.change import Change, compare
@@ -76,11 +75,10 @@ def prompts_of(store: Store, run: RunRecord, text: str) -> dict[str, np.ndarray]
 def dev_rows(run: RunRecord, task: str, backbone: Backbone) -> tuple[tuple[Row, ...], list[EncodedRow]]:
     """The dev rows of a task that a run was scored on, and as the backbone reads them. Raises DataError where the
     data are not the run's any more."""
-    rows = scored_rows(run, task)
-    config = run.settings
+    rows, own, config = scored_rows(run, task), run.tasks.needed(task), run.settings
     if len(rows) > _MANY:
-        return rows, encode_with(backbone.tokenizer, config, TASKS[task], rows)
-    return rows, _encoded(ref(backbone.tokenizer), TASKS[task], rows, config.prefix, config.position, config.max_tokens)
+        return rows, encode_with(backbone.tokenizer, config, own, rows)
+    return rows, _encoded(ref(backbone.tokenizer), own, rows, config.prefix, config.position, config.max_tokens)
 
 
 @lru_cache(maxsize=32)  # the tasks of a few runs: a visitor edits one run again and again
@@ -96,14 +94,15 @@ def apply(run: RunRecord, scores: Mapping[str, np.ndarray], composed: Mapping[st
     scores    task -> label scores [n, C] that the run stored
     composed  task -> prompt [L, H] as trained
     prompts   task -> edited prompt [L, H] of the tasks that an edit changes (`compose.changed`)
-    Raises DataError or BackboneError where data or backbone are not the run's; a task that is not changed asks for
-    neither.
+    Raises DataError or BackboneError where definition, data or backbone are not the run's; a task that is not changed
+    asks for neither of the latter two.
     """
     for name in tasks if tasks is not None else run.config["tasks"]:
-        task = TASKS[name]
+        task = run.tasks.needed(name)
         if name not in prompts:
-            metric = task.metrics[0]
-            value = (run.result or {})["tasks"][name][metric]
+            kept = (run.result or {})["tasks"][name]
+            metric = run.tasks.metrics(name, kept)[0]
+            value = kept[metric]
             yield name, Edited(scores[name], stored_predictions(run, task, scores[name]),
                                Change(name, metric, value, value, None, None), stored=True)
             continue

@@ -13,7 +13,6 @@ import numpy as np
 from compt_core.errors import StoreError
 from compt_core.methods.table import METHODS, structure
 from compt_core.runs.record import RunRecord, State
-from compt_core.tasks.table import TASKS
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,9 @@ def taken_apart(run: RunRecord, prompts: Mapping[str, np.ndarray]) -> Trained:
     if run.state != State.COMPLETED or run.result is None:
         raise StoreError(f"Run '{run.id}' is {run.state.value}: only a completed run can be taken apart. "
                          "Wait for it, or choose another one.")
-    if unknown := [task for task in run.config["tasks"] if task not in TASKS]:
-        raise StoreError(f"This version of ComPT Lab has no task '{unknown[0]}', on which run '{run.id}' was trained. "
-                         "Choose another run.")
+    if unknown := [task for task in run.config["tasks"] if task not in run.tasks]:
+        raise StoreError(f"The store holds no definition of task '{unknown[0]}', on which run '{run.id}' was trained: "
+                         "an older version of ComPT Lab did not keep it. Choose another run.")
     try:
         shape, composed = structure(run.settings), METHODS[run.method].composed
         tasks = tuple(run.config["tasks"])

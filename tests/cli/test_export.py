@@ -23,7 +23,7 @@ from compt_core.runs.store import Store
 from compt_core.scoring.score import judge
 from compt_core.settings.config import build_experiment
 from compt_core.tasks.files import load_task
-from compt_core.tasks.table import TASKS
+from compt_core.tasks.table import CATALOGUE, TASKS
 from compt_core.training.events import Event, Outcome
 
 RAW: dict[str, Any] = {
@@ -195,7 +195,7 @@ def test_predictions_give_the_metrics_of_scoring(call: Call, store: Store, exper
 
 def test_answers_of_a_numeric_task_are_numbers_and_unreadable_ones_empty(store: Store, experiment: str) -> None:
     run = next(run for run in store.runs(experiment) if run.state == State.COMPLETED)
-    one = replace(run, config=run.config | {"tasks": ["stsb", "demo-mood"], "scoring": "generate"})
+    one = replace(run, config=run.config | {"tasks": ["stsb", "demo-mood"], "scoring": "generate"}, tasks=CATALOGUE)
     scores = {"stsb": np.eye(26, dtype=np.float32)[[25, 0, 3]], "demo-mood": np.array([[0, 0], [0, 1]], np.float32)}
     found = list(answers.answers(one, scores, {}))
     assert [answer for *_, answer, _ in found] == [5.0, 0.0, 0.6, None, TASKS["demo-mood"].labels[1]]

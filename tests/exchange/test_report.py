@@ -13,6 +13,7 @@ from rich.console import Console
 
 from compt_core.exchange.report import accuracy_table, experiment_json
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
+from compt_core.tasks.table import CATALOGUE
 
 Metric = Literal["accuracy", "f1", "matthews", "pearson", "spearman"]
 Score = float | None
@@ -103,7 +104,7 @@ def run(**changes: Any) -> RunRecord:
 def experiment(**changes: Any) -> ExperimentRecord:
     config = {"tasks": ["cola", "rte"], "backbone": "demo"}
     return ExperimentRecord(**{"id": "e1", "owner": "local", "created": 0.0, "config": config,
-                               "references": REFERENCES, "states": {}} | changes)
+                               "references": REFERENCES, "states": {}, "tasks": CATALOGUE} | changes)
 
 
 def dump(exp: ExperimentRecord, runs: list[RunRecord]) -> str:

@@ -265,7 +265,7 @@ def looked_at(store: Store, experiment: Any, runs: list[RunRecord]) -> None:
     captions.nothing_to_show(experiment.states, "Scores.")
     progress.table(runs, {}), progress.headline(runs, {}), progress.failures(runs)
     frames.summarise(frames.scores(runs)), frames.few_rows(runs)
-    frames.reference_rows(experiment.references, experiment.config["tasks"])
+    frames.reference_rows(experiment.references, experiment.config["tasks"], experiment.tasks)
     frames.curves([(run, *curves["loss"][run.id]) for run in runs if run.id in curves["loss"]])
     for run in frames.with_result(runs, "attention"):
         weights.shares(run, *store.events(run.id, "attention"))

@@ -17,7 +17,7 @@ from compt_core.errors import DataError
 from compt_core.planning.data import LONGEST, as_read, load_data
 from compt_core.tasks.files import digest_of, load_task
 from compt_core.tasks.spec import Row, TaskData
-from compt_core.tasks.table import SUITES, TASKS
+from compt_core.tasks.table import CATALOGUE, SUITES, TASKS
 
 
 def data(name: str, train: list[Any], dev: list[Any], **about: Any) -> TaskData:
@@ -142,7 +142,8 @@ def test_the_data_of_a_run_are_found_again_by_its_digest(tiny_t5: Path, tmp_path
     assert read[0].digest != raw[0].digest
     config = {"tasks": ["mrpc", "stsb"], "data_dir": str(tmp_path), "backbone": str(tiny_t5)}
     for wanted in (raw, read):
-        run: Any = SimpleNamespace(id="r", config=config, versions={"data": {d.task.name: d.digest for d in wanted}})
+        digests = {"data": {d.task.name: d.digest for d in wanted}}
+        run: Any = SimpleNamespace(id="r", config=config, tasks=CATALOGUE, versions=digests)
         assert [data_of(run, one.task.name).train for one in wanted] == [one.train for one in wanted]
     gone: Any = SimpleNamespace(**{**vars(run), "config": config | {"backbone": str(tmp_path / "gone")}})
     with pytest.raises(DataError, match="is told by its backbone"):

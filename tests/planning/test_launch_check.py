@@ -213,8 +213,8 @@ def test_a_check_reads_the_beginning_of_texts_only(
 
         return counted, unknown
 
-    for module in ("launch", "data"):
-        monkeypatch.setattr(f"compt_core.{module}.encoder", counting)
+    for module in ("check", "data"):
+        monkeypatch.setattr(f"compt_core.planning.{module}.encoder", counting)
     for split in ("train", "dev"):
         texts = [f"{split} {n} " + ("the river opens " * 60_000 if n % 2 else "river" * 200_000) for n in range(4)]
         (folder / "sst2" / f"{split}.tsv").write_text(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from compt_core.settings.config import Experiment, RunConfig, build_experiment
+from compt_core.tasks.catalogue import Catalogue
 from compt_core.training.events import Ask, Checkpoint, Event, Keeper, OnEvent, Outcome, Started
 
 SECONDS = 30  # the longest any test waits for an event before it fails
@@ -45,7 +46,7 @@ class Steered:
 
     def __call__(self, configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
                  on_outcome: Callable[[str, Outcome], None], resume: Mapping[str, Checkpoint] | None = None,
-                 keeper: Keeper | None = None) -> dict[str, Outcome]:
+                 keeper: Keeper | None = None, tasks: Catalogue | None = None) -> dict[str, Outcome]:
         self.fleets.append(list(configs))
         outcomes: dict[str, Outcome] = {}
         for run in configs:

@@ -98,7 +98,9 @@ def test_a_run_whose_id_is_damaged_has_the_name_of_its_place(
 
 @pytest.mark.parametrize(("column", "value"), [
     ("config", "["), ("config", "[]"), ("config", "{}"), ("reference_rows", "3"), ("owner", b"x"), ("created", "then"),
-    ("reference_rows", '{"majority": {"demo-rte": {}}}'), ("config", '{"tasks": ["demo-rte"], "methods": ["lora"]}')])
+    ("reference_rows", '{"majority": {"demo-rte": {}}}'), ("config", '{"tasks": ["demo-rte"], "methods": ["lora"]}'),
+    ("task_definitions", "{"), ("task_definitions", "3"), ("task_definitions", b"{}"),
+    ("task_definitions", '{"demo-rte": {"labels": []}}')])
 def test_an_experiment_with_a_damaged_cell_is_named_and_the_others_are_listed(
         store: Store, grid: Callable[..., object], pair: tuple[str, str], spoil: Callable[..., None], column: str,
         value: object) -> None:
@@ -114,6 +116,17 @@ def test_an_experiment_with_a_damaged_cell_is_named_and_the_others_are_listed(
             attempt(bad)
     store.delete_experiment(bad)
     assert store.read_experiments()[1] == [] and {one.experiment for one in store.runs()} == {newer, good}
+
+
+def test_runs_whose_tasks_are_damaged_are_named_and_trained_by_nobody(
+        store: Store, grid: Callable[..., object], spoil: Callable[..., None]) -> None:
+    bad, good = store.submit(grid()), store.submit(grid())
+    spoil("UPDATE experiments SET task_definitions = '{\"demo-mood\": {\"suite\": 3}}' WHERE id = ?", bad)
+    [damaged] = store.read_runs()[1]
+    assert "its 'task_definitions' → 'demo-mood' → 'suite' should be a valid string (got 3)" in str(damaged)
+    assert [one.experiment for one in store.claim()] == [good] and store.claim() == ()
+    spoil("UPDATE experiments SET task_definitions = NULL WHERE id = ?", bad)
+    assert store.experiment(bad).tasks == {} and store.runs(bad)[0].tasks == {}
 
 
 def test_runs_of_no_experiment_are_named_and_deleted(
@@ -255,7 +268,7 @@ def test_a_worker_trains_nothing_into_a_store_that_is_gone(
     waits, train, said = threading.Event(), steered(free=False), list[object]()
     monkeypatch.setattr("compt_core.runs.worker.logger.error", lambda *what: said.append(what) or waits.set())
     identity = store.submit(grid())
-    worker = Worker(store, train, lambda config: {"majority": {}, "no_prompt": {}})
+    worker = Worker(store, train, lambda config, tasks: {"majority": {}, "no_prompt": {}})
     worker.start_thread()
     try:
         assert train.training.wait(30)

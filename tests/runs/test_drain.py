@@ -22,7 +22,7 @@ def quick(monkeypatch):
     monkeypatch.setattr("compt_core.runs.reporter.ASK_SECONDS", 0)
 
 
-def worker_of(store, train, references=lambda config: REFERENCES):
+def worker_of(store, train, references=lambda config, tasks: REFERENCES):
     return Worker(store, train=train, references=references)
 
 
@@ -63,7 +63,7 @@ def test_without_the_lease_it_waits_for_the_other_worker(store, grid, steered):
     own = store.submit(grid())
     train, looked_on = steered(free=False), threading.Event()
 
-    def references(config):
+    def references(config, tasks):
         assert looked_on.wait(SECONDS)
         return REFERENCES
 

@@ -35,7 +35,7 @@ def train(configs, on_event, control, *, on_outcome, **_):
     return {run: Outcome("completed") for run in configs}
 
 store, stop = Store(Path(sys.argv[1])), threading.Event()
-Worker(store, train=train, references=lambda config: {}).run(stop, until=lambda: not any(
+Worker(store, train=train, references=lambda config, tasks: {}).run(stop, until=lambda: not any(
     record.state in ("queued", "running") for record in store.runs()))
 print("done", flush=True)
 """
@@ -137,7 +137,7 @@ def test_a_worker_here_waits_for_the_worker_there(store, grid, child, steered):
     identity = store.submit(grid())
     there = child(TRAIN)
     assert there.stdout.readline().startswith("training")
-    worker = Worker(store, train=(train := steered()), references=lambda config: {})
+    worker = Worker(store, train=(train := steered()), references=lambda config, tasks: {})
     waited = threading.Event()
     worker._wake.wait = lambda timeout: waited.set()
     stop = threading.Event()

@@ -19,7 +19,7 @@ def make(store):
     """Builds workers on the store and stops their threads after the test."""
     made = []
 
-    def build(train, references=lambda config: REFERENCES):
+    def build(train, references=lambda config, tasks: REFERENCES):
         made.append(Worker(store, train=train, references=references))
         return made[-1]
 
@@ -279,7 +279,7 @@ def test_references_are_computed_once_and_only_for_results(store, grid, make, st
     late = store.request(store.runs(identity)[1].id, "pause").id
     asked = []
 
-    def references(config):
+    def references(config, tasks):
         asked.append(config)
         return REFERENCES
 
@@ -312,7 +312,7 @@ def test_a_stop_leaves_the_references_out(store, grid, make):
 def test_failing_references_are_logged_and_cost_nothing_else(store, grid, make, steered, caplog):
     identity = store.submit(grid())
 
-    def references(config):
+    def references(config, tasks):
         raise ValueError("no dev rows")
 
     make(steered(), references).work_once()

@@ -7,7 +7,7 @@ import pytest
 from compt_core.errors import ConfigError, DataError
 from compt_core.tasks.batches import encode_rows, frame, label_ids
 from compt_core.tasks.spec import Row, Task
-from compt_core.tasks.table import SUITES, TASKS, get_tasks
+from compt_core.tasks.table import CATALOGUE, SUITES, TASKS
 
 ALL = list(TASKS.values())
 WORDED = [task for task in ALL if not task.numeric]
@@ -167,11 +167,11 @@ def test_label_words_are_told_apart(backbone, task: Task) -> None:
 
 def test_unknown_tasks_are_all_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        get_tasks(("mrpc", "MNLI", "zzz"))
+        CATALOGUE.named(("mrpc", "MNLI", "zzz"))
     first, second = caught.value.issues
     assert first.message == "There is no task 'MNLI'. Did you mean 'mnli'?"
     assert second.message.startswith("There is no task 'zzz'. Known tasks: demo-")
 
 
 def test_tasks_come_in_the_order_asked_for() -> None:
-    assert [task.name for task in get_tasks(("rte", "cola"))] == ["rte", "cola"]
+    assert [task.name for task in CATALOGUE.named(("rte", "cola"))] == ["rte", "cola"]

@@ -13,7 +13,7 @@ from compt_core.scoring.score import score_task
 from compt_core.settings.config import build_experiment
 from compt_core.tasks.fewshot import sample_dev
 from compt_core.tasks.files import load_task
-from compt_core.tasks.table import get_tasks
+from compt_core.tasks.table import CATALOGUE
 from compt_core.training import fleet_run
 from compt_core.training.events import Log, Started
 from compt_core.training.fleet_run import reference_rows, train_fleet
@@ -144,7 +144,7 @@ def test_runs_with_different_scoring_settings_are_scored_as_alone(configs):
 def test_references_are_of_the_scored_dev_rows_and_of_no_prompt_at_all(configs, backbone, glue_dir):
     config = configs(tasks=["rte", "mrpc"])["pt"]
     rows = reference_rows(config, backbone=backbone)
-    for task in get_tasks(config.tasks):
+    for task in CATALOGUE.named(config.tasks):
         dev = sample_dev(load_task(task, str(glue_dir)), config.eval_rows)
         labels = [row.label for row in dev]
         top = max(labels.count(label) for label in set(labels))

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from app.show import charts, styles
 from app.show.styles import FAMILY_LOOKS, ink
-from app.show.weights import family
 from app.whatif.ablation import tables
 from app.whatif.ablation.words import LEVEL, amount
+from compt_core.tasks.catalogue import Catalogue
 from compt_core.whatif.effects import SCORE
 
 HEIGHT = 420  # px of the points
@@ -30,16 +30,16 @@ def heatmap(frame: pd.DataFrame, measure: str) -> go.Figure:
     return figure
 
 
-def points(frame: pd.DataFrame, measure: str) -> go.Figure:
-    """Every cell of tables.cells by its weight and its effect, in the look of its task's family; filled where the
-    effect is told from 0."""
-    names = list(dict.fromkeys(map(family, sorted(pd.unique(frame["row"])))))
+def points(frame: pd.DataFrame, measure: str, tasks: Catalogue) -> go.Figure:
+    """Every cell of tables.cells by its weight and its effect, in the look of its task's family as `tasks` define it;
+    filled where the effect is told from 0."""
+    names = list(dict.fromkeys(map(tasks.family, sorted(pd.unique(frame["row"])))))
     looks = {name: FAMILY_LOOKS[i % len(FAMILY_LOOKS)] for i, name in enumerate(names)}
     unit, colour = (100 if measure == SCORE else 1), ({"color": ink()} if ink() else {})
     shown = go.Figure()
     shown.add_hline(y=0, line={"width": 1, "color": "#888888"})
     for name in names:
-        part = frame[frame["row"].map(family) == name]
+        part = frame[frame["row"].map(tasks.family) == name]
         told = tables.drawn(part, measure)["corrected"] < LEVEL
         shown.add_trace(go.Scatter(
             x=part["weight"], y=unit * part["value"], mode="markers", name=html.escape(name, quote=False),

@@ -86,13 +86,13 @@ def _one(run: RunRecord, table: Ablation, measure: str, order: Sequence[str]) ->
     _pair(halves, "Its attention weight", "weights",
           [(charts.heatmap(panel, "weight", "weight", ends), panel) for panel in charts.panels(drawn)],
           f"Attention weights in the same order. {ranks}", chosen)
-    components.findings(lines, [words.note(table, measure)])
+    components.findings(lines, [words.note(table, measure, run.tasks)])
     _cell(table, measure, chosen, order)
     below, parts = st.grid(2, min_column_width=460, gap="medium"), tables.parts(table, measure, order)
     with below.cell():
         st.markdown("**Effect against weight** (filled: told from 0)")
-        st.plotly_chart(figures.points(frame, measure), width="stretch", key="points", config=charts.PLOTLY_CONFIG,
-                        alt=f"Effect of muting against weight. {ranks}")
+        st.plotly_chart(figures.points(frame, measure, run.tasks), width="stretch", key="points",
+                        config=charts.PLOTLY_CONFIG, alt=f"Effect of muting against weight. {ranks}")
     if len(parts):
         with below.cell():
             st.markdown("**A whole part off**")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.show.captions import listed, literal, plural
-from compt_core.tasks.table import TASKS
+from compt_core.tasks.catalogue import Catalogue
 from compt_core.whatif.effects import (
     PROBABILITY,
     SCORE,
@@ -198,9 +198,9 @@ def cell(table: Ablation, measure: str, task: str, source: str) -> str:
             f"{most} of {plural(table.weights.shape[1], 'effect')} on this task.")
 
 
-def note(table: Ablation, measure: str) -> str:
-    """What the intervals are, and are not."""
-    numeric = any(TASKS[task].numeric for task in table.tasks if task in TASKS)
+def note(table: Ablation, measure: str, tasks: Catalogue) -> str:
+    """What the intervals are, and are not, of a run with these `tasks`."""
+    numeric = tasks.numeric(table.tasks)
     how = "Student's t over rows" if measure == PROBABILITY else \
         "Bonett and Price's for paired proportions" + (", a bootstrap for correlations" if numeric else "")
     scaled = "what is not muted is scaled up to the row's sum" if table.renormalise else \

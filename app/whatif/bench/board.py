@@ -21,7 +21,6 @@ from compt_core.errors import ComptError, DataError
 from compt_core.language.grammar import check_words
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.tasks.spec import Row
-from compt_core.tasks.table import TASKS
 from compt_core.whatif.answer import Answer, worded
 from compt_core.whatif.variants import without_each
 
@@ -38,12 +37,12 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], run: RunRecord
     `edited` gives the composed prompt [L, H] of a task where an edit changes it, else None. Raises StoreError for a
     link that names what there is not; whatever else is in the way is said here.
     """
-    known = [name for name in run.config["tasks"] if name in TASKS]
+    known = list(run.tasks.only(run.config["tasks"]))
     if not known:
-        st.info("This version of ComPT Lab has none of the tasks of this run.", icon=":material/info:")
+        st.info("The store holds no definition of the tasks of this run.", icon=":material/info:")
         return
     name = picking.task_control(known)
-    task = TASKS[name]
+    task = run.tasks[name]
     try:
         reader = Reader(run, task, beside(runs, run, name, edited))
     except ComptError as error:

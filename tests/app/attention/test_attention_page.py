@@ -12,6 +12,7 @@ import pytest
 from app.attention import cells, playing, trees, versus
 from app.show import courses, frames, weights
 from compt_core.settings.presets import DEMO_TASKS
+from compt_core.tasks.table import CATALOGUE
 
 
 def words(app):
@@ -29,7 +30,7 @@ def runs(lab, store):
 
 def of(run, attention, tasks=("a", "b", "c", "d")):
     return weights.single(replace(run, result={**run.result, "attention": np.asarray(attention).tolist()},
-                                  config={**run.config, "tasks": list(tasks)}))
+                                  config={**run.config, "tasks": list(tasks)}, tasks=CATALOGUE))
 
 
 # Play

@@ -259,7 +259,7 @@ def test_the_bundled_grid_gives_the_published_numbers_and_its_prompts_compose(vi
         assert np.allclose(made, Store().prompts(run.id)["composed"][k], atol=2e-2)
         share = tour_maths.composed(of, of.alpha, of.beta, of.form).share
         assert share == pytest.approx(run.result["private_norm_share"][k], abs=2e-3)
-    rows, kept = tour_runs.dev_rows("demo-mood"), Store().scores(run.id)["demo-mood"]
+    rows, kept = tour_runs.dev_rows(run.tasks["demo-mood"]), Store().scores(run.id)["demo-mood"]
     right = [tour_runs.answer("demo-mood", row, run) for row in range(rows)]
     assert np.mean([np.argmax(one.shares) == one.gold for one in right]) == pytest.approx(
         run.result["tasks"]["demo-mood"]["accuracy"]) and len(kept) == rows

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.show import frames
 from compt_core.scoring.metrics import mean_normalised
+from compt_core.tasks.table import CATALOGUE
 
 
 def row(frame, name, column="mean"):
@@ -81,7 +82,7 @@ def test_reference_rows_carry_both_means():
     tasks = ["cola", "sst2"]
     majority = {"cola": {"accuracy": 0.69, "matthews": None}, "sst2": {"accuracy": 0.5}}
     bare = {"cola": {"accuracy": 0.4, "matthews": 0.1}, "sst2": {"accuracy": 0.75}}
-    found = frames.reference_rows({"majority": majority, "no_prompt": bare}, tasks)
+    found = frames.reference_rows({"majority": majority, "no_prompt": bare}, tasks, CATALOGUE)
     assert row(found, "majority")["value"] == pytest.approx((0.69 + 0.5) / 2)
     assert row(found, "majority", "mean, chance = 0")["value"] == 0
     expected = mean_normalised(bare, {"cola": "accuracy", "sst2": "accuracy"}, majority)
@@ -91,7 +92,7 @@ def test_reference_rows_carry_both_means():
 
 @pytest.mark.parametrize("references", [None, {}, {"majority": {}, "no_prompt": {}}])
 def test_missing_references_are_no_rows(references):
-    assert frames.reference_rows(references, ["cola"]).empty
+    assert frames.reference_rows(references, ["cola"], CATALOGUE).empty
 
 
 def test_runs_without_shared_prompts_have_no_attention(lab, store):
@@ -114,7 +115,7 @@ def test_curves_are_long_and_thinned_to_means_beyond_the_limit(lab, store):
 
 def test_the_table_for_people_is_in_points(table):
     cells = frames.stack(frames.summarise(table({("spp", 0): 0.5})),
-                         frames.reference_rows({"majority": {"sst2": {"accuracy": 0.25}}}, ["sst2"]))
+                         frames.reference_rows({"majority": {"sst2": {"accuracy": 0.25}}}, ["sst2"], CATALOGUE))
     found = frames.readable(cells)
     assert list(found["method"]) == ["ComPT (SPP)", "majority", "majority", "majority"]
     assert list(found["points"])[:2] == [50.0, 25.0] and list(found["runs"]) == [1, 0, 0, 0]

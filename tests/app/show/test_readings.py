@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from app.show import captions, frames, readings
+from compt_core.tasks.table import CATALOGUE
 
 
 def test_one_run_is_said_to_prove_little(table):
@@ -57,7 +58,7 @@ def bare(table, level):
 def test_methods_are_held_against_the_untrained_backbone(table, level, words):
     scores = table({("pt", 0): 0.6, ("spp", 0): 0.7})
     assert readings.untrained(scores, bare(table, level)) == [words]
-    assert readings.untrained(scores, frames.reference_rows(None, ["sst2"])) == []
+    assert readings.untrained(scores, frames.reference_rows(None, ["sst2"], CATALOGUE)) == []
 
 
 def test_identical_seeds_have_no_interval(table):

@@ -7,6 +7,7 @@ import pytest
 
 from app.show import frames, weights
 from compt_core.settings.presets import DEMO_TASKS
+from compt_core.tasks.table import CATALOGUE
 
 
 @pytest.fixture
@@ -66,10 +67,10 @@ def test_spread_runs_from_one_source_to_uniform(runs):
 
 
 def test_relatedness_is_asked_only_where_families_say_something(runs):
-    assert weights.families(("sst2", "cola", "mrpc")) is None  # too few pairs
-    assert weights.families(("mine", "yours", "his", "hers")) is None  # no two of one family
+    assert weights.related(("sst2", "cola", "mrpc")) is None  # too few pairs
+    assert weights.related(("mine", "yours", "his", "hers")) is None  # no two of one family
     families = np.repeat(np.eye(3), 4, axis=0)
-    run = replace(changed(runs[0], families), config={"tasks": list(DEMO_TASKS)})
+    run = replace(changed(runs[0], families), config={"tasks": list(DEMO_TASKS)}, tasks=CATALOGUE)
     test, plain = weights.relatedness(weights.single(run))
     assert plain.r == pytest.approx(1)
     assert test.r == pytest.approx(1) and test.p == pytest.approx(test.smallest) == pytest.approx(1 / 5775)

@@ -25,6 +25,7 @@ from compt_core.composition.geometry import Prompt
 from compt_core.errors import DataError, StoreError
 from compt_core.methods.table import METHODS
 from compt_core.settings.presets import DEMO_TASKS
+from compt_core.tasks.table import CATALOGUE
 
 H = 64
 
@@ -118,7 +119,7 @@ def test_a_wrong_part_of_a_link_is_one_sentence(visit, lab, store):
 def test_sentences_name_the_source_beyond_chance_and_no_other():
     sources, private = prompts("source", 3), prompts("private", 4)
     private[2] = Prompt("private", "c", private[2].vectors - 0.5 * sources[1].vectors)
-    said = " ".join(alike.sentences(alike.compare([*sources, *private], True)))
+    said = " ".join(alike.sentences(alike.compare([*sources, *private], True, CATALOGUE)))
     assert "1 of 4 private prompts has a cosine beyond ±0.17 with a source" in said and "c with b (-0." in said
 
 
@@ -126,21 +127,22 @@ def test_families_are_told_apart_by_the_mean_cosine_and_mantels_test():
     centres = {family: np.random.default_rng(i).normal(size=(3, H)) for i, family in enumerate("xyz")}
     own = [Prompt("composed", task, centres["xyz"[i // 4]] + one.vectors)
            for i, (task, one) in enumerate(zip(DEMO_TASKS, prompts("composed", 12), strict=True))]
-    said = " ".join(alike.sentences(alike.compare(own, True)))
-    shown = alike.compare(own, True).cosines
+    said = " ".join(alike.sentences(alike.compare(own, True, CATALOGUE)))
+    shown = alike.compare(own, True, CATALOGUE).cosines
     same = np.equal.outer(np.arange(12) // 4, np.arange(12) // 4)
     within, between = shown[same & ~np.eye(12, dtype=bool)].mean(), shown[~same].mean()
     assert f"**{within:.2f}** within a family of tasks and **{alike.two(between)}** between" in said
     assert "beyond chance" in said
     mixed = " ".join(alike.sentences(alike.compare([Prompt("composed", task, one.vectors) for task, one in
-                                                    zip(DEMO_TASKS, prompts("composed", 12), strict=True)], True)))
+                                                    zip(DEMO_TASKS, prompts("composed", 12), strict=True)], True,
+                                                   CATALOGUE)))
     assert "not told from chance" in mixed
 
 
 def test_prompts_of_one_and_of_seven_hundred_can_both_be_read():
     own = [*prompts("private", 3), *prompts("imported", 3, scale=700)]
-    alone = alike.compare([*prompts("private", 3), *prompts("imported", 3)], True)
-    shown = alike.compare(own, True)
+    alone = alike.compare([*prompts("private", 3), *prompts("imported", 3)], True, CATALOGUE)
+    shown = alike.compare(own, True, CATALOGUE)
     np.testing.assert_allclose(shown.cosines, alone.cosines, atol=1e-12)
     np.testing.assert_allclose(projections.pca(shown.values).points, projections.pca(alone.values).points, atol=1e-9)
     table = alike.sizes(own)
@@ -158,11 +160,11 @@ def test_zeros_stay_off_the_logarithmic_axis_and_it_is_said():
 
 def test_hostile_names_are_text_in_every_figure():
     own = [Prompt("imported", "<img src=x onerror=alert(1)>", one.vectors) for one in prompts("imported", 2)]
-    shown = alike.compare([*own, *prompts("private", 2)], True)
+    shown = alike.compare([*own, *prompts("private", 2)], True, CATALOGUE)
     points = [maps.Point(one) for one in shown.prompts]
     course = np.zeros((2, 4, 2))
     for drawn in (maps.similarity(shown.prompts, shown.cosines),
-                  maps.scatter(projections.pca(shown.values), points, True),
+                  maps.scatter(projections.pca(shown.values), points, CATALOGUE),
                   maps.paths(course, (0.5, 0.5), shown.prompts, (0, 1), None)):
         assert "<img" not in drawn.to_json() and "&lt;img" in drawn.to_json().replace("\\u003c", "<")
     assert "<img" not in " ".join(alike.sentences(shown)).replace("\\<", "")
@@ -170,9 +172,9 @@ def test_hostile_names_are_text_in_every_figure():
 
 def test_many_prompts_have_no_numbers_in_cells_and_a_second_run_is_hollow():
     many = [*prompts("private", 12), *prompts("composed", 12), *prompts("second private", 12)]
-    shown = alike.compare(many, True)
+    shown = alike.compare(many, True, CATALOGUE)
     assert len(maps.similarity(shown.prompts, shown.cosines).data) == 1
-    drawn = maps.scatter(projections.pca(shown.values), [maps.Point(one) for one in many], False)
+    drawn = maps.scatter(projections.pca(shown.values), [maps.Point(one) for one in many], None)
     assert {trace.name: trace.marker.symbol for trace in drawn.data} == {
         "private": "triangle-up", "composed": "circle", "second private": "triangle-up-open"}
 

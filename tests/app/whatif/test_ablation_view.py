@@ -16,6 +16,7 @@ from app.whatif.ablation import figures, tables, words
 from compt_core.runs.drain import drain
 from compt_core.runs.store import Store
 from compt_core.settings.config import build_experiment
+from compt_core.tasks.table import CATALOGUE
 from compt_core.whatif.effects import PROBABILITY, SCORE, Ablation, Effects
 
 TASKS = ("demo-rte", "demo-mnli")
@@ -172,7 +173,7 @@ def test_cells_are_marked_after_correction_and_never_minus_zero():
     texts = [text for trace in figures.heatmap(frame, SCORE).data[1:] for text in trace.text]
     assert texts[3:] == ["-30.0*<br>±1.0", "+0.0<br>±1.0", "+2.0<br>±1.0"]
     assert "weight 0: muting changes nothing" in figures.heatmap(frame, SCORE).data[0].customdata[0][2]
-    symbols = [symbol for trace in figures.points(frame, SCORE).data for symbol in trace.marker.symbol]
+    symbols = [symbol for trace in figures.points(frame, SCORE, CATALOGUE).data for symbol in trace.marker.symbol]
     assert sum(not symbol.endswith("-open") for symbol in symbols) == 1
 
 

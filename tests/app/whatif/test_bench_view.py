@@ -29,7 +29,7 @@ def lab_home(tmp_path_factory, tiny_t5, glue_dir):
     own = store.submit(build_experiment({
         "tasks": ",".join(NAMES), "methods": "pt,mst,spp", "shots": 8, "steps": 2, "batch": 6, "encoder_hidden": 9,
         "sources": 2, "prompt_length": 3, "max_tokens": 60, "backbone": str(tiny_t5), "data_dir": str(glue_dir)}))
-    done = drain(store, own, lambda records: None, worker=Worker(store, references=lambda config: {}))
+    done = drain(store, own, lambda records: None, worker=Worker(store, references=lambda config, tasks: {}))
     assert [run.state for run in done] == ["completed"] * 3
     store.close()
     return home, own

@@ -15,7 +15,7 @@ from compt_core.runs.drain import drain
 from compt_core.runs.store import Store
 from compt_core.settings.config import build_experiment
 from compt_core.tasks.spec import Row
-from compt_core.tasks.table import TASKS
+from compt_core.tasks.table import CATALOGUE, TASKS
 from compt_core.whatif.change import Change
 from compt_core.whatif.edit import ALL, Edit
 
@@ -245,5 +245,5 @@ def test_effects_in_words_and_as_a_file():
     assert "**63.3** as trained, **36.7** edited (-26.7 points)" in said
     assert "Worse on 1 of 3 tasks (95% interval leaves out 0): demo\\-rte (-40.0)." in said
     assert "4 of 60 answers are others: 1 became right, 2 became wrong" in said
-    assert "a bootstrap over rows for correlations" in effects.note(table)
+    assert "a bootstrap over rows for correlations" in effects.note(table, CATALOGUE)
     assert "undef." in json.dumps(effects.figure(table).to_dict())

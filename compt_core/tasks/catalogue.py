@@ -1,0 +1,123 @@
+"""Tasks by name: what an experiment knows of its own tasks, whatever the bundled table says today. Loads no torch.
+
+An experiment is checked and submitted with the tasks of the bundled table (:data:`compt_core.tasks.table.CATALOGUE`)
+and keeps their definitions from then on. Whoever reads a stored run asks the run's own catalogue, never the table. So
+a run means what it meant when it was submitted, and tasks may come from elsewhere than the table.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+from compt_core.errors import ConfigError, DataError, Issue, nearest, quoted
+from compt_core.tasks.spec import Task
+
+
+class Catalogue(Mapping[str, Task]):
+    """Task by name, over a mapping that is not copied. Two with the same definitions are equal."""
+
+    def __init__(self, tasks: Mapping[str, Task] | None = None):
+        self._tasks: Mapping[str, Task] = {} if tasks is None else tasks
+
+    def __getitem__(self, name: str) -> Task:
+        return self._tasks[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tasks)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __repr__(self) -> str:
+        return f"Catalogue({', '.join(self)})"
+
+    def only(self, names: Collection[str]) -> Catalogue:
+        """The tasks of `names` that it has, in that order."""
+        return Catalogue({name: self._tasks[name] for name in names if name in self._tasks})
+
+    def named(self, names: Collection[str]) -> tuple[Task, ...]:
+        """The tasks called `names`, in that order. Raises ConfigError naming every one that it does not have."""
+        known = f" Known tasks: {', '.join(self)}." if self else ""
+        unknown = [Issue("tasks", f"There is no task {quoted(name)}.{nearest(name, self) or known}")
+                   for name in names if name not in self._tasks]
+        if unknown:
+            raise ConfigError(unknown)
+        return tuple(self._tasks[name] for name in names)
+
+    def needed(self, name: str) -> Task:
+        """The task of a stored run without which there is no going on. Raises DataError where it is not known."""
+        if name not in self._tasks:
+            raise DataError(f"the store holds no definition of task {quoted(name)}: its label words are not known.")
+        return self._tasks[name]
+
+    def family(self, name: str) -> str:
+        """The family of a task; a task that it does not have is its own."""
+        return self._tasks[name].family if name in self._tasks else name
+
+    def metrics(self, name: str, scores: Collection[str]) -> list[str]:
+        """The metrics of a task that `scores` (by metric) hold, primary first; all of them for a task that it does not
+        have, or whose scores are of other metrics."""
+        own = self._tasks[name].metrics if name in self._tasks else ()
+        return [metric for metric in own if metric in scores] or list(scores)
+
+    def primary(self, scores: Mapping[str, Mapping[str, float | None]]) -> dict[str, str]:
+        """Task -> its primary metric, of tasks with their scores by metric, at least one each."""
+        return {name: self.metrics(name, of)[0] for name, of in scores.items()}
+
+    def numeric(self, names: Collection[str]) -> bool:
+        """Whether any of the tasks called `names` has numbers for gold values."""
+        return any(self._tasks[name].numeric for name in names if name in self._tasks)
+
+    def written(self) -> dict[str, dict[str, Any]]:
+        """Its definitions as JSON has them, task name -> the other fields of :class:`Task`; :func:`read` reads them."""
+        return {name: {field: value for field, value in asdict(task).items() if field != "name"}
+                for name, task in self._tasks.items()}
+
+
+_Words = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class _Definition(BaseModel):
+    """The fields of a Task but its name, as JSON must have them; those of a later version are left out."""
+
+    model_config = ConfigDict(strict=True)
+
+    suite: str
+    family: str
+    columns: _Words
+    labels: _Words
+    metrics: Annotated[tuple[Literal["accuracy", "f1", "matthews", "pearson", "spearman"], ...], Field(min_length=1)]
+    hub: tuple[str, str | None, str, str] | None = None
+    native: str = ""
+    numeric: bool = False
+    label_column: str = "label"
+    aliases: tuple[tuple[str, str], ...] = ()
+    hub_names: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _numbers(self) -> _Definition:
+        if self.numeric and not all(map(_is_number, self.labels)):
+            raise ValueError("should have numbers for labels, as its task is numeric")
+        return self
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return math.isfinite(float(label))
+    except ValueError:
+        return False
+
+
+_DEFINITIONS = TypeAdapter(dict[str, _Definition])
+
+
+def read(found: object) -> Catalogue:
+    """The catalogue that :meth:`Catalogue.written` wrote. Raises pydantic's ValidationError, a ValueError."""
+    definitions = _DEFINITIONS.validate_json(json.dumps(found))
+    return Catalogue({name: Task(name, **dict(one)) for name, one in definitions.items()})
