@@ -125,8 +125,7 @@ def limits(cells: pd.DataFrame, scale: Scale) -> tuple[float, float]:
 
 def ends(curves: pd.DataFrame) -> tuple[float, float] | None:
     """Lowest and highest finite value with some room, for all figures of one experiment; None without any."""
-    known = curves["value"].astype(float)
-    known = known[np.isfinite(known)]
+    known = curves["value"].astype(float).loc[np.isfinite]
     if known.empty:
         return None
     low, high = float(known.min()), float(known.max())
@@ -134,16 +133,15 @@ def ends(curves: pd.DataFrame) -> tuple[float, float] | None:
     return low - room, high + room
 
 
+Curves = alt.LayerChart | alt.FacetChart
 LOSS, SCORE = "training loss (cross-entropy)", "score on a few dev rows"  # what an axis measures
 
 
 def curves(table: pd.DataFrame, looks: Mapping[str, Look], title: str = "",
-           limits: tuple[float, float] | None = None, axis: str = LOSS, small: bool = False
-           ) -> alt.LayerChart | alt.FacetChart:
+           limits: tuple[float, float] | None = None, axis: str = LOSS, small: bool = False) -> Curves:
     """Loss or score (frames.curves) by optimizer step, a line per run in the look of its row; zoom survives a refresh.
 
-    `limits` are the ends of its axis (:func:`ends`), from the data by default. A small one, of many, has neither
-    legend nor name of its axis: the page says them once.
+    `limits`: the ends of its axis (:func:`ends`), else from the data. A small one has no legend and no name of its axis.
     """
     shown = {label(name): how for name, how in looks.items() if name in set(table["variant"])}
     data, domain = table.assign(row=table["variant"].map(label)), list(shown)
@@ -169,7 +167,7 @@ def curves(table: pd.DataFrame, looks: Mapping[str, Look], title: str = "",
     return inked(figure.properties(title=title) if title else figure)
 
 
-def plain(figure: alt.LayerChart | alt.FacetChart) -> dict[str, Any]:
+def plain(figure: Curves) -> dict[str, Any]:
     """The figure as a Vega-Lite specification, not checked against the schema: that takes longer than all else.
 
     Its data are Arrow tables, so that a page that shows it need not convert them.

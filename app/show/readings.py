@@ -36,15 +36,16 @@ _APART = 0.1  # difference of the two private shares worth a sentence
 
 
 def pairs(scores: pd.DataFrame) -> dict[str, list[str]]:
-    """Baseline -> the rows that sentences compare with it: every method without attention against every row of ComPT;
-    where there is one of the two kinds alone, the first row against the others."""
+    """Baseline -> the rows that sentences compare with it: rows of ComPT with every row that has no attention, and the
+    variants of one method with the first of them."""
     rows = dict(zip(scores["variant"], scores["method"], strict=True))
     composed = [name for name, method in rows.items() if METHODS[method].composed]
-    plain = [name for name in rows if name not in composed]
-    if composed and plain:
-        return dict.fromkeys(plain, composed)
-    first, *others = rows or [""]
-    return {first: others} if others else {}
+    found = {name: list(composed) for name in rows if composed and name not in composed}
+    for method in dict.fromkeys(rows.values()):
+        first, *others = (name for name, own in rows.items() if own == method)
+        if others:
+            found.setdefault(first, []).extend(others)
+    return found
 
 
 def comparisons(scores: pd.DataFrame, baseline: str | None) -> list[str]:

@@ -39,4 +39,4 @@ def _spread(gaps: Sequence[float]) -> str:
     mean = f"{100 * fmean(gaps) + 0.0:+.1f}"
     if half is None:
         return f"{mean} points, from one seed: no interval"
-    return f"{mean} ± {100 * half:.1f} points (95% t-interval over {len(gaps)} paired seeds)"
+    return f"{mean} ± {100 * half:.1f} points (95% t-interval over {plural(len(gaps), 'paired seed')})"

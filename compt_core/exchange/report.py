@@ -132,7 +132,7 @@ def _length(run: RunRecord) -> int | None:
 
 
 def _sources(run: RunRecord) -> int | None:
-    return run.config["sources"] if METHODS[run.method].composed else None
+    return run.config.get("sources") if METHODS[run.method].composed else None
 
 
 def _trained(run: RunRecord) -> int | None:

@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Row
 
-from compt_core.errors import plural, quoted
+from compt_core.errors import ConfigError, plural, quoted
 from compt_core.runs import shapes
 from compt_core.settings import sentences
-from compt_core.settings.variants import NAMING
+from compt_core.settings.variants import NAMING, of_raw
 from compt_core.tasks import catalogue
 
 _SPELLED = re.compile(r"\\u[dD][89a-fA-F]")
@@ -47,10 +47,14 @@ def _canonical(text: object, model: type[BaseModel]) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Wrong(f"its 'config' must hold settings by name, and is {quoted(found, 40)}")
     naming = NAMING if "variants" in model.model_fields else ()  # rows of a comparison as older versions wrote them
-    known = {name: value for name, value in found.items() if name in (*model.model_fields, *naming)}
-    more = {name: value for name, value in found.items() if name not in known}  # of other versions
+    known = {name: value for name, value in found.items() if name in model.model_fields}
+    more = {name: value for name, value in found.items() if name not in (*known, *naming)}  # of other versions
     try:
+        if any(name in found for name in naming):
+            known["variants"] = of_raw(found, {})
         return {**more, **model.model_validate({"tasks": [], **known}).model_dump(mode="json")}
+    except ConfigError as error:
+        raise Wrong(f"of its settings, {error.issues[0].message.removesuffix('.')}") from None
     except ValidationError as error:
         first = sentences.sentences(error.errors(), known, model.model_fields)[0]
         raise Wrong(f"of its settings, {first.message.removesuffix('.')}") from None

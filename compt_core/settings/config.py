@@ -51,6 +51,13 @@ class RunConfig(Settings):
     shots: int = setting(16, "Training rows per task (or per label).", ge=1, le=1024)
     seed: int = setting(0, "Seed of data, initialisation and order, as separate streams.", ge=0, lt=2**32)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_plain_method(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or values.get("variant"):
+            return values
+        return {**values, "variant": values.get("method", cls.model_fields["method"].default)}
+
 
 class Experiment(Settings):
     """A grid of runs: variants x shots x seeds on shared settings.

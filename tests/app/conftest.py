@@ -142,8 +142,8 @@ def table() -> Callable[..., pd.DataFrame]:
 
     def build(values: dict[tuple[str, int], float | None], constant: Collection[tuple[str, int]] = ()) -> pd.DataFrame:
         return pd.DataFrame([
-            {"run": f"{method}{seed}", "method": method, "shots": 8, "seed": seed, "column": "mean", "metric": "",
-             "value": math.nan if value is None else value, "constant": (method, seed) in constant,
+            {"run": f"{method}{seed}", "variant": method, "method": method, "shots": 8, "seed": seed, "column": "mean",
+             "metric": "", "value": math.nan if value is None else value, "constant": (method, seed) in constant,
              "unreadable": 0.0}
             for (method, seed), value in values.items()
         ])

@@ -220,7 +220,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line_at_once(tmp_path: Path) -> Non
     ("shots: 8\nshots: 9\n", "Got 'shots' twice."),
     ("steps: 5\n", "The 'tasks' setting of an experiment must be one or more task names. Got nothing instead."),
     ("tasks: []\n", "The 'tasks' setting of an experiment must be one or more task names. Got nothing instead."),
-    ("tasks: [demo-mood]\nmethods: []\n", "one or more of 'pt', 'mst', 'spp', 'scp'. Got nothing instead."),
+    ("tasks: [demo-mood]\nmethods: []\n", "one or more of 'pt', 'mst', 'mpt', 'spp', 'scp'. Got nothing instead."),
     ("tasks:\n", "The 'tasks' setting of an experiment must be one or more task names. Got nothing instead."),
     ("tasks: [demo-mood]\nseed: 1\nseeds: 2\n", "The settings must name 'seeds' once. Got 'seed' as well"),
     ("tasks: [demo-mood]\nshots: 1:30\n", "Got '1:30' instead."),

@@ -289,7 +289,7 @@ def test_files_of_before_are_replaced_whole_and_others_stay(
     monkeypatch.undo()
     monkeypatch.setenv("COMPT_HOME", str(tmp_path / "home"))
     assert call("export", experiment, "--format", "csv", "--out", out).code == 0
-    assert (out / "scores.csv").read_text().startswith("run,method,shots,seed,task,metric,value")
+    assert (out / "scores.csv").read_text().startswith("run,variant,method,shots,seed,task,metric,value")
     assert (out / "mine.txt").read_text() == "mine"
 
 

@@ -26,7 +26,8 @@ class RunJson(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
     run: str
-    method: Literal["pt", "mst", "spp", "scp"]
+    variant: str
+    method: Literal["pt", "mst", "mpt", "spp", "scp"]
     shots: int
     seed: int
     state: str
@@ -97,8 +98,9 @@ REFERENCES = {"majority": {"cola": {"accuracy": 0.69, "matthews": None}, "rte": 
 
 def run(**changes: Any) -> RunRecord:
     blank = {field.name: None for field in fields(RunRecord)}
+    config = {"tasks": ["cola", "rte"], "method": changes.get("method", "pt"), "sources": 3, "prompt_length": 5}
     return RunRecord(**{**blank, "id": "r1", "method": "pt", "shots": 8, "seed": 0, "state": State.COMPLETED,
-                        "result": RESULT} | changes)
+                        "result": RESULT, "config": config} | changes)
 
 
 def experiment(**changes: Any) -> ExperimentRecord:
@@ -162,6 +164,9 @@ def test_the_table_holds_every_metric_method_and_reference() -> None:
         ["rte", "accuracy", "50.0", "60.0", "53.0", "47.0"],
         ["mean", "", "59.5", "65.5", "61.0", "39.0"],
         ["mean, chance = 0", "", "-10.0", "-10.0", "0.0", NO_PROMPT],
+        ["prompt length", "", "5", "5", "", ""],
+        ["source prompts", "", "–", "3", "", ""],
+        ["trained numbers", "", "10", "10", "", ""],
     ]
 
 
@@ -255,3 +260,15 @@ def test_runs_that_did_not_complete_are_left_out() -> None:
 def test_a_path_with_brackets_is_shown_as_it_is() -> None:
     config = {"tasks": ["cola", "rte"], "backbone": "/models/[red]t5[/red]"}
     assert "backbone '/models/[red]t5[/red]'" in table(experiment(config=config), [run()])
+
+
+def test_variants_of_one_method_are_rows_with_their_size_and_a_paired_difference() -> None:
+    runs = [run(id=f"{name}{seed}", seed=seed, config={"tasks": ["cola", "rte"], "method": "pt", "variant": name,
+                                                       "prompt_length": length},
+                result=RESULT | {"mean": 0.5 + seed / 100 + gain})
+            for name, length, gain in (("a", 3, 0.0), ("b", 10, 0.07)) for seed in (0, 1)]
+    assert [(one["variant"], one["method"]) for one in experiment_json(experiment(), runs)["runs"]] == [
+        ("a", "pt"), ("a", "pt"), ("b", "pt"), ("b", "pt")]
+    shown = table(experiment(), runs)
+    assert row(shown, "prompt length")[1:3] == ["3", "10"]
+    assert "b minus a, mean over tasks: +7.0 ± 0.0 points (95% t-interval over 2 paired seeds)." in shown

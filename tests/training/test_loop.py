@@ -288,7 +288,7 @@ def test_a_fixed_matrix_is_used_as_it_was_given(backbone, setting):
     fleet, _, _ = run_fleet(backbone, {"a": setting(attention=matrix)})
     block, r = fleet.slot["a"]
     assert block.attention()[r].tolist() == [list(row) for row in matrix]
-    shared, _ = block.parts()
+    shared = block.mix()
     sources = block.prompts("source")[r]
     torch.testing.assert_close(shared[r, 1], 0.25 * sources[0] + 0.75 * sources[1])
 

@@ -44,7 +44,7 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], run: RunRecord
     name = picking.task_control(known)
     task = run.tasks[name]
     try:
-        reader = Reader(run, task, beside(runs, run, name, edited))
+        reader = Reader(run, task, beside(experiment.variants, runs, run, name, edited))
     except ComptError as error:
         st.info(literal(f"Texts cannot be read with this run: {error}"), icon=":material/info:")
         return

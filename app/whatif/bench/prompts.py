@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.show import frames, styles
+from app.show import styles
 from app.show.frames import finished
 from app.ui import services
 from compt_core.errors import StoreError, plural
@@ -47,13 +47,13 @@ class Side:
         return {NO_PROMPT: "no prompt", EDITED: "this run, edited"}[name]
 
 
-def side(runs: Sequence[RunRecord], run: RunRecord, task: str, edited: EditedPrompt | None) -> Side:
+def side(rows: Mapping[str, str], runs: Sequence[RunRecord], run: RunRecord, task: str,
+         edited: EditedPrompt | None) -> Side:
     """The prompts of `task` beside those of `run`. Raises StoreError where its own are lost."""
     own = _prompt(run, task)
     prompts = {NO_PROMPT: np.zeros((0, own.shape[1]), dtype=np.float32)}
     missing = []
     beside = mates(runs, run)
-    rows = frames.variants(runs)
     for method in rows:
         mate = beside.get(method)
         if mate is None:

@@ -90,7 +90,8 @@ def table_of():
     import pandas as pd
 
     return lambda values: pd.DataFrame([
-        {"run": f"{m}{s}", "method": m, "shots": 8, "seed": s, "column": c, "metric": "accuracy", "value": value,
+        {"run": f"{m}{s}", "variant": m, "method": m, "shots": 8, "seed": s, "column": c,
+         "metric": "accuracy", "value": value,
          "constant": False} for (m, s, c), value in values.items()])
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from app.launch import forms, links
 from app.show.captions import plain
 from app.ui import drafts, rows
+from app.ui.command import command_line
 from compt_core.runs.schema import experiments
 from compt_core.settings.config import Experiment, build_experiment
 from compt_core.settings.presets import PRESETS
@@ -225,7 +226,7 @@ def test_runs_offers_to_repeat_the_experiment_and_one_run(visit, lab, store):
     app.session_state["again"] = True
     app.run()
     [line] = [part.value for part in app.code if part.value.startswith("python -m compt_core run")]
-    assert line == drafts.command_line(Experiment.model_validate(store.experiment(identity).config))
+    assert line == command_line(Experiment.model_validate(store.experiment(identity).config))
     last = store.runs(identity)[-1]
     app.selectbox(key=f"again-{identity}").set_value(last.id).run()
     [line] = [part.value for part in app.code if part.value.startswith("python -m compt_core run")]

@@ -151,10 +151,10 @@ def test_it_says_what_the_pages_say_and_how_to_repeat_it(whole):
     for part in ("Backbone demo (frozen) · suite glue", "8 and 16 shots per task · 3 seeds", "24 runs: 24 completed.",
                  "mean over tasks; identical in all 3 paired seeds", "n = 3 runs per cell",
                  "only the ratio of the gates acts", "A lower training loss does not mean a better score.",
-                 "python -m compt_core run --tasks cola,sst2,stsb",
+                 "python -m compt_core run --methods pt,mst,spp,scp --tasks cola,sst2,stsb",
                  "Made on 21 September 2026"):
         assert part in page.text
-    assert page.tables["Every setting"]["sources"]["all methods"] == "2"
+    assert page.tables["Every setting"]["sources"]["all rows"] == "2"
 
 
 def test_versions_are_told_apart(lab, store):
@@ -182,7 +182,7 @@ def test_hostile_names_are_text(lab, made, store):
     assert not page.all("script") and not page.all("img")
     shown = " ".join(HOSTILE.split())
     assert page.text.count(shown) >= 3  # message, provenance, settings
-    assert "49" not in page.tables["Every setting"]["backbone"]["all methods"]
+    assert "49" not in page.tables["Every setting"]["backbone"]["all rows"]
 
 
 def test_an_experiment_of_failed_runs_tells_why(lab, made):

@@ -65,7 +65,7 @@ def test_figures_take_the_themes_text_colour(theme, monkeypatch):
     fonts = [figure.layout.xaxis.tickfont, figure.layout.yaxis.tickfont, figure.data[0].colorbar.tickfont,
              figure.data[0].colorbar.title.font, figure.data[2].textfont]
     assert {font.color for font in fonts} == {styles.INKS[theme]}
-    assert charts.curves(curves("pt")).to_dict()["config"]["axis"]["labelColor"] == styles.INKS[theme]
+    assert charts.curves(curves("pt"), styles.LOOKS).to_dict()["config"]["axis"]["labelColor"] == styles.INKS[theme]
 
 
 def test_losses_that_are_not_finite_do_not_stretch_the_axis():
@@ -127,21 +127,21 @@ def test_panels_share_their_colours(visit, lab):
 
 def curves(*methods):
     return pd.DataFrame([
-        {"run": f"{method}0", "method": method, "shots": 8, "seed": 0, "step": step, "value": 2.0 - step}
+        {"run": f"{method}0", "variant": method, "shots": 8, "seed": 0, "step": step, "value": 2.0 - step}
         for method in methods for step in (0, 1)
     ])
 
 
 def test_a_line_has_its_methods_look_whichever_others_are_there():
     for methods in (("pt", "spp"), ("spp",), ("scp", "spp", "mst")):
-        encoding = charts.curves(curves(*methods)).to_dict()["layer"][0]["encoding"]
+        encoding = charts.curves(curves(*methods), styles.LOOKS).to_dict()["layer"][0]["encoding"]
         at = encoding["color"]["scale"]["domain"].index("ComPT (SPP)")
         assert encoding["color"]["scale"]["range"][at] == styles.LOOKS["spp"].colour
         assert encoding["strokeDash"]["scale"]["range"][at] == list(styles.LOOKS["spp"].dash)
 
 
 def test_curves_end_in_their_marker():
-    layers = charts.curves(curves("pt", "mst")).to_dict()["layer"]
+    layers = charts.curves(curves("pt", "mst"), styles.LOOKS).to_dict()["layer"]
     assert [layer["mark"]["shape"] for layer in layers[1:]] == ["circle", "square"]
 
 

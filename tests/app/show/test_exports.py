@@ -80,9 +80,9 @@ def test_csv_of_a_page_agrees_with_the_export_of_the_command_line(finished, tmp_
     assert cli.main(["export", experiment.id, "--format", "csv", "--out", str(tmp_path)]) == 0
     exported = pd.read_csv(tmp_path / "scores.csv")
     cells = frames.summarise(frames.scores(runs))
-    offered = pd.read_csv(io.BytesIO(exports.csv(cells))).set_index(["method", "column"])
+    offered = pd.read_csv(io.BytesIO(exports.csv(cells))).set_index(["variant", "column"])
     several = exported.groupby("task")["metric"].nunique() > 1
-    for (method, task, metric), part in exported.groupby(["method", "task", "metric"], sort=False):
+    for (method, task, metric), part in exported.groupby(["variant", "task", "metric"], sort=False):
         cell = offered.loc[(method, frames.column_name(task, metric, bool(several[task])))]
         if part["value"].isna().all():
             assert pd.isna(cell["value"])

@@ -117,13 +117,13 @@ def test_the_table_for_people_is_in_points(table):
     cells = frames.stack(frames.summarise(table({("spp", 0): 0.5})),
                          frames.reference_rows({"majority": {"sst2": {"accuracy": 0.25}}}, ["sst2"], CATALOGUE))
     found = frames.readable(cells)
-    assert list(found["method"]) == ["ComPT (SPP)", "majority", "majority", "majority"]
+    assert list(found["row"]) == ["ComPT (SPP)", "majority", "majority", "majority"]
     assert list(found["points"])[:2] == [50.0, 25.0] and list(found["runs"]) == [1, 0, 0, 0]
 
 
 def test_single_values_have_no_spread_in_the_table(table):
     assert list(frames.readable(frames.summarise(table({("pt", 0): 0.5})))) == \
-        ["method", "column", "points", "runs", "one label only", "undefined"]
+        ["row", "column", "points", "runs", "one label only", "undefined"]
     unread = frames.readable(frames.summarise(table({("pt", 0): 0.5, ("pt", 1): 0.5}).assign(unreadable=[0.0, 0.25])))
     assert unread["% no label"].tolist() == [12.5]
     mixed = frames.readable(frames.summarise(table({("pt", 0): 0.5, ("spp", 0): 0.5, ("spp", 1): 0.6})))

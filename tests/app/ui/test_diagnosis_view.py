@@ -40,7 +40,7 @@ def test_runs_names_what_is_wrong_once_for_all_runs_that_have_it(visit, identity
     assert all(SIGNATURES[name].advice in box.value for name in ("private_dominates", "attention_collapsed"))
     table = app.dataframe[0].value
     assert table["diagnosis"].str.startswith("⚠ ").sum() == 5
-    assert set(table[table["diagnosis"] == ""]["method"]) == {"● PT", "■ MST", "▲ ComPT (SPP)"}
+    assert set(table[table["diagnosis"] == ""]["row"]) == {"● PT", "■ MST", "▲ ComPT (SPP)"}
 
 
 def test_runs_without_a_failure_are_said_to_have_none(visit, lab):

@@ -83,7 +83,7 @@ def test_over_seeds_nothing_is_computed_before_it_is_asked_for(visit, run_of):
 
 def test_a_run_without_attention_says_so(visit, run_of):
     app = visit("whatif", run=run_of("pt"), part="ablation")
-    assert not app.exception and "PT and MST have none" in said(app)
+    assert not app.exception and "PT has no sources" in said(app)
 
 
 @pytest.mark.parametrize("wrong", [{"measure": "x"}, {"renormalise": "<b>"}, {"control": "1"}, {"task": "nobody"},
