@@ -1,4 +1,4 @@
-"""README, requirements and Makefile against the code: what they name exists, and what exists is named."""
+"""README, changelog, citation, requirements and Makefile against the code: what they name exists, and the reverse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
+import compt_core
 from app.launch.forms import BACKBONES
 from compt_core.cli.main import app
 from compt_core.exchange.report import experiment_json
@@ -171,6 +173,40 @@ def test_what_is_imported_is_required(rooms: tuple[str, ...], files: tuple[str, 
             for name in (name.partition(".")[0] for name in names):
                 found = {canonical(owner) for owner in owners.get(name, [])}
                 assert not found or found & required, f"{path.relative_to(ROOT)} imports {name}; pin it in {files[-1]}."
+
+
+# --- version, licence
+
+
+def test_the_version_and_its_date_are_the_same_everywhere() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", changelog, re.M)
+    assert headings[0] == "[Unreleased]"
+    versions = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)", heading) for heading in headings[1:]]
+    assert None not in versions, f"A heading is '[VERSION] - DATE': {headings}"
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    newest, date = versions[0].groups()  # type: ignore[union-attr]
+    assert newest == citation["version"] == compt_core.__version__
+    assert date == str(citation["date-released"])
+
+
+def test_the_licence_is_apache_2_in_every_file_that_names_it() -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert re.match(r"\s+Apache License\n\s+Version 2\.0, January 2004\n", text)
+    assert "Copyright 2026 The ComPT Lab authors" in text and "[yyyy]" not in text
+    assert "END OF TERMS AND CONDITIONS" in text
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["license"] == "Apache-2.0"
+    assert "Apache License 2.0 (`LICENSE`)" in README
+
+
+def test_the_paper_is_cited_as_readme_names_it() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (citation["cff-version"], citation["type"], citation["title"]) == ("1.2.0", "software", "ComPT Lab")
+    paper, = citation["references"]
+    names = " and ".join(author["family-names"] for author in paper["authors"])
+    number = paper["url"].rpartition("/")[2]
+    text = " ".join(README.split())
+    assert f"{names}, \"{paper['title']}\" (arXiv {number})" in text
 
 
 # --- what README shows
