@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata
 import inspect
 import json
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -55,6 +57,12 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PORT"))}
     return subprocess.run(["make", "-n", *arguments], cwd=ROOT, env=environment, text=True, capture_output=True,
                           check=False)
+
+
+@functools.cache
+def owners_of_modules() -> Mapping[str, list[str]]:
+    """The packages that hold a module, of all that is installed."""
+    return importlib.metadata.packages_distributions()
 
 
 def canonical(name: str) -> str:
@@ -111,6 +119,7 @@ def test_presets_are_named_and_name_known_tasks(preset: str) -> None:
 # --- set-up: both commands say one clear sentence on bad input, and do nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("port", ["abc", "0", "65536", "", "85 01", "85'01", "8501;"])
 def test_a_bad_port_is_one_sentence(port: str) -> None:
     done = make("app", f"PORT={port}")
@@ -120,12 +129,14 @@ def test_a_bad_port_is_one_sentence(port: str) -> None:
     assert f"PORT must be an integer in [1, 65535]. Got '{port}' instead" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_good_port_is_passed_on() -> None:
     done = make("app", "PORT=8600")
     assert done.returncode == 0, done.stderr
     assert "--server.port 8600 --server.address 127.0.0.1" in done.stdout
 
 
+@pytest.mark.slow
 def test_an_old_python_is_one_sentence(tmp_path: Path) -> None:
     """In a folder with the script alone, and only Pythons on the PATH that call themselves 3.9."""
     (tmp_path / ".ci").mkdir()
@@ -165,7 +176,7 @@ def test_installed_versions_are_the_pinned_ones() -> None:
 ])
 def test_what_is_imported_is_required(rooms: tuple[str, ...], files: tuple[str, ...]) -> None:
     required = {canonical(PIN.fullmatch(line)["name"]) for file in files for line in pins(file)}  # type: ignore[index]
-    owners = importlib.metadata.packages_distributions()
+    owners = owners_of_modules()
     for path in (path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else \
@@ -234,6 +245,7 @@ def test_files_named_exist() -> None:
     assert [file for file in files if "_x." not in file and not (ROOT / file).is_file()] == []
 
 
+@pytest.mark.slow
 def test_the_method_of_readme_trains(tmp_path: Path) -> None:
     """README's two lines, put into a copy of the core as README says, train beside the others."""
     row, names = blocks("python")
