@@ -2,13 +2,14 @@
 # make demo              set up .venv, train PT, MST, SPP and SCP on the demo suite, print the accuracy table
 # make bench             set up, then measure speed and memory against peers and bounds (about ten minutes)
 # make soak              set up, kill a worker thirty times, try 100,000 random inputs, measure the dashboard under load
+# make quick             set up, then lint, types, import contracts and the tests that start no process (three minutes)
 # make test              set up .venv and a browser, then lint, types and every test
 # Each target makes .venv when it is missing and refreshes it when a requirements file has changed (.ci/setup.sh).
 
 PORT ?= 8501
 PYTHON := .venv/bin/python
 
-.PHONY: app bench demo soak test
+.PHONY: app bench demo quick soak test
 
 ifneq ($(filter app,$(or $(MAKECMDGOALS),app)),)
   ifneq ($(shell p='$(subst ','\'',$(PORT))'; case "$$p" in (''|*[!0-9]*|??????*) ;; (*) \
@@ -39,6 +40,13 @@ soak:
 	COMPT_KILLS=30 $(PYTHON) -m pytest tests/faults
 	COMPT_FUZZ=100000 $(PYTHON) -m pytest -n 2 tests/fuzz
 	$(PYTHON) benchmarks/load.py
+
+quick:
+	@.ci/setup.sh quick
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports --no-cache
+	$(PYTHON) -m pytest -n 2 --no-loadscope-reorder -m "not slow"
 
 test:
 	@.ci/setup.sh test

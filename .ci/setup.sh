@@ -1,9 +1,9 @@
 #!/bin/sh
-# Brings .venv up to date: "setup.sh app" for the dashboard and the command line, "setup.sh test" for the
-# tests as well, with a browser. Says nothing where nothing is to be done.
+# Brings .venv up to date: "setup.sh app" for the dashboard and the command line, "setup.sh quick" for the tests
+# as well, and "setup.sh test" for a browser, too. Says nothing where nothing is to be done.
 #
 # .venv/.app and .venv/.test hold the checksum of what was installed; .venv/.unfinished stands there while
-# something is being written, so that an interrupted set-up is seen and made anew (pip itself would take a
+# something is being written, so that an interrupted set-up is seen and made again (pip itself would take a
 # half-copied package for an installed one).
 set -eu
 unset CDPATH PYTHONHOME PYTHONPATH
@@ -11,9 +11,9 @@ cd "$(dirname "$0")/.."
 
 kind=$1
 case $kind in
-    app) list=requirements.txt; files=requirements.txt ;;
-    test) list=requirements-dev.txt; files="requirements.txt requirements-dev.txt" ;;
-    *) echo "setup.sh takes 'app' or 'test'. Got '$kind' instead." >&2; exit 2 ;;
+    app) list=requirements.txt; files=requirements.txt; stamp=app ;;
+    quick|test) list=requirements-dev.txt; files="requirements.txt requirements-dev.txt"; stamp=test ;;
+    *) echo "setup.sh takes 'app', 'quick' or 'test'. Got '$kind' instead." >&2; exit 2 ;;
 esac
 
 say() { echo "$*" >&2; }
@@ -47,7 +47,7 @@ install_packages() {
         rm .venv/.unfinished # pip ended in order and undid what it had begun: keep what was there before
         fail "The packages of $list could not be installed (pip's reason stands above); run this again when it is cured."
     fi
-    checksum $files >".venv/.$kind"
+    checksum $files >".venv/.$stamp"
     checksum requirements.txt >.venv/.app # its packages are part of either list
     rm .venv/.unfinished
 }
@@ -78,7 +78,7 @@ if ! usable; then
     say "Setting up .venv: about two minutes, longer where PyTorch comes with CUDA…"
     make_venv
 fi
-if [ "$(cat ".venv/.$kind" 2>/dev/null)" != "$(checksum $files)" ]; then
+if [ "$(cat ".venv/.$stamp" 2>/dev/null)" != "$(checksum $files)" ]; then
     say "Installing $list into .venv…"
     install_packages
 fi

@@ -48,6 +48,9 @@ TRAIN_ROWS, DEV_ROWS = 48, 20
 
 # Tests that start browsers, servers and workers of their own: two of them at once would starve each other.
 PROGRAMS = ("tests/browser/", "tests/faults/")
+SLOW = PROGRAMS  # folders whose every test has the marker `slow`
+STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"}  # audit events
+_started: list[str] = []  # what started since the test began
 
 NOUNS = ("baker", "river", "lantern", "sister", "garden", "engine", "letter", "window", "teacher", "harbour")
 VERBS = ("finds", "paints", "carries", "watches", "repairs", "forgets", "follows", "opens")
@@ -66,10 +69,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByFile(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """There PROGRAMS go first, as the longest."""
+    """Marks the folders of SLOW. Where processes share the tests, PROGRAMS go first, as the longest."""
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker("slow")
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not item.nodeid.startswith(PROGRAMS))
+
+
+def pytest_configure() -> None:
+    sys.addaudithook(lambda event, details: _started.append(f"{event}: {details}") if event in STARTS else None)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -91,6 +102,15 @@ def _same_numbers_each_time() -> None:
     random.seed(0)
     for name, seed in (("numpy.random", "seed"), ("torch", "manual_seed")):
         getattr(sys.modules.get(name), seed, lambda number: None)(0)
+
+
+@pytest.fixture(autouse=True)
+def _a_test_that_starts_a_process_is_slow(request: pytest.FixtureRequest) -> Iterator[None]:
+    """So that `make quick` starts none."""
+    _started.clear()
+    yield
+    if _started and not request.node.get_closest_marker("slow"):
+        pytest.fail(f"This test started a process ({_started[0]:.200}); mark it with pytest.mark.slow.")
 
 
 @pytest.fixture

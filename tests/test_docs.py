@@ -1,8 +1,9 @@
-"""README, requirements and Makefile against the code: what they name exists, and what exists is named."""
+"""README, changelog, citation, requirements and Makefile against the code: what they name exists, and the reverse."""
 
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata
 import json
 import os
@@ -11,12 +12,15 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
+import compt_core
 from app.launch.forms import BACKBONES
 from compt_core.cli.main import app
 from compt_core.exchange.report import experiment_json
@@ -53,6 +57,12 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PORT"))}
     return subprocess.run(["make", "-n", *arguments], cwd=ROOT, env=environment, text=True, capture_output=True,
                           check=False)
+
+
+@functools.cache
+def owners_of_modules() -> Mapping[str, list[str]]:
+    """The packages that hold a module, of all that is installed."""
+    return importlib.metadata.packages_distributions()
 
 
 def canonical(name: str) -> str:
@@ -109,6 +119,7 @@ def test_presets_are_named_and_name_known_tasks(preset: str) -> None:
 # --- set-up: both commands say one clear sentence on bad input, and do nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("port", ["abc", "0", "65536", "", "85 01", "85'01", "8501;"])
 def test_a_bad_port_is_one_sentence(port: str) -> None:
     done = make("app", f"PORT={port}")
@@ -118,12 +129,14 @@ def test_a_bad_port_is_one_sentence(port: str) -> None:
     assert f"PORT must be an integer in [1, 65535]. Got '{port}' instead" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_good_port_is_passed_on() -> None:
     done = make("app", "PORT=8600")
     assert done.returncode == 0, done.stderr
     assert "--server.port 8600 --server.address 127.0.0.1" in done.stdout
 
 
+@pytest.mark.slow
 def test_an_old_python_is_one_sentence(tmp_path: Path) -> None:
     """In a folder with the script alone, and only Pythons on the PATH that call themselves 3.9."""
     (tmp_path / ".ci").mkdir()
@@ -163,7 +176,7 @@ def test_installed_versions_are_the_pinned_ones() -> None:
 ])
 def test_what_is_imported_is_required(rooms: tuple[str, ...], files: tuple[str, ...]) -> None:
     required = {canonical(PIN.fullmatch(line)["name"]) for file in files for line in pins(file)}  # type: ignore[index]
-    owners = importlib.metadata.packages_distributions()
+    owners = owners_of_modules()
     for path in (path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else \
@@ -171,6 +184,40 @@ def test_what_is_imported_is_required(rooms: tuple[str, ...], files: tuple[str, 
             for name in (name.partition(".")[0] for name in names):
                 found = {canonical(owner) for owner in owners.get(name, [])}
                 assert not found or found & required, f"{path.relative_to(ROOT)} imports {name}; pin it in {files[-1]}."
+
+
+# --- version, licence
+
+
+def test_the_version_and_its_date_are_the_same_everywhere() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", changelog, re.M)
+    assert headings[0] == "[Unreleased]"
+    versions = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)", heading) for heading in headings[1:]]
+    assert None not in versions, f"A heading is '[VERSION] - DATE': {headings}"
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    newest, date = versions[0].groups()  # type: ignore[union-attr]
+    assert newest == citation["version"] == compt_core.__version__
+    assert date == str(citation["date-released"])
+
+
+def test_the_licence_is_apache_2_in_every_file_that_names_it() -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert re.match(r"\s+Apache License\n\s+Version 2\.0, January 2004\n", text)
+    assert "Copyright 2026 The ComPT Lab authors" in text and "[yyyy]" not in text
+    assert "END OF TERMS AND CONDITIONS" in text
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["license"] == "Apache-2.0"
+    assert "Apache License 2.0 (`LICENSE`)" in README
+
+
+def test_the_paper_is_cited_as_readme_names_it() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (citation["cff-version"], citation["type"], citation["title"]) == ("1.2.0", "software", "ComPT Lab")
+    paper, = citation["references"]
+    names = " and ".join(author["family-names"] for author in paper["authors"])
+    number = paper["url"].rpartition("/")[2]
+    text = " ".join(README.split())
+    assert f"{names}, \"{paper['title']}\" (arXiv {number})" in text
 
 
 # --- what README shows
@@ -198,6 +245,7 @@ def test_files_named_exist() -> None:
     assert [file for file in files if "_x." not in file and not (ROOT / file).is_file()] == []
 
 
+@pytest.mark.slow
 def test_the_method_of_readme_trains(tmp_path: Path) -> None:
     """README's two lines, put into a copy of the core as README says, train beside the others."""
     row, names = blocks("python")

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -43,6 +43,7 @@ def test_uniform_attention_says_nothing() -> None:
     assert (found.r, found.p) == (0, 1)
 
 
+@settings(max_examples=8)  # 120 orders each
 @given(st.integers(0, 50))
 def test_r_and_p_are_those_of_all_permutations(seed: int) -> None:
     """Against the plain way: scipy's correlation, every one of the 5! orders of the tasks."""
@@ -74,6 +75,7 @@ def test_a_graded_truth_is_tested_by_random_permutations() -> None:
     assert 0 < found.p < 0.05
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 50))
 def test_of_ranks_it_is_spearmans_correlation(seed: int) -> None:
     graded = similarity(noise(seed + 500))  # a truth of degrees

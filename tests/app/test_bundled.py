@@ -27,21 +27,18 @@ def test_a_first_visit_has_both_grids_to_look_at(visit):
     assert "demo task" in cards[0] and "demo\\-glue task" in cards[1]  # the suite of the comparison first
 
 
-@pytest.mark.parametrize("page", ["runs", "accuracy", "attention", "gates", "space"])
-def test_every_page_of_results_shows_the_bundled_grid_by_itself(visit, demo, page):
-    app = visit(page)
-    assert not app.exception and not app.error
-    assert app.selectbox(key="pick_experiment").value == demo
-    assert any("not trained here" in part.value for part in app.markdown)
-    assert not any("Launch an experiment" in link.value for link in app.page_link)
-
-
-@pytest.mark.parametrize("page", ["attention", "gates"])
-def test_weights_of_every_composed_method_can_be_looked_at(visit, demo, page):
-    for method in ("spp", "scp"):
-        run = next(run for run in Store().runs(demo) if run.method == method and run.shots == 16)
-        app = visit(page, run=run.id)
-        assert not app.exception and app.selectbox(key="pick_run").value == run.id
+def test_every_page_of_results_shows_the_bundled_grid_by_itself(visit, demo):
+    for page in ("runs", "accuracy", "attention", "gates", "space"):
+        app = visit(page)
+        assert not app.exception and not app.error, page
+        assert app.selectbox(key="pick_experiment").value == demo, page
+        assert any("not trained here" in part.value for part in app.markdown), page
+        assert not any("Launch an experiment" in link.value for link in app.page_link), page
+    for page in ("attention", "gates"):
+        for method in ("spp", "scp"):
+            run = next(run for run in Store().runs(demo) if run.method == method and run.shots == 16)
+            app = visit(page, run=run.id)
+            assert not app.exception and app.selectbox(key="pick_run").value == run.id, (page, method)
 
 
 def test_a_broken_bundle_does_not_keep_anybody_from_working(visit, monkeypatch, tmp_path):

@@ -40,6 +40,7 @@ def test_a_relative_folder_is_found(tiny_t5: Path, monkeypatch: pytest.MonkeyPat
     assert find_backbone(tiny_t5.name).folder == find_backbone(f"./{tiny_t5.name}").folder == tiny_t5.resolve()
 
 
+@pytest.mark.slow
 def test_finding_loads_no_torch(tiny_t5: Path) -> None:
     code = ("import sys; from compt_core.backbone.load import find_backbone; from compt_core.backbone.files import "
             f"unknown_words; unknown_words(find_backbone({str(tiny_t5)!r}), ['positive']); "
@@ -48,6 +49,7 @@ def test_finding_loads_no_torch(tiny_t5: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_every_file_that_is_read_to_load_a_model_has_its_part_in_the_hash(copy: Path) -> None:
     """Nothing beside them has a say, whatever transformers would make of it."""
     for name in ("added_tokens.json", "special_tokens_map.json", "chat_template.jinja", "adapter_config.json"):

@@ -65,6 +65,7 @@ def test_bad_input_of_the_script_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_script_runs_from_anywhere(tmp_path: Path) -> None:
     script = ROOT / "benchmarks" / "make_backbone.py"
     done = subprocess.run([sys.executable, script, "--help"], cwd=tmp_path, text=True, capture_output=True, check=True)

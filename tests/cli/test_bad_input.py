@@ -195,6 +195,7 @@ def test_bad_backbones_are_one_line(refused: Callable[..., str], tmp_path: Path,
     assert "has no pieces for" in refused("--tasks", "rte", "--backbone", "demo", "--data-dir", data)
 
 
+@pytest.mark.slow
 def test_a_hub_that_cannot_be_reached_is_one_line_at_once(tmp_path: Path) -> None:
     """In a process of its own, as the hub's client reads its address when it is imported."""
     environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0",
@@ -258,6 +259,7 @@ def test_a_json_file_that_is_a_pipe_or_a_link_to_itself_is_refused(refused: Call
     assert "its folder does not exist" in refused("--json", tmp_path / "lost")
 
 
+@pytest.mark.slow
 def test_the_file_that_takes_the_table_is_not_replaced_by_the_json(tmp_path: Path) -> None:
     with (tmp_path / "out").open("w") as out:
         done = subprocess.run(

@@ -236,6 +236,7 @@ def test_an_empty_store_is_said_and_not_made(call: Call, home: Path) -> None:
 # --- processes
 
 
+@pytest.mark.slow
 def test_tasks_load_no_torch_and_nothing_heavy() -> None:
     heavy = ("torch", "transformers", "datasets", "pandas", "sklearn", "scipy")
     code = ("import sys; from compt_core.cli.main import main; main(['tasks']); "
@@ -244,6 +245,7 @@ def test_tasks_load_no_torch_and_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_the_module_ends_with_the_exit_code() -> None:
     done = subprocess.run([sys.executable, "-m", "compt_core", "run", "--foo"], cwd=ROOT, text=True,
                           capture_output=True, check=False)
@@ -251,6 +253,7 @@ def test_the_module_ends_with_the_exit_code() -> None:
     assert done.stderr == "There is no option '--foo'. See 'python -m compt_core run --help'.\n"
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_the_command_line_is_imported_is_one_line() -> None:
     code = ("import runpy, signal, sys\n"
             "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
@@ -264,6 +267,7 @@ def test_ctrl_c_while_the_command_line_is_imported_is_one_line() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted; what was running is stopped.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_worker_stops_in_order(home: Path, number: int) -> None:
     with subprocess.Popen([sys.executable, "-m", "compt_core", "worker"], cwd=ROOT, text=True, stdout=subprocess.PIPE,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-SHARES = {"settings": 0.3, "links": 0.25, "data files": 0.2, "checkpoints": 0.15, "stores": 0.1}  # by what one costs
+SHARES = {"settings": 0.3, "links": 0.25, "data files": 0.2, "checkpoints": 0.2, "stores": 0.05}  # by what one costs
 ALL = int(os.environ.get("COMPT_FUZZ", "2000"))
 ONLY = os.environ.get("COMPT_FUZZ_ONLY")
 SECONDS = 5.0  # nothing that a person gives may keep them waiting longer

@@ -90,6 +90,7 @@ def test_an_unusable_lock_is_a_sentence(tmp_path):
         Lease(tmp_path / "file").acquire()
 
 
+@pytest.mark.slow
 def test_a_killed_process_frees_its_lease(store, home, child):
     holder = child(HOLD)
     assert holder.stdout.readline() == "True\n"
@@ -101,6 +102,7 @@ def test_a_killed_process_frees_its_lease(store, home, child):
     mine.release()
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_trains_and_the_other_takes_over(store, grid, home, child):
     identity = store.submit(grid())
     trainers = [child(TRAIN), child(TRAIN)]
@@ -133,6 +135,7 @@ def test_of_two_processes_one_trains_and_the_other_takes_over(store, grid, home,
         listener.join(30)
 
 
+@pytest.mark.slow
 def test_a_worker_here_waits_for_the_worker_there(store, grid, child, steered):
     identity = store.submit(grid())
     there = child(TRAIN)

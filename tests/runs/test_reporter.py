@@ -105,6 +105,7 @@ def test_requests_are_read_when_there_is_news_and_the_heart_beats(bench):
     assert store.calls == ["requests", "requests", "requests", "heartbeat"]
 
 
+@pytest.mark.slow
 def test_a_request_from_another_process_is_news(bench):
     reporter, (run, other), store, _, _ = bench
     assert [reporter.control(one) for one in (run, other, run, other)] == ["keep"] * 4

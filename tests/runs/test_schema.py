@@ -100,6 +100,7 @@ def test_many_open_a_new_home_at_once(tmp_path):
     assert not failures
 
 
+@pytest.mark.slow
 def test_store_and_records_load_no_torch():
     code = "import sys; import compt_core.runs.store, compt_core.runs.worker, compt_core.runs.record; " \
            "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'streamlit')))"

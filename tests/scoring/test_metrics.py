@@ -136,6 +136,7 @@ def test_the_interval_is_students() -> None:
     assert half_width([0.4]) is half_width([]) is None
 
 
+@pytest.mark.slow
 def test_means_load_neither_scikit_learn_nor_scipy() -> None:
     code = ("import sys, compt_core.exchange.report; "
             "print([m for m in ('sklearn', 'scipy', 'torch') if m in sys.modules])")

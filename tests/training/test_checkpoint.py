@@ -64,7 +64,9 @@ def test_a_fleet_that_goes_on_from_any_of_its_checkpoints_ends_with_the_same_bit
     keeper = Memory()
     whole, events = fleet(configs(**settings), keeper=keeper)
     assert [sorted(one.step for one in kept.values()) for kept in keeper.kept[1:3]] == [[1] * 6, [2] * 6]
-    for kept in keeper.kept:  # what had ended by then is kept with its last step, and is scored again
+    assert len(keeper.kept) == 5
+    # What had ended by then is kept with its last step, and is scored again. "short" has three steps.
+    for kept in keeper.kept if not settings else keeper.kept[2:4]:
         again, after = fleet(configs(**settings), resume=with_versions(kept, events))
         same(again, whole)
         points = [(e.run, e.kind, e.step, e.values) for e in after if hasattr(e, "values")]

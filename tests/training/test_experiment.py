@@ -62,13 +62,13 @@ def test_every_method_on_glue_end_to_end(configs):
 
 
 def test_the_record_of_pt_and_mst_knows_no_weights_and_gates_off_are_one(configs):
-    outcome = train_fleet({"spp": configs(gates="off", attention="uniform")["spp"]}, lambda e: None, keep)["spp"]
+    outcome = train_fleet({"spp": configs(gates="off", attention="uniform", steps=1)["spp"]}, lambda e: None, keep)["spp"]
     assert outcome.result["alpha"] == outcome.result["beta"] == [1.0] * 8
     assert outcome.result["attention"] == [pytest.approx([1 / 3] * 3)] * 8
 
 
 def test_a_caller_may_hand_in_rows_of_its_own(configs):
-    config = configs(eval_rows=None)["pt"]
+    config = configs(eval_rows=None, steps=1)["pt"]
     data = load_data(config.tasks, config.data_dir, find_backbone(config.backbone))
     short = tuple(replace(one, dev=one.dev[:3]) for one in data)
     outcomes = train_fleet({"all": config, "few": config}, lambda e: None, keep,
@@ -176,9 +176,9 @@ def test_a_fleet_whose_runs_are_all_cancelled_ends_quietly(configs):
 
 
 def test_what_truncation_cut_is_counted(configs):
-    short = train_fleet({"pt": configs(max_tokens=16)["pt"]}, lambda e: None, keep)["pt"].result["cut"]
+    short = train_fleet({"pt": configs(max_tokens=16, steps=1)["pt"]}, lambda e: None, keep)["pt"].result["cut"]
     assert min(short["mrpc"].values()) > 0
-    whole = train_fleet({"pt": configs(max_tokens=4096)["pt"]}, lambda e: None, keep)["pt"].result["cut"]
+    whole = train_fleet({"pt": configs(max_tokens=4096, steps=1)["pt"]}, lambda e: None, keep)["pt"].result["cut"]
     assert all(cut == {"train": 0, "dev": 0} for cut in whole.values())
 
 

@@ -31,7 +31,7 @@ def runs(most: int) -> st.SearchStrategy[list[dict]]:
         "form": st.sampled_from(["mean", "gated_sum", "sum"]), "prompt_length": st.integers(1, 4),
         "encoder": st.sampled_from(["residual", "mlp"]), "encoder_hidden": st.sampled_from([5, 9]),
         "shots": st.integers(3, 9), "batch": st.integers(3, 9), "seed": st.integers(0, 99),
-        "steps": st.sampled_from([STEPS, STEPS - 13]), "clip": st.sampled_from([0.1, 1.0]),
+        "steps": st.sampled_from([30, 17]), "clip": st.sampled_from([0.1, 1.0]),
         "lr_source": st.sampled_from([0.01, 0.1]), "lr_attention": st.sampled_from([0.05, 0.3]),
         "tasks": st.integers(2, len(TASKS)).map(lambda k: TASKS[:k]),
     })
@@ -48,8 +48,8 @@ def trained(backbone, configs: dict[str, RunConfig]):
     return {run: fleet.state(run) for run in configs}, losses
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(runs(4), st.sampled_from([30, 100, 4096]))
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(runs(3), st.sampled_from([30, 100, 4096]))
 def test_any_run_of_any_fleet_in_any_parts_equals_the_run_alone(backbone64, glue_dir, grid, tokens) -> None:
     configs = {f"run {i}": RunConfig(**one, data_dir=str(glue_dir)) for i, one in enumerate(grid)}
     backbone64.rooms["train"].tokens = tokens

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -15,7 +17,7 @@ from compt_core.runs.store import Store
 from compt_core.scoring.statistics import half_width, paired
 from compt_core.training.events import Outcome
 from tests.app.conftest import STEPS as TRAINED_STEPS
-from tests.app.conftest import fake_result
+from tests.app.conftest import Lab, fake_result
 
 TASKS = ("demo-mood", "demo-twin", "demo-follows")
 SEEDS, SHOTS = range(4), (8, 16)
@@ -34,9 +36,11 @@ def accuracy(method: str, shots: int, seed: int, task: int) -> float:
     return base + 0.011 * task * (-1 if method == "mst" else 1) + 0.007 * ((seed * (2 + task)) % 3) * (method != "pt")
 
 
-@pytest.fixture
-def grid(store: Store, lab) -> str:
-    """A finished grid of four methods, two shot counts and four seeds with prompts and dev scores; its id."""
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home with a finished grid of four methods, two shot counts and four seeds, and the grid's id."""
+    store = Store(tmp_path_factory.mktemp("grid"))
+    lab = Lab(store)
     identity = lab.queued(tasks=",".join(TASKS), shots="8,16", seeds="0-3", form="gated_sum")
     random = np.random.default_rng(3)
     for run in lab._train(upto=TRAINED_STEPS):
@@ -51,6 +55,15 @@ def grid(store: Store, lab) -> str:
         store.finish(run.id, Outcome("completed", result=result, prompts=prompts, scores=scores))
     rows = {task: {"accuracy": 0.4} for task in TASKS}
     store.set_references(identity, {"majority": rows, "no_prompt": {task: {"accuracy": 0.45} for task in TASKS}})
+    store.close()
+    return store.home, identity
+
+
+@pytest.fixture
+def grid(home: Path, trained: tuple[Path, str]) -> str:
+    """That grid in this test's home; its id."""
+    folder, identity = trained
+    shutil.copytree(folder, home, dirs_exist_ok=True)
     return identity
 
 

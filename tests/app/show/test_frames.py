@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.show import frames
@@ -70,6 +70,7 @@ def test_differences_without_a_common_seed_are_empty(table):
     assert frames.differences(table({("pt", 0): 0.1, ("spp", 1): 0.2}), "pt").empty
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=8), st.lists(st.floats(-1, 1), min_size=8, max_size=8))
 def test_differences_change_sign_with_the_baseline(table, own, other):
     scores = table({**{("pt", i): v for i, v in enumerate(own)}, **{("mst", i): v for i, v in enumerate(other)}})
