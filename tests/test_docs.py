@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import fields
@@ -243,33 +242,6 @@ def test_files_named_exist() -> None:
     files = {code for code in CODE if re.fullmatch(r"[\w./-]+/[\w-]+\.(py|txt|toml|md|sh)", code)}
     assert files
     assert [file for file in files if "_x." not in file and not (ROOT / file).is_file()] == []
-
-
-@pytest.mark.slow
-def test_the_method_of_readme_trains(tmp_path: Path) -> None:
-    """README's two lines, put into a copy of the core as README says, train beside the others."""
-    row, names = blocks("python")
-    for room in ("compt_core", "assets"):
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    methods, config = tmp_path / "compt_core" / "methods.py", tmp_path / "compt_core" / "config.py"
-    last = '        Method("spp"'
-    for file, old, new in ((methods, last, f"        {row.strip()}\n{last}"),
-                           (config, re.search(r"^MethodName = .*$", config.read_text(), re.M)[0], names.strip())):  # type: ignore[index]
-        assert file.read_text().count(old) == 1
-        file.write_text(file.read_text().replace(old, new))
-    out = tmp_path / "out.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "compt_core", "run", "--tasks", "demo-mood,demo-reword", "--methods", "mst,duo,spp",
-         "--shots", "4", "--steps", "2", "--eval-rows", "10", "--json", str(out)],
-        cwd=tmp_path, env={**os.environ, "COMPT_HOME": str(tmp_path / "home")}, text=True, capture_output=True,
-        timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    runs = {run["method"]: run for run in json.loads(out.read_text())["runs"]}
-    added = runs["duo"]
-    assert added["state"] == "completed"
-    assert added["attention"] is None
-    assert added["trainable_parameters"] == 3 * runs["mst"]["trainable_parameters"]  # one shared, two private prompts
-    assert "MST + PT" in done.stdout
 
 
 def test_every_method_is_explained_where_methods_are_made() -> None:

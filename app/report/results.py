@@ -14,6 +14,7 @@ from app.report.blocks import Block, block
 from app.report.figures import Axis, Figure, Series
 from app.show import captions, charts, frames, readings, styles, weights
 from app.show.frames import MEAN
+from app.show.pairs import pairs
 from app.show.styles import label
 from compt_core.exchange.report import SIZES, data_notes, size_text
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord
@@ -31,7 +32,7 @@ def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
     counts = [int(count) for count in sorted(set(table["shots"]))]
     at = {count: table[table["shots"] == count] for count in counts}
     summaries = {count: frames.summarise(one) for count, one in at.items()}
-    gaps = {(count, name): frames.differences(one, name) for count, one in at.items() for name in readings.pairs(one)}
+    gaps = {(count, name): frames.differences(one, name) for count, one in at.items() for name in pairs(one)}
     cells = {count: frames.stack(one, frames.pick_columns(references, one)) for count, one in summaries.items()}
     ends = charts.limits(pd.concat(cells.values()), "score")
     apart = charts.limits(pd.concat(gaps.values()), "difference") if gaps else (-1.0, 1.0)

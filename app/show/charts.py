@@ -141,7 +141,7 @@ def curves(table: pd.DataFrame, looks: Mapping[str, Look], title: str = "",
            limits: tuple[float, float] | None = None, axis: str = LOSS, small: bool = False) -> Curves:
     """Loss or score (frames.curves) by optimizer step, a line per run in the look of its row; zoom survives a refresh.
 
-    `limits`: the ends of its axis (:func:`ends`), else from the data. A small one has no legend and no name of its axis.
+    `limits`: the ends of its axis (:func:`ends`), else from the data. A small one has no legend and no name of an axis.
     """
     shown = {label(name): how for name, how in looks.items() if name in set(table["variant"])}
     data, domain = table.assign(row=table["variant"].map(label)), list(shown)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from app.show.captions import every, listed, literal, plural
 from app.show.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, differences, same, summarise
+from app.show.pairs import pairs
 from app.show.styles import label
 from compt_core.analysis.relatedness import Mantel
 from compt_core.methods.parts import GATES_OF_FORM
@@ -35,21 +36,8 @@ _UNTOLD = "°"  # behind a number
 _APART = 0.1  # difference of the two private shares worth a sentence
 
 
-def pairs(scores: pd.DataFrame) -> dict[str, list[str]]:
-    """Baseline -> the rows that sentences compare with it: rows of ComPT with every row that has no attention, and the
-    variants of one method with the first of them."""
-    rows = dict(zip(scores["variant"], scores["method"], strict=True))
-    composed = [name for name, method in rows.items() if METHODS[method].composed]
-    found = {name: list(composed) for name in rows if composed and name not in composed}
-    for method in dict.fromkeys(rows.values()):
-        first, *others = (name for name, own in rows.items() if own == method)
-        if others:
-            found.setdefault(first, []).extend(others)
-    return found
-
-
 def comparisons(scores: pd.DataFrame, baseline: str | None) -> list[str]:
-    """ComPT against the other methods (:func:`pairs`), or every row against `baseline`, on the mean over tasks.
+    """ComPT against the other methods (`app.show.pairs`), or every row against `baseline`, on the mean over tasks.
 
     `scores` are of one shot count.
     """
@@ -62,7 +50,7 @@ def comparisons(scores: pd.DataFrame, baseline: str | None) -> list[str]:
 
 
 def by_shots(scores: pd.DataFrame) -> list[str]:
-    """The :func:`pairs` on the mean over tasks at every shot count; `scores` of all shot counts."""
+    """The `app.show.pairs` on the mean over tasks at every shot count; `scores` of all shot counts."""
     means, found = scores[scores["column"] == MEAN].sort_values("shots", kind="stable"), list[str]()
     means = means.assign(column=means["shots"].astype(str))
     for name, others in pairs(scores).items():

@@ -62,7 +62,8 @@ def test_every_method_on_glue_end_to_end(configs):
 
 
 def test_the_record_of_pt_and_mst_knows_no_weights_and_gates_off_are_one(configs):
-    outcome = train_fleet({"spp": configs(gates="off", attention="uniform", steps=1)["spp"]}, lambda e: None, keep)["spp"]
+    config = configs(gates="off", attention="uniform", steps=1)["spp"]
+    outcome = train_fleet({"spp": config}, lambda event: None, keep)["spp"]
     assert outcome.result["alpha"] == outcome.result["beta"] == [1.0] * 8
     assert outcome.result["attention"] == [pytest.approx([1 / 3] * 3)] * 8
 
