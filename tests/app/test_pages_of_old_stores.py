@@ -47,3 +47,16 @@ def test_report_and_export_leave_out_what_is_not_known(version_4: Path) -> None:
     assert any("of task 'gone-task' are left out: the store holds no definition of task 'gone-task'" in note
                for note in notes)
     store.close()
+
+
+def test_old_links_still_work(visit: Callable[..., AppTest], version_4: Path) -> None:
+    for page in ("attention", "gates", "whatif", "space"):
+        app = visit(page, run="gn470shri0")
+        assert not app.exception and not app.error and app.selectbox(key="pick_run").value == "gn470shri0", page
+    cell = visit("accuracy", exp="pzev2ag0ok", method="pt", task="demo-mood", view="pt")
+    assert not cell.exception and not cell.error and cell.selectbox(key="method").value == "pt"
+    form = visit("launch", **{"from": "pzev2ag0ok"})
+    assert not form.exception and "pt: method=pt lr_private=0.04" in form.text_area(key="form.variants").value
+    typed = visit("launch", preset="first-2", method_settings="{pt: {lr_private: 0.25}}")
+    assert not typed.exception and not typed.warning
+    assert typed.text_area(key="form.variants").value.splitlines()[-1] == "pt: method=pt lr_private=0.25"

@@ -66,3 +66,17 @@ def test_what_stops_half_way_changes_nothing(version_4: Path, monkeypatch: pytes
     store = Store(version_4)
     assert len(store.experiment("pzev2ag0ok").tasks) == 3
     store.close()
+
+
+def test_methods_with_settings_of_their_own_are_read_as_variants(version_4: Path) -> None:
+    with closing(sqlite3.connect(version_4 / "compt.db")) as raw:
+        [written] = raw.execute("SELECT config FROM experiments WHERE id = 'pzev2ag0ok'").fetchone()
+    assert json.loads(written)["method_settings"] == {"pt": {"lr_private": 0.04}}  # as the version before wrote it
+    store = Store(version_4)
+    experiment, runs = store.experiment("pzev2ag0ok"), store.runs("pzev2ag0ok")
+    assert experiment.config["variants"]["pt"] == {"method": "pt", "lr_private": 0.04}
+    assert experiment.variants == {name: name for name in json.loads(written)["methods"]}
+    assert "methods" not in experiment.config and "method_settings" not in experiment.config
+    assert [(run.variant, run.settings.variant) for run in runs] == [(run.method, run.method) for run in runs]
+    assert {run.method: run.settings.lr_private for run in runs}["pt"] == 0.04
+    store.close()
