@@ -19,15 +19,14 @@ from compt_core.errors import Issue
 from compt_core.methods.parts import resolve_normalizer
 from compt_core.methods.table import METHODS
 from compt_core.settings.config import Experiment, RunConfig
-from compt_core.settings.presets import PRESETS
+from compt_core.settings.presets import PRESETS, TITLES
 from compt_core.tasks.table import TASKS
 
 FIRST_PRESET = "demo"
 MOST_PROBLEMS = 3  # shown beside one field
 _KEEP: Any = "session"  # a visit to another page keeps the draft
-PRESET_HELP = ("Fills the whole form. demo: all methods on the bundled tasks. demo-glue: bundled mirrors of the "
-               "eight GLUE tasks. first-1 to first-3: a newcomer's first three experiments. glue and set2: the paper "
-               "author's settings; they need a T5 and data from the hub or a folder.")
+PRESET_HELP = ("Fills the whole form. The two demos and the first three experiments need nothing but what is bundled. "
+               "GLUE and SET2 need a T5 and data, from the hub or from a folder.")
 METHODS_HELP = "Each chosen method is a row of the comparison."
 VARIANTS_HELP = ("A row with settings of its own: a name, a colon, the method, and what differs, as in 'pt-long: "
                  "method=pt prompt_length=10'. So you can compare lengths, numbers of sources or normalisers. A line "
@@ -55,7 +54,7 @@ def draft() -> dict[str, Any]:
 def preset_picker() -> None:
     """The named starting points; choosing one fills every field."""
     st.pills("Start from", list(PRESETS), wrap=True, key=key("preset"), on_change=_fill_chosen, help=PRESET_HELP,
-             persist_state=_KEEP)
+             persist_state=_KEEP, format_func=lambda name: TITLES[name])
     preset = st.session_state[key("preset")]
     if preset and (changed := drafts.changed(draft(), preset)):
         st.caption(f"Changed since: {', '.join(changed)}.")

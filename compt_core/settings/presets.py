@@ -50,3 +50,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     "first-3": {**_DEMO, "tasks": [DEMO_TASKS[0], DEMO_TASKS[4]], "methods": ["spp"], "shots": [8], "batch": 8,
                 "sources": 2},
 }
+
+TITLES: dict[str, str] = {  # for people; the names stay what files, links and the command line use
+    "demo": "Demo: all methods on twelve small tasks",
+    "demo-glue": "Demo: GLUE in miniature",
+    "glue": "GLUE as the paper's author set it",
+    "set2": "SET2 as the paper's author set it",
+    "first-1": "1 · Prompt tuning on one task",
+    "first-2": "2 · One prompt for all tasks, or one each",
+    "first-3": "3 · Composed prompts of two tasks",
+}

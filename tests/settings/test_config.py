@@ -23,7 +23,7 @@ from compt_core.settings.config import (
     to_yaml,
 )
 from compt_core.settings.plain import read
-from compt_core.settings.presets import PRESETS
+from compt_core.settings.presets import PRESETS, TITLES
 from compt_core.settings.variants import as_line, of_raw
 
 TASKS = ("demo-mood", "demo-reword", "demo-follows")
@@ -420,3 +420,7 @@ def test_methods_of_older_files_and_stores_are_read_as_variants() -> None:
            "method_settings": {"pt": {"lr_private": 0.3}, "mst": {"steps": 4}}}
     wanted = {"pt": {"method": "pt", "lr_private": 0.3}, "scp": {"method": "scp"}}
     assert Experiment.model_validate(old).variants == build_experiment(old).variants == wanted
+
+
+def test_every_preset_has_a_title_of_its_own() -> None:
+    assert TITLES.keys() == PRESETS.keys() and len(set(TITLES.values())) == len(TITLES)
