@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.show import frames
 from compt_core.errors import DiskError, StoreError
+from compt_core.methods.table import METHODS
 from compt_core.runs.record import State
 from compt_core.training.events import Outcome
 
@@ -473,3 +474,19 @@ def test_a_home_that_cannot_be_used_is_one_sentence(visit, home, monkeypatch):
     monkeypatch.setenv("COMPT_HOME", str(home / "file"))
     app = visit("runs")
     assert not app.exception and len(app.error) == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_page_shows_a_run_of_every_method_or_says_what_it_lacks(visit, lab, store, method):
+    identity = lab.finished(methods=method)
+    run = store.runs(identity)[0]
+    for page in ("runs", "accuracy", "attention", "gates", "whatif", "space"):
+        app = visit(page, exp=identity, run=run.id)
+        assert not app.exception and not app.error, (page, app.error)
+        said = " ".join(part.value for kind in (app.markdown, app.caption, app.info) for part in kind)
+        if page in ("whatif", "space"):  # "" of a composed method is in every text
+            assert METHODS[method].lacks in said, page
+        if page in ("attention", "gates") and not METHODS[method].composed:
+            assert f"{METHODS[method].title}" in said and "none" in said, page
+    cells = next(box for box in visit("accuracy", exp=identity).dataframe if "prompt length" in box.value)
+    assert METHODS[method].title in cells.value["row"][0]

@@ -75,7 +75,7 @@ def test_from_launch_to_a_filled_heatmap(dashboard: str, page: Page, browser: Br
     with page.expect_download() as download:
         page.get_by_text("The numbers as a table, CSV or LaTeX").click()
         page.get_by_role("button", name="CSV", exact=True).click()
-    assert Path(download.value.path()).read_text().startswith("method,column,value,")
+    assert Path(download.value.path()).read_text().startswith("variant,column,value,")
     opened = open_cell(page)
     link = page.url
     assert re.search(r"[?&]exp=[a-z0-9]{10}", link) and "task=demo-opinion" in link and "method=mst" in link

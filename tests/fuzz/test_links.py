@@ -18,6 +18,7 @@ from app.learn import board
 from app.space import imported
 from app.space.names import GROUPS
 from app.ui import drafts, services, state, stored
+from app.ui.command import command_line
 from app.ui.state import Name
 from compt_core.errors import ConfigError, Issue, StoreError
 from compt_core.runs.store import Store
@@ -80,7 +81,7 @@ def launch(given: dict[str, list[str]]) -> str:
     if experiment is None:
         return "refused"
     assert drafts.build(again) == (experiment, ())
-    assert drafts.command_line(experiment).startswith("python -m compt_core run")
+    assert command_line(experiment).startswith("python -m compt_core run")
     return "taken" if not (twice or found) else "in part"
 
 

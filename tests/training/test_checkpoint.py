@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from compt_core.methods.table import METHODS
 from compt_core.settings.config import RunConfig
 from compt_core.training.events import Started
 from compt_core.training.fleet_run import train_fleet
@@ -31,7 +32,7 @@ def configs(glue_dir, tiny_t5):
     def make(**settings):
         shared = {"tasks": TASKS, "shots": 8, "steps": 6, "batch": 5, "encoder_hidden": 9, "sources": 3,
                   "data_dir": str(glue_dir), "backbone": str(tiny_t5)} | settings
-        runs = {m: RunConfig(method=m, **shared) for m in ("pt", "mst", "spp", "scp")}
+        runs = {m: RunConfig(method=m, **shared) for m in METHODS}
         return runs | {"short": runs["spp"].model_copy(update={"steps": 3, "seed": 4}),
                        "plain": runs["spp"].model_copy(update={"encoder": "none", "normalizer": "entmax15"})}
     return make
@@ -63,8 +64,9 @@ def same(one, two):
 def test_a_fleet_that_goes_on_from_any_of_its_checkpoints_ends_with_the_same_bits(configs, settings):
     keeper = Memory()
     whole, events = fleet(configs(**settings), keeper=keeper)
-    assert [sorted(one.step for one in kept.values()) for kept in keeper.kept[1:3]] == [[1] * 6, [2] * 6]
-    assert len(keeper.kept) == 5
+    assert [sorted(one.step for one in kept.values()) for kept in keeper.kept[1:3]] == [
+        [step] * len(configs()) for step in (1, 2)]
+    assert len(keeper.kept) == 7  # of six steps, and of their start
     # What had ended by then is kept with its last step, and is scored again. "short" has three steps.
     for kept in keeper.kept if not settings else keeper.kept[2:4]:
         again, after = fleet(configs(**settings), resume=with_versions(kept, events))
@@ -106,8 +108,7 @@ def test_runs_that_pause_leave_their_checkpoint_and_go_on_without_the_others(con
     keeper.due = lambda run: False
     outcomes, events = fleet(configs(), control, keeper=keeper)
     assert {run: outcome.state for run, outcome in outcomes.items()} == {
-        "pt": "paused", "spp": "paused", "mst": "completed", "scp": "completed", "short": "completed",
-        "plain": "completed"}
+        name: "paused" if name in ("pt", "spp") else "completed" for name in configs()}
     assert {run: one.step for run, one in keeper.kept[0].items()} == {"pt": 3, "spp": 3}  # together
     again, after = fleet({"spp": configs()["spp"]}, resume=with_versions({"spp": keeper.kept[0]["spp"]}, events))
     started = next(event for event in after if isinstance(event, Started))

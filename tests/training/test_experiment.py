@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from compt_core.backbone.load import find_backbone
+from compt_core.methods.table import METHODS
 from compt_core.planning.data import load_data
 from compt_core.scoring.score import score_task
 from compt_core.settings.config import build_experiment
@@ -25,7 +26,7 @@ GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte")
 @pytest.fixture
 def configs(glue_dir, tiny_t5):
     def make(**settings):
-        raw = {"tasks": GLUE, "methods": "pt,mst,spp,scp", "shots": 8, "steps": 10, "eval_rows": 15, "sources": 3,
+        raw = {"tasks": GLUE, "methods": list(METHODS), "shots": 8, "steps": 10, "eval_rows": 15, "sources": 3,
                "encoder_hidden": 16, "backbone": str(tiny_t5), "data_dir": str(glue_dir)} | settings
         return {run.method: run for run in build_experiment(raw).runs()}
     return make
@@ -38,7 +39,7 @@ def keep(run):
 def test_every_method_on_glue_end_to_end(configs):
     events = []
     outcomes = train_fleet(configs(), events.append, keep)
-    assert list(outcomes) == ["pt", "mst", "spp", "scp"]
+    assert list(outcomes) == list(METHODS)
     assert {e.run: e.steps for e in events if isinstance(e, Started)} == dict.fromkeys(outcomes, 10)
     for method, outcome in outcomes.items():
         assert outcome.state == "completed" and outcome.error is None

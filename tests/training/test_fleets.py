@@ -10,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from compt_core.methods.table import METHODS
 from compt_core.planning.data import load_data
 from compt_core.settings.config import RunConfig
 from compt_core.tasks.batches import collate
@@ -26,7 +27,7 @@ TASKS = ("sst2", "mrpc", "rte", "mnli")
 def runs(most: int) -> st.SearchStrategy[list[dict]]:
     """Settings of runs that differ in whatever a fleet lets them differ in; the prompt encoder is on."""
     one = st.fixed_dictionaries({
-        "method": st.sampled_from(["pt", "mst", "spp", "scp"]), "sources": st.integers(1, 3),
+        "method": st.sampled_from(list(METHODS)), "sources": st.integers(1, 3),
         "normalizer": st.sampled_from(["auto", "sigmoid", "softmax", "sparsemax", "entmax15"]),
         "form": st.sampled_from(["mean", "gated_sum", "sum"]), "prompt_length": st.integers(1, 4),
         "encoder": st.sampled_from(["residual", "mlp"]), "encoder_hidden": st.sampled_from([5, 9]),

@@ -11,6 +11,7 @@ from scipy import stats
 
 from compt_core.analysis.answers import scored_rows
 from compt_core.errors import ConfigError
+from compt_core.methods.table import METHODS
 from compt_core.whatif.ablation import ablate, prompts_of, shifted
 from compt_core.whatif.apply import apply
 from compt_core.whatif.compose import changed
@@ -105,7 +106,7 @@ def test_a_part_that_is_all_there_is_cannot_be_switched_off(apart):
     assert all("shared off" in one for one in prompts_of(run).values())
 
 
-@pytest.mark.parametrize("name", ["pt", "mst"])
+@pytest.mark.parametrize("name", [name for name in METHODS if not METHODS[name].composed])
 def test_a_run_without_attention_is_one_sentence(shelf, finished, apart, name):
     with pytest.raises(ConfigError, match="needs a run with attention over sources"):
         ablate(finished(name), apart(name), shelf.scores(finished(name).id))
