@@ -150,6 +150,11 @@ def mark(how: Look, x: float, y: float) -> str:
         "circle": f"M{x - s:.1f} {y:.1f}a{s} {s} 0 1 0 {2 * s} 0a{s} {s} 0 1 0 {-2 * s} 0Z",
         "square": f"M{x - s:.1f} {y - s:.1f}h{2 * s}v{2 * s}h{-2 * s}Z",
         "triangle-up": f"M{x:.1f} {y - 1.3 * s:.1f}l{1.2 * s:.1f} {2.2 * s:.1f}h{-2.4 * s:.1f}Z",
+        "triangle-down": f"M{x:.1f} {y + 1.3 * s:.1f}l{1.2 * s:.1f} {-2.2 * s:.1f}h{-2.4 * s:.1f}Z",
+        "triangle-right": f"M{x + 1.3 * s:.1f} {y:.1f}l{-2.2 * s:.1f} {1.2 * s:.1f}v{-2.4 * s:.1f}Z",
+        "triangle-left": f"M{x - 1.3 * s:.1f} {y:.1f}l{2.2 * s:.1f} {1.2 * s:.1f}v{-2.4 * s:.1f}Z",
+        "wedge": f"M{x:.1f} {y - 1.3 * s:.1f}l{0.8 * s:.1f} {2.4 * s:.1f}h{-1.6 * s:.1f}Z",
+        "stroke": f"M{x - 1.3 * s:.1f} {y - s / 3:.1f}h{2.6 * s:.1f}v{2 * s / 3:.1f}h{-2.6 * s:.1f}Z",
         "diamond": f"M{x:.1f} {y - 1.4 * s:.1f}l{1.2 * s:.1f} {1.4 * s:.1f}l{-1.2 * s:.1f} {1.4 * s:.1f}"
                    f"l{-1.2 * s:.1f} {-1.4 * s:.1f}Z",
     }

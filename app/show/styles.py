@@ -35,6 +35,9 @@ LOOKS: dict[str, Look] = {
     "scp": Look("#CC79A7", (6, 4), "diamond", "◆"),
 }
 _NEW = Look("#808080", (4, 4, 1, 4), "cross", "✚")  # a method that has no look of its own yet
+_FURTHER = (  # rows of a comparison beyond the first of their method, in the method's colour
+    replace(_NEW, dash=(10, 4)), Look("", (2, 5), "triangle-right", "▶"), Look("", (12, 3, 3, 3), "triangle-left", "◀"),
+    Look("", (5, 2, 1, 2, 1, 2), "wedge", "▽"), Look("", (1, 4), "stroke", "▬"))
 # One colour and one marker per family, in order; colours are at least 3:1 on both themes.
 FAMILY_LOOKS = (("#0072B2", "circle"), ("#D55E00", "square"), ("#009E73", "diamond"), ("#B3578F", "triangle-up"),
                 ("#8F7700", "cross"), ("#7A5FB5", "star"))
@@ -61,14 +64,15 @@ def look(method: str) -> Look:
 
 def looks(variants: Mapping[str, str]) -> dict[str, Look]:
     """How each row of a comparison is drawn (name -> method): colour by method; the first row of a method in its own
-    look, each further one with another dash and another marker."""
+    look, each further one with a dash and a marker that no other row has (of five)."""
     found: dict[str, Look] = {}
+    seen, further = set[str](), 0
     for name, method in variants.items():
-        before = [one for one, other in variants.items() if other == method and one in found]
-        own = look(method)
-        others = [one for one in [*LOOKS.values(), _NEW] if one.marker != own.marker]
-        borrowed = others[(len(before) - 1) % len(others)] if before else own
-        found[name] = replace(borrowed, colour=own.colour)
+        found[name] = look(method)
+        if method in seen:
+            found[name] = replace(_FURTHER[further % len(_FURTHER)], colour=look(method).colour)
+            further += 1
+        seen.add(method)
     return found
 
 

@@ -153,3 +153,12 @@ def test_a_gate_figure_has_two_marks_per_task():
     assert dots["encoding"]["y"]["sort"] == ["b", "a"]
     data = spec["datasets"][dots["data"]["name"]]
     assert [(point["task"], point["share"]) for point in data] == [("b", 0.5), ("a", 0.25), ("b", 0.75)]
+
+
+def test_rows_of_one_method_share_its_colour_and_nothing_else():
+    variants = {"a": "pt", "b": "pt", "spp": "spp", "s2": "spp", "s8": "spp", "mst": "mst", "mpt": "mpt", "c": "pt"}
+    looks = styles.looks(variants)
+    assert all(looks[name].colour == styles.LOOKS[method].colour for name, method in variants.items())
+    assert looks["a"] == styles.LOOKS["pt"] and looks["spp"] == styles.LOOKS["spp"]
+    for part in ("dash", "marker", "symbol"):
+        assert len({getattr(look, part) for look in looks.values()}) == len(variants), part
