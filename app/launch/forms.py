@@ -28,7 +28,7 @@ _KEEP: Any = "session"  # a visit to another page keeps the draft
 PRESET_HELP = ("Fills the whole form. The two demos and the first three experiments need nothing but what is bundled. "
                "GLUE and SET2 need a T5 and data, from the hub or from a folder.")
 METHODS_HELP = "Each chosen method is a row of the comparison."
-VARIANTS_HELP = ("One row a line: a name, a colon, the method, and what differs from the settings below, as in 'pt-long: "
+VARIANTS_HELP = ("One row a line: a name, a colon, the method, and what differs from the settings below, as in 'long: "
                  "method=pt prompt_length=10'. So you can compare lengths, numbers of sources or normalisers. A line "
                  "under a method's own name gives that method its settings.")
 BACKBONES = ["demo", "google-t5/t5-base", "google/flan-t5-base"]  # of the hub: with safetensors and tokenizer.json
