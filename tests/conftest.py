@@ -48,7 +48,14 @@ TRAIN_ROWS, DEV_ROWS = 48, 20
 
 # Tests that start browsers, servers and workers of their own: two of them at once would starve each other.
 PROGRAMS = ("tests/browser/", "tests/faults/")
-SLOW = PROGRAMS  # folders whose every test has the marker `slow`
+# Folders and files whose every test has the marker `slow`: they train, drive pages or try many random inputs. Those of
+# QUICK inside them have not.
+SLOW = (*PROGRAMS, "tests/fuzz/", "tests/demo/", "tests/whatif/", "tests/app/", "tests/language/test_suites.py",
+        "tests/analysis/test_diagnosis.py", "tests/analysis/test_relatedness.py", "tests/test_findings.py",
+        *(f"tests/training/test_{name}.py" for name in ("fleets", "checkpoint", "experiment", "watch", "snapshots")),
+        *(f"tests/runs/test_{name}.py" for name in ("damage", "lease", "drain", "bundle", "worker", "points")),
+        *(f"tests/cli/test_{name}.py" for name in ("export", "commands", "whatif_command")))
+QUICK = ("tests/app/show/", "tests/app/ui/test_drafts.py", "tests/app/test_terms.py", "tests/app/test_address.py")
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"}  # audit events
 _started: list[str] = []  # what started since the test began
 
@@ -73,7 +80,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks the folders of SLOW. Where processes share the tests, PROGRAMS go first, as the longest."""
     for item in items:
-        if item.nodeid.startswith(SLOW):
+        if item.nodeid.startswith(SLOW) and not item.nodeid.startswith(QUICK):
             item.add_marker("slow")
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not item.nodeid.startswith(PROGRAMS))

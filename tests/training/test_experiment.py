@@ -52,7 +52,7 @@ def test_every_method_on_glue_end_to_end(configs):
         assert record["trainable_parameters"] == sum(v.size for k, v in outcome.prompts.items() if "." in k)
         assert outcome.prompts["composed"].shape == (8, 6 if method == "scp" else 5, 24)
         assert outcome.scores["stsb"].shape == (15, 26)
-        if method in ("pt", "mst"):
+        if not METHODS[method].composed:
             assert record["attention"] is record["alpha"] is record["beta"] is record["normalizer"] is None
         else:
             assert np.array(record["attention"]).shape == (8, 3)
@@ -96,7 +96,7 @@ def test_cancelling_while_training_and_while_scoring(configs):
 
     outcomes = train_fleet(configs(), lambda e: None, control, on_outcome=lambda run, o: told.append((run, o.state)))
     assert {run: o.state for run, o in outcomes.items()} == {
-        "pt": "cancelled", "spp": "cancelled", "mst": "completed", "scp": "completed"}
+        name: "cancelled" if name in ("pt", "spp") else "completed" for name in METHODS}
     assert sorted(told) == sorted((run, o.state) for run, o in outcomes.items())
     assert outcomes["pt"].result is None
 
@@ -130,7 +130,7 @@ def test_a_run_that_fails_while_it_is_recorded_fails_alone(configs, monkeypatch)
     monkeypatch.setattr(fleet_run, "inspect_run", broken)
     outcomes = train_fleet(configs(steps=1, tasks=["sst2", "rte"]), lambda e: None, keep)
     assert {run: o.state for run, o in outcomes.items()} == {
-        "pt": "failed", "mst": "completed", "spp": "completed", "scp": "completed"}
+        name: "failed" if name == "pt" else "completed" for name in METHODS}
 
 
 def test_runs_with_different_scoring_settings_are_scored_as_alone(configs):
