@@ -42,8 +42,8 @@ def read(name: str, data: bytes, hidden: int, config: bytes | None = None, notes
         raise DataError(f"The file {quoted(name)} must end in .npy or .safetensors. Save the prompt with numpy.save or "
                         "with safetensors' save_file; pickled files and archives (.pt, .bin, .npz) are never read.")
     if len(data) > MOST_BYTES:
-        raise DataError(f"The file {quoted(name)} must have at most {MOST_BYTES // 10**6} MB. Got "
-                        f"{len(data) / 1e6:.1f} MB instead; save fewer prompts in one file.")
+        raise DataError(f"The file {quoted(name)} must have at most {MOST_BYTES:,} bytes. Got "
+                        f"{len(data):,} instead; save fewer prompts in one file.")
     try:
         arrays = {"": _npy(name, data)} if ending == "npy" else _safetensors(name, data)
     except (ValueError, TypeError, OverflowError, MemoryError) as error:  # not foreseen by the checks of shapes

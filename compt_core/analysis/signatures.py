@@ -60,7 +60,7 @@ _ALL = (
     Signature("loss_not_finite", "Loss not finite", "problem", "first at step", ".0f", "from",
               "Lower the learning rates or the clip; a rate times its weight decay must stay below 1."),
     Signature("first_loss_not_finite", "Not finite before learning", "problem", "at step", ".0f", "from",
-              "The learning rates are not the cause: the backbone's weights or the first prompts are too large."),
+              "No learning rate is the cause: the backbone's weights or the first prompts are too large."),
     Signature("loss_not_falling", "Loss not falling", "problem", "loss at the end over loss at the start", ".0%",
               "above",
               "Multiply the learning rates by ten if they are small, or divide them by ten if they are large."),
