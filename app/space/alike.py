@@ -104,8 +104,8 @@ def _nearest_sources(shown: Compared) -> list[str]:
     told = np.flatnonzero(best > limit)
     told = told[np.argsort(-best[told], kind="stable")]
     said = (f"{len(told)} of {plural(len(private), 'private prompt')} {'has' if len(told) == 1 else 'have'} a cosine "
-            f"beyond ±{limit:.2f} with a source; with {plural(len(sources), 'source')}, chance alone takes one random "
-            "direction in twenty beyond that")
+            f"beyond ±{limit:.2f} with a source (among {len(sources)}, one random direction in twenty reaches that by "
+            "chance)")
     named = [f"{literal(shown.prompts[private[k]].owner)} with {shown.prompts[sources[at[k]]].owner} "
              f"({two(near[k, at[k]])})" for k in told[:_NAMED]]
     most = f". The nearest are {listed(named)}" if len(told) > _NAMED else f": {listed(named)}" if named else ""

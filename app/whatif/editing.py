@@ -100,7 +100,7 @@ def carries_over(edit: Edit) -> bool:
 
 
 def is_source(row: Row) -> bool:
-    """Whether a row of an edit is one source alone."""
+    """Whether a row of an edit names a single source."""
     return isinstance(row, str) and row[:1] == "s" and row[1:].isdigit()
 
 

@@ -29,7 +29,7 @@ def category(slot: str, code: int) -> int:
 
 
 def kind(slot: str, code: int) -> int:
-    """The number of a concept's category among those of its slot, from 0; a category's own for a category."""
+    """The number of a concept's category within its slot, from 0; for a category, its own number."""
     return code // CATEGORY_SIZE[slot] if code < MEMBERS[slot] else code - MEMBERS[slot]
 
 

@@ -36,7 +36,7 @@ class Effects:
 
     @property
     def corrected(self) -> np.ndarray:
-        """p after Holm's correction over all cells; NaN where there is no p."""
+        """p after Holm's correction over all cells; NaN if there is no p."""
         known = ~np.isnan(self.p)
         found = np.full(self.p.shape, math.nan)
         found[known] = holm(self.p[known].tolist())
