@@ -1,4 +1,4 @@
-"""The widgets of a step of the tour. Each value lives in the URL, so that a link presets it, shown or not."""
+"""The widgets of a step of the tour. Each value is kept in the URL, so that a link can set it even when hidden."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from app.ui.state import EXPERIMENT, listed_briefly
 from compt_core.errors import StoreError, quoted
 from compt_core.settings.plain import number
 
-_KEY = "tour_"  # of widgets: other pages have keys of their own for the same names
+_KEY = "tour_"  # prefix of the widgets' keys; other pages use other keys for the same names
 
 
 @dataclass
 class Board:
-    """What a step draws its widgets on.
+    """The board on which a step draws its widgets.
 
-    shown   whether they are drawn; their values act in either case
-    large   whether figures are for a class room
-    values  name in the URL -> value, of every widget so far
+    shown   whether they are drawn; their values take effect in either case
+    large   whether figures are for a classroom
+    values  name in the URL -> value, for every widget so far
     """
 
     shown: bool = True
@@ -31,7 +31,7 @@ class Board:
 
     def pick(self, name: str, label: str, options: Sequence[str], first: str, help_text: str,
              names: Mapping[str, str] | None = None) -> str:
-        """One of few `options` (not empty), as pills side by side; a list where there are many."""
+        """One of the `options` (not empty), as pills side by side or, if there are many, a list."""
         chosen = self._read(name, options, first)
         if self._drawn(name, chosen, options):
             shown_as = (lambda option: names.get(option, option)) if names else str
@@ -44,7 +44,7 @@ class Board:
         return chosen
 
     def slide(self, name: str, label: str, options: Sequence[str], first: str, help_text: str) -> str:
-        """One of ordered `options` (not empty) on a slider."""
+        """One of the ordered `options` (not empty), on a slider."""
         chosen = self._read(name, options, first)
         if self._drawn(name, chosen, options):
             st.select_slider(label, options, key=_KEY + name, help=help_text, on_change=_keep, args=(name, first))
@@ -52,8 +52,8 @@ class Board:
 
     def number(self, name: str, label: str, ends: tuple[float, float], step: float, first: float, help_text: str,
                shown_as: str = "%.2f", acts: bool = True) -> float:
-        """A number in [low, high] = `ends`, in multiples of `step` from low, on a slider; on none where it does not
-        act as the step stands."""
+        """A number in [low, high] = `ends`, in multiples of `step` from low, on a slider. There is no slider if the
+        number has no effect at the moment (`acts`)."""
         low, high = ends
         chosen = _number(name, first, low, high)
         chosen = round(low + round((chosen - low) / step) * step, 6)
@@ -70,7 +70,7 @@ class Board:
         return chosen
 
     def _drawn(self, name: str, chosen: str, options: Sequence[str]) -> bool:
-        """Whether a widget is to be drawn; the URL decides what it shows, not what it remembers."""
+        """Whether to draw a widget; what it shows comes from the URL, not from what it showed earlier."""
         if not self.shown or len(options) < 2:
             return False
         st.session_state[_KEY + name] = chosen
@@ -78,18 +78,18 @@ class Board:
 
 
 def word(name: str, options: Sequence[str], first: str) -> str:
-    """The URL's value under ``?name=``, `first` without one. Raises StoreError for one that is not an option."""
+    """The URL's value under ``?name=``, or `first` without one. Raises StoreError if it is not one of the options."""
     text = st.query_params.get(name)
     if text is None:
         return first
     if text not in options:
-        raise StoreError(f"This link sets '{name}' to {quoted(text)}, which the tour does not have here. "
-                         f"It has: {listed_briefly(options)}.")
+        raise StoreError(f"This link sets '{name}' to {quoted(text)}, which this step of the tour does not have. "
+                         f"Choose from: {listed_briefly(options)}.")
     return text
 
 
 def go(name: str, value: str | None) -> None:
-    """Callback of a button: a value of the URL; None takes it out."""
+    """Callback of a button: sets a value in the URL; None removes it."""
     if value is None:
         st.query_params.pop(name, None)
     else:
@@ -97,7 +97,7 @@ def go(name: str, value: str | None) -> None:
 
 
 def reset(*names: str) -> None:
-    """Callback of a button: widgets back to what they show without a link."""
+    """Callback of a button: sets widgets back to their values without a link."""
     for name in names:
         st.query_params.pop(name, None)
 

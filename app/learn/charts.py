@@ -1,4 +1,4 @@
-"""The tour's own figures (Altair), each of one idea. `large` is for a class room. Text follows the page's theme."""
+"""The tour's own figures (Altair), each with one idea. `large` is for a classroom. Text follows the page's theme."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from app.learn.maths import Composed, Parts
 from app.show.shot_curves import GREY, Figure, ends_of, finished, inked_text, span
 from app.show.styles import DIVERGING, PRIVATE, label, look
 
-SOURCES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # s0, s1, … of the sliders; every bar bears its name, too
+SOURCES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # s0, s1, … of the sliders; every bar also has its name
 SHARED = "#3D9BD6"  # as in the picture of the method
-MOST_NUMBERS = 64  # of a prompt vector that are drawn
+MOST_NUMBERS = 64  # numbers of a prompt vector that are drawn
 _NAMES = alt.Axis(labelLimit=220, labelFlush=False, labelOverlap=False)
 YOURS, TRAINED = "your gates", "as trained"
 PARTS = {"shared part": (SHARED, "square"), "private part": (PRIVATE, "diamond"),
@@ -40,7 +40,7 @@ def vectors(prompt: np.ndarray, large: bool) -> Figure:
 
 def levels(seeds: Sequence[float], mean: float, half: float, references: Mapping[str, float], method: str,
            large: bool) -> Figure:
-    """One task's accuracy, 0-1: untrained references, a method's seeds (small) and their mean with its interval."""
+    """One task's accuracy, 0-1: untrained references, a method's seeds (small), and their mean with its interval."""
     name, tint = label(method), look(method).colour
     order = [*references, name]
     y = alt.Y("what:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=_NAMES)
@@ -58,7 +58,7 @@ def levels(seeds: Sequence[float], mean: float, half: float, references: Mapping
 
 
 def gains(cells: pd.DataFrame, method: str, large: bool) -> Figure:
-    """Differences per task (rows of frames.differences) with their intervals, right of 0 where the method gains."""
+    """Differences per task (lines of frames.differences) with their intervals; right of 0 the method gains."""
     order = list(cells["column"])
     table = pd.DataFrame([{"what": cell["column"], "score": 100 * cell["value"], **span(cell["value"], cell["half"])}
                           for cell in cells.to_dict("records")])
@@ -72,7 +72,7 @@ def gains(cells: pd.DataFrame, method: str, large: bool) -> Figure:
 
 
 def bars(weights: Mapping[str, Sequence[float]], large: bool) -> Figure:
-    """The weights of every normaliser as bars, a group per normaliser; what is exactly 0 says so."""
+    """The weights of every normaliser as bars, a group per normaliser; a weight of exactly 0 is labelled so."""
     table = pd.DataFrame([{"normaliser": kind, "source": f"s{s}", "weight": value,
                            "text": f"s{s}  " + ("exactly 0" if value == 0 else f"{value:.2f}")}
                           for kind, row in weights.items() for s, value in enumerate(row)])
@@ -90,9 +90,9 @@ def bars(weights: Mapping[str, Sequence[float]], large: bool) -> Figure:
 
 
 def plane(of: Parts, now: Composed, trained: Composed, large: bool) -> Figure:
-    """The two parts and their sum as arrows in the plane that they span: true lengths, true angles, both states.
+    """The two parts and their sum as arrows in the plane that they span: true lengths and angles, both states.
 
-    The ends of the axes are those of the parts ungated, so that nothing but the arrows moves with a gate.
+    The axes fit the parts without gates, so that only the arrows move when a gate does.
     """
     angle = math.acos(max(-1.0, min(1.0, now.between)))
     at = np.array([math.cos(angle), math.sin(angle)])
@@ -124,7 +124,7 @@ def plane(of: Parts, now: Composed, trained: Composed, large: bool) -> Figure:
 
 
 def _interval(table: pd.DataFrame, x: Any, title: str, y: Any, colour: str, marker: str) -> list[alt.Chart]:
-    """A point per row and the line of its interval."""
+    """A point per line of the table, and its interval as a line."""
     base = alt.Chart(table).encode(y=y)
     tips = ["what", *[alt.Tooltip(f"{name}:Q", format=".1f") for name in ("score", "low", "high")]]
     return [base.mark_rule(strokeWidth=3, color=colour).encode(x=alt.X("low:Q", title=title), x2="high:Q"),

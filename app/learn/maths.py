@@ -1,4 +1,4 @@
-"""The method's own mathematics under the tour's sliders: what normalisers and gates do. Torch is loaded when asked.
+"""The mathematics behind the tour's sliders: what normalisers and gates do. Torch is loaded only when needed.
 
 S sources · P prompt length · H hidden size.
 """
@@ -17,11 +17,11 @@ from compt_core.runs.record import RunRecord
 if TYPE_CHECKING:
     from torch import Tensor
 
-NORMALISERS = ("softmax", "entmax15", "sparsemax", "sigmoid")  # the last alone does not sum to 1
+NORMALISERS = ("softmax", "entmax15", "sparsemax", "sigmoid")  # only the last does not sum to 1
 
 
 def weights_of(logits: Sequence[float]) -> dict[str, list[float]]:
-    """The weights that every normaliser makes of a task's logits [S]. Loads torch, which takes a moment once."""
+    """The weights that every normaliser makes from a task's logits [S]. Loads torch, which takes a moment once."""
     import torch
 
     from compt_core.composition.normalize import normalise
@@ -38,7 +38,7 @@ class Composed:
     whole            length of the composed prompt
     share            the private part's share of the two parts' lengths
     between          cosine between the two parts
-    to_shared, to_private  cosine of the composed prompt to each; NaN where a length is 0
+    to_shared, to_private  cosine of the composed prompt with each part; NaN if a length is 0
     """
 
     shared: float
@@ -52,7 +52,7 @@ class Composed:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a task's prompt is made of, before gates: the shared and the private part [P, H], gates as trained."""
+    """What a task's prompt is made of: the shared and the private part [P, H] before gates, and the trained gates."""
 
     shared: np.ndarray
     private: np.ndarray
@@ -62,7 +62,7 @@ class Parts:
 
 
 def parts(run: RunRecord, task: str) -> Parts | None:
-    """The parts of a task's prompt in a completed SPP run; None where its prompts were not kept."""
+    """The parts of a task's prompt in a completed SPP run; None if its prompts were not kept."""
     kept, result, at = services.store().prompts(run.id), run.result or {}, run.config["tasks"].index(task)
     if "source" not in kept or "private" not in kept:
         return None
@@ -108,6 +108,6 @@ def _batched(of: Parts) -> tuple[Tensor, Tensor]:
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
-    """Cosine of the angle between two vectors; NaN where one has no length."""
+    """Cosine of the angle between two vectors; NaN if either has length 0."""
     lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(one.astype(float) @ other.astype(float)) / lengths if lengths else float("nan")

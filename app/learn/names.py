@@ -1,4 +1,4 @@
-"""The names in the address of the page Learn: which step, how it is presented, and the values of its widgets."""
+"""The names that the Learn page uses in its address: the step, how it is presented, and its widgets' values."""
 
 from __future__ import annotations
 

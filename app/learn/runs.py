@@ -1,4 +1,4 @@
-"""The finished runs that the tour stands on, and what it reads of them. Loads no torch.
+"""The finished runs that the tour uses, and what it reads from them. Loads no torch.
 
 P prompt length · H hidden size.
 """
@@ -24,7 +24,7 @@ from compt_core.tasks.spec import Row, Task
 
 @dataclass(frozen=True)
 class Grid:
-    """The finished runs that the tour stands on: scores of the primary metric, as in frames.scores, tasks by name."""
+    """The finished runs that the tour uses: scores of the primary metric, as in frames.scores, by task name."""
 
     experiment: ExperimentRecord
     scores: pd.DataFrame
@@ -54,28 +54,28 @@ class Grid:
         return self.scores[self.scores["shots"] == int(shots)]
 
     def run(self, method: str, shots: str, seed: str) -> RunRecord | None:
-        """The completed run, None where there is none. Raises StoreError when it was deleted meanwhile."""
+        """The completed run, or None. Raises StoreError if it was deleted in the meantime."""
         table = self.scores
         found = table[(table["variant"] == method) & (table["shots"] == int(shots)) & (table["seed"] == int(seed))]
         return services.store().run(found["run"].iloc[0]) if len(found) else None
 
     @property
     def references(self) -> pd.DataFrame:
-        """Untrained references per task and on the mean, as in frames.reference_rows; of each task's first metric."""
+        """Untrained references per task and for the mean, as in frames.reference_rows, in each task's first metric."""
         one = self.experiment
         return primary(frames.reference_rows(one.references, self.tasks, one.tasks))
 
 
 def opened(store: Store) -> Grid | None:
-    """The experiment under ``?exp=``, else the bundled one, else the newest with PT and SPP, else the newest with
-    any completed run; None without one. Raises StoreError for a link to an experiment that the store does not hold.
+    """The experiment under ``?exp=``, else the bundled one, else the newest with PT and SPP, else the newest with any
+    completed run; None if there is none. Raises StoreError for a link to an experiment that the store does not have.
     """
     wanted = state.read_id(state.EXPERIMENT)
     if wanted:
         try:
             return _grid(store.experiment(wanted))
         except UnknownId:
-            raise StoreError(f"This link names the experiment '{wanted}', which this store does not hold.") from None
+            raise StoreError(f"This link names the experiment '{wanted}', which this store does not have.") from None
     done = [one for one in store.experiments(limit=1000) if one.states.get(State.COMPLETED)]
     whole = [one for one in done if {"pt", "spp"} <= one.variants.keys()]
     order = [*(one for one in whole if one.owner == BUNDLED), *whole, *done]
@@ -94,8 +94,8 @@ def _scores(home: str, experiment: str, completed: tuple[str, ...]) -> pd.DataFr
 
 
 def primary(scores: pd.DataFrame) -> pd.DataFrame:
-    """Of frames.scores or frames.reference_rows: each task's first metric, columns named by the task alone, and the
-    mean."""
+    """The part of frames.scores or frames.reference_rows with each task's first metric and the mean; columns are named
+    after the task only."""
     named = scores[scores["column"] != frames.NORMALISED]
     named = named.assign(column=named["column"].str.split(frames.BREAK).str[0])
     whose = "run" if "run" in named else "row"
@@ -103,7 +103,7 @@ def primary(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def reference(grid: Grid, row: str, column: str) -> float | None:
-    """An untrained reference's score (row of frames.REFERENCES), 0-1; None where it is unknown."""
+    """An untrained reference's score (`row` of frames.REFERENCES), 0-1; None if it is unknown."""
     table = grid.references
     found = table[(table["row"] == row) & (table["column"] == column)]["value"].dropna()
     return float(found.iloc[0]) if len(found) else None
@@ -111,7 +111,7 @@ def reference(grid: Grid, row: str, column: str) -> float | None:
 
 @dataclass(frozen=True)
 class Answer:
-    """A dev row of a bundled task, and what a run answered: a probability per label word, None where not kept."""
+    """A dev row of a bundled task, and a run's answer: a probability per label word, or None if not kept."""
 
     texts: tuple[str, ...]
     gold: int
@@ -119,7 +119,7 @@ class Answer:
 
 
 def dev_rows(task: Task | None) -> int:
-    """How many dev sentences the tour can show of a task: those of the bundled ones."""
+    """How many dev sentences of a task the tour can show; 0 unless the task is bundled."""
     try:
         return len(_rows(task.name)) if task is not None and task.bundled else 0
     except DataError:  # a demo task of another version
@@ -127,7 +127,7 @@ def dev_rows(task: Task | None) -> int:
 
 
 def answer(task: str, row: int, run: RunRecord | None) -> Answer:
-    """Dev row `row` of a bundled task and what `run` answered to it (all dev rows scored, else it is not told)."""
+    """Dev row `row` of a bundled task and the answer of `run` to it, known only if the run scored all dev rows."""
     rows = _rows(task)
     kept = services.store().scores(run.id).get(task) if run else None
     shares = None
@@ -144,11 +144,11 @@ def _rows(task: str) -> tuple[Row, ...]:
 
 
 def vectors(run: RunRecord, task: str) -> np.ndarray | None:
-    """The composed prompt [P, H] of a task of a run; None where it was not kept."""
+    """The composed prompt [P, H] of one task of a run; None if it was not kept."""
     composed = services.store().prompts(run.id).get("composed")
     return None if composed is None else np.asarray(composed[run.config["tasks"].index(task)], dtype=float)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table, each by its columns' names."""
+    """The lines of a table, each as a mapping from its columns' names."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

@@ -1,4 +1,4 @@
-"""Steps of the tour about scores: what a soft prompt is, sharing, few shots, and what next."""
+"""Steps of the tour about scores: what a soft prompt is, sharing, few shots, and what comes next."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from app.ui import components, state
 from compt_core.runs.record import RunRecord
 from compt_core.tasks.spec import Task
 
-MANY = "16"  # shots that a step shows first, where the runs have them
-SHOTS_HELP = "Training rows per task of the runs shown. All scores are on rows that no run trains on."
-SEED_HELP = "Which of the runs that differ by their seed alone: their sample of rows, initialisation and order."
+MANY = "16"  # shots that a step shows first, if the runs have them
+SHOTS_HELP = "Training rows per task in the runs shown. All scores are on rows that no run trains on."
+SEED_HELP = "Which run to show. Runs that differ only in the seed have different training rows, starts and row orders."
 
 
 def shots(board: Board, grid: Grid) -> str:
@@ -43,7 +43,7 @@ def seed(board: Board, grid: Grid) -> str:
 
 
 def question(text: str, answer: Sequence[str], title: str = "The answer from these runs") -> None:
-    """Something to find out by moving a widget, and the answer, folded."""
+    """Something to find out by moving a widget, and the answer in a box that is closed at first."""
     with st.container(border=True):
         st.markdown(f":material/touch_app: **Try it.** {text}")
         with st.expander(title, key="answer"):
@@ -56,15 +56,15 @@ def lacking(what: str) -> None:
 
 
 def prompt(board: Board, grid: Grid) -> None:
-    """A text with its prompt, the prompt's numbers, and what PT makes of them on one task."""
+    """A text with its prompt, the prompt's numbers, and how PT scores with them on one task."""
     if "pt" not in grid.methods:
         lacking("This step needs completed runs of PT.")
         return
     left, right = halves()
     with left:
-        st.markdown("A **soft prompt** is a handful of vectors put into the text, where words would be. The language "
-                    "model that reads both stays **frozen**: training moves the vectors and nothing else. "
-                    "**PT** trains such a prompt for every task by itself.")
+        st.markdown("A **soft prompt** is a handful of vectors that stand in the text in place of words. The language "
+                    "model that reads both stays **frozen**: training changes only the vectors. **PT** trains one soft "
+                    "prompt for each task on its own.")
         name, count = task(board, grid), shots(board, grid)
         which = seed(board, grid)
         table = grid.at(count)
@@ -88,11 +88,11 @@ def prompt(board: Board, grid: Grid) -> None:
             size = f"{captions.plural(len(vectors), 'vector')} of {captions.plural(vectors.shape[1], 'number')}"
             wide = min(vectors.shape[1], tour_charts.MOST_NUMBERS)
             drawn = "" if wide == vectors.shape[1] else f", {wide} of them drawn"
-            st.markdown(f"All that PT learned for {captions.literal(name)} in this run: {size}{drawn} (blue above 0, "
-                        "brown below). No number of it can be read as a word.")
+            st.markdown(f"This is all that PT learned for {captions.literal(name)} in this run: {size}{drawn} (blue "
+                        "above 0, brown below). None of these numbers can be read as a word.")
             st.altair_chart(tour_charts.vectors(vectors, board.large), width="stretch", key="vectors",
                             alt=f"The prompt as colours: {size}")
-    question("From how many shots on is PT clear of the untrained backbone here, by more than its interval?",
+    question("How many shots does PT need here to beat the untrained backbone by more than its interval?",
              _clear(grid, name, references))
 
 
@@ -101,7 +101,7 @@ def _example(board: Board, task: Task | None, run: RunRecord | None, who: str) -
     if task is None or not rows:
         return
     at = int(board.number("row", "Dev sentence", (1.0, float(rows)), 1.0, 1.0,
-                          "Rows with known labels that no run trains on.", "%d")) - 1
+                          "Dev rows have known labels, and no run trains on them.", "%d")) - 1
     config = run.config if run else {}
     vectors = tour_runs.vectors(run, task.name) if run else None
     length = len(vectors) if vectors is not None else config.get("prompt_length", 1)
@@ -120,7 +120,7 @@ def _clear(grid: Grid, name: str, references: dict[str, float]) -> list[str]:
     for count in grid.shots:
         table = grid.at(count)
         for row in tour_runs.records(frames.summarise(table[(table["variant"] == "pt") & (table["column"] == name)])):
-            told = {"gain": "clear of it", "lose": "below it", "undecided": "not told apart"}
+            told = {"gain": "clearly above", "lose": "clearly below", "undecided": "no clear difference"}
             scored = tour_words.score(row["value"], row["half"])
             found.append(f"{captions.plural(int(count), 'shot')}: {scored} against {100 * bare:.1f}, "
                          f"{told[tour_words.verdict(row['value'] - bare, row['half'])]}.")
@@ -128,19 +128,19 @@ def _clear(grid: Grid, name: str, references: dict[str, float]) -> list[str]:
 
 
 def sharing(board: Board, grid: Grid) -> None:
-    """PT against a method that shares, task by task, paired by seed."""
+    """PT compared with a method that shares, task by task, paired by seed."""
     others = [method for method in grid.methods if method != "pt"]
     if "pt" not in grid.methods or not others:
-        lacking("This step needs completed runs of PT and of a method that shares, MST say.")
+        lacking("This step needs completed runs of PT and of a method that shares, for example MST.")
         return
     left, right = halves()
     with left:
         st.markdown("**PT** shares nothing: each task learns from its own few rows. **MST** shares everything: one "
-                    "prompt must serve all tasks. Sharing lends a task the rows of its relatives, and makes it put up "
-                    "with those of strangers.")
+                    "prompt must serve all tasks. With sharing, a task also learns from the rows of related tasks, but "
+                    "it has to put up with the rows of unrelated ones.")
         count = shots(board, grid)
         method = board.pick("against", "Compare with PT", others, others[0],
-                            "ComPT shares some: sources for all, and a private prompt for each task.",
+                            "ComPT shares in part: all tasks share the sources, and each has its own private prompt.",
                             {name: marked(name) for name in others})
         cells = frames.differences(grid.at(count), "pt")
         cells = cells[cells["row"] == method]
@@ -153,7 +153,7 @@ def sharing(board: Board, grid: Grid) -> None:
         st.altair_chart(tour_charts.gains(cells, method, board.large), width="stretch", key="gains",
                         alt=captions.plain(lines))
         components.findings(lines)
-    question(f"Does sharing as {label(method)} does help more with few rows, or with many?", _by_shots(grid, method))
+    question(f"Does {label(method)}'s kind of sharing help more with few rows or with many?", _by_shots(grid, method))
 
 
 def _by_shots(grid: Grid, method: str) -> list[str]:
@@ -167,14 +167,14 @@ def _by_shots(grid: Grid, method: str) -> list[str]:
 
 
 def few_shots(board: Board, grid: Grid) -> None:
-    """Every method's mean over tasks by shot count, and which differences can be told at one of them."""
+    """Every method's mean over tasks by shot count, and which differences are clear at one shot count."""
     left, right = halves()
     summary = frames.summaries(grid.scores)
     references = of_references(grid, frames.MEAN)
     with left:
-        st.markdown("The hope behind sharing: with a handful of rows per task it should help most, with many a task "
-                    "can learn alone. See whether these runs bear it out. The bars are 95% t-intervals over seeds: "
-                    "where they are wide, a single run says nothing.")
+        st.markdown("Sharing is hoped to help most when a task has only a handful of rows; with many rows it can learn "
+                    "alone. See whether these runs confirm that. The bars are 95% t-intervals over seeds: where they "
+                    "are wide, a single run says nothing.")
         count = shots(board, grid)
         lines = [tour_words.aloud(summary[summary["shots"] == int(count)], references, count),
                  *tour_words.told_apart(_pairs(grid, count))]
@@ -182,13 +182,13 @@ def few_shots(board: Board, grid: Grid) -> None:
         st.altair_chart(shot_curves(summary, references, int(count), LOOKS, board.large), width="stretch",
                         key="curves", alt=captions.plain(lines))
         components.findings(lines)
-    question("At which shot counts can the two methods of your choice not be told apart?",
+    question("Choose two methods: at which shot counts is there no clear difference between them?",
              [f"{captions.plural(int(n), 'shot')}: {' '.join(tour_words.told_apart(_pairs(grid, n)))}"
               for n in grid.shots])
 
 
 def _pairs(grid: Grid, count: str) -> list[tuple[str, dict[str, Any]]]:
-    """(baseline, row of frames.differences) of every two methods' means over tasks."""
+    """(baseline, line of frames.differences) for the means over tasks of every two methods."""
     table = grid.at(count)
     means = table[table["column"] == frames.MEAN]
     found = []
@@ -199,36 +199,36 @@ def _pairs(grid: Grid, count: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def what_next(board: Board, grid: Grid | None) -> None:
-    """Where to go on, and three questions that the reader can answer with the dashboard."""
+    """Where to go next, and three questions that the reader can answer with the dashboard."""
     left, right = halves()
     query = {state.EXPERIMENT: grid.experiment.id} if grid else {}
     with left:
-        st.markdown("That is the whole method. Everything in this tour can be trained here, on the bundled model or "
-                    "on yours.")
-        for page, text, icon in (("home", "Run the demo, in one click", "play_arrow"),
-                                 ("launch", "Launch an experiment of your own", "rocket_launch")):
+        st.markdown("That is the whole method. You can train everything in this tour here, on the bundled model or on "
+                    "your own.")
+        for page, text, icon in (("home", "Run the demo with one click", "play_arrow"),
+                                 ("launch", "Launch your own experiment", "rocket_launch")):
             st.page_link(components.page(page), label=text, icon=f":material/{icon}:")
         if grid:
-            for page, text, icon in (("accuracy", "Every score of the runs of this tour", "grid_on"),
-                                     ("attention", "Their attention, run by run or on the mean", "hub"),
+            for page, text, icon in (("accuracy", "All scores of this tour's runs", "grid_on"),
+                                     ("attention", "Their attention, for each run or on average", "hub"),
                                      ("gates", "Their gates", "tune")):
                 st.page_link(components.page(page), label=text, icon=f":material/{icon}:", query_params=query)
     with right:
         st.markdown("**Three questions to try**\n"
                     "1. *Does a longer PT prompt catch up?* Launch PT alone with prompt length 10 instead of 3, ten "
                     "seeds, 16 shots.\n"
-                    "2. *Does attention matter?* Launch SPP with attention `uniform` beside `learned`.\n"
-                    "3. *How far does one seed carry?* Launch any method with one seed, then with ten, and compare "
-                    "what you would have concluded.")
+                    "2. *Does attention matter?* Launch SPP with attention `uniform` and with `learned`.\n"
+                    "3. *How much does one seed tell you?* Launch any method with one seed, then with ten, and compare "
+                    "your conclusions.")
 
 
 def of_references(grid: Grid, column: str) -> dict[str, float]:
-    """Name -> score of the untrained references of a task, or of the mean over tasks."""
+    """Name -> score of the untrained references for a task, or for the mean over tasks."""
     found = {name: tour_runs.reference(grid, row, column) for row, name in frames.REFERENCES.items()}
     return {name: value for name, value in found.items() if value is not None and not pd.isna(value)}
 
 
 def halves() -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Prose and controls to the left, the figure to the right; below each other on a narrow window."""
+    """Text and controls on the left, the figure on the right; one below the other in a narrow window."""
     grid = st.grid(2, min_column_width=460, gap="large")
     return grid.cell(), grid.cell()

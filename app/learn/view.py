@@ -22,7 +22,7 @@ from app.ui.components import ROOT
 
 @dataclass(frozen=True)
 class Step:
-    """One idea: its short name in the list, its headline, the terms that it uses, what draws it."""
+    """One idea: its short name in the list, its headline, the terms it uses, and the function that draws it."""
 
     name: str
     headline: str
@@ -39,13 +39,13 @@ STEPS = {
         "PT", "MST", "ComPT", "SPP", "SCP", "shots", "seed", "95% t-interval"), tour_steps.sharing),
     "attention": Step("Attention", "Which sources does a task mix?", (
         "ComPT", "source prompt", "attention", "logit", "normaliser"), always=tour_mixing.attention),
-    "learned": Step("As learned", "What attention came to in a real run", (
+    "learned": Step("As learned", "What attention learned in a real run", (
         "SPP", "attention", "source prompt", "normaliser", "entropy", "optimizer step", "shots", "seed"),
         tour_mixing.learned),
     "gates": Step("Gates", "Own prompt or shared prompt: how much of each?", (
         "SPP", "gates", "private prompt", "source prompt", "private share", "prompt length and direction"),
         tour_mixing.gates),
-    "shots": Step("Few shots", "How few rows can a method do with?", (
+    "shots": Step("Few shots", "How few rows are enough for a method?", (
         "shots", "PT", "MST", "SPP", "SCP", "majority", "no prompt", "95% t-interval"), tour_steps.few_shots),
     "next": Step("What next", "Now ask your own question", ("PT", "SPP", "attention", "shots", "seed"),
                  always=tour_steps.what_next),
@@ -54,10 +54,10 @@ _REMEMBERED = "remembered_tour"
 
 
 def view() -> None:
-    """The step under ``?tour=``. Raises StoreError for a link to what is not there."""
+    """The step under ``?tour=``. Raises StoreError for a link to a step or value that does not exist."""
     names = list(STEPS)
     chosen = tour_board.word(STEP, names, st.session_state.get(_REMEMBERED, names[0]))
-    st.session_state[_REMEMBERED] = chosen  # a look at another page does not lose the place
+    st.session_state[_REMEMBERED] = chosen  # visiting another page does not lose the place
     presenting = tour_board.word(PRESENT, ["1"], "") == "1"
     board = Board(shown=tour_board.word(CONTROLS, ["off"], "on") == "on", large=presenting)
     step = STEPS[chosen]
@@ -89,12 +89,13 @@ def _draw(step: Step, board: Board, grid: Grid | None) -> None:
     elif step.draw and grid is not None:
         step.draw(board, grid)
     else:
-        components.empty_state("This step needs finished runs", "It shows its idea on runs that were trained, and "
-                               "there are none here yet. The demo on the Home page needs no choices.", "home", "launch")
+        components.empty_state("This step needs finished runs", "It explains its idea with trained runs, and there are "
+                               "none here yet. You can start the demo on the Home page without any choices.", "home",
+                               "launch")
 
 
 def _list(names: list[str], chosen: str) -> DeltaGenerator:
-    """Previous and Next, the steps by name, and the place for presenter mode's links."""
+    """Previous and Next, the steps by name, and a container for presenter mode's links (returned)."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state["tour_steps"] = chosen
         st.segmented_control("Steps of the tour", names, key="tour_steps", required=True,
@@ -121,24 +122,24 @@ def _buttons(names: list[str], chosen: str) -> None:
 
 
 def _present(chosen: str, board: Board, grid: Grid | None) -> None:
-    """How to present this step: at once, or by a link with the values of its widgets."""
+    """How to present this step: right away, or by a link with the values of its widgets."""
     identity = grid.experiment.id if grid else None
     with st.popover("Present", icon=":material/co_present:"):
         st.button("Presenter mode", icon=":material/fullscreen:", key="tour_present", on_click=tour_board.go,
-                  args=(PRESENT, "1"), help="Large type, and only the step. Escape brings everything back.")
-        st.markdown("**A link to this step as it stands**, its widgets in view")
+                  args=(PRESENT, "1"), help="Shows only the step, in large type. Escape brings everything back.")
+        st.markdown("**A link to this step as it is now**, with its widgets")
         st.code(tour_board.link(chosen, identity, board.values, controls=True), language=None, wrap_lines=True)
-        st.markdown("**The same with its widgets hidden**: their values act")
+        st.markdown("**The same with its widgets hidden**; their values still apply")
         st.code(tour_board.link(chosen, identity, board.values, controls=False), language=None, wrap_lines=True)
     if not board.shown:
         st.button("Show the widgets", icon=":material/tune:", key="tour_widgets", on_click=tour_board.go,
-                  args=(CONTROLS, None), help="This link hides them.")
+                  args=(CONTROLS, None), help="This link hides the widgets.")
 
 
 def _leave() -> None:
-    """The way out of presenter mode."""
+    """The button that leaves presenter mode."""
     st.button("Leave presenter mode", icon=":material/close_fullscreen:", key="tour_leave", shortcut="Escape",
               type="tertiary", on_click=tour_board.reset, args=(PRESENT, CONTROLS),
-              help="Brings back menu, list of steps and widgets; the key Escape does the same.")
+              help="Brings back the menu, the list of steps and the widgets; the key Escape does the same.")
 
 

@@ -1,1 +1,1 @@
-"""The Prompt space page: what is compared, its figures, ways over training, nearest pieces, imported prompts."""
+"""The Prompt space page: which prompts are compared, figures, paths over training, nearest pieces, imported prompts."""

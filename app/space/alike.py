@@ -1,6 +1,6 @@
-"""Prompts side by side: their cosines, their norms, and what these say of tasks and sources. Pure.
+"""Prompts compared: their cosines and norms, and what these say about tasks and sources. Pure.
 
-N prompts · D numbers that are compared of each · S sources · K tasks.
+N prompts · D numbers of each that are compared · S sources · K tasks.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from compt_core.composition.geometry import (
 )
 from compt_core.tasks.catalogue import Catalogue
 
-IMPORTED, SECOND = "imported", "second"  # groups beside a run's own; of a second run "second source" and so on
+IMPORTED, SECOND = "imported", "second"  # groups besides a run's own; a second run's are "second source" and so on
 _NAMED = 4  # tasks in a sentence
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Prompts, whether they are compared whole, the row [N, D] that is compared of each, their cosines [N, N], and the
-    definitions of the tasks whose prompts they are."""
+    """Prompts, whether they are compared whole, the numbers [N, D] that are compared, their cosines [N, N], and the
+    definitions of their tasks."""
 
     prompts: tuple[Prompt, ...]
     whole: bool
@@ -45,11 +45,11 @@ class Compared:
 
     @property
     def names(self) -> list[str]:
-        """What the prompts are called in figures, each name once."""
+        """The prompts' names in figures, each only once."""
         return [one.name for one in self.prompts]
 
     def of(self, group: str) -> np.ndarray:
-        """Where the prompts of a group stand."""
+        """The positions of the prompts of a group."""
         return np.array([i for i, one in enumerate(self.prompts) if one.group == group], dtype=int)
 
     def related(self, owners: Sequence[str]) -> np.ndarray | None:
@@ -58,38 +58,38 @@ class Compared:
 
 
 def compare(prompts: Sequence[Prompt], whole: bool, tasks: Catalogue) -> Compared:
-    """At least one prompt, of the run of these `tasks` or from elsewhere; whole ones where asked and of one length,
-    else by the mean of their vectors."""
+    """Compares prompts (at least one) of the run of these `tasks` or from elsewhere. They are compared whole if asked
+    and all of one length, else by the mean of their vectors."""
     whole = whole and one_length([one.vectors.shape for one in prompts])
     values = rows([one.vectors for one in prompts], whole)
     return Compared(tuple(prompts), whole, values, cosines(values), tasks)
 
 
 def how(shown: Compared, asked_whole: bool) -> str:
-    """What of the prompts is compared, and why."""
+    """Which part of the prompts is compared, and why."""
     hidden, dimensions = shown.prompts[0].vectors.shape[1], shown.values.shape[1]
     if shown.whole:
-        return f"Compared number by number, as one direction of {plural(dimensions, 'number')}."
+        return f"Prompts are compared number by number, each as one direction of {plural(dimensions, 'number')}."
     lengths = sorted({len(one.vectors) for one in shown.prompts})
     differ = asked_whole and len(lengths) > 1
     why = f"because their lengths differ ({listed(lengths)} vectors)" if differ else "as chosen"
-    return f"Compared by the mean of their vectors ({plural(hidden, 'number')}), {why}."
+    return f"Prompts are compared by the mean of their vectors ({plural(hidden, 'number')}), {why}."
 
 
 def sentences(shown: Compared) -> list[str]:
-    """What the cosines say: private prompts and sources, families, sources among themselves, prompts from elsewhere."""
+    """What the cosines say about private prompts and sources, families, sources, and prompts from elsewhere."""
     found = [*_nearest_sources(shown), *_families(shown, PRIVATE), *_families(shown, COMPOSED), *_sources(shown),
              *_second(shown), *_imported(shown)]
     if not found and len(shown.prompts) > 1:
         apart = shown.cosines[np.triu_indices(len(shown.prompts), k=1)]
-        found = [f"Cosines lie between {two(apart.min())} and {two(apart.max())}, {two(apart.mean())} on average."]
-    return found or ["There is one prompt, and so nothing to compare it with."]
+        found = [f"The cosines lie between {two(apart.min())} and {two(apart.max())}, {two(apart.mean())} on average."]
+    return found or ["There is only one prompt, so there is nothing to compare it with."]
 
 
 def level(shown: Compared) -> str:
     """How large a cosine must be to be more than chance."""
     dimensions = shown.values.shape[1]
-    return (f"Of pairs of directions drawn at random in {plural(dimensions, 'dimension')}, 95% have a cosine between "
+    return (f"By chance, 95% of pairs of random directions in {plural(dimensions, 'dimension')} have a cosine between "
             f"−{chance(dimensions):.2f} and {chance(dimensions):.2f}.")
 
 
@@ -104,15 +104,16 @@ def _nearest_sources(shown: Compared) -> list[str]:
     told = np.flatnonzero(best > limit)
     told = told[np.argsort(-best[told], kind="stable")]
     said = (f"{len(told)} of {plural(len(private), 'private prompt')} {'has' if len(told) == 1 else 'have'} a cosine "
-            f"beyond ±{limit:.2f} with a source, as one random direction in twenty has with any of {len(sources)}")
+            f"beyond ±{limit:.2f} with a source (among {len(sources)}, one random direction in twenty reaches that by "
+            "chance)")
     named = [f"{literal(shown.prompts[private[k]].owner)} with {shown.prompts[sources[at[k]]].owner} "
              f"({two(near[k, at[k]])})" for k in told[:_NAMED]]
-    most = f"; the nearest are {listed(named)}" if len(told) > _NAMED else f": {listed(named)}" if named else ""
+    most = f". The nearest are {listed(named)}" if len(told) > _NAMED else f": {listed(named)}" if named else ""
     return [f"{said}{most}."]
 
 
 def _families(shown: Compared, group: str) -> list[str]:
-    """Mean cosine within and between families with Mantel's test; [] where families say nothing."""
+    """Mean cosine within and between families with Mantel's test; [] if the families say nothing."""
     at = shown.of(group)
     truth = shown.related([shown.prompts[i].owner for i in at])
     if truth is None:
@@ -120,10 +121,10 @@ def _families(shown: Compared, group: str) -> list[str]:
     own, pairs = shown.cosines[np.ix_(at, at)], np.triu_indices(len(at), k=1)
     same = truth[pairs] > 0
     test = mantel([own], truth)
-    verdict = "beyond chance" if test.p < 0.05 else "not told from chance"
+    verdict = "beyond chance" if test.p < 0.05 else "not beyond chance"
     return [f"{group.capitalize()} prompts have a mean cosine of **{two(own[pairs][same].mean())}** within a family of "
-            f"tasks and **{two(own[pairs][~same].mean())}** between families (Mantel's test: r = {test.r:.2f}, "
-            f"p = {test.p:.2g}, {verdict}; one run)."]
+            f"tasks and **{two(own[pairs][~same].mean())}** between families. In this one run that is {verdict} "
+            f"(Mantel's test, which shuffles the tasks: r = {test.r:.2f}, p = {test.p:.2g})."]
 
 
 def _sources(shown: Compared) -> list[str]:
@@ -136,7 +137,7 @@ def _sources(shown: Compared) -> list[str]:
 
 
 def _second(shown: Compared) -> list[str]:
-    """Whether a task's prompt in the second run is nearer to its own here than to those of other tasks."""
+    """Whether a task's prompts in the two runs are nearer to each other than to the prompts of other tasks."""
     found = []
     for group in (PRIVATE, COMPOSED):
         here, there = shown.of(group), shown.of(f"{SECOND} {group}")
@@ -145,7 +146,7 @@ def _second(shown: Compared) -> list[str]:
         near = shown.cosines[np.ix_(here, there)]
         others = near[~np.eye(len(here), dtype=bool)]
         found.append(f"A task's {group} prompt has a mean cosine of {two(np.diag(near).mean())} with the second run's "
-                     f"of the same task, and of {two(others.mean())} with those of other tasks.")
+                     f"prompt of the same task, and of {two(others.mean())} with its prompts of other tasks.")
     return found
 
 
@@ -159,13 +160,13 @@ def _imported(shown: Compared) -> list[str]:
     limit = chance(shown.values.shape[1], len(others))
     named = [f"**{literal(shown.prompts[i].owner)}** is nearest to {literal(shown.prompts[others[row.argmax()]].name)} "
              f"({two(row.max())})" for i, row in zip(at[:_NAMED], near, strict=False)]
-    more = f"; {len(at) - _NAMED} more stand in the figure" if len(at) > _NAMED else ""
-    return [f"Imported: {listed(named)}{more}. The nearest of {plural(len(others), 'random direction')} has less than "
-            f"{limit:.2f} in 95% of cases."]
+    more = f"; {len(at) - _NAMED} more are in the figure" if len(at) > _NAMED else ""
+    return [f"Imported: {listed(named)}{more}. By chance, the nearest of {plural(len(others), 'random direction')} has "
+            f"a cosine below {limit:.2f} in 95% of cases."]
 
 
 def sizes(prompts: Sequence[Prompt]) -> pd.DataFrame:
-    """Per prompt: name, group, the norm of its vectors (root mean square, lowest, highest), the rms of its numbers."""
+    """For each prompt: name, group, norm of its vectors (root mean square, lowest, highest), rms of its numbers."""
     each = [norms(one.vectors) for one in prompts]
     return pd.DataFrame({
         "name": [one.name for one in prompts], "group": [one.group for one in prompts],
@@ -175,24 +176,24 @@ def sizes(prompts: Sequence[Prompt]) -> pd.DataFrame:
 
 
 def size_sentences(table: pd.DataFrame, vocabulary: tuple[float, float, float] | None) -> list[str]:
-    """How large each group's vectors are, against the vocabulary's median."""
+    """How large each group's vectors are, compared with the vocabulary's median."""
     found = []
     for group, part in table.groupby("group", sort=False):
         middle, low, high = part["norm"].median(), part["norm"].min(), part["norm"].max()
         span = f" at the median ({_number(low)} to {_number(high)})" if len(part) > 1 else ""
-        times = f", {_number(middle / vocabulary[1])} times a vocabulary piece's" if vocabulary else ""
+        times = f", {_number(middle / vocabulary[1])} times that of a vocabulary piece" if vocabulary else ""
         found.append(f"{str(group).capitalize()}: the vectors of {plural(len(part), 'prompt')} have a norm of "
                      f"{_number(middle)}{span}{times}.")
     if vocabulary:
-        found.append(f"Vocabulary: its pieces' embeddings have a norm of {_number(vocabulary[1])} at the median "
-                     f"(90% of them {_number(vocabulary[0])} to {_number(vocabulary[2])}).")
+        found.append(f"Vocabulary: the embeddings of its pieces have a norm of {_number(vocabulary[1])} at the median "
+                     f"(90% of them lie between {_number(vocabulary[0])} and {_number(vocabulary[2])}).")
     if zeros := int((table["norm"] == 0).sum()):
-        found.append(f"{plural(zeros, 'prompt')} of zeros cannot stand on a logarithmic axis.")
+        found.append(f"{plural(zeros, 'prompt')} of zeros cannot be shown on a logarithmic axis.")
     return found
 
 
 def family_of(one: Prompt, tasks: Catalogue) -> str | None:
-    """The family of a task's prompt; None of a source, an imported prompt, or a task without one."""
+    """The family of a task's prompt; None for a source, an imported prompt, or a task without a family."""
     known = tasks.family(one.owner)
     return None if one.group.endswith(SOURCE) or one.group == IMPORTED or known == one.owner else known
 
@@ -203,5 +204,5 @@ def two(cosine: float) -> str:
 
 
 def _number(value: float) -> str:
-    """Three digits of a number of any size."""
+    """A number of any size, with three digits."""
     return f"{value:,.0f}" if 100 <= value < 1e6 else f"{value:.3g}"

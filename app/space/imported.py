@@ -1,7 +1,7 @@
-"""Prompts from elsewhere to look at beside a run's: the uploader, and what was kept under the link's ``?foreign=``.
+"""Prompts from elsewhere to compare with a run's: the uploader, and what is kept under the link's ``?foreign=``.
 
-Kept is what was read of a file, never the file: ``HOME/uploads/HASH/prompts.safetensors``, names in its header, and
-what is known of where they come from.
+What was read from a file is kept, never the file itself: ``HOME/uploads/HASH/prompts.safetensors``, with the names and
+what is known about their origin in its header.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from compt_core.runs.record import RunRecord
 _FILE, _KEY, _CONFIG, _SAID = "prompts.safetensors", "import", "import_config", "import_said"
 _HASH = re.compile(r"[0-9a-f]{32}")
 _LONGEST = 40  # characters of a name
-HELP = ("One file with prompts of the same backbone: .npy with an array [P, H] or [K, P, H], or .safetensors with such "
-        "tensors, as peft writes its prompt_embeddings. Prompts of any scale and length. What is read of it is kept in "
-        "this dashboard's home folder, for everybody who has a link to it.")
-CONFIG_HELP = ("Of a prompt that peft wrote: it says which of the vectors are the encoder's, and of which backbone.")
+HELP = ("One file with prompts for the same backbone: .npy with an array [P, H] or [K, P, H], or .safetensors with "
+        "tensors of these shapes, as peft writes its prompt_embeddings. Prompts may have any scale and length. What is "
+        "read from the file is kept in this dashboard's home folder, for everybody who has a link to it.")
+CONFIG_HELP = ("For a prompt written by peft: it says which vectors belong to the encoder, and which backbone they are "
+               "for.")
 
 
 def keep(name: str, data: bytes, hidden: int, config: bytes | None = None) -> str:
-    """Reads a file of prompts, as peft's adapter_config.json says where there is one, and keeps them; the hash that
-    names them. Raises DataError."""
+    """Reads a file of prompts (with peft's adapter_config.json, if given), keeps them, and returns the hash that names
+    them. Raises DataError."""
     from safetensors.numpy import save
 
     notes: list[str] = []
@@ -46,19 +47,19 @@ def keep(name: str, data: bytes, hidden: int, config: bytes | None = None) -> st
 
 
 def _called(file: str, title: str, count: int) -> str:
-    """What a prompt is called: after its file where that holds one, else as in the file."""
+    """A prompt's name: the file's if it holds only one prompt, else the name in the file."""
     stem = " ".join(file.rpartition(".")[0].split())
     text = (stem or title) if count == 1 else title if not title.isdigit() else f"{stem} {title}"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST - 1]}…"
 
 
 def load(identity: str) -> list[Prompt]:
-    """What was kept under a hash. Raises StoreError where there is nothing."""
+    """The prompts kept under a hash. Raises StoreError if there are none."""
     return _load(identity)[0]
 
 
 def _load(identity: str) -> tuple[list[Prompt], list[str], dict[str, str]]:
-    """(the prompts that were kept, what was said of them, their backbone's id and hash as far as known)."""
+    """(the prompts that were kept, the notes on them, their backbone's id and hash as far as known)."""
     from safetensors import SafetensorError, safe_open
 
     path = uploads.uploads_folder() / identity / _FILE
@@ -78,34 +79,34 @@ def _load(identity: str) -> tuple[list[Prompt], list[str], dict[str, str]]:
 
 
 def chosen(run: RunRecord, hidden: int) -> list[Prompt]:
-    """The prompts of the link, if it names any; of another hidden size than the run's they are left out, and it is
-    said. So is what is used of peft's, and that they are of another backbone. Raises StoreError for a wrong link."""
+    """The prompts that the link names, if any. Prompts of another hidden size than the run's are left out, and the page
+    says so. It also says what was used of peft's, and if another backbone was. Raises StoreError for a wrong link."""
     identity = st.query_params.get(FOREIGN)
     if identity is None:
         return []
     found, notes, backbone = _load(str(identity))
     if (size := found[0].vectors.shape[1]) != hidden:
-        st.info(f"The imported prompts have H = {size:,}, this run's H = {hidden:,}: they are left out here.")
+        st.info(f"The imported prompts have H = {size:,}, this run's H = {hidden:,}, so they are left out here.")
         return []
     if said := " ".join(captions.literal(note) for note in [*notes, *_other(run, backbone)]):
-        st.info(f"The imported prompts: {said}")
+        st.info(f"About the imported prompts: {said}")
     return found
 
 
 def _other(run: RunRecord, backbone: dict[str, str]) -> list[str]:
-    """A sentence where prompts are, or may be, of another backbone than the run's."""
+    """A sentence if the prompts are, or may be, for another backbone than the run's."""
     own = {"id": run.config["backbone"], **run.backbone}
     told_by = "hash" if "hash" in backbone else "id"
     if backbone.get(told_by) in (None, own.get(told_by)):
         return []
     theirs = f"They were trained on the backbone '{backbone.get('id', '?')}', this run on '{own['id']}'"
     if told_by == "hash":
-        return [f"{theirs}, with other weights: no likeness between the two means anything."]
-    return [f"{theirs}: unless the two are the same model, no likeness between them means anything."]
+        return [f"{theirs}, with other weights. So a similarity between the prompts means nothing."]
+    return [f"{theirs}. A similarity between the prompts means nothing unless the two are the same model."]
 
 
 def box(hidden: int, taken: int) -> None:
-    """The uploader, and the way to leave out what was imported (`taken` prompts)."""
+    """The uploader, and the button that leaves out what was imported (`taken` prompts)."""
     opened = st.expander("Import prompts to compare with", icon=":material/upload_file:", key="importer",
                          on_change="rerun")
     if not opened.open:
@@ -126,10 +127,10 @@ def box(hidden: int, taken: int) -> None:
 
 
 def _take(hidden: int) -> None:
-    """Callback: keeps the file and puts it into the link, or says what is wrong with it."""
+    """Callback: keeps the prompts of the file and puts them into the link, or says what is wrong with the file."""
     sent, config = st.session_state[_KEY], st.session_state.get(_CONFIG)
     try:
-        services.store()  # gone, its folder must not come back with nothing but this file
+        services.store()  # if the store is gone, its folder must not come back with only this file in it
         identity = keep(sent.name, sent.getvalue(), hidden, config.getvalue() if config else None)
     except (DataError, StoreError) as error:
         st.session_state[_SAID] = f":red[:material/error: {captions.literal(error)}]"
@@ -137,7 +138,7 @@ def _take(hidden: int) -> None:
     st.query_params[FOREIGN] = identity
     state.join_several(GROUPS, IMPORTED)
     st.session_state[_SAID] = f":material/check: {captions.plural(len(load(identity)), 'prompt')} of " \
-                              f"{captions.literal(sent.name)} can be seen beside this run's."
+                              f"{captions.literal(sent.name)} are now shown next to this run's prompts."
 
 
 def _drop() -> None:

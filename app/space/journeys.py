@@ -1,4 +1,4 @@
-"""Prompts over training, from the sketches that a run's points hold: how far they turned and grew. Pure.
+"""Prompts over training, from the sketches among a run's points: how far they turned and grew. Pure.
 
 n recorded steps · N prompts · d numbers of a sketch.
 """
@@ -14,15 +14,15 @@ import pandas as pd
 from compt_core.analysis.projections import Map, pca
 from compt_core.composition.geometry import Prompt, one_length, unsketched
 
-HALF = 0.5  # of the way, measured as cosine with the end
+HALF = 0.5  # half way, measured as cosine with the end
 
 
 @dataclass(frozen=True)
 class Journey:
-    """Of the prompts: steps [n], norms [n, N] and directions [n, N, d].
+    """The steps [n] of a run, and its prompts' norms [n, N] and directions [n, N, d].
 
-    The directions are of whole prompts and the norms of a vector of theirs (root mean square) where `whole`; else, of
-    a run whose prompts differ in length, both are of the mean of their vectors.
+    If `whole`, directions are of whole prompts and norms are of one vector (root mean square). Otherwise, when the
+    run's prompts differ in length, both are of the mean of each prompt's vectors.
     """
 
     prompts: tuple[Prompt, ...]
@@ -33,8 +33,8 @@ class Journey:
 
 
 def journey(steps: np.ndarray, values: np.ndarray, prompts: Sequence[Prompt], groups: Sequence[str]) -> Journey | None:
-    """The recorded ways of those of a run's `prompts` (all of them, in order) that are of `groups`; None without two
-    recorded steps."""
+    """The recorded paths of the prompts in `groups`; `prompts` are all of a run's, in order. None if fewer than two
+    steps were recorded."""
     at = [i for i, one in enumerate(prompts) if one.group in groups]
     if len(steps) < 2 or not at or values.shape[1] % len(prompts):
         return None
@@ -45,9 +45,9 @@ def journey(steps: np.ndarray, values: np.ndarray, prompts: Sequence[Prompt], gr
 
 
 def mapped(way: Journey, lay_out: Callable[[np.ndarray], Map] = pca) -> tuple[np.ndarray, tuple[float, float]]:
-    """All prompts at all steps in the two main components of their directions [n, N, 2], and what these explain.
+    """All prompts at all steps along the two main components of their directions [n, N, 2], and how much these explain.
 
-    `lay_out` is the PCA of rows [n N, d], or one that remembers.
+    `lay_out` is the PCA of rows [n N, d], or a cached one.
     """
     found = lay_out(way.directions.reshape(-1, way.directions.shape[2]))
     return found.points.reshape(*way.directions.shape[:2], 2), found.explained or (0.0, 0.0)
@@ -61,7 +61,7 @@ def turned(way: Journey) -> np.ndarray:
 
 
 def by_group(way: Journey, values: np.ndarray) -> pd.DataFrame:
-    """Median, lowest and highest of `values` [n, N] over the prompts of a group: step, group, value, low, high."""
+    """Median, lowest and highest of `values` [n, N] over each group's prompts: step, group, value, low, high."""
     rows = []
     for group in dict.fromkeys(one.group for one in way.prompts):
         own = values[:, [i for i, one in enumerate(way.prompts) if one.group == group]]
@@ -71,15 +71,15 @@ def by_group(way: Journey, values: np.ndarray) -> pd.DataFrame:
 
 
 def sentences(way: Journey) -> list[str]:
-    """Per group how far its prompts turned and grew, and when they were half way."""
+    """For each group how far its prompts turned and grew, and when they were half way."""
     found = []
     turns, sizes = by_group(way, turned(way)), by_group(way, way.norms)
     for group, part in turns.groupby("group", sort=False):
         size = sizes[sizes["group"] == group]["value"]
         half = _for_good(part["value"].to_numpy())
         turn = "" if half is None else (  # prompts that ended as zeros have no direction to turn to
-            f"their direction at step {way.steps[0]} has a cosine of {part['value'].iloc[0]:.2f} with the one they "
-            f"ended with (median); from step {way.steps[half]} on it is {HALF} or more. ")
+            f"their direction at step {way.steps[0]} has a cosine of {part['value'].iloc[0]:.2f} with their final "
+            f"direction (median); from step {way.steps[half]} on it is {HALF} or more. ")
         norm = (f"{'a vector' if way.whole else 'the mean of their vectors'} had a norm of {size.iloc[0]:.3g} at first "
                 f"and {size.iloc[-1]:.3g} at the end.")
         found.append(f"{str(group).capitalize()} prompts: {turn}{norm[0].upper() + norm[1:] if turn else norm}")
@@ -87,7 +87,7 @@ def sentences(way: Journey) -> list[str]:
 
 
 def _for_good(values: np.ndarray) -> int | None:
-    """From where on `values` are HALF or more up to the last; None where the last is not."""
+    """The index from which `values` stay at HALF or more to the end; None if the last one is below."""
     below = np.flatnonzero(~(values >= HALF))
     start = int(below[-1]) + 1 if len(below) else 0
     return start if start < len(values) else None

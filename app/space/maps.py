@@ -1,4 +1,4 @@
-"""The figures of the Prompt space page: cosines as a heatmap, norms, prompts as points and on their way. No st.*
+"""The figures of the Prompt space page: a heatmap of cosines, norms, maps of prompts and their paths. No st.*
 
 N prompts · n recorded steps.
 """
@@ -24,17 +24,17 @@ from compt_core.composition.geometry import PRIVATE as PRIVATES
 from compt_core.tasks.catalogue import Catalogue
 
 _GREY, _GRID = "#808080", "rgba(128,128,128,.25)"
-# A group has one colour and one marker in all figures; those of a second run are hollow.
+# A group has one colour and one marker in all figures; the markers of a second run are hollow.
 LOOKS = {SOURCE: ("#0072B2", "square", "square"), PRIVATES: (PRIVATE, "triangle-up", "triangle-up"),
          COMPOSED: ("#009E73", "circle", "circle"), IMPORTED: ("#B3578F", "star", "cross")}
 MOST_NUMBERS = 34  # prompts in a heatmap with numbers in its cells
-MOST_NAMES = 34  # points with their names beside them
-_ROW, _SMALL = 26, 15  # px: height of a row with numbers, and without
+MOST_NAMES = 34  # points with their names next to them
+_ROW, _SMALL = 26, 15  # px: height of a heatmap's row with numbers, and without
 
 
 @dataclass(frozen=True)
 class Point:
-    """What a point of a map stands for: a prompt, and which of its vectors, if it is one."""
+    """What a point of a map stands for: a prompt, or one of its vectors."""
 
     prompt: Prompt
     vector: int | None = None
@@ -50,8 +50,8 @@ def look(group: str) -> tuple[str, str, str]:
 
 
 def similarity(prompts: Sequence[Prompt], cosines: np.ndarray) -> go.Figure:
-    """Cosines [N, N], -1 to 1, with lines between the groups; up to MOST_NUMBERS prompts have numbers in their cells
-    and names above, too."""
+    """Cosines [N, N], -1 to 1, with lines between the groups. With up to MOST_NUMBERS prompts, cells have numbers and
+    columns have names."""
     names = [html.escape(one.name, quote=False) for one in prompts]
     count, numbers = len(names), len(names) <= MOST_NUMBERS
     places = list(range(count))
@@ -89,7 +89,7 @@ def _across(axis: str, count: int) -> dict[str, float]:
 
 
 def short(cosine: float) -> str:
-    """A cosine in few characters: ``.43``, ``-.05``, ``1``."""
+    """A cosine in as few characters as possible: ``.43``, ``-.05``, ``1``."""
     text = two(cosine)
     return {"1.00": "1", "-1.00": "-1", "0.00": "0"}.get(text, text.replace("0.", ".", 1))
 
@@ -129,8 +129,7 @@ def norms(table: pd.DataFrame, vocabulary: tuple[float, float, float] | None) ->
 
 
 def scatter(found: Map, points: Sequence[Point], tasks: Catalogue | None) -> go.Figure:
-    """Points of a map with their group as the marker and, where `tasks` say what is related, the family as the
-    colour."""
+    """Points of a map, with the group as the marker and, if `tasks` are given, the family as the colour."""
     figure = go.Figure()
     colours = {} if tasks is None else family_colours([one.prompt for one in points], tasks)
     named = len(points) <= MOST_NAMES
@@ -150,8 +149,8 @@ def scatter(found: Map, points: Sequence[Point], tasks: Catalogue | None) -> go.
 
 def paths(course: np.ndarray, explained: tuple[float, float], prompts: Sequence[Prompt], steps: Sequence[int],
           owner: str | None) -> go.Figure:
-    """The ways [n, N, 2] of prompts over training, from a small hollow marker to their group's; those of `owner`
-    (all for None) in colour, the others grey and thin."""
+    """The paths [n, N, 2] of prompts over training, from a small hollow marker to their group's marker. The paths of
+    `owner` (None: all) are in colour, the others grey and thin."""
     figure, seen = go.Figure(), set[str]()
     bright = [owner in (None, one.owner) for one in prompts]
     for i in sorted(range(len(prompts)), key=lambda i: bright[i]):
@@ -172,7 +171,7 @@ def paths(course: np.ndarray, explained: tuple[float, float], prompts: Sequence[
 
 
 def over_training(table: pd.DataFrame, title: str, log: bool) -> alt.LayerChart | alt.FacetChart:
-    """Per group the median over its prompts by step, and their range: step, group, value, low, high."""
+    """For each group the median over its prompts by step, and their range: step, group, value, low, high."""
     groups = list(pd.unique(table["group"]))
     x = alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1))
     y = alt.Y("value:Q", title=title, scale=alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False),
@@ -189,7 +188,7 @@ def over_training(table: pd.DataFrame, title: str, log: bool) -> alt.LayerChart 
 
 
 def family_colours(prompts: Sequence[Prompt], tasks: Catalogue) -> Mapping[str, str]:
-    """Family -> colour, as in the tree of tasks; empty with fewer than two families, or more than there are colours."""
+    """Family -> colour, as in the tree of tasks; empty if there are fewer than two families or too few colours."""
     found = dict.fromkeys(family for one in sorted(prompts, key=lambda one: one.owner)
                           if (family := family_of(one, tasks)))
     return {family: FAMILY_LOOKS[i][0] for i, family in enumerate(found)} if 1 < len(found) <= len(FAMILY_LOOKS) else {}
@@ -209,12 +208,12 @@ def _marker(group: str, colour: str, size: Any) -> dict[str, Any]:
 
 
 def _hollow(group: str) -> bool:
-    """Whether a group is of the second run."""
+    """Whether a group belongs to the second run."""
     return group.startswith(SECOND)
 
 
 def _square(figure: go.Figure, titles: Sequence[str], ticks: bool) -> go.Figure:
-    """Both axes at one scale, so that distances are those of the map."""
+    """Gives both axes the same scale, so that distances are true to the map."""
     axis = {"showgrid": ticks, "gridcolor": _GRID, "zeroline": False, "showticklabels": ticks, "ticks": "",
             "tickfont": _font(11)}
     colour = {"color": ink()} if ink() else {}

@@ -1,4 +1,4 @@
-"""The names in the address of the page Prompt space."""
+"""The names that the Prompt space page uses in its address."""
 
 from __future__ import annotations
 

@@ -17,14 +17,14 @@ from compt_core.errors import BackboneError, ComptError
 from compt_core.runs.record import RunRecord
 
 MEASURES: Mapping[str, str] = {"cosine": "cosine", "dot": "dot product", "distance": "Euclidean distance"}
-HELP = ("Cosine compares directions alone. The dot product also favours long embeddings. Euclidean distance compares "
-        "positions: a prompt much longer than the embeddings is far from all of them.")
+HELP = ("The cosine compares only directions. The dot product also favours long embeddings. The Euclidean distance "
+        "compares positions: a prompt much longer than the embeddings is far from all of them.")
 COUNT = 5
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A run's backbone as it lies on disk, or why it cannot be read; the norms of its pieces (5%, median, 95%)."""
+    """A run's backbone on disk, or why it cannot be read; the norms of its pieces (5%, median, 95%)."""
 
     files: BackboneFiles | None
     norms: tuple[float, float, float] | None
@@ -32,11 +32,11 @@ class Vocabulary:
 
 
 def vocabulary(ref: str, trained_on: str | None) -> Vocabulary:
-    """The vocabulary of the backbone `ref`, if it lies on this machine and still is the one with the hash
-    `trained_on`: to open a page downloads nothing."""
+    """The vocabulary of the backbone `ref`, if it is on this machine and still has the hash `trained_on`. Opening a
+    page downloads nothing."""
     try:
         return _read(ref, trained_on)
-    except ComptError as error:  # not kept, for what it asks for may be done in a moment
+    except ComptError as error:  # not cached: a visitor may fix the problem in a moment
         return Vocabulary(None, None, str(error))
 
 
@@ -44,18 +44,18 @@ def vocabulary(ref: str, trained_on: str | None) -> Vocabulary:
 def _read(ref: str, trained_on: str | None) -> Vocabulary:
     files = find_backbone(ref, fetch=False)
     if trained_on not in (None, files.digest()):
-        raise BackboneError(f"The backbone '{ref}' is not the one any more on which this run was trained.")
+        raise BackboneError(f"The backbone '{ref}' is no longer the one that this run was trained on.")
     return Vocabulary(files, norm_range(files))
 
 
 def of_run(run: RunRecord) -> Vocabulary:
-    """The vocabulary that a run's prompts stand among."""
+    """The vocabulary of a run's backbone."""
     about = (run.versions or {}).get("backbone") or {}
     return vocabulary(run.config["backbone"], about.get("hash"))
 
 
 def found(files: BackboneFiles, prompt: Prompt, measure: str) -> tuple[Nearest, list[list[str]]]:
-    """The nearest pieces of every vector of a prompt, and how they are written."""
+    """The nearest pieces to every vector of a prompt, and their spelling."""
     return _found(files.digest(), digest(prompt.vectors), measure, files, prompt.vectors)
 
 
@@ -68,7 +68,7 @@ def _found(backbone: str, prompt: str, measure: str, _files: BackboneFiles,
 
 
 def table(prompt: Prompt, near: Nearest, names: list[list[str]]) -> pd.DataFrame:
-    """A line per vector: its number, its norm, and its nearest pieces with how near they are."""
+    """A line per vector: its number, its norm, and its nearest pieces, each with how near it is."""
     shown = pd.DataFrame({"vector": range(1, len(prompt.vectors) + 1), "norm": norms(prompt.vectors)})
     for rank in range(near.ids.shape[1]):
         shown[f"nearest {rank + 1}"] = [f"{row[rank]} ({value:.3g})" for row, value in
@@ -84,18 +84,18 @@ def numbers(prompt: Prompt, near: Nearest, names: list[list[str]], measure: str)
 
 
 def sentences(prompt: Prompt, near: Nearest, names: list[list[str]], measure: str) -> list[str]:
-    """How many vectors are nearer to a piece than chance brings them, and which one is nearest."""
+    """How many vectors are nearer to a piece than by chance, and which one is nearest."""
     best, (middle, beyond) = near.values[:, 0], near.chance
     hits = int((best < beyond).sum() if measure == "distance" else (best > beyond).sum())
     closest = int(best.argmin() if measure == "distance" else best.argmax())
     unit, number = MEASURES[measure], "is" if hits == 1 else "are"
     vectors = f"{hits} of the {plural(len(best), 'vector')} of {literal(prompt.name)}"
     side = "below" if measure == "distance" else "above"
-    return [f"{vectors} {number} nearer to a piece than 95% of random directions of like norm are to theirs ({unit} "
-            f"{side} {beyond:.3g}; {middle:.3g} at the median). The nearest is vector {closest + 1}, to "
+    return [f"{vectors} {number} nearer to a piece than 95% of random directions of the same norm are ({unit} {side} "
+            f"{beyond:.3g}; the random median is {middle:.3g}). The nearest is vector {closest + 1}, to "
             f"“{literal(names[closest][0])}” ({best[closest]:.3g})."]
 
 
 NOTE = ("Trained prompts usually lie far from every piece of the vocabulary, and among so many pieces one is always "
-        "somewhat near: read a piece as a hint, and only where it is nearer than chance.")
+        "somewhat near. Read a piece as a hint, and only if it is nearer than chance.")
 SPACED = "“▁” is a space before the piece."

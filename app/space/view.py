@@ -1,4 +1,4 @@
-"""The Prompt space page's view: which prompts, their cosines, norms, map, ways over training and nearest pieces."""
+"""The Prompt space page's view: which prompts, their cosines, norms, map, paths over training and nearest pieces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from compt_core.tasks.catalogue import Catalogue
 NONE, WHOLE, MEAN = "none", "whole", "mean"
 PCA, TSNE, PROMPTS, VECTORS = "pca", "tsne", "prompts", "vectors"
 MOST_VECTORS = 2000  # points of a PCA
-Files = dict[str, bytes]  # name -> what is on the page as CSV
+Files = dict[str, bytes]  # name -> the CSV of something on the page
 
 
 def view(runs: Sequence[RunRecord]) -> None:
@@ -34,7 +34,7 @@ def view(runs: Sequence[RunRecord]) -> None:
     run = components.run_picker(runs)
     own = _prompts(run)
     if not own:
-        st.markdown("This run kept no prompts, so there is nothing to show of it.")
+        st.markdown("This run kept no prompts, so there is nothing to show here.")
         return
     if lacks := METHODS[run.method].lacks:
         st.caption(lacks)
@@ -58,7 +58,7 @@ def _prompts(run: RunRecord) -> list[Prompt]:
 
 
 def _second(run: RunRecord, runs: Sequence[RunRecord], hidden: int) -> list[Prompt]:
-    """The prompts of another run of the experiment, where one is chosen."""
+    """The prompts of another run of the experiment, if one is chosen."""
     lines = {one.id: captions.run_line(one) for one in runs if one.id != run.id}
     if not lines:
         return []
@@ -74,14 +74,14 @@ def _second(run: RunRecord, runs: Sequence[RunRecord], hidden: int) -> list[Prom
 
 
 def _chosen(everything: Sequence[Prompt], tasks: Catalogue) -> tuple[Compared, bool]:
-    """The prompts to compare, by the page's controls, and whether they were asked for whole."""
+    """The prompts chosen with the page's controls, and whether to compare them whole."""
     with st.container(horizontal=True):
         groups = controls.several(GROUPS, "Prompts", list(dict.fromkeys(one.group for one in everything)),
-                                "Sources are shared, private prompts belong to a task, composed ones are what the "
-                                "backbone gets to read.")
+                                "Sources are shared, a private prompt belongs to one task, and the backbone reads the "
+                                "composed prompts.")
         by = controls.choice(BY, "Compare", [WHOLE, MEAN],
-                           "Whole prompts are compared number by number, which needs one length. The mean of a "
-                           "prompt's vectors can always be compared, and forgets their order.",
+                           "Whole prompts are compared number by number, so they must have the same length. The mean "
+                           "of a prompt's vectors can always be compared, but ignores their order.",
                            names={WHOLE: "whole prompts", MEAN: "mean vectors"})
     chosen = [one for one in everything if one.group in groups]
     return alike.compare(chosen, by == WHOLE, tasks), by == WHOLE
@@ -94,7 +94,7 @@ def _similarity(shown: Compared, asked_whole: bool, files: Files) -> None:
         st.plotly_chart(maps.similarity(shown.prompts, shown.cosines), width="stretch", key="similarity",
                         config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
         files["cosines"] = exports.csv(_long(shown), "prompt")
-    many = "Columns stand in the order of the rows; each cell says its number when pointed at."
+    many = "Columns have the same order as rows. Point at a cell to see its number."
     components.findings(lines, [*([many] if len(shown.prompts) > maps.MOST_NUMBERS else []),
                                 alike.how(shown, asked_whole), alike.level(shown)])
 
@@ -111,10 +111,10 @@ def _norms(shown: Compared, vocabulary: nearby.Vocabulary, files: Files) -> None
     lines = alike.size_sentences(table, vocabulary.norms)
     if (table["norm"] > 0).any():
         st.altair_chart(maps.norms(table, vocabulary.norms), width="stretch", key="norms", alt=captions.plain(lines))
-    notes = ["A marker is the root mean square over a prompt's vectors, the line goes from its shortest to its longest."
-             " The axis is logarithmic, so that prompts of norm 1 and of 700 can both be read."]
+    notes = ["A marker is the root mean square over a prompt's vectors. Its line runs from the shortest vector to the "
+             "longest. The axis is logarithmic, so that norms of 1 and of 700 can both be read."]
     if vocabulary.norms:
-        notes.append("Grey: 5% to 95% of the vocabulary's embeddings, dashed their median.")
+        notes.append("The grey band covers 5% to 95% of the vocabulary's embeddings; the dashed line is their median.")
     components.findings(lines, notes)
     files["norms"] = exports.table(table)
 
@@ -122,11 +122,11 @@ def _norms(shown: Compared, vocabulary: nearby.Vocabulary, files: Files) -> None
 def _map(shown: Compared, files: Files) -> None:
     st.header("A map of them", anchor=False)
     with st.container(horizontal=True):
-        kind = controls.choice(MAP, "Map", [PCA, TSNE], "PCA shows the two directions along which they differ "
+        kind = controls.choice(MAP, "Map", [PCA, TSNE], "PCA shows the two directions in which the points differ "
                              "most. t-SNE keeps neighbours together; its distances and axes mean little.",
                              names={PCA: "PCA", TSNE: "t-SNE"})
         of = controls.choice(POINTS, "A point is", [PROMPTS, VECTORS] if len(shown.prompts) > 2 else [VECTORS],
-                           "A prompt as it is compared above, or each of its vectors.",
+                           "Draw each prompt as it is compared above, or each of its vectors.",
                            names={PROMPTS: "a prompt", VECTORS: "a vector"}, shown=len(shown.prompts) > 2)
     points = [Point(one) for one in shown.prompts] if of == PROMPTS else \
         [Point(one, i + 1) for one in shown.prompts for i in range(len(one.vectors))]
@@ -136,12 +136,13 @@ def _map(shown: Compared, files: Files) -> None:
     if kind == TSNE:
         allowed = projections.perplexities(len(kept))
         if not allowed:
-            st.info(f"t-SNE needs at least 7 points, and these are {len(kept)}: choose PCA, vectors, or more groups.")
+            st.info(f"t-SNE needs at least 7 points. Got {len(kept)} instead; choose PCA, vectors, or more groups.")
             return
         perplexity = int(controls.slider(PERPLEXITY, "Perplexity", [str(one) for one in allowed],
-                                       "About how many neighbours each point keeps. Other values give other pictures."))
+                                       "Roughly how many neighbours each point keeps. Different values give different "
+                                       "pictures."))
     elif len(kept) < 2:
-        st.markdown("One point makes no map.")
+        st.markdown("There is only one point, which makes no map.")
         return
     found = _laid_out(values[kept], perplexity)
     lines = _map_sentences(shown, found, len(kept), len(points), perplexity)
@@ -149,8 +150,8 @@ def _map(shown: Compared, files: Files) -> None:
     figure = maps.scatter(found, drawn, None if truth is None else shown.tasks)
     st.plotly_chart(figure, width="stretch", key="points_map", config=charts.PLOTLY_CONFIG,
                     alt=captions.plain(lines))
-    components.findings(lines, ["Each is taken at norm 1: the map shows directions, whatever their scale. Markers are "
-                                "groups" + (", colours are families." if truth is not None else ".")])
+    components.findings(lines, ["Everything is scaled to norm 1, so the map shows only directions. Markers stand for "
+                                "groups" + (", colours for families." if truth is not None else ".")])
     files["map"] = exports.table(pd.DataFrame({
         "name": [one.name for one in drawn], "group": [one.prompt.group for one in drawn],
         "x": found.points[:, 0], "y": found.points[:, 1]}))
@@ -158,13 +159,14 @@ def _map(shown: Compared, files: Files) -> None:
 
 def _map_sentences(shown: Compared, found: Map, drawn: int, points: int, perplexity: int | None) -> list[str]:
     if found.explained is None:
-        lines = [f"t-SNE of {captions.plural(drawn, 'point')}, perplexity {perplexity}, from their PCA with a fixed "
-                 "seed: who is near whom may be read, distances and axes may not."]
+        lines = ["This map shows which points are near each other; its distances and axes mean nothing. It is the "
+                 f"t-SNE of {captions.plural(drawn, 'point')} with perplexity {perplexity}, started from their PCA "
+                 "with a fixed seed."]
     else:
         lines = [f"The two components hold {100 * sum(found.explained):.0f}% of the variance of "
-                 f"{captions.plural(drawn, 'direction')}; what differs otherwise is not seen here."]
+                 f"{captions.plural(drawn, 'direction')}; the map does not show any other differences."]
     if drawn < points:
-        lines.append(f"Drawn are {drawn:,} of {captions.plural(points, 'vector')}, evenly chosen.")
+        lines.append(f"{drawn:,} of {captions.plural(points, 'vector')} are drawn, evenly chosen.")
     for group in (PRIVATE, COMPOSED):
         at = shown.of(group)
         truth = shown.related([shown.prompts[i].owner for i in at])
@@ -173,13 +175,14 @@ def _map_sentences(shown: Compared, found: Map, drawn: int, points: int, perplex
             hits = int(truth[np.arange(len(at)), near.argmax(1)].sum())
             chance = float((truth.sum(1) - 1).sum() / (len(at) - 1))
             have, their = ("has", "its") if hits == 1 else ("have", "their")
-            lines.append(f"{hits} of {captions.plural(len(at), f'{group} prompt')} {have} {their} nearest one (by "
-                         f"cosine, not in the map) in {their} own family; by chance it would be about {chance:.1f}.")
+            lines.append(f"{hits} of {captions.plural(len(at), f'{group} prompt')} {have} {their} nearest neighbour "
+                         f"(by cosine, not in the map) in {their} own family; by chance it would be about "
+                         f"{chance:.1f}.")
     return lines
 
 
 def _laid_out(values: np.ndarray, perplexity: int | None = None) -> Map:
-    """The map of rows [N, D], once for the same rows: PCA, or t-SNE where there is a perplexity."""
+    """The map of rows [N, D], computed once for the same rows: t-SNE if there is a perplexity, else PCA."""
     return Map(*_points(geometry.digest(values), perplexity, values))
 
 
@@ -190,22 +193,22 @@ def _points(digest: str, perplexity: int | None, _values: np.ndarray) -> tuple[n
 
 
 def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], files: Files) -> None:
-    st.header("On their way through training", anchor=False)
+    st.header("How they changed in training", anchor=False)
     notes = list[str]()
     way = journeys.journey(*services.store().events(run.id, "prompts", notes=notes), own, groups)
     services.left_out(notes)
     if way is None:
-        st.markdown("No prompts were kept while this run trained, as of all runs that come with the project: the "
-                    "figures above show them as they ended." if set(groups) & {one.group for one in own} else
-                    "Choose a group of this run's own prompts above to see their ways.")
+        st.markdown("No prompts were kept while this run trained, as for all runs that come with the project. The "
+                    "figures above show the final prompts." if set(groups) & {one.group for one in own} else
+                    "Choose a group of this run's own prompts above to see how they moved in training.")
         return
     owners = list(dict.fromkeys(one.owner for one in way.prompts))
     chosen = state.open_choice(TASK, [NONE, *run.config["tasks"], *(o for o in owners if o not in
                                                                         run.config["tasks"])])
     chosen = chosen if chosen in owners else NONE
     st.session_state[TASK] = chosen
-    st.selectbox("To bring out", [NONE, *owners], key=TASK, on_change=state.go_to_choice, args=(TASK, NONE),
-                 format_func=lambda name: "all" if name == NONE else name, help="A task's prompts, or one source.")
+    st.selectbox("Highlight", [NONE, *owners], key=TASK, on_change=state.go_to_choice, args=(TASK, NONE),
+                 format_func=lambda name: "all" if name == NONE else name, help="One task's prompts, or one source.")
     lines, (course, explained) = journeys.sentences(way), journeys.mapped(way, _laid_out)
     st.plotly_chart(maps.paths(course, explained, way.prompts, way.steps, None if chosen == NONE else chosen),
                     width="stretch", key="paths", config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
@@ -218,10 +221,10 @@ def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], file
                             key=name, alt=f"{title}, median over the prompts of a group. {captions.plain(lines)}")
     rough = way.directions.shape[2] == geometry.SKETCH
     components.findings(lines, [
-        f"{captions.plural(len(way.steps), 'snapshot')}; a small ring marks the first."
-        + ("" if way.whole else " They are of mean vectors, because this run's prompts differ in length."),
-        *([f"Of each direction {geometry.SKETCH} numbers were kept, by a random projection: distances are right to "
-           "about 4%, cosines to about ±.06."] if rough else [])])
+        f"There are {captions.plural(len(way.steps), 'snapshot')}; a small ring marks the first."
+        + ("" if way.whole else " They show mean vectors, because this run's prompts differ in length."),
+        *([f"A random projection keeps {geometry.SKETCH} numbers of each direction, so distances are right to about "
+           "4%, cosines to about ±.06."] if rough else [])])
     files["training"] = exports.table(pd.DataFrame([
         {"name": one.name, "step": step, "x": float(course[n, i, 0]), "y": float(course[n, i, 1]),
          "norm": float(way.norms[n, i])}
@@ -236,11 +239,11 @@ def _nearest(everything: Sequence[Prompt], vocabulary: nearby.Vocabulary, files:
     first = [*(one for one in everything if one.group == COMPOSED), *everything]  # what the backbone reads comes first
     named: Mapping[str, Prompt] = {one.name: one for one in first}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        prompt = named[controls.pick(PROMPT, "Prompt", list(named), "Whose vectors are looked up.")]
+        prompt = named[controls.pick(PROMPT, "Prompt", list(named), "The prompt whose vectors are looked up.")]
         measure = controls.choice(NEAR, "Nearest by", list(nearby.MEASURES), nearby.HELP, names=nearby.MEASURES)
     if prompt.vectors.shape[1] != vocabulary.files.hidden:
         st.markdown(f"The backbone's embeddings have H = {vocabulary.files.hidden:,}, this run's prompts H = "
-                    f"{prompt.vectors.shape[1]:,}: they cannot be compared.")
+                    f"{prompt.vectors.shape[1]:,}, so they cannot be compared.")
         return
     near, names = nearby.found(vocabulary.files, prompt, measure)
     lines = nearby.sentences(prompt, near, names, measure)
@@ -253,7 +256,7 @@ def _nearest(everything: Sequence[Prompt], vocabulary: nearby.Vocabulary, files:
 
 
 def _numbers(shown: Compared, files: Files, run: str) -> None:
-    """What is on the page as files, and its cosines as a table."""
+    """The figures of the page as files, and its cosines as a table."""
     box = st.expander("The numbers as a table or CSV", icon=":material/table:", key="numbers", on_change="rerun")
     if not box.open:
         return
@@ -262,8 +265,8 @@ def _numbers(shown: Compared, files: Files, run: str) -> None:
             for name, data in files.items():
                 st.download_button(f"CSV: {name}", data, f"prompts-{run}-{name}.csv", "text/csv",
                                    icon=":material/download:", key=f"csv-{name}", on_click="ignore",
-                                   help="Every number with all its digits.")
+                                   help="Every number, with all digits.")
         table = pd.DataFrame(shown.cosines, columns=shown.names)
         table.insert(0, "prompt", shown.names)
-        st.dataframe(table, hide_index=True, alt="Cosine of every prompt with every other one", column_config={
+        st.dataframe(table, hide_index=True, alt="The cosine of every pair of prompts", column_config={
             name: st.column_config.NumberColumn(format="%.3f") for name in shown.names})

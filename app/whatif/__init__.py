@@ -1,1 +1,1 @@
-"""The What-if page: a finished run's attention, gates and prompts as controls, and what moving them does."""
+"""The What-if page: controls for a finished run's attention, gates and prompts, and what moving them does."""

@@ -1,6 +1,7 @@
-"""One control moved: an edit and a choice make another edit; and an edit in words, item by item. Pure.
+"""What moving one control does to an edit, and an edit in words, item by item. Pure.
 
-A choice for all tasks takes the place of what single tasks had; a choice that is what was trained leaves the edit.
+A choice for all tasks replaces the choices for single tasks. A choice that equals what was trained is removed from the
+edit.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from compt_core.methods.parts import GATES_OF_FORM
 from compt_core.whatif.edit import ALL, TRAINED, UNIFORM, Edit, Row
 
 Item = tuple[str, Edit]  # what an edit does, in words; the edit without it
-_WITHOUT = {"alpha": "the private prompt left out (alpha 0)", "beta": "the shared part left out (beta 0)"}
+_WITHOUT = {"alpha": "the private prompt is left out (alpha 0)", "beta": "the shared part is left out (beta 0)"}
 _GATES = {"alpha": "alpha (private)", "beta": "beta (shared)"}
 
 
 def put(edit: Edit, part: str, scope: str, value: Any | None) -> Edit:
-    """`part` ("rows", "mute", "private", "alpha" or "beta") set for `scope`, a task or ALL; None takes it back."""
+    """`part` ("rows", "mute", "private", "alpha" or "beta") set for `scope`, a task or ALL; None undoes it."""
     before: Mapping[str, Any] = getattr(edit, part)
     kept = {} if scope == ALL else {task: one for task, one in before.items() if task != scope}
     after = kept if value is None else {**kept, scope: value}
@@ -35,7 +36,7 @@ def _changed(edit: Edit, part: str, after: Mapping[str, Any]) -> Edit:
 
 
 def private_of(edit: Edit, task: str, other: str) -> Edit:
-    """`task` has the private prompt of `other`, itself for its own; a swap that it was in ends."""
+    """Gives `task` the private prompt of `other` (of itself: its own), and ends a swap that it was part of."""
     before = edit.of("private", task)
     if before not in (None, task) and edit.private.get(before) == task:
         edit = _lacking(edit, "private", before)
@@ -43,16 +44,16 @@ def private_of(edit: Edit, task: str, other: str) -> Edit:
 
 
 def swapped(edit: Edit, task: str, on: bool) -> Edit:
-    """The task whose private prompt `task` has gets that of `task` as well, or no longer does."""
+    """The task whose private prompt `task` uses gets the one of `task` in return, or (not `on`) its own again."""
     other = edit.of("private", task)
     return edit if other is None else put(edit, "private", other, task) if on else _lacking(edit, "private", other)
 
 
 def items(edit: Edit) -> list[Item]:
-    """Everything that an edit does, in words (Markdown), each with the edit that lacks it."""
+    """Everything that an edit does, in words (Markdown), each item with the edit that is left without it."""
     found: list[Item] = []
     if edit.normalizer:
-        found.append((f"weights anew by **{edit.normalizer}**", replace(edit, normalizer=None)))
+        found.append((f"weights computed again by **{edit.normalizer}**", replace(edit, normalizer=None)))
     for task, row in edit.rows.items():
         found.append((f"{_whose(task)}: attention {_row(row)}", _lacking(edit, "rows", task)))
     for task, sources in edit.mute.items():
@@ -77,9 +78,9 @@ def acts(form: str, gate: str, part: str) -> str:
     """What moving a gate does to its `part` in a run whose parts are joined by `form`."""
     left_out = f"At 0 the {part} is left out."
     if f"gate.{gate}" not in GATES_OF_FORM[form]:
-        return (f"The form {form} has no {gate}: moved here, it multiplies the {part} all the same, and 1 is as "
-                f"trained. {left_out}")
-    ratio = "Only the ratio of alpha and beta acts (form mean). " if form == "mean" else ""
+        return (f"The form {form} has no {gate}, but this slider multiplies the {part} all the same; 1 is as trained. "
+                f"{left_out}")
+    ratio = "Only the ratio of alpha to beta matters (form mean). " if form == "mean" else ""
     return f"{ratio}{left_out}"
 
 
@@ -89,9 +90,9 @@ def sentence(edit: Edit) -> str:
 
 
 def carries_over(edit: Edit) -> bool:
-    """Whether an edit means the same in another seed's run: it names no source, writes no weights, blends nothing.
+    """Whether an edit means the same in another seed's run: it names no source, sets no weights and blends nothing.
 
-    Sources have no order of their own, so that s0 of one run is not s0 of another.
+    The order of sources is arbitrary, so s0 of one run is not s0 of another.
     """
     named = any(sources for sources in edit.mute.values()) or edit.blend is not None
     return not named and all(row == UNIFORM or (isinstance(row, str) and not is_source(row))
@@ -99,7 +100,7 @@ def carries_over(edit: Edit) -> bool:
 
 
 def is_source(row: Row) -> bool:
-    """Whether a row of an edit is one source alone."""
+    """Whether a row of an edit names a single source."""
     return isinstance(row, str) and row[:1] == "s" and row[1:].isdigit()
 
 

@@ -1,4 +1,4 @@
-"""What an edit did, task by task: scores computed once for all visitors, as a table, a figure and sentences."""
+"""What an edit did, task by task, as a table, a figure and sentences. Scores are computed once for all visitors."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from compt_core.whatif.apply import Edited
 
-BETTER, WORSE, UNTOLD, STILL = "better", "worse", "not told from 0", "no answer changed"
-# Colours and markers of what became of a task; at least 3:1 on both themes.
+BETTER, WORSE, UNTOLD, STILL = "better", "worse", "no clear change", "no answer changed"
+# Colours and markers for what happened to a task; contrast at least 3:1 on both themes.
 LOOKS = {BETTER: ("#2F86C1", "triangle-up"), WORSE: ("#C4602A", "triangle-down"), UNTOLD: ("#808080", "circle"),
          STILL: ("#808080", "diamond")}
 _NAMED = 3  # tasks in a sentence
@@ -32,7 +32,7 @@ _ROW, _HEAD = 30, 60  # px
 
 
 def of_edit(run: RunRecord, edit: Edit) -> dict[str, Edited]:
-    """Task -> answers of the run under a non-empty edit. Raises ComptError where it cannot be scored any more."""
+    """Task -> answers of the run under a non-empty edit. Raises ComptError if the run can no longer be scored."""
     return _scored(os.environ.get("COMPT_HOME", ""), run.id, write(edit), run)
 
 
@@ -53,12 +53,12 @@ def _composed(home: str, run_id: str, text: str, _run: RunRecord) -> dict[str, n
 
 
 def prompts(run: RunRecord, edit: Edit) -> Mapping[str, np.ndarray]:
-    """Task -> edited prompt [L, H] of every task that a non-empty edit changes."""
+    """Task -> edited prompt [L, H], for every task that a non-empty edit changes."""
     return _composed(os.environ.get("COMPT_HOME", ""), run.id, write(edit), run)
 
 
 def table(changes: Sequence[Change], order: Sequence[str]) -> pd.DataFrame:
-    """Per task, in `order`: metric, before, after, difference, low, high (0-1), verdict, and how many of its answers
+    """One line per task, in `order`: metric, before, after, difference, low, high (0-1), verdict, and how many answers
     changed, became right and became wrong."""
     found = {one.task: one for one in changes}
     return pd.DataFrame([
@@ -69,7 +69,7 @@ def table(changes: Sequence[Change], order: Sequence[str]) -> pd.DataFrame:
 
 
 def verdict(change: Change) -> str:
-    """BETTER or WORSE where the interval leaves out 0, else UNTOLD; STILL where no answer changed."""
+    """BETTER or WORSE if the interval excludes 0, else UNTOLD; STILL if no answer changed."""
     if not change.flipped and change.difference == 0:
         return STILL
     if not change.told:
@@ -78,7 +78,7 @@ def verdict(change: Change) -> str:
 
 
 def figure(changed: pd.DataFrame) -> Any:
-    """The change of every task in points with its interval, the trained and the edited score beside its name."""
+    """Each task's change in points with its interval; the trained and the edited score stand next to its name."""
     names = [f"{line['task']}   {points(line['before'])} → {points(line['after'])}"
              for line in changed.to_dict("records")]
     data = changed.assign(name=names, points=100 * changed["difference"], low=100 * changed["low"].astype(float),
@@ -105,7 +105,7 @@ def figure(changed: pd.DataFrame) -> Any:
 
 
 def sentences(changed: pd.DataFrame, changes: Sequence[Change], rows: int) -> list[str]:
-    """What the figure shows; `rows`: dev rows over all tasks."""
+    """What the figure shows. `rows` is the number of dev rows over all tasks."""
     before = float(changed["before"].fillna(0).mean())
     gap = mean_difference(changes)
     tasks = plural(len(changed), "task")
@@ -117,25 +117,24 @@ def sentences(changed: pd.DataFrame, changes: Sequence[Change], rows: int) -> li
             each = [f"{literal(line['task'])} ({100 * line['difference']:+.1f})"
                     for line in part.head(_NAMED).to_dict("records")]
             more = f" and {len(part) - _NAMED} more" if len(part) > _NAMED else ""
-            found.append(f"{said} on {len(part)} of {tasks} (95% interval leaves out 0): "
+            found.append(f"{said} on {len(part)} of {tasks} (the 95% interval excludes 0): "
                          f"{listed(each) if not more else ', '.join(each)}{more}.")
     flipped, gained, lost = (int(changed[name].sum()) for name in ("flipped", "gained", "lost"))
-    are = "is another" if flipped == 1 else "are others"
-    found.append(f"{flipped:,} of {plural(rows, 'answer')} {are}: {gained:,} became right, {lost:,} became wrong."
-                 if flipped else "No answer on any dev row is another one.")
+    found.append(f"{flipped:,} of {plural(rows, 'answer')} changed: {gained:,} became right, {lost:,} became wrong."
+                 if flipped else "No answer on any dev row changed.")
     still = changed[changed["verdict"] == STILL]["task"]
     if 0 < len(still) < len(changed):
-        found.append(f"{plural(len(still), 'task')} without any changed answer.")
+        found.append(f"On {plural(len(still), 'task')} no answer changed.")
     return found
 
 
 def note(changed: pd.DataFrame, tasks: Catalogue) -> str:
-    """What the intervals are, and are not, of a run with these `tasks`."""
+    """How the intervals of a run with these `tasks` are computed, and what they do not cover."""
     numeric = tasks.numeric(changed["task"])
     how = "a bootstrap over rows" if numeric and (changed["metric"] != "accuracy").all() else \
-        "Bonett and Price's for paired proportions, a bootstrap over rows for correlations" if numeric else \
-        "Bonett and Price's for paired proportions"
-    many = f" With {plural(len(changed), 'task')}, one in twenty intervals leaves out 0 by chance." \
+        "Bonett and Price's interval for paired proportions, a bootstrap over rows for correlations" if numeric else \
+        "Bonett and Price's interval for paired proportions"
+    many = f" There are {plural(len(changed), 'task')}, and one interval in twenty excludes 0 by chance." \
         if len(changed) > 4 else ""
-    return ("Intervals: 95%, over the dev rows of this one run "
-            f"({how}). They say nothing of other seeds, which may answer to the same change otherwise.{many}")
+    return (f"The 95% intervals are over the dev rows of this one run ({how}). Other seeds may react differently to "
+            f"the same change.{many}")

@@ -1,4 +1,4 @@
-"""The sentences whose answer an edit changed. Pure but for the table that shows them."""
+"""The sentences whose answer an edit changed. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RIGHT, WRONG, OTHER = "now right", "now wrong", "wrong in another way"
 
 
 def table(task: Task, rows: Sequence[Row], change: Change, before: np.ndarray, after: np.ndarray) -> pd.DataFrame:
-    """The flipped rows, those that became wrong first: row, what became of it, right, trained, edited, texts."""
+    """The flipped rows, newly wrong ones first: row, what happened, right, trained and edited answer, texts."""
     lost, gained = set(change.lost), set(change.gained)
     found = [{"row": i, "what": WRONG if i in lost else RIGHT if i in gained else OTHER,
               "right": _said(task, rows[i].value), "trained": _said(task, before[i]), "edited": _said(task, after[i]),

@@ -1,4 +1,4 @@
-"""The edit in the address: read and checked, written by every control, and left out where it does not fit a run."""
+"""The edit in the address: read and checked, written by every control, and dropped if it does not fit a run."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _WRITTEN = "written_edit"  # (run, text) of the edit that this session last look
 
 
 def opened(trained: Trained) -> Edit:
-    """The edit of the link. One that was made for another run goes along where it means the same in this one, and is
-    left out with a sentence where it does not; raises ConfigError for any other that is wrong."""
+    """The edit of the link. An edit made for another run is kept if it means the same in this one; otherwise it is
+    dropped, and a sentence says so. Raises ConfigError for any other wrong edit."""
     text = st.query_params.get(EDIT, "")
     run, last = st.session_state.get(_WRITTEN, (None, ""))
     comes_along = bool(text) and text == last and run != trained.run
     try:
         edit = read(text, trained)
         if comes_along and not editing.carries_over(edit):
-            raise ConfigError([Issue("edit", "It names sources, weights or a run, and s0 of one run is not s0 of "
-                                             "another.")])
+            raise ConfigError([Issue("edit", "It names sources, weights or another run, and s0 of one run is not s0 "
+                                             "of another.")])
     except ConfigError as error:
         if not comes_along:
             raise
-        st.info(captions.literal(f"The changes made for the run before do not fit this one and were left out. {error}"),
+        st.info(captions.literal(f"The changes made to the previous run do not fit this one and were dropped. {error}"),
                 icon=":material/info:")
         edit, text = Edit(), ""
         st.query_params.pop(EDIT, None)
@@ -38,12 +38,12 @@ def opened(trained: Trained) -> Edit:
 
 
 def put(edit: Edit) -> None:
-    """Callback of every control: `edit` becomes the address's."""
+    """Callback of every control: writes `edit` to the address."""
     put_text(write(edit), str(st.query_params.get(state.RUN, "")))
 
 
 def put_text(text: str, run: str) -> None:
-    """An edit of a run as text, of the store say, becomes the address's."""
+    """Writes an edit of `run`, as text (from the store, say), to the address."""
     st.session_state[_WRITTEN] = (run, text)
     if text:
         st.query_params[EDIT] = text

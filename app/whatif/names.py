@@ -1,4 +1,4 @@
-"""The names in the address of the page What-if."""
+"""The names that the What-if page uses in its address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named edits of an experiment: kept in the store, opened again, compared beside each other, as files."""
+"""Named edits of an experiment: saved in the store, opened again, compared with each other, downloaded."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _NAME = "edit_name"
 
 
 def bar(run: RunRecord, edit: Edit, changed: pd.DataFrame, changes: Sequence[Change]) -> None:
-    """A name and Save, and the edit as files."""
+    """The field for a name, the Save button, and the edit as downloads."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Name", key=_NAME, max_chars=LONGEST_NAME, placeholder="a name for this edit", width=280,
-                      help="Keeps the edit and its scores in the store, for everybody who opens this experiment.")
+                      help="Saves the edit and its scores for everybody who opens this experiment.")
         st.button("Save", icon=":material/bookmark_add:", key="save-edit", on_click=_save, args=(run, edit, changes))
         st.download_button("CSV", exports.table(changed), f"whatif-{run.id}.csv", "text/csv", key="whatif-csv",
-                           icon=":material/download:", on_click="ignore", help="A line per task, values 0-1.")
+                           icon=":material/download:", on_click="ignore", help="One line per task, values from 0 to 1.")
         st.download_button("JSON", document(run, edit, changes).encode(), f"whatif-{run.id}.json", "application/json",
                            icon=":material/download:", key="whatif-json", on_click="ignore",
-                           help="The edit and all that came of it, with the numbers of the flipped rows.")
+                           help="The edit and all its effects, with the numbers of the rows whose answer changed.")
 
 
 def _save(run: RunRecord, edit: Edit, changes: Sequence[Change]) -> None:
@@ -54,7 +54,7 @@ def _delete(edit: str) -> None:
 
 
 def shelf(runs: Sequence[RunRecord]) -> None:
-    """The named edits of the runs of an experiment; nothing where there are none."""
+    """The named edits of an experiment's runs; shows nothing if there are none."""
     known = {run.id: run for run in runs}
     kept, damaged = services.store().edits.read(list(known))
     if not kept and not damaged:
@@ -69,7 +69,8 @@ def shelf(runs: Sequence[RunRecord]) -> None:
         said = [f"{captions.plural(len(kept), 'saved edit')}. The highest mean change: **{literal(best.name)}** "
                 f"({100 * _mean(best):+.1f} points over its tasks)."]
         controls.heatmap(cells, "difference", captions.plain(said), "saved", "edited minus trained, points")
-        components.findings(said, ["Each against its own run as trained; no correction for how many edits were tried."])
+        components.findings(said, ["Each edit is compared with its own run as trained. There is no correction for how "
+                                   "many edits were tried."])
     for one in kept:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             about = f"{literal(captions.run_line(known[one.run]))} · mean {100 * _mean(one):+.1f} points"
@@ -81,7 +82,7 @@ def shelf(runs: Sequence[RunRecord]) -> None:
 
 
 def compared(kept: Sequence[SavedEdit], known: Mapping[str, RunRecord]) -> pd.DataFrame:
-    """Edits x tasks as differences, for charts.heatmap: row, column, value, half (none), n and the marks of a score."""
+    """Differences of edits x tasks for charts.heatmap: row, column, value, half (NaN), n, and a score's marks."""
     lines = []
     for one in kept:
         name = one.name if sum(other.name == one.name for other in kept) == 1 else f"{one.name} ({one.run})"

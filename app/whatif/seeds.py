@@ -1,4 +1,4 @@
-"""The same edit on every seed of a setting: the one way to say more than of one run."""
+"""The same edit on every seed of a setting, to learn about more than one run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from compt_core.whatif.trained import taken_apart
 
 
 def view(run: RunRecord, mates: Sequence[RunRecord], edit: Edit) -> None:
-    """The mean over seeds, once asked for; why not, where the edit means something else in another run."""
+    """The mean over seeds, once it is asked for; the reason there is none if the edit is specific to one run."""
     if len(mates) < 2:
         return
     box = st.expander(f"The same edit on {captions.every(len(mates), 'seed')}", icon=":material/groups:",
@@ -27,9 +27,9 @@ def view(run: RunRecord, mates: Sequence[RunRecord], edit: Edit) -> None:
         return
     with box:
         if not editing.carries_over(edit):
-            st.markdown("This edit names sources, weights or another run. Sources have no order of their own, so that "
-                        "s0 of one seed is not s0 of another: on other seeds it would be another edit. Gates, "
-                        "uniform attention, a normaliser and private prompts mean the same in all of them.")
+            st.markdown("This edit names sources, weights or another run, so it would be a different edit on other "
+                        "seeds: the order of sources is arbitrary, and s0 of one seed is not s0 of another. Edits of "
+                        "gates, uniform attention, the normaliser and private prompts mean the same for every seed.")
             return
         each = _each(mates, write(edit))
         lines = sentences(each)
@@ -39,7 +39,7 @@ def view(run: RunRecord, mates: Sequence[RunRecord], edit: Edit) -> None:
 
 
 def _each(runs: Sequence[RunRecord], text: str) -> pd.DataFrame:
-    """Seed, mean over tasks as trained and edited, in points; each run is scored once for all visitors."""
+    """Seed and mean over tasks, as trained and edited, in points. Each run is scored once for all visitors."""
     store, lines, bar = services.store(), [], st.empty()
     for number, run in enumerate(runs):
         bar.progress(number / len(runs), f"Scoring the edit on seed {run.seed} ({number + 1} of {len(runs)}) …")
@@ -56,7 +56,7 @@ def sentences(each: pd.DataFrame) -> list[str]:
     """The mean change over seeds with its interval."""
     gaps = each["change, points"].tolist()
     mean, half = sum(gaps) / len(gaps), half_width(gaps) or 0.0
-    verdict = "" if abs(mean) > half else " The interval includes 0: these seeds do not tell it from no change."
-    return [f"Mean over {captions.plural(len(gaps), 'seed')}: the mean over tasks changes by "
+    verdict = "" if abs(mean) > half else " The interval includes 0: with these seeds there is no clear change."
+    return [f"On average over {captions.plural(len(gaps), 'seed')}, the mean over tasks changes by "
             f"**{mean:+.1f} ± {half:.1f}** points (95% t-interval over seeds; lowest {min(gaps):+.1f}, highest "
             f"{max(gaps):+.1f}).{verdict}"]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from compt_core.whatif.apply import Edited
 
 EDIT, SENTENCE, ABLATION = "edit", "sentence", "ablation"
-_warm, _warming = set[str](), threading.Lock()  # experiments whose backbone and dev rows are being loaded or are
+_warm, _warming = set[str](), threading.Lock()  # experiments whose backbone and dev rows are loaded or being loaded
 PARTS = {EDIT: "Change the run", SENTENCE: "One sentence", ABLATION: "Mute every source"}
 
 
@@ -65,7 +65,7 @@ def _edited(run: RunRecord, runs: Sequence[RunRecord], trained: Trained, edit: E
         found: Mapping[str, Edited] = {}
         try:
             found = effects.of_edit(run, edit) if edit else {}
-        except ConfigError as error:  # the controls beside it mend it, and what was saved stays in sight
+        except ConfigError as error:  # the controls next to it can fix it, and the saved edits stay in sight
             st.error(captions.literal(error), icon=":material/error:")
         if found:
             changed = _effects(run, edit, found)
@@ -84,8 +84,8 @@ def _as_trained(run: RunRecord) -> None:
     primary = run.tasks.primary(result["tasks"])
     frame = pd.DataFrame([{"task": task, "metric": primary[task],
                            "score": 100 * (result["tasks"][task][primary[task]] or 0.0)} for task in tasks])
-    st.markdown(f"Mean over {captions.plural(len(tasks), 'task')}: **{100 * result['mean']:.1f}**. Move a control, and "
-                "the dev scores and the sentences whose answer changes stand here at once, beside these.")
+    st.markdown(f"Mean over {captions.plural(len(tasks), 'task')}: **{100 * result['mean']:.1f}**. Move a control to "
+                "see here at once how the dev scores change, and which sentences get another answer.")
     st.dataframe(frame, hide_index=True, height="content", alt="The run's dev scores as trained", column_config={
         "score": st.column_config.ProgressColumn("score as trained", format="%.1f", min_value=0, max_value=100)})
 
@@ -114,16 +114,16 @@ def _flipped(run: RunRecord, changed: pd.DataFrame, found: Mapping[str, Edited])
     before = stored_predictions(run, run.tasks.needed(task), services.store().scores(run.id)[task])
     table = flips.table(run.tasks[task], scored_rows(run, task), one.change, before, one.predicted)
     if table.empty:
-        st.markdown("No answer on this task's dev rows changed.")
+        st.markdown("No answer on the dev rows of this task changed.")
         return
     st.dataframe(table, hide_index=True, placeholder="",
                  alt=f"{captions.plural(counts[task], 'dev row')} of {task} with a changed answer")
     if counts[task] > len(table):
-        st.caption(f"The first {len(table)} of {counts[task]:,}.")
+        st.caption(f"Showing the first {len(table)} of {counts[task]:,}.")
 
 
 def _inside(run: RunRecord, trained: Trained, edit: Edit) -> None:
-    """The attention that enters the edited prompts, for who wants to see it."""
+    """The attention that enters the edited prompts, in a box that opens on demand."""
     if trained.weights is None:
         return
     box = st.expander("Attention after the edit", icon=":material/hub:", key="inside", on_change="rerun")
@@ -135,28 +135,28 @@ def _inside(run: RunRecord, trained: Trained, edit: Edit) -> None:
         drawn = weights.single(run, inside)
         frame = weights.frame(drawn, weights.grouped(drawn))
         moved = [task for k, task in enumerate(trained.tasks) if not np.array_equal(inside[k], trained.weights[k])]
-        said = f"Other than trained: {captions.listed([captions.literal(task) for task in moved])}."
+        said = f"Tasks whose weights changed: {captions.listed([captions.literal(task) for task in moved])}."
         panels.heatmap(frame, "weight", captions.plain([said]), "inside", "weight")
         st.markdown(said)
 
 
 def _alike(run: RunRecord, runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """The other runs whose prompts have the size of this one's."""
+    """The other runs whose prompts are as long as this run's."""
     length = structure(run.settings).length
     return [one for one in runs if one.id != run.id
             and structure(one.settings).length == length]
 
 
 def _warm_up(run: RunRecord) -> None:
-    """Loads the backbone and the dev rows in a thread while the visitor still reads: the first edit need not wait."""
+    """Loads the backbone and the dev rows in a thread while the visitor reads, so that the first edit need not wait."""
     with _warming:
         if run.experiment in _warm:
             return
         _warm.add(run.experiment)
 
     def load() -> None:
-        with contextlib.suppress(ComptError):  # the first edit says so
-            find_backbone(run.config["backbone"], fetch=False)  # who only looks must not download a model
+        with contextlib.suppress(ComptError):  # the first edit reports it
+            find_backbone(run.config["backbone"], fetch=False)  # just looking at the page must not download a model
             from compt_core.whatif.apply import backbone_of, dev_rows
 
             backbone = backbone_of(run)

@@ -1,4 +1,4 @@
-"""What the runs of a store answered on each of their dev rows, beside the right answers. No torch."""
+"""What the runs of a store answered on each of their dev rows, with the right answers. No torch."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Answer = tuple[str, str, int, str | float | None, str | float | None]  # run, ta
 
 
 def stored_answers(store: Store, runs: Sequence[RunRecord], notes: list[str]) -> Iterator[Answer]:
-    """The :func:`answers` of all completed `runs` (of one experiment, which read one data); `notes` gets a sentence
-    for whatever could not be read, and is whole when all answers were taken."""
+    """The :func:`answers` of all completed `runs` of one experiment, which share their data. `notes` gets a sentence
+    for whatever could not be read, and is complete once all answers were taken."""
     done = [run for run in runs if run.state == State.COMPLETED]
-    told = set[str]()  # a sentence per task is enough
+    told = set[str]()  # one sentence per task is enough
     for run in done:
         gold: dict[str, tuple[Row, ...]] = {}
         for task in run.config["tasks"]:
@@ -40,60 +40,61 @@ def stored_answers(store: Store, runs: Sequence[RunRecord], notes: list[str]) ->
 
 
 def scored_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
-    """The dev rows of `task` that a completed run was scored on, in their order. Raises DataError as
-    :func:`data_of`."""
+    """The dev rows of `task` that a completed run was scored on, in order. Raises DataError as :func:`data_of` does."""
     return sample_dev(data_of(run, task), run.config["eval_rows"])
 
 
 def data_of(run: RunRecord, task: str) -> TaskData:
     """The rows of `task` that a completed run was trained and scored on.
 
-    Raises DataError where its data cannot be read any more, or are not those of the run, or where the store holds no
-    definition of the task, or another one than it was trained on.
+    Raises DataError if the data can no longer be read or are not the run's, or if the store has no definition of the
+    task, or one that differs from the run's.
     """
     data = load_task(run.tasks.needed(task), folder := run.config["data_dir"])
     digest = ((run.versions or {}).get("data") or {}).get(task)
-    if digest != data.digest:  # rows were left out as its backbone reads them, or the files have changed
+    if digest != data.digest:  # rows were left out because of how its backbone reads them, or the files changed
         known = run.tasks.only(run.config["tasks"])
         try:
             read = as_read([load_task(one, folder) for one in known.values()],
                            find_backbone(run.config["backbone"], fetch=False))
         except BackboneError as error:
-            raise DataError(f"which rows run {run.id} was trained on is told by its backbone. {error}") from None
+            raise DataError(f"only its backbone tells which rows run {run.id} was trained on. {error}") from None
         data = read[list(known).index(task)]
     if digest != data.digest:
-        raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on.")
+        raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on. Put "
+                        "the earlier files back to see them.")
     if ((run.versions or {}).get("tasks") or {}).get(task) not in (None, data.task.digest()):  # None: not kept before
-        raise DataError(f"the task '{task}' has other label words, columns or metrics than when run {run.id} was "
+        raise DataError(f"the label words, columns or metrics of task '{task}' have changed since run {run.id} was "
                         "trained.")
     return data
 
 
 def trained_rows(run: RunRecord, task: str) -> tuple[Row, ...]:
-    """The rows of `task` that a run was trained on. Raises DataError as :func:`data_of`, and where they were drawn by
-    an earlier version in another way."""
+    """The rows of `task` that a run was trained on. Raises DataError as :func:`data_of` does, and if an earlier version
+    drew them in another way."""
     data, config = data_of(run, task), run.settings
     held_out = ((run.versions or {}).get("held_out") or {}).get(task)
     if config.select == "best" and held_out != held_out_digest(config, data):
         raise DataError(f"run {run.id} was trained by an earlier version, which held out other rows of task '{task}' "
-                        "to choose its best step. Run it again to see which rows it is trained on.")
+                        "to choose the best step. Run it again to see which rows it is trained on.")
     return shots_of(config, data)[0]
 
 
 def stored_predictions(run: RunRecord, task: Task, scores: np.ndarray) -> np.ndarray:
-    """[n] what label scores [n, C] of a run's task say, by the run's own way of reading them (`predict`). Raises
-    StoreError where they are of other labels than the task has."""
+    """Predictions [n] from label scores [n, C] of a run's task, read the way the run reads them (`predict`). Raises
+    StoreError if the number of labels is not the task's."""
     if scores.shape[1] != len(task.labels):
-        raise StoreError(f"the scores of run {run.id} on task '{task.name}' are of {plural(scores.shape[1], 'label')}, "
-                         f"and the task has {len(task.labels)}.")
+        raise StoreError(f"the scores of run {run.id} on task '{task.name}' are for "
+                         f"{plural(scores.shape[1], 'label')}, but the task has {len(task.labels)}.")
     return predict(task, scores, similarity=run.config["similarity"], generated=run.config["scoring"] == "generate")
 
 
 def answers(run: RunRecord, scores: Mapping[str, np.ndarray], gold: Mapping[str, Sequence[Row]]) -> Iterator[Answer]:
-    """One per scored dev row, by the run's label scores [rows, labels] of each task; rows count from 0.
+    """One answer per scored dev row, from the run's label scores [rows, labels] of each task; rows count from 0.
 
-    Answers are label words, numbers for a numeric task. The right one is None for a task whose rows are not given,
-    the predicted one where the generated text was no label. A task whose definition the store does not hold has none.
+    Answers are label words, or numbers for a numeric task. The right answer is None for a task whose rows are not
+    given; the predicted one is None if the generated text was no label. Tasks that the store has no definition of are
+    left out.
     """
     config = run.config
     for name in (task for task in config["tasks"] if task in scores and task in run.tasks):

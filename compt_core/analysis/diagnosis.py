@@ -1,7 +1,7 @@
-"""Finds the failure signatures in what a run left, each with the number that says so. Pure; no torch, no store.
+"""Finds failure signatures in the records of a run, each with the number that shows it. Pure; no torch, no store.
 
-A run is judged by what is known of it so far: what was not measured is said to be unchecked, never guessed, and what
-a run under way cannot tell yet is not said. The names, thresholds and advice are in
+A run is judged by what is known about it so far. What was not measured is reported as unchecked, never guessed, and
+nothing is said about what cannot be known yet of a run under way. The names, thresholds and advice are in
 :mod:`compt_core.analysis.signatures`.
 
 K tasks · S sources · n recorded points.
@@ -23,16 +23,16 @@ from compt_core.errors import plural
 from compt_core.runs.record import RunRecord, State
 
 Curve = tuple[np.ndarray, np.ndarray]  # (steps [n], values [n, d])
-KINDS = ("loss", "dev_score", "attention")  # of the curves that are read
-_NAMED, _LOOKS = 3, 4  # sources named in a sentence; looks at the dev rows, before a fall is told
+KINDS = ("loss", "dev_score", "attention")  # kinds of curves that are read
+_NAMED, _LOOKS = 3, 4  # sources named in a sentence; looks at the dev rows before a fall is reported
 
 
 def diagnose(config: Mapping[str, Any], curves: Mapping[str, Curve], *, steps: int | None = None,
              result: Mapping[str, Any] | None = None, error: str | None = None, cancelled: bool = False) -> Diagnosis:
-    """Judge one run by its settings (RunConfig as a mapping), its curves by kind, the `steps` that it is to take,
-    its result once it has completed, and the message of the error that ended it, if any.
+    """Judge one run by its settings (RunConfig as a mapping), its curves by kind, the `steps` that it should take, its
+    result once it has completed, and the message of the error that ended it, if any.
 
-    A run without result, error or `cancelled` is under way: what is found in it may not be there at its end.
+    A run without result, error or `cancelled` is under way: a finding may be gone by its end.
     """
     known, findings, unchecked = _Known(config, curves, steps, result or {}, error or ""), list[Finding](), {}
     under_way = not (result or error or cancelled)
@@ -57,7 +57,7 @@ def diagnose_runs(runs: Sequence[RunRecord], curves: Mapping[str, Mapping[str, C
 
 
 def by_signature(found: Mapping[str, Diagnosis]) -> dict[Signature, dict[str, Finding]]:
-    """Signature -> run -> finding, for those that were found: problems first, and of those the most frequent."""
+    """Signature -> run -> finding, for the signatures that were found: problems first, then the most frequent."""
     groups: dict[Signature, dict[str, Finding]] = {}
     for run, diagnosis in found.items():
         for finding in diagnosis.findings:
@@ -67,7 +67,7 @@ def by_signature(found: Mapping[str, Diagnosis]) -> dict[Signature, dict[str, Fi
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of one run so far, and what several checks make of it."""
+    """What is known about one run so far, and what several checks compute from it."""
 
     config: Mapping[str, Any]
     curves: Mapping[str, Curve]
@@ -76,34 +76,34 @@ class _Known:
     error: str
 
     def curve(self, kind: str) -> Curve:
-        """A curve; without points where nothing was recorded."""
+        """A curve; without points if nothing was recorded."""
         return self.curves.get(kind, (np.zeros(0, dtype=int), np.zeros((0, 1))))
 
     @property
     def step(self) -> int:
-        """Optimizer steps that were measured."""
+        """The last optimizer step that was measured."""
         steps = self.curve("loss")[0]
         return int(steps[-1]) if len(steps) else 0
 
     @property
     def late(self) -> bool:
-        """Whether the run has completed or is in its last fifth: before, what is found may well be gone at its end."""
+        """Whether the run has completed or is in its last fifth; earlier findings may well be gone by its end."""
         return bool(self.result) or (self.steps is not None and self.step >= (1 - at.END) * self.steps)
 
     def late_loss(self) -> float:
-        """Median loss over the end of what was measured, for single high points are kept on purpose; NaN without a
-        point."""
+        """Median loss over the end of the measured curve; NaN if there is no point. The median, because single high
+        points are kept on purpose."""
         steps, values = self.curve("loss")
         return float(np.median(values[steps > (1 - at.END) * self.step])) if len(steps) else math.nan
 
     def attention(self) -> np.ndarray | None:
-        """The newest attention as shares of each task [K, S]; None unless it is learned over several sources."""
+        """The latest attention as shares within each task [K, S]; None unless it is learned over several sources."""
         steps, values = self.curve("attention")
         found = self.result.get("attention") or (values[-1] if len(steps) else None)
         return None if found is None else self.shares(np.asarray(found, dtype=float)[None])[0]
 
     def shares(self, values: np.ndarray) -> Any:
-        """Attention [n, K * S] or [n, K, S] as shares of each task [n, K, S]; [None] where they mean nothing."""
+        """Attention [n, K * S] or [n, K, S] as shares within each task [n, K, S]; [None] if shares mean nothing."""
         each = values.reshape(len(values), len(self.config["tasks"]), -1)
         if self.config["attention"] != "learned" or each.shape[-1] < 2:
             return [None]
@@ -111,13 +111,13 @@ class _Known:
         return each / np.where(sums > 0, sums, 1)
 
 
-# What a check says of each signature that it looks for: nothing, the fields of a Finding, or why it is unchecked.
+# What a check says about each signature it looks for: nothing, the fields of a Finding, or why it is unchecked.
 _Said = dict[str, tuple[float, float | None, str] | str]
 
 
 def _not_finite(known: _Known) -> _Said:
     steps, values = known.curve("loss")
-    told = re.search(r"not finite at step (\d+)", known.error)  # as training.loop says it: the point is not recorded
+    told = re.search(r"not finite at step (\d+)", known.error)  # as training.loop words it: the point is not recorded
     wrong = steps[~np.isfinite(values).all(axis=1)]
     first = int(told[1]) if told else int(wrong[0]) if len(wrong) else None
     name = "first_loss_not_finite" if first == 1 else "loss_not_finite"
@@ -128,8 +128,8 @@ def _not_falling(known: _Known) -> _Said:
     values = known.curve("loss")[1]
     if known.step < at.LEAST_STEPS or not known.late or not np.isfinite(values).all():
         return {}
-    batch = known.result.get("fixed_batch_loss")  # the same rows before and after: no noise of the draw
-    # Under way: the highest of the first points, for the loss may have fallen by the second of a thinned curve.
+    batch = known.result.get("fixed_batch_loss")  # the same rows before and after, so no noise from drawing rows
+    # Under way: the highest of the first points, as a thinned curve may already have fallen at its second.
     before, after = (batch["initial"], batch["final"]) if batch else (float(values[:3].max()), known.late_loss())
     if not math.isfinite(after) or after <= at.KNOWN or after <= (1 - at.FALLS) * before:
         return {}
@@ -144,9 +144,9 @@ def _exploded(known: _Known) -> _Said:
 
 
 def _overfits(known: _Known) -> _Said:
-    """Training loss near 0 while dev fell, or is no better than chance; neither is looked for at a higher loss."""
+    """Training loss near 0 while the dev score fell or is no better than chance. Only checked if the loss is low."""
     loss = known.late_loss()
-    if not known.late or not loss <= at.LEARNED:  # NaN, too
+    if not known.late or not loss <= at.LEARNED:  # also true of NaN
         return {}
     said, beside = _fell(known), f"; training loss {loss:.3f}"
     if isinstance(said, tuple):
@@ -157,15 +157,15 @@ def _overfits(known: _Known) -> _Said:
 
 
 def _fell(known: _Known) -> tuple[float, float, str] | str | None:
-    """By how much the dev score fell, if it did beyond what so few rows make by chance, or why that is unknown."""
+    """How far the dev score fell, if it fell further than chance explains with so few rows, or why that is unknown."""
     steps, values = known.curve("dev_score")
     rows = min(known.config.get("watch_rows", 0), known.config["eval_rows"] or math.inf) * len(known.config["tasks"])
     if not rows or not len(steps):
-        return "no dev scores were taken in training (watch_rows)"
+        return "no dev scores were measured during training (watch_rows)"
     needed = max(at.FELL, at.ERRORS * 0.5 / math.sqrt(rows))
     if needed > at.TOO_FEW:
-        return f"{plural(rows, 'dev row')} a look cannot tell a fall from chance (watch_rows)"
-    scores = np.nan_to_num(values, nan=0.0).mean(axis=1)  # undefined counts 0, as in every mean of scores
+        return f"{plural(rows, 'dev row')} per look are too few to tell a fall from chance (watch_rows)"
+    scores = np.nan_to_num(values, nan=0.0).mean(axis=1)  # undefined counts as 0, as in every mean of scores
     best, last = int(scores.argmax()), float(scores[-2:].mean())
     if len(steps) < _LOOKS or scores[best] - last < needed:
         return None
@@ -198,7 +198,7 @@ def _dominated(known: _Known) -> _Said:
 
 
 def _attends(known: _Known) -> _Said:
-    """Collapsed on one source, or still uniform; and sources that are dead, unless it collapsed on another."""
+    """Attention collapsed on one source or still uniform, and dead sources unless it collapsed on another source."""
     shares = known.attention()
     if shares is None or not known.late:
         return {}
@@ -207,7 +207,7 @@ def _attends(known: _Known) -> _Said:
         return {"attention_collapsed": (float(least.max()), at.COLLAPSED, f", on s{least.argmax()}")}
     if known.step >= at.UNIFORM_STEPS and distance <= at.UNIFORM:
         return {"attention_uniform": (distance, at.UNIFORM, f" after {known.step:,} steps")}
-    dead = np.flatnonzero((shares == 0).all(axis=0)).tolist()  # a curve is kept in 16 bits, a result is exact
+    dead = np.flatnonzero((shares == 0).all(axis=0)).tolist()  # a curve is stored in 16 bits, a result is exact
     part, names = len(dead) / len(least), ", ".join(f"s{source}" for source in dead)
     beside = f" ({names if len(dead) <= _NAMED else len(dead)} of {len(least)})"
     if not dead:
@@ -217,7 +217,7 @@ def _attends(known: _Known) -> _Said:
 
 
 def _swinging(known: _Known) -> _Said:
-    """How far a weight went to and fro within the end: its range there beyond its way from first to last."""
+    """How far a weight moved to and fro in the end part: its range there beyond its net move from first to last."""
     steps, values = known.curve("attention")
     within = steps > (1 - at.END) * (known.steps or math.inf)
     if within.sum() < at.LEAST_POINTS:
@@ -225,7 +225,7 @@ def _swinging(known: _Known) -> _Said:
     shares = known.shares(values[within])
     if shares[0] is None:
         return {}
-    swing = np.nan_to_num(np.ptp(shares, axis=0) - np.abs(shares[-1] - shares[0]))  # what is no number is no swing
+    swing = np.nan_to_num(np.ptp(shares, axis=0) - np.abs(shares[-1] - shares[0]))  # NaN counts as no swing
     task, source = np.unravel_index(swing.argmax(), swing.shape)
     if swing.max() < at.SWINGS:
         return {}

@@ -1,9 +1,9 @@
 """Do attention weights follow which tasks are related? Similarity of attention rows, and Mantel's test.
 
-n runs · K tasks · S sources. The sources of a run have no order, so runs are never averaged weight by
-weight: each gives a similarity of tasks, which does not change when its sources are renumbered. Pairs of
-tasks are not independent (a task is in K − 1 of them), so significance comes from permuting tasks
-(Mantel, Cancer Research 27, 1967), the same permutation for all runs. Numpy alone; no torch.
+n runs · K tasks · S sources. The order of a run's sources is arbitrary, so runs are never averaged weight by weight.
+Instead each run gives a similarity of tasks, which does not change when its sources are renumbered. Pairs of tasks are
+not independent (a task is in K − 1 of them), so significance comes from permuting tasks (Mantel, Cancer Research 27,
+1967), with the same permutation for all runs. Only numpy; no torch.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from math import factorial, prod
 
 import numpy as np
 
-MOST = 20_000  # arrangements of the truth that are gone through one by one; beyond, as many are drawn
-_AT_ONCE = 2_000  # arrangements correlated together
+MOST = 20_000  # arrangements of the truth that are all tried; if there are more, this many are drawn at random
+_AT_ONCE = 2_000  # arrangements that are correlated together
 
 
 @dataclass(frozen=True)
 class Mantel:
     """Correlation of task similarities with the truth over all pairs of tasks, as the mean over runs.
 
-    r         mean over runs of Pearson's correlation, of ranks where asked, or of the partial one given controls
-    each      the runs' correlations; a run whose similarities are all alike counts 0
+    r         mean over runs of Pearson's correlation; of ranks if asked, partial if there are controls
+    each      the runs' correlations; a run whose similarities are all equal counts as 0
     p         share of the arrangements of the truth with a mean of at least r, the true one included
     smallest  the smallest p that this test can give
     """
@@ -37,7 +37,7 @@ class Mantel:
 
 
 def similarity(attention: np.ndarray) -> np.ndarray:
-    """Cosine similarity [K, K] of the rows of `attention` [K, S]; a row of zeros is similar to none."""
+    """Cosine similarity [K, K] of the rows of `attention` [K, S]; a row of zeros is similar to no other."""
     norms = np.linalg.norm(attention, axis=1, keepdims=True)
     rows = attention / np.where(norms > 0, norms, 1)
     return np.asarray(rows @ rows.T)
@@ -45,13 +45,12 @@ def similarity(attention: np.ndarray) -> np.ndarray:
 
 def mantel(similarities: Sequence[np.ndarray], truth: np.ndarray, controls: Sequence[np.ndarray] = (),
            ranks: bool = False) -> Mantel:
-    """Mantel's test, one-sided, of `similarities` [n, K, K] against `truth` [K, K].
+    """Mantel's one-sided test of `similarities` [n, K, K] against `truth` [K, K].
 
-    Both must be symmetric; diagonals are not used. With `ranks` it is of Spearman's rank correlation instead of
-    Pearson's. With `controls` [c, K, K] the correlation is partial: what the controls explain is taken out of
-    both sides. Where the truth says which tasks form a family (1 within, 0 between), every way to deal the
-    tasks to families of these sizes is gone through if there are at most MOST, so p is exact; else MOST random
-    permutations stand for all.
+    Both must be symmetric; diagonals are not used. With `ranks` it uses Spearman's rank correlation instead of
+    Pearson's. With `controls` [c, K, K] the correlation is partial: what the controls explain is removed from both
+    sides. If the truth says which tasks form a family (1 within, 0 between) and there are at most MOST ways to divide
+    the tasks into families of these sizes, all are tried and p is exact; otherwise MOST random permutations are used.
     """
     pairs = np.triu_indices(len(truth), k=1)
     left_out = np.stack([np.ones(len(pairs[0])), *(control[pairs] for control in controls)], axis=1)
@@ -68,7 +67,7 @@ def mantel(similarities: Sequence[np.ndarray], truth: np.ndarray, controls: Sequ
 
 
 def ranked(values: np.ndarray) -> np.ndarray:
-    """Ranks of `values` [n] from 0; equal ones (but for rounding, 1e-9) share the mean of theirs."""
+    """Ranks of `values` [n] from 0; equal values (up to rounding, 1e-9) share the mean of their ranks."""
     order = np.argsort(values, kind="stable")
     new = np.concatenate([[False], np.diff(values[order]) > 1e-9])
     group = np.cumsum(new)
@@ -79,7 +78,7 @@ def ranked(values: np.ndarray) -> np.ndarray:
 
 
 def _standard(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Rows with what `basis` explains taken out, at length 1; a row of which nothing is left is 0."""
+    """Rows without what `basis` explains, scaled to length 1; a row with nothing left is 0."""
     left = rows - (rows @ basis) @ basis.T
     norms = np.linalg.norm(left, axis=1, keepdims=True)
     return np.where(norms > 1e-9 * np.maximum(1, np.linalg.norm(rows, axis=1, keepdims=True)), left, 0) \
@@ -87,11 +86,10 @@ def _standard(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
 
 
 def _arrangements(truth: np.ndarray, ranks: bool) -> np.ndarray:
-    """The truth itself, first, and what permutations of the tasks make of it, each once where they are few:
-    [N, pairs], as ranks where asked."""
+    """The truth itself, then its permutations by task, each once if there are few: [N, pairs], as ranks if asked."""
     pairs = np.triu_indices(len(truth), k=1)
     families = _families(truth)
-    own = truth[pairs][None].astype(float)  # of ones and zeros, ranks are another scale that no correlation sees
+    own = truth[pairs][None].astype(float)  # for ones and zeros, ranks only change the scale, which no correlation sees
     if families is not None and _count(sizes := sorted(map(len, families))) <= MOST:
         others = _all_deals(len(truth), tuple(sizes))
         return np.concatenate([own, others[(others != own).any(1)]])
@@ -105,7 +103,7 @@ def _arrangements(truth: np.ndarray, ranks: bool) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _all_deals(tasks: int, sizes: tuple[int, ...]) -> np.ndarray:
-    """Every way to deal tasks to families of these sizes as ones within and zeros between [N, pairs]."""
+    """Every way to divide tasks into families of these sizes, as ones within and zeros between [N, pairs]."""
     pairs = np.triu_indices(tasks, k=1)
     found = []
     for dealt in _deal(tuple(range(tasks)), sizes):
@@ -117,7 +115,7 @@ def _all_deals(tasks: int, sizes: tuple[int, ...]) -> np.ndarray:
 
 
 def _families(truth: np.ndarray) -> list[tuple[int, ...]] | None:
-    """The groups that a truth of ones and zeros describes; None where it does not describe any."""
+    """The groups that a truth of ones and zeros describes; None if it describes none."""
     same = truth + np.eye(len(truth)) > 0
     groups = list(dict.fromkeys(tuple(np.flatnonzero(row).tolist()) for row in same))
     whole = sorted(task for group in groups for task in group) == list(range(len(truth)))
@@ -125,13 +123,14 @@ def _families(truth: np.ndarray) -> list[tuple[int, ...]] | None:
 
 
 def _count(sizes: Sequence[int]) -> int:
-    """Ways to deal tasks to families of these sizes, which have no names."""
+    """Number of ways to divide tasks into families of these sizes, which have no names."""
     alike = prod(factorial(list(sizes).count(size)) for size in set(sizes))
     return factorial(sum(sizes)) // prod(map(factorial, sizes)) // alike
 
 
 def _deal(tasks: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[list[tuple[int, ...]]]:
-    """Every way to deal `tasks` to families of these sizes, each once: the first task goes to a family of each size."""
+    """Every way to divide `tasks` into families of these sizes, each once: the first task tries a family of each size.
+    """
     if not tasks:
         yield []
     for size in dict.fromkeys(sizes):

@@ -1,8 +1,8 @@
-"""The names of what can go wrong or look odd in a run, with thresholds, and what to try. No torch.
+"""The names of what can go wrong or look odd in a run, with thresholds and advice. No torch.
 
-A *problem* says that the run is not what its settings were meant for: read its scores with that in mind, or not at
-all. A *note* is true of the run and worth knowing before its weights are read, but no failure, and never counted as
-one. docs/DIAGNOSIS.md gives the reasons for the thresholds at length.
+A *problem* means that the run did not do what its settings were meant for: read its scores with that in mind, or not at
+all. A *note* is worth knowing before reading the run's weights, but it is no failure and never counted as one.
+docs/DIAGNOSIS.md explains the thresholds in detail.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-COLLAPSED = 0.9  # share of one source in every task: all others together have a ninth of it at most
-UNIFORM = 0.2  # distance of a share from 1 / S, as a part of 1 / S: .05 of four sources
-UNIFORM_STEPS = 50  # before, attention has hardly had time to leave its start
-MOST_DEAD = 0.5  # part of the sources at 0 in every task that makes it a problem: the run has half of what was asked
+COLLAPSED = 0.9  # share of one source in every task: all others together have at most a ninth of it
+UNIFORM = 0.2  # distance of a share from 1 / S, as a part of 1 / S: .05 for four sources
+UNIFORM_STEPS = 50  # with fewer steps attention has hardly had time to leave its start
+MOST_DEAD = 0.5  # part of the sources at 0 in every task that is a problem: the run uses half of what was asked for
 DOMINATES = 0.9  # share of the two parts' norms, mean over tasks: nine times the other part's
-LEARNED = 0.05  # training loss in nats a token: each piece of the right label words has 95% of the probability
-KNOWN = 0.2  # training loss that need not fall: the backbone could do it before
+LEARNED = 0.05  # training loss in nats per token: each piece of the right label words has 95% of the probability
+KNOWN = 0.2  # a training loss this low need not fall: the backbone could do the task already
 FALLS = 0.1  # part of its first value by which a loss must fall: a tenth
-LEAST_STEPS = 20  # of a run, before its loss is judged
+LEAST_STEPS = 20  # steps before the loss of a run is judged
 FELL = 0.1  # fall of the mean dev score (0-1) from its best look to the last two ...
-ERRORS = 3  # ... and so many standard errors of a share of 1/2 on the rows looked at
-TOO_FEW = 0.5  # a fall that so few rows would show only if it were larger goes unchecked
+ERRORS = 3  # ... and this many standard errors of a share of 1/2 on the rows looked at
+TOO_FEW = 0.5  # with so few rows that only a larger fall would show, falls are not checked
 NO_BETTER = 0.1  # mean dev score with chance = 0 (1 = perfect): less than a tenth of the way from the majority class
-SWINGS = 0.25  # of a task's attention moved to and fro within the end: a quarter of its mix
-END = 0.2  # part of the steps that is called the end: by default the learning rate is below a quarter of its peak there
-LEAST_POINTS = 4  # recorded within the end, or a swing could hide between them
+SWINGS = 0.25  # share of a task's attention that moves to and fro in the end part: a quarter of its mix
+END = 0.2  # part of the steps called the end: there the learning rate is by default below a quarter of its peak
+LEAST_POINTS = 4  # points recorded in the end part; with fewer, a swing could hide between them
 CONSTANT = 0.5  # part of the tasks that get one answer for every row: more than half
-UNREAD = 0.1  # of a task's answers are no label: its score may be so many points too low for their form alone
+UNREAD = 0.1  # share of a task's answers that are no label: its score may be that much too low just for their form
 EXPLODED = 1000.0  # final over initial root mean square of the prompts
 
 
@@ -37,7 +37,8 @@ EXPLODED = 1000.0  # final over initial root mean square of the prompts
 class Signature:
     """A failure with a name: what is measured, how its number is written, where it begins, and what to try.
 
-    flagged  "from" where values from the threshold up are found, "up to" where those down from it are
+    flagged  "from" if values at or above the threshold are flagged, "above" if those above it, "up to" if those at or
+             below it
     """
 
     name: str
@@ -49,7 +50,7 @@ class Signature:
     advice: str
 
     def said(self, values: tuple[float, ...], threshold: float | None, beside: str = "") -> str:
-        """The numbers of one run or of several, what they are, and where flagging begins."""
+        """The numbers of one or several runs, what they measure, and where flagging begins."""
         ends = dict.fromkeys(format(value, self.style) for value in (min(values), max(values)))
         begins = "" if threshold is None else f" (flagged {self.flagged} {format(threshold, self.style)})"
         return f"{self.measure} {' to '.join(ends)}{beside}{begins}"
@@ -59,10 +60,10 @@ _ALL = (
     Signature("loss_not_finite", "Loss not finite", "problem", "first at step", ".0f", "from",
               "Lower the learning rates or the clip; a rate times its weight decay must stay below 1."),
     Signature("first_loss_not_finite", "Not finite before learning", "problem", "at step", ".0f", "from",
-              "No learning rate is the cause: the weights of the backbone, or the first prompts, are too large."),
+              "No learning rate is the cause: the backbone's weights or the first prompts are too large."),
     Signature("loss_not_falling", "Loss not falling", "problem", "loss at the end over loss at the start", ".0%",
               "above",
-              "Raise the learning rates tenfold where they are small, divide them by ten where they are large."),
+              "Multiply the learning rates by ten if they are small, or divide them by ten if they are large."),
     Signature("prompt_exploded", "Prompts exploded", "problem", "final over initial size of the prompts", ",.0f",
               "from", "Divide the learning rates of source, private and encoder by ten, or lower the clip."),
     Signature("overfitting", "Overfitting", "problem", "fall of the mean dev score from its best look", ".2f", "from",
@@ -70,11 +71,11 @@ _ALL = (
     Signature("unreadable_answers", "Answers that are no label", "problem", "share of a task's dev rows", ".0%", "from",
               "They count as wrong: train until label words are written, or let likelihoods choose (scoring: sum)."),
     Signature("constant_answers", "One answer for every row", "problem", "tasks with a single answer", ".0%", "above",
-              "Give shots of every label, more steps or other learning rates; such a score is only the label's share."),
+              "Give shots of every label, more steps or other learning rates; the score is only the label's share."),
     Signature("private_dominates", "Private part dominates", "problem", "private share of the norm", ".0%", "from",
               "It is nearly PT: raise the learning rate of the sources or lower that of the private prompts."),
     Signature("shared_dominates", "Shared part dominates", "problem", "private share of the norm", ".0%", "up to",
-              "Private prompts hardly act: raise their learning rate or lower that of the sources."),
+              "Private prompts hardly matter: raise their learning rate or lower that of the sources."),
     Signature("attention_collapsed", "Attention collapsed on one source", "problem", "its least share in any task",
               ".0%", "from", "The shared part is one prompt for all tasks: lower the learning rate of the attention."),
     Signature("attention_swinging", "Attention still swinging at the end", "problem", "a weight goes to and fro by",
@@ -82,22 +83,22 @@ _ALL = (
     Signature("most_sources_dead", "Most sources dead", "problem", "sources at 0 in every task", ".0%", "from",
               "Take fewer sources, softmax instead of sparsemax, or a lower learning rate of the attention."),
     Signature("memorised", "Shots learned by heart", "note", "mean dev score (chance = 0, perfect = 1)", ".2f", "up to",
-              "Give more shots, or other ones (another seed): the training rows are known, and nothing carries over."),
+              "Give more shots, or others (another seed): the run knows its training rows, but nothing carries over."),
     Signature("dead_source", "Dead source", "note", "sources at 0 in every task", ".0%", "above",
-              "Softmax or a lower learning rate of the attention keeps all in use; fewer sources may do as well."),
+              "To keep all in use, try softmax or a lower attention learning rate; fewer sources may do as well."),
     Signature("attention_uniform", "Attention still uniform", "note", "largest distance from 1/S, over 1/S", ".0%",
-              "up to", "Read nothing into its weights; to move them, raise their learning rate or lower their decay."),
+              "up to", "Read nothing into the weights; to move them, raise their learning rate or lower their decay."),
 )
 SIGNATURES: Mapping[str, Signature] = MappingProxyType({one.name: one for one in _ALL})  # problems first
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A signature found in a run: its number, the threshold that it passed (None: any number), and what is beside it
+    """A signature found in a run: its number, the threshold that it passed (None: any number), and details next to it
     (which source or task).
 
-    standing  when it was judged, of a run that has not completed
-    so_far    whether the run is under way, so that it may not be there at its end
+    standing  when a run that has not completed was judged
+    so_far    whether the run is under way, so that the finding may be gone by its end
     """
 
     signature: Signature
@@ -115,19 +116,19 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """All of it in one plain line."""
+        """The whole finding in one plain line."""
         return f"{self.signature.severity}: {titled([self])}: {self.said}. {self.signature.advice}"
 
 
 def titled(findings: Sequence[Finding]) -> str:
-    """The title of one signature (at least one finding), and that it holds so far where runs are under way."""
+    """The title of one signature (at least one finding), with "so far" if runs are under way."""
     title, moving = findings[0].signature.title, sum(one.so_far for one in findings)
     return title if not moving else f"{title} so far" if moving == len(findings) else f"{title} ({moving} so far)"
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found in a run, problems first, what could not be checked (signature's name -> why), and whether the
+    """What was found in a run (problems first), what could not be checked (signature's name -> why), and whether the
     run is under way."""
 
     findings: tuple[Finding, ...] = ()

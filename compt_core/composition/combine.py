@@ -1,9 +1,9 @@
-"""Sources to a shared part, shared and private parts to the composed prompt of each task.
+"""From sources to the shared part, and from shared and private part to the composed prompt of each task.
 
-R runs · K tasks · S sources · P, L prompt lengths · H hidden size. Every way to join has the same
-signature and returns the two parts *as they enter the prompt*, gates applied, so that a page can
-show what each contributes; :func:`compose` then adds or concatenates them. One function per form
-keeps the forms that the paper leaves open side by side, and a new one is a new row of FORMS.
+R runs · K tasks · S sources · P, L prompt lengths · H hidden size. Every form has the same signature and returns the
+two parts *as they enter the prompt*, gates applied, so that a page can show what each part contributes. Then
+:func:`compose` adds or concatenates them. The paper leaves some forms open, so each is a function of its own; a new
+one is a new row of FORMS.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def gated_sum_parts(shared: Tensor, private: Tensor, alpha: Tensor, beta: Tensor
 
 
 def sum_parts(shared: Tensor, private: Tensor, alpha: Tensor, beta: Tensor) -> Parts:
-    """C and private, ungated."""
+    """C and private, without gates."""
     return shared, private
 
 

@@ -1,4 +1,4 @@
-"""The prompt encoder: a small network behind every prompt, source and private alike (paper, section 3).
+"""The prompt encoder: a small network behind every prompt, both source and private (paper, section 3).
 
 H hidden size · P prompt length · D encoder width. Leading axes (run, source or task) are batched.
 """

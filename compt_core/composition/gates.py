@@ -1,7 +1,7 @@
-"""Gates of the private (alpha) and the shared part (beta): a sigmoid of one scalar per task each.
+"""Gates of the private (alpha) and the shared part (beta): each is a sigmoid of one scalar per task.
 
-alpha and beta alone are not identifiable: only their ratio enters the mean form, and elsewhere a
-prompt's own scale absorbs a gate. So both shares below stand beside them wherever they are shown.
+alpha and beta alone are not identifiable: in the mean form only their ratio matters, and in other forms a prompt's own
+scale absorbs a gate. So the two shares below are shown next to them everywhere.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from torch import Tensor
 
 
 def gate(logit: Tensor) -> Tensor:
-    """Gate in (0, 1) of a free scalar; float32 or better, same shape."""
+    """Gate in (0, 1) from a free scalar; float32 or better, same shape."""
     return torch.sigmoid(logit if logit.dtype == torch.float64 else logit.float())
 
 
 def private_share(alpha: Tensor, beta: Tensor) -> Tensor:
-    """alpha / (alpha + beta), elementwise [..., K]; 0 or 1 where only one part is there, 0 where both vanish."""
+    """alpha / (alpha + beta), elementwise [..., K]; 0 or 1 if there is only one part, 0 if both are 0."""
     return alpha / (alpha + beta).clamp_min(torch.finfo(alpha.dtype).tiny)
 
 

@@ -1,8 +1,8 @@
-"""Directions, cosines, norms and sketches of prompts of any scale. Numpy and scikit-learn alone; no torch.
+"""Directions, cosines, norms and sketches of prompts of any scale. Only numpy and scikit-learn; no torch.
 
 N prompts or vectors · P prompt length (may differ) · H hidden size · D numbers in a row. Trained prompts of one run
-differ in norm by orders of magnitude, and prompts from elsewhere by more. So what is compared is directions: rows at
-norm 1, whose cosine is their product; norms are shown by themselves.
+differ in norm by orders of magnitude, and prompts from elsewhere by more. So directions are compared: rows scaled to
+norm 1, whose product is their cosine. Norms are shown separately.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Prompt:
-    """One prompt: the group that it is of, whose it is (a source "s0", a task, …) and its vectors [P, H]."""
+    """One prompt: its group, its owner (a source "s0", a task, …) and its vectors [P, H]."""
 
     group: str
     owner: str
@@ -31,13 +31,13 @@ class Prompt:
 
     @property
     def name(self) -> str:
-        """As it is called in figures: sources by their number, others with their group, for tasks have several."""
+        """Its name in figures: sources by their number, others with their group, because a task has several."""
         return self.owner if self.group == SOURCE else f"{self.group} {self.owner}"
 
 
 def groups(present: Mapping[str, Any], *, repeats: bool) -> list[str]:
-    """The groups of a run's prompts that differ; where the method `repeats` one of its parts as the composed prompt
-    (PT, MST), that one is left out."""
+    """The groups of a run's prompts that differ. If the method `repeats` one of its parts as the composed prompt (PT,
+    MST), the composed group is left out."""
     return [name for name in (SOURCE, PRIVATE, *([] if repeats else [COMPOSED])) if name in present]
 
 
@@ -53,27 +53,27 @@ def one_length(shapes: Sequence[tuple[int, ...]]) -> bool:
 
 
 def rows(prompts: Sequence[np.ndarray], whole: bool = True) -> np.ndarray:
-    """A row per prompt [P, H]: all its numbers [N, P H] where `whole`, which needs one length, else the mean of its
+    """A row per prompt [P, H]: if `whole`, which needs one length, all its numbers [N, P H]; else the mean of its
     vectors [N, H]."""
     return np.stack([one.reshape(-1) if whole else one.mean(0) for one in prompts])
 
 
 def directions(values: np.ndarray) -> np.ndarray:
-    """Rows [N, D] at norm 1, whatever their scale; a row of zeros stays one."""
-    largest = np.abs(values).max(1, keepdims=True, initial=0)  # first, so that no square leaves the range of floats
+    """Rows [N, D] scaled to norm 1, whatever their scale; a row of zeros stays a row of zeros."""
+    largest = np.abs(values).max(1, keepdims=True, initial=0)  # so that no square leaves the range of floats
     scaled = values / np.where(largest > 0, largest, 1)
     norms = np.linalg.norm(scaled, axis=1, keepdims=True)
     return np.asarray(scaled / np.where(norms > 0, norms, 1))
 
 
 def cosines(values: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
-    """Cosine of every row [N, D] with every other one, or with every row of `others` [M, D]; 0 with a row of zeros."""
+    """Cosine of every row [N, D] with every other row, or with every row of `others` [M, D]; 0 with a row of zeros."""
     own = directions(values)
     return np.clip(own @ (own if others is None else directions(others)).T, -1, 1)
 
 
 def digest(values: np.ndarray) -> str:
-    """sha256 of an array: equal digests, equal numbers, type and shape."""
+    """sha256 of an array: equal digests mean equal numbers, type and shape."""
     about = f"{values.dtype.str} {values.shape} ".encode()
     return hashlib.sha256(about + np.ascontiguousarray(values).tobytes()).hexdigest()
 
@@ -91,20 +91,20 @@ def rms(prompt: np.ndarray) -> float:
 
 
 def chance(dimensions: int, tries: int = 1) -> float:
-    """The size that the largest of `tries` cosines of random directions exceeds in 5% of cases, about 2 / sqrt(D)
-    for one (Bonferroni's bound for several)."""
+    """The size that the largest of `tries` cosines of random directions exceeds in 5% of cases: about 2 / sqrt(D) for
+    one, Bonferroni's bound for several."""
     return min(1.0, NormalDist().inv_cdf(1 - 0.025 / tries) / float(np.sqrt(dimensions)))
 
 
 def sketch(prompts: Sequence[np.ndarray]) -> np.ndarray:
     """A row per prompt [P, H] that float16 can hold: the log of its norm, then its direction in at most SKETCH numbers.
 
-    That is of whole prompts, or of mean vectors where lengths differ. Directions of more numbers are projected at
-    random (Li, Hastie and Church, "Very Sparse Random Projections", 2006; the same each time): the distance of two
-    comes out right to 4% or so (standard error 1 / sqrt(2 SKETCH)), whatever the backbone's size.
+    It is a sketch of whole prompts, or of mean vectors if lengths differ. Directions with more numbers are projected at
+    random (Li, Hastie and Church, "Very Sparse Random Projections", 2006; the same each time). The distance of two is
+    then right to about 4% (standard error 1 / sqrt(2 SKETCH)), whatever the backbone's size.
     """
     values = rows(prompts, one_length([one.shape for one in prompts]))
-    with np.errstate(divide="ignore"):  # of zeros
+    with np.errstate(divide="ignore"):  # prompts of zeros
         lengths = np.log(norms(values))
     own = directions(values)
     kept = own if own.shape[1] <= SKETCH else own @ _projection(own.shape[1])

@@ -1,1 +1,1 @@
-"""The bundled demo: a small English, tasks over it, and the T5 that was trained on it."""
+"""The bundled demo: a small English language, tasks in it, and the T5 that was trained on it."""

@@ -1,4 +1,4 @@
-"""The demo backbone's architecture: a T5 small enough to be frozen and searched on two cores."""
+"""The demo backbone's architecture: a T5 small enough for prompt search on two CPU cores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHAPE: Final[dict[str, Any]] = {
     "tie_word_embeddings": False,  # read as "do not scale the decoder's output"; one table serves input and output
     "decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1,
 }
-SOFT_NOISE: Final = 0.7  # largest RMS of the noise on a soft skill, in RMS of the embeddings
+SOFT_NOISE: Final = 0.7  # largest RMS of the noise on a soft skill, relative to the embeddings' RMS
 IGNORED: Final = -100  # targets at padding, as in transformers
 
 
@@ -27,13 +27,13 @@ def new_backbone(seed: int) -> T5ForConditionalGeneration:
     config = T5Config(vocab_size=len(vocabulary()), **SHAPE)
     model = T5ForConditionalGeneration(config)
     with torch.no_grad():
-        model.shared.weight.normal_(0.0, config.d_model**-0.5)  # the output's table, too: logits of unit size
+        model.shared.weight.normal_(0.0, config.d_model**-0.5)  # also the output's table: logits have unit size
     return model
 
 
 class Arrays(NamedTuple):
-    """Lessons as tensors: input ids [B, T] with NOISE, mask [B, T], targets [B, L] padded with IGNORED, and of
-    the soft skills their row, position and other skill [3, n] with its share [n]."""
+    """Lessons as tensors: input ids [B, T] with NOISE, mask [B, T], targets [B, L] padded with IGNORED, and for the
+    soft skills their row, position and other skill [3, n] with that skill's share [n]."""
 
     ids: torch.Tensor
     mask: torch.Tensor
@@ -55,7 +55,7 @@ def collate(rows: list[Lesson], device: torch.device) -> Arrays:
 
 
 def forward(model: T5ForConditionalGeneration, arrays: Arrays, noise: torch.Generator) -> torch.Tensor:
-    """Logits [B, L, V]. NOISE positions get vectors of the embeddings' RMS, soft skills noise on top."""
+    """Logits [B, L, V]. NOISE positions get random vectors of the embeddings' RMS; soft skills get added noise."""
     ids, mask, labels, (row, at, other), share = arrays
     table = model.shared.weight
     inputs = table[ids.clamp(min=0)]

@@ -1,13 +1,12 @@
 """What the demo backbone is taught: rows of token ids, drawn from a seed and a step. No torch.
 
-A lesson is "TAG SKILL STYLE sentence1: … sentence2: … </s>" -> "LABEL </s>", with the set of label
-words named by the style; now and then the style is left out, and the words may be any. Two requests
-bring a denser signal, which teaches in one row what yes and no teach in many: with "<why>" the relation
-of every part of the two meanings follows the label (or the word where a broken sentence goes wrong),
-with "<words>" the first synonym of every part. The tag is a random task prefix, so that it is trained
-but says nothing. So that a prompt can find a skill by small steps, the skill's word is often a soft one,
-part noise and part another skill, and the prefix often stands among noise positions, as it will among
-prompt vectors. A few lessons are span corruption: a part of the second text has to be filled in.
+A lesson is "TAG SKILL STYLE sentence1: … sentence2: … </s>" -> "LABEL </s>". The style names the set of label words;
+sometimes it is left out, and then any of its sets may be used. Two requests give a denser signal, which teaches in one
+row what yes and no teach in many. With "<why>" the label is followed by the relation of every part of the two meanings
+(or by the word where a broken sentence goes wrong); with "<words>" it is followed by the first synonym of every part.
+The tag is a random task prefix, so that it is trained but says nothing. To let a prompt find a skill in small steps,
+the skill's word is often soft, part noise and part another skill. The prefix often stands among noise positions, as it
+will later stand among prompt vectors. A few lessons are span corruption: a part of the second text must be filled in.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ STYLES_A_STAGE: Final = 3  # sets of label words that each stage adds for a skil
 
 
 class Soft(NamedTuple):
-    """A skill's word made soft: at the position `at` of the inputs, `share` of its vector is that of another skill."""
+    """A softened skill word: at position `at` of the inputs, a `share` of its vector is another skill's vector."""
 
     at: int
     other: int
@@ -52,7 +51,7 @@ class Soft(NamedTuple):
 class Lesson(NamedTuple):
     """One row: input ids (NOISE for random vectors), target ids, skill, number of slots.
 
-    skill is "" in rows that do not count for a skill's accuracy: spans, and label words that are not named.
+    skill is "" in rows that do not count for a skill's accuracy: spans, and lessons that do not name their label words.
     """
 
     inputs: list[int]
@@ -63,16 +62,16 @@ class Lesson(NamedTuple):
 
 
 class Mix(NamedTuple):
-    """Shares of kinds of lessons; `stage` is the largest number of slots, 1 to STAGES.
+    """The mix of lessons; `stage` is the largest number of slots, 1 to STAGES. The other numbers are shares.
 
-    weights   how often each skill is taught, relative to the others; 1 where it is not named
-    members   largest number of members of a slot that are spoken of
-    more      of lessons that ask for every part's relation or for the normal form behind the label
-    unstyled  of lessons that do not name their label words
-    soft      of lessons whose skill is named by a vector near its word's, not by the very word
-    noise     of lessons with 1 to 8 noise positions in the prefix
-    spans     of span corruption
-    replay    of lessons of any number of slots up to the stage, instead of the stage's own
+    weights   how often each skill is taught, relative to the others; 1 if it is not named
+    members   largest number of members of a slot that are used
+    more      lessons that ask for every part's relation or for the normal form after the label
+    unstyled  lessons that do not name their label words
+    soft      lessons that name the skill by a vector near its word's instead of the word itself
+    noise     lessons with 1 to 8 noise positions in the prefix
+    spans     lessons of span corruption
+    replay    lessons with any number of slots up to the stage, instead of the stage's own number
     """
 
     stage: int
@@ -119,7 +118,7 @@ def lesson(dice: Dice, mix: Mix, skill: str | None = None) -> Lesson:
 
 
 def _more(dice: Dice, mix: Mix, skill: str, case: Case) -> tuple[list[str], tuple[str, ...]]:
-    """(what else the lesson asks for, what then follows the label)."""
+    """(what else the lesson asks for, what follows the label)."""
     if not dice.chance(mix.more):
         return [], ()
     if skill == "sound" or (len(case.texts) == 2 and dice.chance(0.5)):
@@ -128,7 +127,7 @@ def _more(dice: Dice, mix: Mix, skill: str, case: Case) -> tuple[list[str], tupl
 
 
 def _prefix(dice: Dice, mix: Mix, named: Sequence[str]) -> list[int]:
-    """Ids in front of the texts: a random tag, then what is asked, in any order, perhaps among noise."""
+    """Ids in front of the texts: a random tag, then the named words in any order, perhaps among noise."""
     ids = _ids(named)
     if dice.chance(mix.noise):
         ids += [NOISE] * (1 + dice.below(8))
@@ -157,13 +156,13 @@ def _span_lesson(dice: Dice, first: list[str], second: list[str], size: int) -> 
 
 
 def _fields(texts: Sequence[Sequence[str]]) -> list[int]:
-    """Ids from the first field name to </s>, as the tasks are rendered."""
+    """Ids from the first field name to </s>, in the format of the tasks."""
     names = ("sentence:",) if len(texts) == 1 else ("sentence1:", "sentence2:")
     return _ids([word for name, text in zip(names, texts, strict=True) for word in (name, *text)] + [EOS])
 
 
 def _tag(dice: Dice) -> int:
-    """A random task prefix; now and then <unk>, which stands for the prefixes of other people's tasks."""
+    """A random task prefix; sometimes <unk>, which stands for the prefixes of other people's tasks."""
     index = dice.below(len(TAGS) + 1)
     return vocabulary_ids()[TAGS[index] if index < len(TAGS) else UNK]
 

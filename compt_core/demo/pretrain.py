@@ -1,7 +1,7 @@
 """Trains the bundled backbone: ``python -m compt_core.demo.pretrain [--out DIR] [--minutes N]``.
 
-Slices of any length: a checkpoint is kept apart from the result, and a later call goes on from it
-to the very same weights, because a batch follows from seed, step and the progress kept in the checkpoint alone.
+Training can be split into slices of any length. A checkpoint is kept apart from the result, and a later call continues
+from it to exactly the same weights, because a batch depends only on the seed, the step and the checkpoint's progress.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ LOG: Final = logging.getLogger("compt_core.demo.pretrain")
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings of a pre-training; a checkpoint can only be resumed under the plan that made it.
+    """Settings of a pre-training; a checkpoint can only be resumed with the plan that made it.
 
     steps    optimizer steps in all
     batch    lessons per step
-    rate     peak learning rate of AdamW; risen to in `warmup` steps, linear to 0 over the last `decay` of all steps
-    promote  share of right labels, on average over the skills, at which the next slot is added
+    rate     peak learning rate of AdamW; reached after `warmup` steps, linear to 0 over the last `decay` of all steps
+    promote  share of right labels, averaged over the skills, at which the next slot is added
     """
 
     steps: int = 13_000
@@ -51,7 +51,7 @@ class Plan:
 
 @dataclass
 class Progress:
-    """Where a pre-training stands: steps done, curriculum stage, running accuracy per skill, seconds spent."""
+    """The progress of a pre-training: steps done, curriculum stage, running accuracy per skill, seconds spent."""
 
     step: int = 0
     stage: int = 1
@@ -63,7 +63,7 @@ def train(
     model: T5ForConditionalGeneration, optimizer: torch.optim.AdamW, plan: Plan, progress: Progress, *, until: int,
     deadline: float = float("inf"),
 ) -> list[float]:
-    """Steps from `progress.step` to `until` or until `time.monotonic()` passes `deadline`; the losses."""
+    """Trains from `progress.step` to `until` or until `time.monotonic()` passes `deadline`; returns the losses."""
     losses = []
     device = next(model.parameters()).device
     model.train()
@@ -99,7 +99,7 @@ def _settling(plan: Plan, step: int) -> float:
 
 
 def _promote(progress: Progress, plan: Plan, rows: list[Lesson], right: list[bool]) -> None:
-    """Update the running accuracy on lessons of the present stage; at `plan.promote`, next stage.
+    """Update the running accuracy on lessons of the present stage; at `plan.promote`, start the next stage.
 
     Graded skills do not count: which of 26 grades is the right one can be a matter of rounding.
     """
@@ -125,7 +125,8 @@ def _report(progress: Progress, losses: list[float]) -> None:
 def new_optimizer(model: T5ForConditionalGeneration, plan: Plan) -> torch.optim.AdamW:
     """AdamW over all weights; beta2 .98, since a small model's gradients change fast.
 
-    A head looks at the word before by a bias of several units, which Adam would reach only in thousands of steps.
+    To look at the previous word, a head needs a bias of several units, which Adam would reach only after thousands of
+    steps.
     """
     named = list(model.named_parameters())
     bias = [weight for name, weight in named if POSITIONS in name]
@@ -136,7 +137,7 @@ def new_optimizer(model: T5ForConditionalGeneration, plan: Plan) -> torch.optim.
 
 def save_checkpoint(path: Path, model: T5ForConditionalGeneration, optimizer: torch.optim.AdamW,
                     plan: Plan, progress: Progress) -> None:
-    """Everything that a later slice needs, written beside and then renamed."""
+    """Saves everything that a later slice needs, in a temporary file that is then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
              "plan": asdict(plan), "progress": asdict(progress)}
@@ -146,32 +147,32 @@ def save_checkpoint(path: Path, model: T5ForConditionalGeneration, optimizer: to
 
 def load_checkpoint(path: Path, model: T5ForConditionalGeneration, optimizer: torch.optim.AdamW,
                     plan: Plan) -> Progress:
-    """Restores model and optimizer in place. Raises ValueError when the checkpoint follows another plan.
+    """Restores model and optimizer in place. Raises ValueError if the checkpoint was made with another plan.
 
-    Only the number of steps may differ: the learning rate then follows the new plan from here on.
+    Only the number of steps may differ; the learning rate then follows the new plan.
     """
     state = torch.load(path, map_location="cpu", weights_only=True)
     if {**state["plan"], "steps": plan.steps} != asdict(plan):
         raise ValueError(f"The checkpoint '{path}' was made with other settings: {json.dumps(state['plan'])}. "
-                         "Use the same ones, or another --checkpoint.")
+                         "Use the same settings, or another --checkpoint.")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return Progress(**state["progress"])
 
 
 def export(model: T5ForConditionalGeneration, folder: Path) -> None:
-    """Writes config, float16 safetensors and tokenizer to `folder`; leaves the given model as it is."""
+    """Writes config, float16 safetensors and tokenizer to `folder`; does not change the given model."""
     folder.mkdir(parents=True, exist_ok=True)
     half = T5ForConditionalGeneration(model.config)
     half.load_state_dict(model.state_dict())
     half.half().save_pretrained(folder)
-    (folder / "model.safetensors").chmod(0o644)  # the writer leaves it readable to its owner only
+    (folder / "model.safetensors").chmod(0o644)  # the writer makes it readable only by its owner
     build_tokenizer().save_pretrained(folder)
 
 
 @contextmanager
 def _log_to(path: Path) -> Iterator[None]:
-    """While it lasts, log lines go to `path` (appended) and to stderr."""
+    """Within the block, log lines go to `path` (appended) and to stderr."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handlers: list[logging.Handler] = [logging.StreamHandler(), logging.FileHandler(path, encoding="utf-8")]
     LOG.setLevel(logging.INFO)
@@ -208,7 +209,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _slice(plan: Plan, until: int, out: Path, checkpoint: Path, device: str, deadline: float) -> None:
-    """Goes on from the checkpoint, if there is one, to step `until` or the `deadline`; exports."""
+    """Continues from the checkpoint, if there is one, to step `until` or the `deadline`; then exports."""
     model = new_backbone(plan.seed)
     torch.nn.Module.to(model, device)
     optimizer, progress = new_optimizer(model, plan), Progress()

@@ -1,7 +1,7 @@
-"""What the backbone can do when told to: ``python -m compt_core.demo.skills [--backbone DIR]``.
+"""What the backbone can do when asked: ``python -m compt_core.demo.skills [--backbone DIR]``.
 
-Per skill under its own pre-training prefix, on texts of the suites, none of which was taught: with
-label words that the skill was taught with, and (skills of the suites) with those held out.
+Each skill is asked for by its own pre-training prefix, on texts of the suites, none of which was taught. It is tested
+with label words that it was taught with and, if the suites use the skill, with the label words held out for them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _AT_ONCE: Final = 250
 
 
 class Ability(NamedTuple):
-    """Score of one skill, accuracy or (of a graded skill) Pearson's r; `held_out` with the label words held out."""
+    """Score of one skill: accuracy, or Pearson's r for a graded skill; `held_out` with the held-out label words."""
 
     metric: str
     taught: float
@@ -35,7 +35,7 @@ class Ability(NamedTuple):
 
 
 def skill_table(model: T5ForConditionalGeneration, rows: int = 1000) -> dict[str, Ability]:
-    """Skill -> its ability on at most `rows` rows, balanced over the answers (a graded skill: as drawn)."""
+    """Skill -> its ability on at most `rows` rows, balanced over the answers (for a graded skill, as drawn)."""
     table = {}
     for skill, known in SKILLS.items():
         own = tuple(dict.fromkeys(task.labels for task in SUITE if task.skill == skill))
@@ -67,7 +67,7 @@ def _score(model: T5ForConditionalGeneration, skill: str, metric: str, styles: t
 
 
 def _cases(skill: str, count: int, rng: np.random.Generator) -> list[tuple[list[int], float]]:
-    """(ids of the texts, answer) of rows of the suites: the skill's own tasks where it has any."""
+    """(ids of the texts, answer) of rows of the suites, from the skill's own tasks if it has any."""
     fields, graded = SKILLS[skill].fields, SKILLS[skill].labels == GRADES
     tasks = [task for task in SUITE if task.skill == skill] or [t for t in SUITE if SKILLS[t.skill].fields == fields]
     pool = [row.texts for task in tasks for rows in suite_rows(task.name) for row in rows]

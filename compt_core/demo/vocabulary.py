@@ -13,11 +13,11 @@ from compt_core.language.suites import SUITE
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 SENTINELS: Final = tuple(f"<extra_id_{i}>" for i in range(4))
 FIELDS: Final = ("sentence:", "sentence1:", "sentence2:")
-WHY: Final = "<why>"  # asks for the relation of every part behind the label; of a broken sentence, where
-WORDS: Final = "<words>"  # asks for the normal form of the texts behind the label
+WHY: Final = "<why>"  # asks for the relation of every part after the label; for a broken sentence, for the place
+WORDS: Final = "<words>"  # asks for the normal form of the texts after the label
 RELATIONS: Final = (SAME, WIDER, NARROWER, OTHER, OPPOSITE)
 TAGS: Final = tuple(f"{task.name}:" for task in SUITE)
-# Sets of label words: those of the suites' tasks, and more for skills of which one task has the only set.
+# Sets of label words: those of the suites' tasks, and more for skills whose only set belongs to a task.
 STYLES: Final[tuple[tuple[str, ...], ...]] = tuple(dict.fromkeys((
     *(task.labels for task in SUITE),
     ("must", "may", "cannot"), ("implied", "open", "excluded"), tuple(string.ascii_lowercase[:GRADES]),
@@ -35,7 +35,7 @@ def style_token(style: tuple[str, ...]) -> str:
 
 
 def taught_styles(skill: str) -> tuple[tuple[str, ...], ...]:
-    """The sets of label words that a skill is taught with: of its size, but never those of its own tasks."""
+    """The sets of label words that a skill is taught with: those of its size, except those of its own tasks."""
     own = {task.labels for task in SUITE if task.skill == skill}
     return tuple(style for style in STYLES if len(style) == SKILLS[skill].labels and style not in own)
 
@@ -51,7 +51,7 @@ def vocabulary() -> dict[str, int]:
 
 
 def build_tokenizer() -> Any:
-    """A `PreTrainedTokenizerFast`: lower case, split at white space, punctuation at a word's end dropped."""
+    """A `PreTrainedTokenizerFast`: lower-cases, splits at white space, drops punctuation at the end of words."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 

@@ -1,4 +1,4 @@
-"""Skills: what can be asked of one or two texts, the certified answer, and how to draw texts for it."""
+"""Skills: what can be asked about one or two texts, the certified answer, and how to draw texts for it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from compt_core.language.lexicon import ACTIONS, CONCEPTS
 from compt_core.language.pairs import ACTION, PERSON, PLACE, THING, Dice, Pair, Scope
 from compt_core.language.relations import OPPOSITE, SAME
 
-NOTHING: Final = "nothing"  # stands in a normal form for what is not said
+NOTHING: Final = "nothing"  # in a normal form, for what is not said
 LIKES, DISLIKES = "+", "-"  # attitudes in a normal form
-GRADES: Final = 26  # 0.0 to 5.0 in steps of 0.2, as STS-B
+GRADES: Final = 26  # 0.0 to 5.0 in steps of 0.2, as in STS-B
 Answer = int | float
 _WHOLE: Final = (PERSON, ACTION, THING, PLACE)  # what every statement and question has
 
 
 class Skill(NamedTuple):
-    """One thing to ask.
+    """One question that can be asked.
 
-    labels  answers: 2 (no, yes), 3, or GRADES for a number
+    labels  number of answers: 2 (no, yes), 3, or GRADES for a number
     fields  how each text is read: "statement", "question", or "text" (any words)
-    needs   slots without which it has no answer
-    judge   the certified answer to what was read (an index, or 0–5); None where people would argue
+    needs   slots that must be filled for an answer
+    judge   the certified answer to what was read (an index, or 0–5); None where people would disagree
     """
 
     labels: int
@@ -48,9 +48,9 @@ class Skill(NamedTuple):
 
 
 class Case(NamedTuple):
-    """Texts as words, the answer, and the pair of meanings behind them (of one text: only its first counts).
+    """Texts as words, the answer, and the pair of meanings behind them (with one text, only the first counts).
 
-    fault  of a broken sentence the verb of the group that is wrong, else NOTHING
+    fault  in a broken sentence the verb of the wrong verb group, else NOTHING
     """
 
     texts: tuple[list[str], ...]
@@ -64,7 +64,7 @@ def _part(slot: str) -> Callable[[Meaning, Meaning], bool | None]:
 
 
 def _sides(one: Meaning, two: Meaning) -> int:
-    """0 both favourable, 1 one of each, 2 both unfavourable."""
+    """0 if both are favourable, 1 for one of each, 2 if both are unfavourable."""
     return 2 - relations.likes(one) - relations.likes(two)
 
 
@@ -107,7 +107,7 @@ SKILLS: Final[Mapping[str, Skill]] = MappingProxyType({
     "similarity": Skill(GRADES, _PAIR, (), relations.similarity),
     "contrast": Skill(GRADES, _PAIR, (), _contrast),
     "overlap": Skill(GRADES, _PAIR, (), relations.overlap),
-    # of one text of a pair: more rules that a prompt may hit on, so that few rows leave it in doubt
+    # about one text of a pair: more rules that a prompt may find, so that a few rows leave it in doubt
     "likes1": Skill(2, _PAIR, (ACTION,), _likes(0)), "likes2": Skill(2, _PAIR, (ACTION,), _likes(1)),
     "denied1": Skill(2, _PAIR, (ACTION,), _denied(0)), "denied2": Skill(2, _PAIR, (ACTION,), _denied(1)),
     "worker1": Skill(2, _PAIR, (PERSON,), _of_kind(0, "person", 0)),
@@ -126,9 +126,9 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {"statement": parse, "questio
 
 
 def certify(skill: str, *texts: str) -> Answer | None:
-    """The answer of a skill on texts as a person reads them; None where people would argue.
+    """The answer of a skill on texts as people read them; None where people would disagree.
 
-    Raises DataError where a text is not of the language.
+    Raises DataError if a text is not in the language.
     """
     fields = SKILLS[skill].fields
     answer = SKILLS[skill].judge(*(_READERS[field](text) for field, text in zip(fields, texts, strict=True)))
@@ -141,7 +141,7 @@ def draw_orders(dice: Dice, skill: str) -> tuple[int, ...]:
 
 
 def draw_case(dice: Dice, skill: str, want: int, scope: Scope, orders: tuple[int, ...]) -> Case:
-    """A case of a skill, aimed at the answer `want` (an index; a graded skill draws its answer itself)."""
+    """A case of a skill with the answer `want` (an index; a graded skill draws its answer itself)."""
     while True:
         case = _draw(dice, skill, want, scope, orders)
         if case is not None and (SKILLS[skill].labels == GRADES or case.answer == want):
@@ -182,7 +182,7 @@ def _draw(dice: Dice, skill: str, want: int, scope: Scope, orders: tuple[int, ..
 
 
 def _draw_question(dice: Dice, skill: str, want: int, scope: Scope, orders: tuple[int, ...]) -> Case | None:
-    """A pair of questions, or a question (the pair's second) and a statement (its first)."""
+    """Two questions, or a question (the second of the pair) and a statement (the first)."""
     both = skill == "asks"
     pair = (pairs.draw_equal if both else pairs.draw_wider)(dice, bool(want), scope, 0.0)
     pair, (other, asked) = pairs.draw_question(dice, pair._replace(second=pair.second._replace(negated=0)),
@@ -198,9 +198,9 @@ def _draw_question(dice: Dice, skill: str, want: int, scope: Scope, orders: tupl
 
 
 def damage(dice: Dice, text: list[str]) -> tuple[list[str], str]:
-    """The words with one fault in the verb group, and its verb: a wrong form of it, a wrong or lost auxiliary, a
-    "by" too few or too many. Faults of other words would want a finer sense of position than a model
-    of this size has."""
+    """The words with one fault in the verb group, and the group's verb. The fault is a wrong form of the verb, a wrong
+    or missing auxiliary, or a missing or extra "by". Other faults would need a finer sense of position than a model of
+    this size has."""
     broken = list(text)
     verb = next(i for i, word in enumerate(text) if word in _OTHER_FORM)
     auxiliary = next((i for i, word in enumerate(text) if word in _OTHER_AUXILIARY), None)
@@ -225,7 +225,7 @@ _OTHER_AUXILIARY: Final = {"was": "did", "did": "was", "wasn't": "didn't", "didn
 
 
 def explain(skill: str, case: Case) -> tuple[str, ...]:
-    """Of two texts, whether the attitudes agree and the relation of every part that is said; of one, its fault."""
+    """For two texts, whether the attitudes agree and the relation of every part that is said; for one, its fault."""
     if len(SKILLS[skill].fields) < 2:
         return (case.fault,)
     first, second = case.pair.first, case.pair.second
@@ -242,7 +242,7 @@ def normal_form(skill: str, case: Case) -> tuple[str, ...]:
 
 
 def _said(case: Case) -> list[str]:
-    """The slots of which either meaning says anything; negation goes with the action."""
+    """The slots that either meaning fills; negation goes with the action."""
     first, second = case.pair.first, case.pair.second
     said = [one != ABSENT or two != ABSENT for one, two in zip(first, second, strict=True)]
     said[SLOTS.index("negated")] = said[ACTION]

@@ -1,10 +1,10 @@
-"""Sentences of the demo language: what one means, how it is written, and how it is read back.
+"""Sentences of the demo language: what they mean, how they are written, and how they are read back.
 
-A statement says that a person did (or did not do) something to a thing, at a place and perhaps in a
-season: "In the cellar, the chef didn't praise the big dog in spring." A question asks for one part
-of that, or whether it is so: "Where was the big dog praised by the chef?". Labels are certified by
-reading: :func:`parse` and :func:`parse_question` turn text into meanings, and
-:mod:`compt_core.language.relations` compares those. How a sentence was generated plays no part in it.
+A statement says that a person did (or did not do) something to a thing, at a place and perhaps in a season: "In the
+cellar, the chef didn't praise the big dog in spring." A question asks for one part of that, or whether it is so: "Where
+was the big dog praised by the chef?". Labels are certified by reading: :func:`parse` and :func:`parse_question` turn
+text into meanings, and :mod:`compt_core.language.relations` compares these. How a sentence was generated does not
+matter.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ VOICES: Final = ("active", "passive")  # word orders of a question
 class Meaning(NamedTuple):
     """What a sentence says. Codes index `lexicon.CONCEPTS`; ABSENT = not said.
 
-    Only `quality` and `time` may be absent in a statement, and the part that it asks for in a
-    question; other parts are absent in fragments alone.
+    A statement may lack only `quality` and `time`, and a question also the part that it asks for. Other parts are
+    absent only in fragments.
     """
 
     person: int
@@ -39,7 +39,7 @@ class Meaning(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A question about `about`, never negated; `asked` is one of ASKED, and absent in `about`."""
+    """A question about `about`, never negated; `asked` is one of ASKED and is absent in `about`."""
 
     asked: str
     about: Meaning
@@ -51,16 +51,16 @@ _ASKING: Final = {"thing": "what", "place": "where", "time": "when"}
 
 
 def as_text(written: Sequence[str], order: int, *, question: bool = False) -> str:
-    """Words as a person reads them; a place in front, "in the cellar" or "indoors", gets its comma.
+    """Words as a sentence for people; a place in front, "in the cellar" or "indoors", gets a comma.
 
-    `order` is the one they were written with: an index of ORDERS, or of VOICES for a question.
+    `order` is the word order they were written in: an index of ORDERS, or of VOICES for a question.
     """
     front = 0 if question or order % 2 == 0 else 3 if written[0] == "in" else 1
     return punctuate(written, front, "?" if question else ".")
 
 
 def punctuate(written: Sequence[str], comma: int = 0, end: str = ".") -> str:
-    """Words as a sentence: a capital, a comma behind the first `comma` words, and `end`."""
+    """Words as a sentence: with a capital, a comma after the first `comma` words, and `end`."""
     text = " ".join(written)
     if comma:
         cut = len(" ".join(written[:comma]))
@@ -69,7 +69,7 @@ def punctuate(written: Sequence[str], comma: int = 0, end: str = ".") -> str:
 
 
 def plain(text: str) -> list[str]:
-    """The words of a text, lower case and without punctuation: what the tokenizer leaves of it."""
+    """The words of a text, lower case and without punctuation, as the tokenizer leaves them."""
     return re.sub(r"[.,;!?]+(?=\s|$)", "", text.lower().replace("’", "'")).split()
 
 
@@ -174,7 +174,7 @@ def parse_question(text: str) -> Question:
 
 
 def same_kind(word: str) -> tuple[str, ...]:
-    """The other words that can stand in a word's place; of "was" and "did" their denial. () for a word outside."""
+    """The other words that can replace a word; for "was" and "did" their denial. () for a word outside the language."""
     bare = word.lower()
     kind = _KINDS.get(bare, ("", 0))[0]
     return _DENIED.get(bare) or tuple(other for other, (same, _) in _KINDS.items() if same == kind and other != bare)
@@ -186,7 +186,7 @@ def unknown_words(text: str) -> list[str]:
 
 
 def check_words(text: str) -> None:
-    """Raises DataError naming every word of `text` that the language lacks, and the nearest that it has."""
+    """Raises DataError naming every word of `text` that the language lacks, and the nearest words that it has."""
     unknown = unknown_words(text)
     if not unknown:
         return
@@ -203,7 +203,7 @@ def _near(word: str) -> str:
 
 
 def _read(text: str) -> tuple[str, Meaning]:
-    """(kinds of the words, what they name); nothing is said yet of their order."""
+    """(kinds of the words, what they name); their order is not checked yet."""
     check_words(text)
     kinds, found = "", [ABSENT, ABSENT, 0, ABSENT, ABSENT, ABSENT, ABSENT]
     for word in plain(text):

@@ -1,7 +1,7 @@
-"""The words of the demo language. Two words of one concept are synonyms and mean exactly the same.
+"""The words of the demo language. The two words of a concept are synonyms and mean exactly the same.
 
-Persons, things and places have a category above them (a chef is a worker); actions have a polarity
-and an antonym. Nothing here is random and nothing loads numpy: change a word and every table follows.
+Persons, things and places have a category above them (a chef is a worker); actions have a polarity and an antonym.
+Nothing here is random and nothing loads numpy. If a word changes, every table follows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ QUALITIES: Final[tuple[Concept, ...]] = (
 TIMES: Final[tuple[Concept, ...]] = (
     ("spring", "springtime"), ("summer", "summertime"), ("autumn", "fall"), ("winter", "wintertime"),
 )
-# (base form, past form) of two synonyms; DISLIKING holds the antonyms of LIKING, in order.
+# (base form, past form) of two synonyms; DISLIKING has the antonyms of LIKING, in order.
 LIKING: Final = (
     (("love", "loved"), ("adore", "adored")), (("praise", "praised"), ("commend", "commended")),
     (("admire", "admired"), ("esteem", "esteemed")), (("defend", "defended"), ("protect", "protected")),
@@ -84,12 +84,12 @@ MEMBERS: Final[dict[str, int]] = {
     "thing": sum(len(below) for _, below in THINGS), "quality": len(QUALITIES),
     "place": sum(len(below) for _, below in PLACES), "time": len(TIMES),
 }
-# Slot name -> members of each of its categories; slots without categories are not in it.
+# Slot name -> number of members of each of its categories; slots without categories are left out.
 CATEGORY_SIZE: Final[dict[str, int]] = {"person": 4, "thing": 4, "place": 6}
 
 
 def content_words() -> tuple[str, ...]:
-    """Every word of the language but the function words, each once, in a fixed order."""
+    """Every word of the language except the function words, each once, in a fixed order."""
     words = [word for concepts in CONCEPTS.values() for concept in concepts for word in concept]
     words += [form for action in ACTIONS for synonym in action for form in synonym]
     return tuple(dict.fromkeys(words))

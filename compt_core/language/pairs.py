@@ -1,10 +1,10 @@
-"""Drawing pairs of sentences that a skill must decide, without shallow cues.
+"""Draws pairs of sentences for the skills, without shallow cues to the label.
 
-One sentence alone, the bag of words of both, and the number of shared words are meant to say next
-to nothing about the label. Therefore a pair of the skills on meaning differs in the words of two slots,
-whether its meaning differs or not, and the levels (member or category) are drawn so that each sentence has the
-same distribution under all labels; the tables `_WIDER`, `_EQUAL` and `_LEVEL` solve for that.
-The wanted label only steers the draw; the label itself comes from `cases.SKILLS`, which reads meanings.
+One sentence alone, the bag of words of both, and the number of shared words should say next to nothing about the label.
+So for the skills on meaning, a pair differs in the words of two slots whether its meaning differs or not. The levels
+(member or category) are drawn so that each sentence has the same distribution under all labels; the tables `_WIDER`,
+`_EQUAL` and `_LEVEL` ensure this. The wanted label only steers the draw; the label itself comes from `cases.SKILLS`,
+which reads meanings.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from compt_core.language.relations import category, likes
 
 PERSON, ACTION, NEGATED, THING, QUALITY, PLACE, TIME = range(len(SLOTS))
 ALL_SLOTS: Final = (PERSON, ACTION, THING, QUALITY, PLACE, TIME)  # negation goes with the action
-_LAYERED: Final = (PERSON, THING, QUALITY, PLACE, TIME)  # slots with something above: a category, or silence
-_NEGATED: Final = 0.3  # chance of a negation where it is one in both sentences or free in each
-_HIGH: Final = 0.25  # chance that a slot out of focus is vague
+_LAYERED: Final = (PERSON, THING, QUALITY, PLACE, TIME)  # slots with a level above: a category, or silence
+_NEGATED: Final = 0.3  # chance of a negation if it is the same in both sentences or free in each
+_HIGH: Final = 0.25  # chance that a slot that is not in focus is vague
 
 
 class Scope(NamedTuple):
-    """What sentences may speak of: which slots, and of each at most the first `members` members."""
+    """What sentences may be about: which slots, and at most the first `members` members of each."""
 
     slots: tuple[int, ...] = ALL_SLOTS
     members: int = 1000
@@ -35,7 +35,7 @@ EVERYTHING: Final = Scope()
 
 
 class Pair(NamedTuple):
-    """Two meanings and the synonym picks ([7] each) with which they are to be written."""
+    """Two meanings, and for each the choice of synonyms ([7]) to write it with."""
 
     first: Meaning
     second: Meaning
@@ -44,7 +44,7 @@ class Pair(NamedTuple):
 
 
 class Dice:
-    """Uniform draws from a numpy Generator, fetched in blocks: a scalar draw costs a tenth."""
+    """Uniform draws from a numpy Generator, fetched in blocks, so that a single draw costs only a tenth."""
 
     def __init__(self, rng: np.random.Generator):
         self._rng = rng
@@ -65,7 +65,7 @@ class Dice:
         return self.uniform() < probability
 
     def pick(self, weights: tuple[float, ...]) -> int:
-        """An index, drawn by `weights`, which sum to 1."""
+        """An index, drawn with `weights`, which sum to 1."""
         left = self.uniform()
         for index, weight in enumerate(weights):
             left -= weight
@@ -81,9 +81,9 @@ class Dice:
         return out
 
 
-# What happens at a slot in focus: (both low, both high, first low and second high, first high and second
-# low). "Low" is a member, "high" its category or silence. In each pair of tables, row sums (first low) and
-# column sums (second low) are the same, so that one sentence does not tell which table was used.
+# Chances at a slot in focus: (both low, both high, first low and second high, first high and second low). "Low" is a
+# member, "high" its category or silence. In each pair of tables the row sums (first low) and the column sums (second
+# low) are the same, so that one sentence does not tell which table was used.
 Table = tuple[float, float, float, float]
 _WIDER: Final[dict[bool, Table]] = {True: (0.15, 0.15, 0.70, 0.00), False: (0.05, 0.05, 0.80, 0.10)}
 _EQUAL: Final[dict[bool, Table]] = {True: (0.50, 0.50, 0.00, 0.00), False: (0.15, 0.15, 0.35, 0.35)}
@@ -103,10 +103,10 @@ def draw_wider(dice: Dice, want: bool, scope: Scope, negated: float = _NEGATED) 
 
 
 def draw_verdict(dice: Dice, want: int, scope: Scope) -> Pair:
-    """A pair aimed at relations.verdict `want`: a following sentence, turned round or made of something else.
+    """A pair aimed at relations.verdict `want`: a sentence that follows, or its reversal, or one about something else.
 
-    Denials and opposites are as frequent in a sentence under each label, and kept rare: both at once
-    would give a contradiction away.
+    In single sentences, denials and opposites are equally frequent under each label. They are kept rare, because both
+    at once would give a contradiction away.
     """
     both, one, opposite = (0.12, 0.0, 0.0) if want == 0 else (0.04, 0.16, 0.2) if want == 1 else (0.0, 0.24, 0.76)
     turn = dice.pick((both, one, opposite, 1 - both - one - opposite))
@@ -121,14 +121,14 @@ def draw_verdict(dice: Dice, want: int, scope: Scope) -> Pair:
 
 
 def draw_part(dice: Dice, slot: int, want: bool, scope: Scope) -> Pair:
-    """A pair with the same part (`want`) or another of its level there; all else is related at random."""
+    """A pair with the same part in a slot (`want`) or another of its level; everything else is related at random."""
     pair = draw_loose(dice, scope)
     code = pair.first[slot] if want else _sibling(dice, scope, slot, pair.first[slot])
     return pair._replace(second=_with(pair.second, slot, code))
 
 
 def draw_mood(dice: Dice, want: bool, scope: Scope) -> Pair:
-    """A pair with the same attitude (`want`) or the opposite one; all else is related at random."""
+    """A pair with the same attitude (`want`) or the opposite one; everything else is related at random."""
     pair = draw_loose(dice, scope)
     favourable = likes(pair.first) == want
     action = pair.second.action % len(LIKING) + (0 if favourable != bool(pair.second.negated) else len(LIKING))
@@ -136,14 +136,14 @@ def draw_mood(dice: Dice, want: bool, scope: Scope) -> Pair:
 
 
 def draw_loose(dice: Dice, scope: Scope, negated: float = 0.5) -> Pair:
-    """A pair whose parts are the same or drawn anew, each with an even chance."""
+    """A pair in which each part is the same or drawn again, with even chances."""
     first, other = _meaning(dice, scope, negated), _meaning(dice, scope, negated)
     second = Meaning(*(mine if dice.chance(0.5) else his for mine, his in zip(first, other, strict=True)))
     return Pair(first, second, _picks(dice), _picks(dice))
 
 
 def draw_graded(dice: Dice, scope: Scope) -> Pair:
-    """A pair with 0 to all parts changed, without a word in common: shared words would give the grade away."""
+    """A pair with none to all parts changed and no word in common, because shared words would give the grade away."""
     first = _meaning(dice, scope, _NEGATED)
     second = list(first)
     for slot in dice.mix(list(scope.slots))[:dice.below(len(scope.slots) + 1)]:
@@ -160,9 +160,9 @@ def draw_graded(dice: Dice, scope: Scope) -> Pair:
 
 
 def draw_question(dice: Dice, pair: Pair, want: bool, *, both: bool) -> tuple[Pair, tuple[str, str]]:
-    """`pair` with what its second sentence (or `both`) asks left out there, and the parts asked for.
+    """(`pair` without the part that its second sentence (or `both`) asks for, the parts asked for).
 
-    A statement has "" there. Two questions now and then ask for different parts where no sameness is wanted.
+    For a statement the part is "". If they should differ, two questions sometimes ask for different parts.
     """
     asked = ASKED[dice.below(len(ASKED))]
     other = asked
@@ -179,7 +179,7 @@ def _without(meaning: Meaning, asked: str) -> Meaning:
 
 
 def _steered(dice: Dice, first: Meaning, want: bool, scope: Scope, table: Table, *, flip: bool) -> Pair:
-    """Two slots differ in words; a level moves by `table`, and without `want` mostly another part differs.
+    """A pair whose words differ in two slots; a level moves by `table`, and without `want` usually a part differs.
 
     flip  whether the denial may be the part that differs
     """
@@ -194,7 +194,7 @@ def _steered(dice: Dice, first: Meaning, want: bool, scope: Scope, table: Table,
     two[focus] = low if move in (0, 3) else high
     others = [slot for slot in (*slots, *((NEGATED,) if flip and ACTION in slots else ())) if slot != focus]
     other = others[dice.below(len(others))] if others else focus
-    settled = move == 3 or (move == 2 and table[3] == table[2])  # the levels alone already say no
+    settled = move == 3 or (move == 2 and table[3] == table[2])  # the levels alone already decide for no
     if not want and (not settled or dice.chance(0.3)):
         if move == 2 and SLOTS[focus] in CATEGORY_SIZE and dice.chance(0.35):
             other = focus  # "the chef" against "the child": the wrong category
@@ -217,7 +217,7 @@ def _meaning(dice: Dice, scope: Scope, negated: float) -> Meaning:
 
 
 def _member(dice: Dice, scope: Scope, slot: int) -> int:
-    """A member. The first `scope.members` of them are dealt from its categories in turn, or polarities."""
+    """A random member; the first `scope.members` are taken in turn from the slot's categories or polarities."""
     name = SLOTS[slot]
     size = CATEGORY_SIZE.get(name, len(LIKING) if slot == ACTION else 1)
     groups = MEMBERS[name] // size
@@ -226,7 +226,7 @@ def _member(dice: Dice, scope: Scope, slot: int) -> int:
 
 
 def _sibling(dice: Dice, scope: Scope, slot: int, code: int) -> int:
-    """Another concept of the same level; the opposite for negation; silence stays silent."""
+    """Another concept of the same level; the opposite for negation; silence stays silence."""
     if slot == NEGATED:
         return 1 - code
     if code == ABSENT:

@@ -1,9 +1,9 @@
-"""What two meanings have to do with each other: the certified answers behind every label.
+"""How two meanings are related: the certified answers behind every label.
 
-A statement that something happened entails the vaguer ones: "the chef" -> "the worker", "in the
-cellar" -> "inside", and what is left out. Two conventions settle what the words alone do not: what the
-second sentence leaves vague is what the first one said ("the worker" is the chef), and nobody does both
-a thing and its opposite. Where people would still argue, the answer is None and no row is made.
+A statement that something happened entails vaguer ones: "the chef" -> "the worker", "in the cellar" -> "inside", and
+leaving a part out. Two conventions settle what the words alone do not. What the second sentence leaves vague refers to
+what the first one said ("the worker" is the chef), and nobody does both a thing and its opposite. Where people would
+still disagree, the answer is None and no row is made.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from compt_core.language.grammar import ABSENT, SLOTS, Meaning, Question
 from compt_core.language.lexicon import CATEGORY_SIZE, LIKING, MEMBERS
 
 ENTAILED, NEUTRAL, CONTRADICTED = 0, 1, 2  # answers of `verdict`
-SAME, WIDER, NARROWER, OTHER, OPPOSITE = "=", ">", "<", "x", "!"  # of a part; WIDER: the second says less
+SAME, WIDER, NARROWER, OTHER, OPPOSITE = "=", ">", "<", "x", "!"  # relations of a part; WIDER: the second says less
 _PARTS: Final = tuple(slot for slot in SLOTS if slot not in ("action", "negated"))
-_SHARE: Final = {SAME: 1.0, WIDER: 0.5, NARROWER: 0.5}  # of its points that a part in this relation earns
+_SHARE: Final = {SAME: 1.0, WIDER: 0.5, NARROWER: 0.5}  # share of its points that a part in this relation gets
 POINTS: Final = {"person": 1.0, "action": 1.5, "thing": 1.0, "quality": 0.5, "place": 0.75, "time": 0.25}
 TOP: Final = sum(POINTS.values())  # 5, the similarity of two sentences that say the same
 
 
 def category(slot: str, code: int) -> int:
-    """What stands directly above a concept: the category's code, or ABSENT where there is none."""
+    """The code of the category directly above a concept, or ABSENT if there is none."""
     if slot in CATEGORY_SIZE and 0 <= code < MEMBERS[slot]:
         return MEMBERS[slot] + code // CATEGORY_SIZE[slot]
     return ABSENT
 
 
 def kind(slot: str, code: int) -> int:
-    """The number of a concept's category among those of its slot, from 0; a category's own for a category."""
+    """The number of a concept's category within its slot, from 0; for a category, its own number."""
     return code // CATEGORY_SIZE[slot] if code < MEMBERS[slot] else code - MEMBERS[slot]
 
 
 def relation(slot: str, one: int, two: int) -> str:
-    """How the second sentence's part stands to the first's: SAME, WIDER, NARROWER, OTHER or OPPOSITE."""
+    """How the second sentence's part relates to the first's: SAME, WIDER, NARROWER, OTHER or OPPOSITE."""
     if one == two:
         return SAME
     if slot == "negated" or (slot == "action" and ABSENT not in (one, two) and abs(one - two) == len(LIKING)):
@@ -50,17 +50,17 @@ def relations(first: Meaning, second: Meaning) -> dict[str, str]:
 
 
 def likes(meaning: Meaning) -> bool:
-    """Whether the person's attitude is favourable: the action's polarity, turned round by negation."""
+    """Whether the person's attitude is favourable: the action's polarity, reversed by negation."""
     return (meaning.action < len(LIKING)) != bool(meaning.negated)
 
 
 def same_mood(first: Meaning, second: Meaning) -> bool:
-    """Whether both sentences report the same attitude, whoever has it and towards whatever."""
+    """Whether both sentences report the same attitude, no matter whose it is and what it is about."""
     return likes(first) == likes(second)
 
 
 def verdict(first: Meaning, second: Meaning) -> int | None:
-    """ENTAILED where the second must be true if the first is, CONTRADICTED where it cannot be, else NEUTRAL."""
+    """ENTAILED if the second must be true when the first is, CONTRADICTED if it cannot be, else NEUTRAL."""
     part = relations(first, second)
     found = {part[slot] for slot in _PARTS}
     if OTHER in found or part["action"] not in (SAME, OPPOSITE):
@@ -75,7 +75,7 @@ def verdict(first: Meaning, second: Meaning) -> int | None:
         if found == {SAME} or (second.negated and found <= {SAME, WIDER}):
             return CONTRADICTED
         return NEUTRAL if second.negated or NARROWER not in found else None  # which worker did a vague denial mean?
-    if first.negated:  # with "the", what a vaguer or narrower denial says is left open
+    if first.negated:  # with "the", it is open what a vaguer or narrower denial says
         return ENTAILED if found == {SAME} else None
     return ENTAILED if found <= {SAME, WIDER} else NEUTRAL
 
@@ -101,9 +101,9 @@ def same_part(slot: str, first: Meaning, second: Meaning) -> bool | None:
 
 
 def similarity(first: Meaning, second: Meaning) -> float:
-    """0 to TOP: the points of all parts that agree, a part and its category counting half.
+    """0 to TOP: the points of all parts that agree; a part and its category count half.
 
-    Action and negation are one part; "loved" and "didn't hate" count half, a denied action not at all.
+    Action and negation are one part; "loved" and "didn't hate" count half, an action and its denial not at all.
     """
     part = relations(first, second)
     points = sum(POINTS[slot] * _SHARE.get(part[slot], 0.0) for slot in _PARTS)
@@ -113,7 +113,7 @@ def similarity(first: Meaning, second: Meaning) -> float:
 
 
 def overlap(first: Meaning, second: Meaning) -> float:
-    """As :func:`similarity`, but only parts that are exactly the same count."""
+    """Like :func:`similarity`, but only parts that are exactly the same count."""
     part = relations(first, second)
     points = sum(POINTS[slot] for slot in _PARTS if part[slot] == SAME)
     return points + (POINTS["action"] if part["action"] == part["negated"] == SAME else 0.0)
@@ -127,7 +127,7 @@ def same_question(first: Question, second: Question) -> bool:
 def answers(question: Question, sentence: Meaning) -> bool | None:
     """Whether a statement implies what a question takes for granted, and names what it asks for.
 
-    None where it answers "no", and where people would argue.
+    None if it answers "no", and where people would disagree.
     """
     if question.asked != "whether" and sentence[SLOTS.index(question.asked)] == ABSENT:
         return False

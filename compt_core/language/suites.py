@@ -1,9 +1,9 @@
 """The suites `demo` and `demo-glue`: their tasks as tables, and the rows of each.
 
-A task is a skill, label words and templates (word orders of its texts). In `demo`, three families of
-four tasks share the same four templates and sentence shapes, so that form does not tell them apart.
-`demo-glue` mirrors the eight tasks of GLUE one by one. A skill's label words and templates here were
-held out from its pre-training, as were all sentences.
+A task consists of a skill, label words and templates (word orders of its texts). In `demo`, three families of four
+tasks share the same four templates and sentence shapes, so that form does not tell them apart. `demo-glue` mirrors the
+eight tasks of GLUE one by one. A skill's label words and templates, and all sentences, were held out from
+pre-training.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from compt_core.language.pairs import EVERYTHING, Dice
 TRAIN_ROWS: Final = 2000
 DEV_ROWS: Final = 300
 _SEED: Final = 20240813
-Template = tuple[int, ...]  # of each text the index of its word order: grammar.ORDERS, or VOICES of a question
+Template = tuple[int, ...]  # the index of each text's word order: in grammar.ORDERS, or in VOICES for a question
 
 
 class DemoTask(NamedTuple):
-    """A task as a row of a table; `labels` stand in the order of the skill's answers (no, yes for two)."""
+    """A task as a row of a table; `labels` are in the order of the skill's answers (no, yes if there are two)."""
 
     name: str
     suite: str
@@ -35,7 +35,7 @@ class DemoTask(NamedTuple):
 
 
 class DemoRow(NamedTuple):
-    """Texts, the index of the label word, and the gold value (the same, but for a graded task)."""
+    """Texts, the index of the label word, and the gold value (the same number, except in a graded task)."""
 
     texts: tuple[str, ...]
     label: int
@@ -86,18 +86,18 @@ def held_out_templates() -> dict[str, frozenset[Template]]:
 
 @lru_cache(maxsize=1)
 def held_out_sentences() -> frozenset[str]:
-    """Every text of both suites, train and dev, as its words; none may be taught."""
+    """The words of every text of both suites, train and dev; none of these texts may be taught."""
     return frozenset(" ".join(plain(text)) for task in SUITE for rows in suite_rows(task.name)
                      for row in rows for text in row.texts)
 
 
 @lru_cache(maxsize=len(SUITE))
 def suite_rows(name: str) -> tuple[tuple[DemoRow, ...], tuple[DemoRow, ...]]:
-    """(training rows, dev rows) of a task: balanced over labels (a graded task: as drawn), no pair of texts
-    twice, the same at every call.
+    """(training rows, dev rows) of a task: balanced over labels (in a graded task, as drawn), no pair of texts twice,
+    the same at every call.
 
-    The label is what the skill answers on the texts (`cases.certify` reads them back; a test holds that it agrees on
-    every row). Raises KeyError for a name that the suites do not hold.
+    The label is the skill's answer on the texts (`cases.certify` reads them back, and a test checks that it agrees on
+    every row). Raises KeyError for a name that the suites do not have.
     """
     task = BY_NAME[name]
     rng = np.random.default_rng([_SEED, SUITE.index(task)])

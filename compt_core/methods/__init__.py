@@ -1,6 +1,6 @@
-"""The methods: a file for each, the parts that they are made of, and the table that lists them.
+"""The methods: a file for each, the parts they are made of, and the table that lists them.
 
-A method says what it trains, how a task's prompt comes out of that, and whether its tasks are runs of their own. It
-knows neither the backbone nor the training loop, and the settings only by their names: they check a method's name
-against the table here, and so stand above it.
+A method says what it trains, how a task's prompt is made from that, and whether its tasks count as separate runs. It
+knows nothing about the backbone or the training loop. It uses settings only by name and does not import them, because
+the settings check a method's name against the table here.
 """

@@ -1,7 +1,7 @@
-"""Runs of one structure, stacked: their trained tensors, and the parts that prompts are composed of.
+"""Stacked runs of one structure: their trained tensors, and the parts that prompts are composed of.
 
 R runs · K tasks · S sources · P, L prompt lengths · H hidden size. Every tensor has a leading axis of runs, so that a
-step is a handful of batched operations however many runs there are; a run alone is R = 1.
+step is a handful of batched operations however many runs there are; a single run is R = 1.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 class Block:
     """Runs of one structure.
 
-    declared    for each run, what its method says of every tensor that it trains, by name
+    declared    for each run, what its method says about every tensor that it trains, by name
     parameters  those tensors, each [R, …]
-    constants   what the settings fix: "attention" [R, K, S], "alpha" and "beta" [R, K]; by name, as far as there are
+    constants   what the settings fix, by name, as far as it applies: "attention" [R, K, S], "alpha" and "beta" [R, K]
     """
 
     runs: tuple[str, ...]
@@ -53,7 +53,7 @@ class Block:
         return self.constants.get("attention") if logits is None else normalise(logits, str(self.structure.normalizer))
 
     def gates(self) -> tuple[Tensor, Tensor]:
-        """(alpha, beta) [R, K] of a composed method: its private and its shared gate, 1 where they are off."""
+        """(alpha, beta) [R, K] of a composed method: its private and its shared gate, 1 if they are off."""
         alpha, beta = (self.parameters.get(f"gate.{name}") for name in ("alpha", "beta"))
         return (self.constants["alpha"] if alpha is None else gate(alpha),
                 self.constants["beta"] if beta is None else gate(beta))
@@ -67,10 +67,10 @@ class Block:
         return encode(e, *weights, residual=self.structure.encoder == "residual")
 
     def mix(self) -> Tensor:
-        """The shared part C [R, K, P, H] of every task: the sources by attention. Raises ValueError without any."""
+        """The shared part C [R, K, P, H] of every task: sources mixed by attention. Raises ValueError without any."""
         attention = self.attention()
         if attention is None:
-            raise ValueError(f"The method '{self.structure.method}' has no attention to mix sources by.")
+            raise ValueError(f"The method '{self.structure.method}' has no attention to mix sources with.")
         return shared_part(attention, self.prompts("source"))
 
     def compose(self) -> Tensor:
@@ -78,13 +78,13 @@ class Block:
         return self.method.compose(self)
 
     def entering(self) -> tuple[Tensor, Tensor] | None:
-        """Both parts as they enter the prompt, gates applied; None for a method of one part."""
+        """Both parts as they enter the prompt, gates applied; None for a method with one part."""
         return self.method.entering(self) if self.method.entering else None
 
 
 def build_block(runs: Sequence[str], configs: Sequence[RunConfig], hidden: int, vocabulary: Vocabulary,
                 device: torch.device, dtype: torch.dtype) -> Block:
-    """Runs of one structure as they start, on a backbone of hidden size H."""
+    """Runs of one structure with their initial values, on a backbone of hidden size H."""
     def put(arrays: Sequence[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(device, dtype)
 
@@ -100,6 +100,6 @@ def build_block(runs: Sequence[str], configs: Sequence[RunConfig], hidden: int, 
 
 
 def _start(config: RunConfig, one: Parameter, vocabulary: Vocabulary) -> np.ndarray:
-    """The first values of a tensor, each row from a stream of its own."""
+    """The initial values of a tensor; each row has its own random stream."""
     seed = config.seed if config.init_seed is None else config.init_seed
     return np.stack([one.start(stream(seed, "init", one.name, owner), vocabulary) for owner in one.owners])

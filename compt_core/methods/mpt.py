@@ -1,8 +1,8 @@
 """MPT: one shared prompt, scaled for each task by a rank-one matrix (Wang et al., ICLR 2023, arXiv 2303.02861).
 
-P_t = source ⊙ (u_t v_tᵀ) with u_t [P] and v_t [H]. Trained from scratch on all tasks together, without the paper's
-distillation from prompts of single tasks. u and v start at 1, so that every task begins with the shared prompt itself;
-they learn at the rate of private prompts.
+P_t = source ⊙ (u_t v_tᵀ) with u_t [P] and v_t [H]. It is trained from scratch on all tasks together, without the
+paper's distillation from prompts of single tasks. u and v start at 1, so that every task begins with the shared prompt
+itself; they learn at the rate of private prompts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from compt_core.methods.block import Block
     from compt_core.settings.config import RunConfig
 
-LR = 0.02  # of u and v where the settings give none: a step of 2% of where they start
+LR = 0.02  # of u and v if the settings give none: steps of 2% of their initial value
 
 
 def structure(config: RunConfig) -> Structure:
@@ -29,7 +29,7 @@ def structure(config: RunConfig) -> Structure:
 
 
 def parameters(config: RunConfig, hidden: int) -> tuple[Parameter, ...]:
-    """The shared prompt, and u [K, P] and v [K, H] of the tasks."""
+    """The shared prompt, and u [K, P] and v [K, H] for the tasks."""
     def scale(name: str, width: int) -> Parameter:
         rate = LR if config.lr_private is None else config.lr_private
         return Parameter(f"scale.{name}", (len(config.tasks), width), config.tasks, lambda draw, _: np.ones(width),
@@ -46,5 +46,5 @@ def compose(block: Block) -> Tensor:
 
 
 METHOD = Method("mpt", "MPT", "one shared prompt, scaled for each task by a rank-one matrix", structure, parameters,
-                compose, lacks="MPT has no attention, no gates and no private prompts: each task scales the one shared "
-                               "prompt by a matrix of its own.")
+                compose, lacks="MPT has no attention, gates or private prompts: each task scales the one shared prompt "
+                               "by its own matrix.")

@@ -1,4 +1,4 @@
-"""The parts that methods are made of: prompts with their encoders, attention, gates, and their learning rates.
+"""The parts that methods are made of: prompts with their encoders, attention and gates, and their learning rates.
 
 K tasks · S sources · P prompt length · H hidden size · D encoder width. Loads no torch.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GATES_OF_FORM = {"mean": ("gate.alpha", "gate.beta"), "concat": ("gate.alpha", "gate.beta"),
                  "gated_sum": ("gate.alpha",), "sum": ()}
-VOCABULARY_LR = 0.3  # where the embedding itself is the prompt (encoder "none")
+VOCABULARY_LR = 0.3  # if the embedding itself is the prompt (encoder "none")
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Rates:
 
 
 def rates(config: RunConfig, *, independent: bool = False, composed: bool = False) -> Rates:
-    """Peak learning rates. An empty rate of prompts becomes .05 for sources and for independent tasks, and .02 for
-    private prompts beside sources; .3 for all with encoder "none" (Lester et al.).
+    """Peak learning rates. An empty rate for prompts becomes .05 for sources and for independent tasks, and .02 for
+    private prompts that are combined with sources; with encoder "none" it is .3 for all (Lester et al.).
 
     ``lr_rule: author`` scales attention, private and source rates by S, as in the author's published settings; only
     composed methods have an S.
@@ -57,8 +57,8 @@ def rates(config: RunConfig, *, independent: bool = False, composed: bool = Fals
 def prompts(part: Literal["source", "private"], owners: Sequence[Any], length: int, config: RunConfig, hidden: int,
             at: Rates) -> tuple[Parameter, ...]:
     """The prompts of a part, one for each owner: embeddings E [n, P, H], and the weights of their encoders (paper,
-    section 3), Linear(H, D) and Linear(D, H) as torch starts them. E ~ U(−init_range, init_range), or pieces of the
-    vocabulary where E itself is the prompt."""
+    section 3), Linear(H, D) and Linear(D, H), initialised as in torch. E ~ U(−init_range, init_range), or pieces of
+    the vocabulary if E itself is the prompt."""
     n, width, bare = len(owners), config.encoder_hidden, config.encoder == "none"
 
     def trained(name: str, shape: tuple[int, ...], start: Start, rate: float) -> Parameter:
@@ -82,12 +82,12 @@ def _uniform(shape: tuple[int, ...], most: float) -> Start:
 
 
 def _linear(shape: tuple[int, ...], fan_in: int) -> Start:
-    """As torch starts the weights of a Linear layer with so many inputs."""
+    """Initial weights of a Linear layer with `fan_in` inputs, as in torch."""
     return lambda draw, _: draw.uniform(-1, 1, shape) / np.sqrt(fan_in)
 
 
 def attention(config: RunConfig, at: Rates) -> tuple[Parameter, ...]:
-    """Logits [K, S] of learned attention, 0 at the start; none where it is fixed."""
+    """Logits [K, S] of learned attention, 0 at the start; none if it is fixed."""
     if config.attention != "learned":
         return ()
     return (Parameter("attention.logits", (len(config.tasks), config.sources), config.tasks, by_task=True,
@@ -96,7 +96,7 @@ def attention(config: RunConfig, at: Rates) -> tuple[Parameter, ...]:
 
 
 def gates(config: RunConfig, shape: Structure, at: Rates) -> tuple[Parameter, ...]:
-    """Scalars [K] behind the gates that the form has, N(0, .02) at the start; none where gates are fixed."""
+    """Scalars [K] behind the gates that the form has, N(0, .02) at the start; none if gates are fixed."""
     if shape.gates != "learned":
         return ()
     return tuple(Parameter(name, (shape.tasks,), config.tasks, lambda draw, _: draw.normal(0, 0.02), at.gate,
@@ -104,21 +104,21 @@ def gates(config: RunConfig, shape: Structure, at: Rates) -> tuple[Parameter, ..
 
 
 def learned_gates(config: RunConfig) -> Literal["learned", "fixed"]:
-    """Whether a composed method's gates are trained. One source with a learned sigmoid weight needs none: that weight
-    does what gates would do."""
+    """Whether a composed method's gates are trained. One source with a learned sigmoid weight needs no gates: the
+    weight does what gates would do."""
     own_gate = config.sources == 1 and config.normalizer == "auto" and config.attention == "learned"
     return "learned" if config.gates == "learned" and not own_gate else "fixed"
 
 
 def fixed_attention(config: RunConfig) -> np.ndarray:
-    """Attention [K, S] where it is not learned: the given matrix, or uniform."""
+    """Attention [K, S] that is not learned: the given matrix, or uniform."""
     if isinstance(config.attention, tuple):
         return np.array(config.attention)
     return np.full((len(config.tasks), config.sources), 1 / config.sources)
 
 
 def fixed_gates(config: RunConfig, form: str) -> tuple[float, float]:
-    """(alpha, beta) where they are not learned: the fixed settings; 1 with gates off or not in the form."""
+    """(alpha, beta) that are not learned: the fixed settings, or 1 if gates are off or not in the form."""
     if config.gates != "fixed":
         return 1.0, 1.0
     used = GATES_OF_FORM[form]
@@ -127,12 +127,12 @@ def fixed_gates(config: RunConfig, form: str) -> tuple[float, float]:
 
 
 def resolve_normalizer(config: RunConfig) -> tuple[str, str]:
-    """(normaliser used, why): the `auto` rule of the paper by S sources and K tasks."""
+    """(normaliser used, why), by the paper's `auto` rule for S sources and K tasks."""
     s, k = config.sources, len(config.tasks)
     if config.normalizer != "auto":
         return config.normalizer, "chosen in the settings"
     if s == 1:
-        return "sigmoid", "one source: its weight is a gate of its own, and alpha and beta are not learned"
+        return "sigmoid", "with one source, its weight is itself a gate, and alpha and beta are not learned"
     if s <= k // 2:
         return "softmax", f"S = {plural(s, 'source')}, at most half of K = {plural(k, 'task')}"
     return "sparsemax", f"S = {plural(s, 'source')}, more than half of K = {plural(k, 'task')}"

@@ -26,10 +26,10 @@ def parameters(config: RunConfig, hidden: int) -> tuple[Parameter, ...]:
 
 
 def compose(block: Block) -> Tensor:
-    """A task's prompt is its private one [R, K, P, H]."""
+    """A task's prompt is its private prompt [R, K, P, H]."""
     return block.prompts("private")
 
 
 METHOD = Method("pt", "PT", "an independent prompt per task", structure, parameters, compose,
                 independent=True, repeats=True,
-                lacks="PT has no sources, attention or gates: each task has one prompt of its own.")
+                lacks="PT has no sources, attention or gates: each task has its own prompt.")

@@ -1,7 +1,7 @@
-"""SCP: ComPT's concatenation, the mixed sources in front and the private prompt behind (arXiv 2408.13227, section 3).
+"""SCP: ComPT's concatenation of the mixed sources and, after them, the private prompt (arXiv 2408.13227, section 3).
 
 P_t = [beta_t C_t ; alpha_t private_t]. With scp_length "total" each half has P / 2 vectors, rounded up, so that the
-prompt is about as long as those it is compared with; with "each" both have P.
+prompt is about as long as the other methods' prompts; with "each" both halves have P.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def structure(config: RunConfig) -> Structure:
-    """As SPP's, with halves of the length."""
+    """The structure of SPP, but the two parts are the halves of a concatenation."""
     half = config.prompt_length if config.scp_length == "each" else -(-config.prompt_length // 2)
     return spp.composed("scp", config, half, "concat")
 
@@ -30,7 +30,7 @@ def parameters(config: RunConfig, hidden: int) -> tuple[Parameter, ...]:
 
 
 def constants(config: RunConfig) -> Mapping[str, np.ndarray]:
-    """Attention and gates where they are not learned."""
+    """Attention and gates that are not learned."""
     return spp.constants_of(structure(config), config)
 
 

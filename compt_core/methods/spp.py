@@ -1,7 +1,7 @@
 """SPP: ComPT's sum of source prompts, mixed by attention, and a private prompt (arXiv 2408.13227, section 3).
 
-P_t = (beta_t C_t + alpha_t private_t) / (alpha_t + beta_t) with C_t = sum_s A[t, s] source_s; the setting `form` has
-the other ways to join the two. Length P.
+P_t = (beta_t C_t + alpha_t private_t) / (alpha_t + beta_t) with C_t = sum_s A[t, s] source_s; the setting `form` offers
+other ways to join the two. The length is P.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def parameters(config: RunConfig, hidden: int) -> tuple[Parameter, ...]:
 
 
 def parameters_of(shape: Structure, config: RunConfig, hidden: int) -> tuple[Parameter, ...]:
-    """Those of a composed method of this structure."""
+    """The parameters of a composed method with this structure."""
     at = parts.rates(config, composed=True)
     return (*parts.prompts("source", range(shape.sources), shape.shared_length, config, hidden, at),
             *parts.prompts("private", config.tasks, shape.private_length, config, hidden, at),
@@ -49,12 +49,12 @@ def parameters_of(shape: Structure, config: RunConfig, hidden: int) -> tuple[Par
 
 
 def constants(config: RunConfig) -> Mapping[str, np.ndarray]:
-    """Attention and gates where they are not learned."""
+    """Attention and gates that are not learned."""
     return constants_of(structure(config), config)
 
 
 def constants_of(shape: Structure, config: RunConfig) -> Mapping[str, np.ndarray]:
-    """Those of a composed method of this structure: attention [K, S] where it is fixed, gates [K]."""
+    """The constants of a composed method with this structure: attention [K, S] if it is fixed, gates [K]."""
     fixed = {name: np.repeat(value, shape.tasks)
              for name, value in zip(("alpha", "beta"), parts.fixed_gates(config, shape.form), strict=True)}
     return fixed if shape.attention == "learned" else fixed | {"attention": parts.fixed_attention(config)}

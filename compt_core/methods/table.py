@@ -6,7 +6,7 @@
     SPP   mixed sources plus a private prompt                ComPT, arXiv 2408.13227
     SCP   mixed sources in front of a private prompt         ComPT, arXiv 2408.13227
 
-To add a method, write a file beside these and add its METHOD here. Settings, fleets, store, pages and the common
+To add a method, write a file next to these and add its METHOD here. Settings, fleets, store, pages and the common
 tests take it from the table.
 """
 
@@ -26,12 +26,12 @@ METHODS: dict[str, Method] = {method.name: method for method in (
 
 
 def structure(config: RunConfig) -> Structure:
-    """The structure of a run, options resolved: `auto` normaliser, half lengths, gates that fall away."""
+    """The structure of a run with options resolved: `auto` normaliser, half lengths, gates that are not needed."""
     return METHODS[config.method].structure(config)
 
 
 def parameter_shapes(config: RunConfig, hidden: int) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of every tensor that a run trains on a backbone of hidden size H, and of no other."""
+    """Name -> shape, for exactly the tensors that a run trains on a backbone of hidden size H."""
     return {one.name: one.shape for one in METHODS[config.method].parameters(config, hidden)}
 
 

@@ -1,1 +1,1 @@
-"""Labels scored, answers, metrics and the statistics over seeds."""
+"""Label scores, answers, metrics and statistics over seeds."""

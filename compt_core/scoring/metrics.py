@@ -1,6 +1,6 @@
-"""Scores of predictions, 0–1 or −1–1; undefined scores are None. Pure, on scikit-learn and scipy.
+"""Scores of predictions, 0–1 or −1–1; undefined scores are None. Pure, using scikit-learn and scipy.
 
-The two take over a second to load, so each is loaded where its first score is asked for.
+The two take over a second to load, so each is loaded only when its first score is needed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ METRICS = ("accuracy", "f1", "matthews", "pearson", "spearman")
 def score(name: str, gold: Sequence[float], predicted: Sequence[float]) -> float | None:
     """One score of `predicted` against `gold` (label indices, or numbers for pearson and spearman).
 
-    f1 takes index 1 as the positive label. None where the score is undefined: a number on either side that is not
-    finite, or a correlation with a side that is constant but for rounding or too large to reckon with. Raises KeyError
-    for an unknown metric and ValueError for no rows.
+    f1 takes index 1 as the positive label. None if the score is undefined: a number on either side is not finite, or
+    one side of a correlation is constant (up to rounding) or too large to compute with. Raises KeyError for an unknown
+    metric and ValueError for no rows.
     """
     if not len(gold):
         raise ValueError("A score needs at least one row.")

@@ -1,4 +1,4 @@
-"""Label scores of dev rows as predictions, the same for scoring and for whoever reads stored scores. No torch."""
+"""Turns label scores of dev rows into predictions, both in scoring and when stored scores are read. No torch."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from compt_core.tasks.spec import Task
 
-UNREADABLE = -1  # prediction where an answer is no label word: counts as wrong
+UNREADABLE = -1  # prediction for an answer that is no label word; it counts as wrong
 
 
 def predict(task: Task, scores: np.ndarray, *, similarity: str = "argmax", generated: bool = False) -> np.ndarray:
-    """[n] from label scores [n, C]: the label's index, or the number of a numeric task.
+    """Predictions [n] from label scores [n, C]: the label's index, or the number for a numeric task.
 
-    An answer that is no label (:func:`readable`) is UNREADABLE; of a numeric task, where every answer is a number, the
-    lowest candidate. `similarity` is how a numeric task reads its candidates.
+    An answer that is no label (:func:`readable`) is UNREADABLE. In a numeric task, where every answer must be a number,
+    it is the lowest candidate. `similarity` says how a numeric task reads its candidates.
     """
     told = readable(scores, generated)
     scores = np.where(told[:, None], scores, 0)
@@ -28,7 +28,7 @@ def predict(task: Task, scores: np.ndarray, *, similarity: str = "argmax", gener
 
 
 def readable(scores: np.ndarray, generated: bool) -> np.ndarray:
-    """Whether each row of label scores [n, C] names a label: not where the generated text is none, nor where the
+    """Whether each row of label scores [n, C] names a label. It does not if the generated text is no label, or if the
     likelihoods are no numbers."""
     best = scores.max(axis=1)
     return np.asarray(best > 0 if generated else np.isfinite(best))

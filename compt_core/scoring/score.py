@@ -1,4 +1,4 @@
-"""Dev rows to label scores, predictions and metrics: each row encoded once, all labels in one decoder pass.
+"""From dev rows to label scores, predictions and metrics: each row is encoded once, all labels in one decoder pass.
 
 C labels of a task · n rows · L prompt length · H hidden size.
 """
@@ -24,15 +24,15 @@ from compt_core.tasks.spec import Row, Task
 
 @dataclass(frozen=True)
 class TaskScores:
-    """What one prompt scored on one task's dev rows.
+    """How one prompt scored on one task's dev rows.
 
-    scores       [n, C] log-likelihood of every label (1 at the generated label, with generation)
+    scores       [n, C] log-likelihood of every label (with generation, 1 at the generated label)
     predicted    [n] label index, or number for a numeric task
-    metrics      the task's metrics; None where undefined
-    constant     whether one label was predicted for every row: its accuracy says nothing
-    unreadable   share of the rows whose answer is no label, which count as wrong
+    metrics      the task's metrics; None if undefined
+    constant     whether the same label was predicted for every row, so that its accuracy says nothing
+    unreadable   share of the rows whose answer is no label; these count as wrong
     cut          rows that lost text to truncation
-    tokens       tokens that this took, of rows, prompts and label words; 0 where it was known already
+    tokens       tokens that were processed, of rows, prompts and label words; 0 if the scores were already known
     """
 
     scores: np.ndarray
@@ -51,10 +51,10 @@ def score_task(
 ) -> dict[str, TaskScores]:
     """Score `rows` (encoded as `encoded`) of `task` under each prompt [L, H] of `prompts`, by name.
 
-    scoring: "sum" or "mean" of label log-probabilities, or greedy "generate"; similarity: how a
-    numeric task reads its candidates. Rows of all prompts share their passes; what was scored before
-    comes from the backbone's cache, and what is new goes there where it is to be remembered. going(name)
-    is asked before each pass; a prompt that is no longer wanted is left out of the rest and of the result.
+    scoring: "sum" or "mean" of label log-probabilities, or greedy "generate"; similarity: how a numeric task reads its
+    candidates. Rows of all prompts share their passes. What was scored before comes from the backbone's cache; new
+    scores are added to it if `remember` is set. going(name) is asked before each pass; a prompt that is no longer
+    wanted is left out of the rest and of the result.
     """
     words = label_ids(backbone.tokenizer, task.labels)
     common = rows_key(encoded, words, scoring)
@@ -77,8 +77,8 @@ def label_scores(
     backbone: Backbone, encoded: Sequence[EncodedRow], prompts: Mapping[str, Tensor], words: Sequence[tuple[int, ...]],
     scoring: str, going: Callable[[str], bool] = lambda name: True,
 ) -> dict[str, np.ndarray]:
-    """Label scores [n, C] under each prompt that is wanted to the end, as :func:`score_task` with its cache and its
-    metrics left out; `words` are the labels' token ids (`label_ids`)."""
+    """Label scores [n, C] under each prompt that is wanted to the end, as in :func:`score_task` but without cache and
+    metrics; `words` are the labels' token ids (`label_ids`)."""
     packed = PackedLabels(words, backbone.model.config.decoder_start_token_id, backbone.device)
     jobs = [(name, i) for name in prompts for i in range(len(encoded))]
     result = {name: np.zeros((len(encoded), len(words)), dtype=np.float32) for name in prompts}
@@ -90,7 +90,7 @@ def label_scores(
         return packed.scores(backbone, memory, mean=scoring == "mean").float().cpu().numpy()
 
     def work(part: np.ndarray) -> None:
-        with asking:  # one thread at a time
+        with asking:  # only one thread at a time
             left.update(name for name in result if name not in left and not going(name))
         chosen = [jobs[j] for j in part if jobs[j][0] not in left]
         if not chosen:
@@ -107,7 +107,7 @@ def label_scores(
 
 
 def _generated(backbone: Backbone, words: Sequence[tuple[int, ...]], memory: Memory) -> np.ndarray:
-    """[B, C]: 1 at the label of `words` that greedy generation writes, as text."""
+    """[B, C]: 1 at the label of `words` whose text greedy generation writes."""
     from transformers.modeling_outputs import BaseModelOutput
 
     states, mask = memory.padded()
@@ -122,7 +122,7 @@ def _generated(backbone: Backbone, words: Sequence[tuple[int, ...]], memory: Mem
 def judge(
     task: Task, rows: Sequence[Row], scores: np.ndarray, *, similarity: str = "argmax", generated: bool = False
 ) -> TaskScores:
-    """Predictions and metrics from label scores [n, C]; one that is no label (:func:`readable`) counts as wrong."""
+    """Predictions and metrics from label scores [n, C]; an answer that is not :func:`readable` counts as wrong."""
     predicted = predict(task, scores, similarity=similarity, generated=generated)
     gold, told = [row.value for row in rows], readable(scores, generated)
     return TaskScores(scores, predicted, {name: score(name, gold, predicted.tolist()) for name in task.metrics},
@@ -130,7 +130,7 @@ def judge(
 
 
 def majority(task: Task, rows: Sequence[Row]) -> dict[str, float | None]:
-    """Metrics of the majority class: the most frequent label of `rows` themselves, always."""
+    """Metrics of the majority class, which always answers the most frequent label of these `rows`."""
     values, counts = np.unique([row.value for row in rows], return_counts=True)
     constant = float(values[counts.argmax()])
     return {name: score(name, [row.value for row in rows], [constant] * len(rows)) for name in task.metrics}

@@ -1,6 +1,6 @@
 """Means over tasks of their primary scores, and intervals over seeds.
 
-Loads neither scikit-learn nor, before an interval is asked for, scipy: a table is shown at once.
+Does not load scikit-learn, and loads scipy only for an interval, so that a table is shown at once.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import fmean, stdev
 
-CORRELATIONS = frozenset({"matthews", "pearson", "spearman"})  # a constant prediction is 0 there already
+CORRELATIONS = frozenset({"matthews", "pearson", "spearman"})  # a constant prediction already scores 0 in these
 Scores = Mapping[str, Mapping[str, float | None]]  # task -> metric -> value, None where undefined
 
 
 def mean_primary(tasks: Scores, primary: Mapping[str, str]) -> float:
-    """Mean over tasks of each task's primary metric; an undefined score counts 0."""
+    """Mean over tasks of each task's primary metric; an undefined score counts as 0."""
     return fmean(tasks[task].get(primary[task]) or 0.0 for task in tasks)
 
 
 def mean_normalised(tasks: Scores, primary: Mapping[str, str], majority: Scores) -> float:
-    """As :func:`mean_primary`, each score rescaled so that the majority class scores 0 and perfect 1.
+    """Like :func:`mean_primary`, but with each score rescaled so that the majority class is 0 and a perfect score is 1.
 
-    What is below the majority is negative; correlations stay as they are. A task whose majority class
-    is perfect already counts 0: its scored rows have one label, so nothing can be above chance.
+    Scores below the majority are negative; correlations stay as they are. A task whose majority class is already
+    perfect counts as 0: its scored rows all have one label, so nothing can be above chance.
     """
     rescaled = []
     for task in tasks:
@@ -45,7 +45,7 @@ def half_width(values: Sequence[float]) -> float | None:
 
 @lru_cache(maxsize=256)
 def t_quantile(n: int) -> float:
-    """How many standard errors half of the 95% t-interval of n values is."""
+    """Half of the 95% t-interval of n values, in standard errors."""
     from scipy import stats  # slow to load, and one seed needs none
 
     return float(stats.t.ppf(0.975, n - 1))
@@ -55,7 +55,7 @@ def t_quantile(n: int) -> float:
 class Paired:
     """Mean difference of paired values, half of its 95% t-interval, and the p of the two-sided paired t-test.
 
-    p is NaN where all differences are one number but 0: without spread there is no test.
+    p is NaN if all differences are the same number other than 0: without spread there is no test.
     """
 
     mean: float
@@ -72,13 +72,13 @@ def paired(own: Sequence[float], base: Sequence[float]) -> Paired:
     half = half_width(gaps)
     if half is None:
         raise ValueError("A paired test needs at least two pairs.")
-    same = max(gaps) - min(gaps) < 1e-12  # no spread but for rounding: scipy would warn and answer nan
+    same = max(gaps) - min(gaps) < 1e-12  # no spread except rounding: scipy would warn and return NaN
     p = (1.0 if abs(gaps[0]) < 1e-12 else math.nan) if same else float(stats.ttest_rel(own, base).pvalue)
     return Paired(fmean(gaps), half, p, len(gaps))
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p values corrected for their number (Holm, Scandinavian Journal of Statistics 6, 1979), in the order given."""
+    """p values corrected for their number (Holm, Scandinavian Journal of Statistics 6, 1979), in the given order."""
     corrected, highest = [0.0] * len(values), 0.0
     for rank, index in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
         highest = max(highest, min(1.0, (len(values) - rank) * values[index]))

@@ -1,4 +1,4 @@
-"""The option select=best: keeps the parameters with the lowest loss on held-out shots, never looking at dev."""
+"""The option select=best: keeps the parameters with the lowest loss on held-out shots; dev rows are never used."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from compt_core.training.fleet import Fleet
 from compt_core.training.passes import task_losses
 from compt_core.training.plan import RunPlan
 
-LOOKS = 10  # at the held-out rows, about
+LOOKS = 10  # looks at the held-out rows, roughly
 
 
 class Best:
-    """The best parameters of one run so far; of each task apart where tasks are independent, as K runs would choose."""
+    """The best parameters of one run so far; chosen per task if tasks are independent, as K runs would choose."""
 
     def __init__(self, fleet: Fleet, run: str, plan: RunPlan):
         self.fleet, self.run, self.plan = fleet, run, plan
@@ -26,15 +26,15 @@ class Best:
         self.kept: dict[str, Tensor] = {}
 
     def after(self, step: int) -> None:
-        """Look where that is due after `step` steps of the run; after its last put the best back."""
+        """Look if a look is due after `step` steps of the run; after the last step put the best back."""
         if tasks := self._due(step):
             self.look(tasks)
         if step == self.plan.steps:
             self.restore()
 
     def _due(self, step: int) -> Collection[int]:
-        """The tasks to look at: all of them ten times in the run, or each ten times in the steps with a row of it where
-        tasks are independent."""
+        """The tasks to look at: all of them ten times in the run. If tasks are independent, each is looked at ten times
+        within the steps that have a row of it."""
         steps = self.plan.steps
         if not self.per_task:
             return range(len(self.plan.train)) if _looks(step, steps) else ()
@@ -42,12 +42,12 @@ class Best:
         return [k for k, (before, now, end) in enumerate(clocks) if now > before and _looks(now, end)]
 
     def look(self, tasks: Collection[int]) -> None:
-        """Score the held-out rows of `tasks` as the run stands now, and keep what is better than before."""
+        """Score the held-out rows of `tasks` as the run is now, and keep what is better than before."""
         losses = task_losses(self.fleet, [(self.run, one) for one in self.plan.held_out if one.task in tasks])
         mean, each = losses.of(self.run, len(self.plan.train))
         state = self.fleet.state(self.run)
         for k, loss in enumerate(each if self.per_task else (mean,)):
-            if loss < self.loss[k]:  # not where it is nan: a task that is not looked at
+            if loss < self.loss[k]:  # false for NaN, which is a task that is not looked at
                 self.loss[k] = loss
                 for name, tensor in state.items():
                     if self.per_task:
@@ -56,12 +56,12 @@ class Best:
                         self.kept[name] = tensor
 
     def state(self) -> dict[str, Tensor]:
-        """What it has found so far, as tensors by name."""
+        """What was found so far, as tensors by name."""
         return {"best.loss": torch.tensor(self.loss, dtype=torch.float64),
                 **{f"best.kept/{name}": tensor for name, tensor in self.kept.items()}}
 
     def go_on(self, state: Mapping[str, Tensor]) -> None:
-        """Takes up what :meth:`state` returned; other names are left alone."""
+        """Continues from what :meth:`state` returned; other names are ignored."""
         self.loss = state["best.loss"].tolist()
         self.kept = {name.removeprefix("best.kept/"): tensor.clone() for name, tensor in state.items()
                      if name.startswith("best.kept/")}

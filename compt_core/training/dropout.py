@@ -1,8 +1,8 @@
 """Optional dropout inside the frozen backbone while training, with a random stream per row.
 
-The backbone stays in eval mode; hooks on its dropout layers add the noise. A row's noise depends on
-its run, step and place in the run's batch, so a fleet changes nothing. Attention weights are not
-dropped: T5 does that outside its dropout layers.
+The backbone stays in eval mode; hooks on its dropout layers add the noise. A row's noise depends on its run, step and
+place in the run's batch, so training in a fleet changes nothing. Attention weights are not dropped, because T5 does
+that outside its dropout layers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RowNoise = tuple[float, tuple[Any, ...]]  # rate, and the names of its stream
 def dropout(backbone: Backbone, rows: Sequence[RowNoise], batch: Batch) -> Iterator[None]:
     """Within the block, row b of every pass of `batch` is dropped at rate ``rows[b][0]`` by stream ``rows[b][1]``.
 
-    A stream is (seed, names…) as in :func:`compt_core.streams.stream`. Only one such block at a time: see
+    A stream is (seed, names…) as in :func:`compt_core.streams.stream`. Only one block may be open at a time; see
     `alone` of :meth:`compt_core.backbone.passes.Room.map`.
     """
     if not any(rate for rate, _ in rows):
@@ -38,7 +38,7 @@ def dropout(backbone: Backbone, rows: Sequence[RowNoise], batch: Batch) -> Itera
 
     def hook(_module: Any, _inputs: Any, output: Tensor) -> Tensor:
         """output: the encoder's [N, …], the tokens of all rows, or the decoder's [B, U, …]."""
-        call = next(calls)  # a stream per layer: the length of the layer before must not shift the draws of this one
+        call = next(calls)  # a stream per layer, so that the length of one layer does not shift the draws of the next
         shapes = [(width, *output.shape[1:]) if output.dim() == 2 else output.shape[1:] for width in widths]
         scales = [(stream(*names, call).random(shape, dtype=np.float32) < 1 - rate) / (1 - rate)
                   for (rate, names), shape in zip(rows, shapes, strict=True)]

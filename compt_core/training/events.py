@@ -1,4 +1,4 @@
-"""What a training fleet reports while it runs. One clock: ``step`` counts optimizer steps. No torch."""
+"""What a training fleet reports while it runs. There is one clock: ``step`` counts optimizer steps. No torch."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Started:
-    """A run is about to set off: how many steps there will be, on what it stands, and how many are done.
+    """A run is about to start: how many steps it will take, what it depends on, and how many steps are done.
 
     versions  library versions, backbone (id, hash, device, dtype) and data hashes, as JSON types
-    step      0, or the step of the checkpoint from which it goes on
+    step      0, or the step of the checkpoint that it continues from
     """
 
     run: str
@@ -52,9 +52,10 @@ class Outcome:
     """How a run left its fleet.
 
     state    "completed", "failed", "cancelled" or "paused"
-    result   completed: the record of `experiment.train_fleet`, made of plain JSON types
-    tensors  completed: name -> array; what is kept as prompts.safetensors and scores.safetensors
-    error    failed: the exception
+    result   if completed: the record of `fleet_run.train_fleet`, made of plain JSON types
+    prompts  if completed: name -> array, kept as prompts.safetensors
+    scores   if completed: task -> array, kept as scores.safetensors
+    error    if failed: the exception
     """
 
     state: Literal["completed", "failed", "cancelled", "paused"]
@@ -70,12 +71,12 @@ Ask = Callable[[str], Control]  # run id -> what to do with it before the next s
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run between two optimizer steps: all that its next step follows from.
+    """A run between two optimizer steps: everything that its next step depends on.
 
     step      optimizer steps done
     tensors   name -> array, as `training.checkpoint.take` names them
     seconds   its fleet's training time so far
-    versions  what the run stood on when it was taken, as in :class:`Started`
+    versions  what the run depended on when the checkpoint was taken, as in :class:`Started`
     """
 
     step: int
@@ -85,10 +86,10 @@ class Checkpoint:
 
 
 class Keeper(Protocol):
-    """Keeps checkpoints. Those handed over in one call stay together: after a crash all of them are there, or none."""
+    """Keeps checkpoints. Those passed in one call stay together: after a crash either all of them are there or none."""
 
     def due(self, run: str) -> bool:
-        """Whether it is time for another checkpoint of this run, and so of all that train beside it."""
+        """Whether it is time for another checkpoint of this run, and so of all runs in its fleet."""
 
     def keep(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        """Takes the checkpoints of runs, by id."""
+        """Stores the checkpoints of runs, by run id."""

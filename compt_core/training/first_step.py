@@ -1,4 +1,4 @@
-"""What is wrong with a run that cannot take its first step. Nothing was learned by then: no rate is to blame."""
+"""Why a run cannot take its first step. Nothing was learned by then, so no learning rate is to blame."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from compt_core.scoring.score import label_scores
 from compt_core.settings.config import RunConfig
 from compt_core.training.plan import RunPlan
 
-_KNOWN = 1e-3  # loss at which a gradient may be 0 everywhere: every label is certain before any training
+_KNOWN = 1e-3  # up to this loss all gradients may be 0: every label is certain before any training
 
 
 def problem(backbone: Backbone, run: str, plan: RunPlan, loss: float, norm: float) -> str | None:
-    """Why a run whose first loss and norm of gradients are these must not go on; None where both are as they should be.
+    """Why a run with this first loss and gradient norm must not continue; None if both are as they should be.
 
-    Only where they are not, the rows of the step go through the backbone once more, without a prompt.
+    Only if they are not, the rows of the step go through the backbone once more, without a prompt.
     """
     about = backbone.describe()
     named = f"backbone '{about['id']}' ({about['device']}, {about['dtype']})"
     if not math.isfinite(loss + norm):
         start = f"The loss or gradient of run '{run}' is not finite at step 1, before anything was learned"
         if not _finite_without_prompt(backbone, plan):
-            return (f"{start}: without a prompt, too, the {named} gives no finite numbers. Its weights are broken or "
-                    "too large for this type; save or download it again, or choose another one.")
+            return (f"{start}: the {named} gives no finite numbers even without a prompt. Its weights are broken or "
+                    "too large for this type; save or download it again, or choose another backbone.")
         wide = plan.config.encoder != "none" and plan.config.init_range > RunConfig.model_fields["init_range"].default
-        return (f"{start}, so that no learning rate is the cause. Without a prompt the {named} is finite: " + (
+        return (f"{start}, so no learning rate is the cause. Without a prompt the {named} gives finite numbers: " + (
             f"the first prompts are too large for it. Lower init_range (now {plan.config.init_range:g})." if wide else
-            "its weights are too large for this type under a prompt. Choose another one."))
+            "with a prompt its weights are too large for this type. Choose another backbone."))
     if norm == 0 and loss > _KNOWN:
-        return (f"All gradients of run '{run}' are 0 at step 1, at a loss of {loss:.2f}: nothing reaches its prompts "
-                f"through the {named}, whatever the learning rates. Its weights are 0, or too small or too large for "
-                "this type; save or download it again, or choose another one.")
+        return (f"All gradients of run '{run}' are 0 at step 1, at a loss of {loss:.2f}: no gradient reaches its "
+                f"prompts through the {named}, whatever the learning rates. Its weights are 0, or too small or too "
+                "large for this type; save or download it again, or choose another backbone.")
     return None
 
 

@@ -1,7 +1,7 @@
-"""Runs of one experiment side by side: blocks of stacked runs, and one address for each run and task.
+"""A fleet: runs of one experiment that train together, in blocks of stacked runs; each run and task has an address.
 
 R runs · K tasks · L prompt length · H hidden size · N prompt vectors of all runs. Runs of one structure (method, S,
-lengths, …) form a block (`compt_core.methods.block`); a solo run is a fleet of one block with R = 1.
+lengths, …) form a block (`compt_core.methods.block`); a single run is a fleet of one block with R = 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from compt_core.settings.config import RunConfig
 
 @dataclass
 class Fleet:
-    """Blocks of runs, and where each run's prompts stand in the flat list of all prompt vectors."""
+    """Blocks of runs, and the positions of each run's prompts in the flat list of all prompt vectors."""
 
     blocks: list[Block]
     backbone: Backbone
@@ -44,7 +44,7 @@ class Fleet:
         return torch.cat([block.compose().flatten(0, 2) for block in self.blocks])
 
     def places(self, rows: Sequence[tuple[str, int]]) -> tuple[np.ndarray, list[int]]:
-        """Indices into :meth:`vectors` [M] of the rows' prompts, row after row, and each row's prompt length."""
+        """Indices [M] into :meth:`vectors` for the prompts of the rows, row after row, and each row's prompt length."""
         spans = [self.address[row] for row in rows]
         index = np.concatenate([np.arange(offset, offset + length) for offset, length in spans])
         return index, [length for _, length in spans]
@@ -63,7 +63,7 @@ class Fleet:
 
 
 def build_fleet(configs: Mapping[str, RunConfig], backbone: Backbone) -> Fleet:
-    """Initialise every run; runs of one structure are stacked in the order given."""
+    """Initialise every run; runs of one structure are stacked in the given order."""
     groups: dict[Structure, list[str]] = {}
     for run, config in configs.items():
         groups.setdefault(structure(config), []).append(run)
@@ -73,7 +73,7 @@ def build_fleet(configs: Mapping[str, RunConfig], backbone: Backbone) -> Fleet:
 
 
 def _pieces(backbone: Backbone, draw: np.random.Generator, count: int) -> np.ndarray:
-    """Embeddings [count, H] of pieces of the vocabulary, drawn."""
+    """Embeddings [count, H] of randomly drawn pieces of the vocabulary."""
     table = backbone.model.get_input_embeddings().weight
     ids = draw.integers(0, len(backbone.tokenizer), count)
     return table[torch.from_numpy(ids).to(table.device)].double().cpu().numpy()

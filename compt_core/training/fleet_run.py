@@ -1,4 +1,4 @@
-"""Configurations in, results out: loads backbone and data, trains a fleet, scores it. No UI, no store."""
+"""Configurations in, results out: loads backbone and data, trains a fleet and scores it. No UI, no store."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def train_fleet(
     resume: Mapping[str, Checkpoint] = MappingProxyType({}), keeper: Keeper | None = None,
     tasks: Catalogue = CATALOGUE,
 ) -> dict[str, Outcome]:
-    """Train the runs `configs` (by id) of one backbone side by side and score them on their dev rows.
+    """Train the runs `configs` (by id) of one backbone together and score them on their dev rows.
 
-    on_event gets what happens while training, control(run) is asked before each step, on_outcome gets each run's
-    outcome as soon as it is known; all are returned as well. A run that fails by itself is an outcome; problems of
-    backbone or data raise ComptError for all. load(run) gives a run's rows, for an experiment on changed ones; by
-    default those its settings name, of tasks as `tasks` defines them. Runs in `resume` go on from their checkpoint, if
-    backbone, data and tensors are what it was taken on; `keeper` takes new ones.
+    on_event gets what happens during training, control(run) is asked before each step, and on_outcome gets each run's
+    outcome as soon as it is known; all outcomes are also returned. A run that fails by itself is an outcome; problems
+    with the backbone or the data raise ComptError for all. load(run) gives a run's rows, for an experiment on changed
+    rows; by default they are the rows that its settings name, of tasks as `tasks` defines them. Runs in `resume`
+    continue from their checkpoint if it was taken with the same backbone, data and tensors; `keeper` takes new ones.
     """
     backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
     data = {r: load(r) if load else load_data(c.tasks, c.data_dir, backbone.files, tasks) for r, c in configs.items()}
@@ -86,7 +86,7 @@ def train_fleet(
     trained = time.perf_counter()
     scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
     times = {"train_seconds": seconds, "eval_seconds": time.perf_counter() - trained}
-    # Else it is the time of a share of what was launched.
+    # Otherwise the time covers only a part of what was launched.
     measured = len(scores) == len(configs) and not resumed and torch.cuda.device_count() < 2
     pace = _pace(backbone, plans, scores, times) if measured else None
     after = _on_fixed_batch(fleet, [item for item in first if item[0] in scores])
@@ -97,7 +97,7 @@ def train_fleet(
         }
         try:
             leave(run, _completed(fleet, run, plans[run], data[run], by_task, notes))
-        except Exception as error:  # a run that fails by itself must not take its fleet-mates along
+        except Exception as error:  # a run that fails by itself must not stop the others in its fleet
             leave(run, Outcome("failed", error=error))
     return outcomes
 
@@ -111,7 +111,7 @@ def _each(*watches: Watch) -> Watch:
 
 
 def _notes(plan: RunPlan, data: Sequence[TaskData]) -> list[str]:
-    """What to know of the rows of a run, and of the sample that it drew from them."""
+    """Notes on the rows of a run, and on the sample that it drew from them."""
     lacks = {d.task.name: ", ".join(map(quoted, lacking(d.task, plan.samples[d.task.name]))) for d in data}
     return [*(note for d in data for note in d.notes),
             *(f"The sample of task '{task}' has no row of {labels}." for task, labels in lacks.items() if labels)]
@@ -119,7 +119,7 @@ def _notes(plan: RunPlan, data: Sequence[TaskData]) -> list[str]:
 
 def _pace(backbone: Backbone, plans: Mapping[str, RunPlan], scores: Scores, times: Mapping[str, float]
           ) -> dict[str, Any]:
-    """What the fleet had to do, how long it took and how much memory, for estimates."""
+    """What the fleet had to do, how long it took and how much memory it needed, for estimates."""
     about = backbone.describe()
     numbers = {run: trainable_parameters(plan.config, backbone.hidden) for run, plan in plans.items()}
     work = fleet_work(run_work(
@@ -136,7 +136,7 @@ def _completed(
     fleet: Fleet, run: str, plan: RunPlan, data: Sequence[TaskData],
     scores: Mapping[str, TaskScores], notes: Mapping[str, Any],
 ) -> Outcome:
-    """The outcome of a trained and scored run: its record, tensors and label scores; `notes` join the record."""
+    """The outcome of a trained and scored run: its record, tensors and label scores; the record gets `notes`."""
     backbone = fleet.backbone
     record = {
         **summary(data, plan.config, scores), **inspect_run(fleet, run), **notes,
@@ -154,11 +154,11 @@ def reference_rows(
     config: RunConfig, *, backbone: Backbone | None = None, stopped: Callable[[], bool] = lambda: False,
     tasks: Catalogue = CATALOGUE,
 ) -> dict[str, Any] | None:
-    """Untrained reference rows on the dev rows that `config` scores: {"majority": …, "no_prompt": …}.
+    """Untrained references on the dev rows that `config` scores: {"majority": …, "no_prompt": …}.
 
-    majority: the most frequent label of those rows, always; no_prompt: the prefix without a prompt. Where some of its
-    answers are no label, "unreadable" gives their share by task.
-    None where `stopped`, asked before each batch, said so before all was scored.
+    majority: always answers the most frequent label of those rows; no_prompt: the prefix without a prompt. If some of
+    its answers are no label, "unreadable" gives their share by task.
+    None if `stopped`, asked before each batch, said so before everything was scored.
     """
     backbone = backbone or shared_backbone(config.backbone)
     data = load_data(config.tasks, config.data_dir, backbone.files, tasks)
@@ -176,8 +176,8 @@ def reference_rows(
 
 
 def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, TaskScores]) -> dict[str, Any]:
-    """The metrics part of a run's record: per task, the two means, constant predictors, share of answers
-    that are no label, rows scored."""
+    """The metrics part of a run's record: metrics per task, the two means, constant predictors, the share of answers
+    that are no label, and the number of rows scored."""
     tasks = {task: s.metrics for task, s in scores.items()}
     primary = {d.task.name: d.task.metrics[0] for d in data}
     chance = {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}
@@ -194,13 +194,13 @@ def _score(
     fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]],
     control: Ask, on_event: OnEvent, leave: OnOutcome,
 ) -> Scores:
-    """Score trained runs task by task, those with equal scoring settings together; a cancelled one leaves."""
+    """Score trained runs task by task, those with equal scoring settings together; a cancelled run leaves."""
     with torch.inference_mode():
         vectors = fleet.vectors()
     groups: dict[tuple[Any, ...], list[str]] = {}
     for run, plan in plans.items():
         c = plan.config
-        rows = tuple(map(id, data[run]))  # the same objects where the same files were read
+        rows = tuple(map(id, data[run]))  # the same objects if the same files were read
         key = (rows, c.prefix, c.position, c.max_tokens, c.scoring, c.similarity, c.eval_rows)
         groups.setdefault(key, []).append(run)
     result: Scores = {run: {} for run in plans}
@@ -219,7 +219,7 @@ def _score(
 
 
 class _Going:
-    """Whether a run is still wanted, by `control`; `left` keeps how those ended that are not."""
+    """Whether `control` still wants a run; `left` keeps how the others ended."""
 
     def __init__(self, control: Ask):
         self.control = control
@@ -253,8 +253,8 @@ def _on_fixed_batch(fleet: Fleet, items: Sequence[tuple[str, Any]]) -> dict[str,
 
 
 def shared_backbone(ref: str, device: str | None = None) -> Backbone:
-    """The backbone `ref` on `device` (the best by default), loaded once while its files stay the same and others leave
-    it room."""
+    """The backbone `ref` on `device` (by default the best), loaded only once as long as its files do not change and
+    other backbones leave room for it."""
     return _SHELF.get(find_backbone(ref), device)
 
 
@@ -262,7 +262,7 @@ def _set_off(
     fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]],
     resume: Mapping[str, Checkpoint], on_event: OnEvent,
 ) -> dict[str, Checkpoint]:
-    """Says from where each run sets off; returns the checkpoints that still fit."""
+    """Reports the step that each run starts from; returns the checkpoints that still fit."""
     resumed = {}
     for run, plan in plans.items():
         stands_on, before = versions(fleet.backbone, plan.config, data[run]), resume.get(run)
@@ -273,6 +273,6 @@ def _set_off(
         for note in () if step else _notes(plan, data[run]):
             on_event(Log(run, 0, note))
         if before is not None:
-            on_event(Log(run, step, f"goes on from its checkpoint at step {step}" if run in resumed else
-                         "begins again: backbone, data or tensors are not those of its checkpoint any more"))
+            on_event(Log(run, step, f"continues from its checkpoint at step {step}" if run in resumed else
+                         "begins again: backbone, data or tensors have changed since its checkpoint"))
     return resumed

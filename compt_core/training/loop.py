@@ -1,8 +1,7 @@
 """The training loop of a fleet: stop? → keep → forward and backward → clip → rate and step → report.
 
-One step serves all runs that are still going: their rows go through the frozen backbone together,
-each with its own composed prompt. A run that ends, fails, pauses or is cancelled leaves; the others
-go on unchanged.
+One step serves all runs that are still going: their rows go through the frozen backbone together, each with its own
+composed prompt. A run that ends, fails, pauses or is cancelled leaves; the others continue unchanged.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from compt_core.training.passes import Item, Losses, forward_backward
 from compt_core.training.plan import RunPlan
 from compt_core.training.watch import Watch, due
 
-POINTS = 100  # attention and gate snapshots per run, the initial one apart
+POINTS = 100  # attention and gate snapshots per run, not counting the initial one
 
 Ended = Literal["completed", "failed", "cancelled", "paused"]
 
 
 class TrainingError(ComptError):
-    """A run that cannot go on, such as one whose loss is not finite."""
+    """A run cannot continue, for example because its loss is not finite."""
 
 
 def train(
@@ -41,14 +40,14 @@ def train(
     on_end: Callable[[str, Ended, ComptError | None], None], *,
     resume: Mapping[str, Checkpoint] = MappingProxyType({}), keeper: Keeper | None = None, watch: Watch | None = None,
 ) -> float:
-    """Train every run of `plans` to its last step, in place; those in `resume` from their checkpoint on.
+    """Train every run of `plans` to its last step, in place; runs in `resume` continue from their checkpoint.
 
-    Returns the seconds that the fleet has trained, those before its checkpoint included.
+    Returns the seconds that the fleet has trained, including those before its checkpoint.
 
-    control(run) is asked before each step; on_end(run, state, error) is called as a run leaves the
-    fleet, its parameters final. `keeper` gets all runs' checkpoints when it says so and at the end of
-    training, and that of a run that pauses. Raises nothing of its own: a run whose loss is not finite
-    ends as failed. `watch` gets the runs that are due a look, with the steps they have done.
+    control(run) is asked before each step; on_end(run, state, error) is called when a run leaves the fleet with its
+    final parameters. `keeper` gets all runs' checkpoints when it says so and at the end of training, and the checkpoint
+    of a run that pauses. Raises nothing of its own: a run whose loss is not finite ends as failed. `watch` gets the
+    runs that are due for a look, with the steps they have done.
     """
     optimizers = {id(block): AdamW(block) for block in fleet.blocks}
     best = {run: Best(fleet, run, plan) for run, plan in plans.items() if plan.held_out}
@@ -89,7 +88,7 @@ def train(
         if watch is not None and looks:
             watch(looks)
     if any(run not in resume or at[run] > resume[run].step for run in trained):
-        keep(trained)  # scoring takes its time, too
+        keep(trained)  # scoring takes time as well
     return time.perf_counter() - begun
 
 
@@ -97,7 +96,7 @@ def _let_go(
     going: list[str], control: Ask, at: Mapping[str, int], plans: Mapping[str, RunPlan],
     keep: Callable[[Iterable[str]], None], on_end: Callable[[str, Ended, ComptError | None], None],
 ) -> None:
-    """Runs that are to pause or were cancelled leave; the checkpoints of those that pause are kept, together."""
+    """Lets runs leave that should pause or were cancelled; checkpoints of those that pause are kept, all together."""
     asked = {run: control(run) for run in going if at[run] < plans[run].steps}
     keep([run for run, answer in asked.items() if answer == "pause"])
     for run, answer in asked.items():
@@ -110,7 +109,7 @@ def _step(
     fleet: Fleet, optimizers: Mapping[int, AdamW], plans: Mapping[str, RunPlan], going: list[str], at: dict[str, int],
     on_event: OnEvent, on_end: Callable[[str, Ended, ComptError | None], None],
 ) -> None:
-    """One optimizer step of every run in `going`; one whose loss is not finite fails, leaves, and takes none."""
+    """One optimizer step of every run in `going`; a run whose loss is not finite takes none, fails and leaves."""
     items: list[Item] = [(run, example) for run in going for example in plans[run].batch(at[run])]
     losses = forward_backward(fleet, items, at, plans)
     norms = [clip(block) for block in fleet.blocks]
@@ -127,7 +126,7 @@ def _step(
 def _stuck(
     fleet: Fleet, norms: Sequence[Tensor], losses: Losses, plans: Mapping[str, RunPlan], at: Mapping[str, int]
 ) -> dict[str, str]:
-    """Run -> why it must not take this step: it would spoil its prompts and stop the whole block, or change nothing."""
+    """Run -> why it must not take this step, which would spoil its prompts and stop its block, or change nothing."""
     norm = {run: value for block, of in zip(fleet.blocks, norms, strict=True)
             for run, value in zip(block.runs, of.tolist(), strict=True)}
     found: dict[str, str | None] = {}

@@ -1,11 +1,11 @@
-"""AdamW over stacked runs: learning rate, clipping and step count of its own for every run.
+"""AdamW over stacked runs, where every run has its own learning rate, clipping and step count.
 
-What a task has of its own (private prompt, attention logits, gates) moves in steps with a row of the task alone, as
-if it trained by itself: else old moments would push it and decay shrink it while nothing is learned of it. Its learning
-rate and its bias correction follow those steps, too. Sources move in every step, each of which has rows.
+A task's own tensors (private prompt, attention logits, gates) move only in steps with a row of the task, as if it
+trained by itself. Otherwise old moments would push them and decay would shrink them while nothing is learned about the
+task. Their learning rate and bias correction also follow those steps. Sources move in every step, as each has rows.
 
-The update is torch's (Loshchilov & Hutter, arXiv 1711.05101) by its function, for an optimizer object
-takes one learning rate per tensor, and here a tensor holds all runs of a block along its leading axis.
+The update is torch's (Loshchilov & Hutter, arXiv 1711.05101), called as a function: an optimizer object takes one
+learning rate per tensor, and here a tensor holds all runs of a block along its leading axis.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from compt_core.methods.method import Parameter
 from compt_core.training.plan import RunPlan
 
 BETAS, EPS = (0.9, 0.999), 1e-8
-_Slice = tuple[str, tuple[int, ...]]  # a tensor's name, and the run, or run and task, of which it is
+_Slice = tuple[str, tuple[int, ...]]  # a tensor's name, and the run, or run and task, that the slice belongs to
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
-    """Factor on the learning rate of step `step` (from 0): linear rise over `warmup` · steps, then linear fall."""
+    """Factor on the learning rate in step `step` (from 0): a linear rise over `warmup` · steps, then a linear fall."""
     rising = round(warmup * steps)
     if step < rising:
         return (step + 1) / rising
@@ -35,15 +35,15 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
 @dataclass(frozen=True)
 class Factors:
-    """What one step multiplies a run's learning rates by: those of its sources, and of what each task has of its own
-    [K]; 0 for a task without a row in the step, whose tensors and moments stay as they are."""
+    """The factors on a run's learning rates in one step: for its sources, and for each task's own tensors [K]. A task
+    without a row in the step has 0, and its tensors and moments stay as they are."""
 
     sources: float
     tasks: tuple[float, ...]
 
 
 def factors(plan: RunPlan, step: int) -> Factors:
-    """Those of step `step` (from 0) of a run: the schedule of its steps, and of the steps with a row of each task."""
+    """The factors in step `step` (from 0) of a run: by the schedule over all steps, and over each task's own steps."""
     c = plan.config
     done, after, all_ = plan.clocks(step), plan.clocks(step + 1), plan.clocks(plan.steps)
     return Factors(schedule(step, plan.steps, c.warmup), tuple(
@@ -51,9 +51,9 @@ def factors(plan: RunPlan, step: int) -> Factors:
 
 
 def clip(block: Block) -> Tensor:
-    """Scale each run's gradients to its `clip` norm; returns the runs' norms [R] before that.
+    """Scale each run's gradients down to its `clip` norm; returns the runs' norms [R] before scaling.
 
-    Independent tasks (PT's) are runs of their own, so the norm is taken over each task's tensors.
+    Independent tasks (in PT) count as separate runs, so their norm is taken over each task's tensors.
     """
     gradients = [p.grad for p in block.parameters.values() if p.grad is not None]
     limit = gradients[0].new_tensor([c.clip for c in block.configs])
@@ -67,8 +67,8 @@ def clip(block: Block) -> Tensor:
 
 
 class AdamW:
-    """torch's fused AdamW on a block: moments [R, …] of every tensor, step counts [R] of those of sources and [R, K] of
-    those that each task has of its own, a rate for every run and task."""
+    """torch's fused AdamW on a block: moments [R, …] of every tensor, step counts [R] for sources and [R, K] for the
+    tasks' own tensors, and a learning rate for every run and task."""
 
     def __init__(self, block: Block):
         self.block = block
@@ -79,7 +79,7 @@ class AdamW:
                       for name, p in block.parameters.items()}
 
     def moments(self) -> dict[str, dict[str, Tensor]]:
-        """What it remembers of every parameter: its two moments, each [R, …], and its numbers of steps."""
+        """What it remembers about every parameter: its two moments, each [R, …], and its step counts."""
         return {"first": self.first, "second": self.second, "count": self.count}
 
     @torch.no_grad()
@@ -95,7 +95,7 @@ class AdamW:
             p.grad = None
 
     def _moving(self, r: int, names: Sequence[str], by: Factors) -> dict[float, list[_Slice]]:
-        """Factor -> what it moves of the tensors `names` of run `r`: a tensor as a whole, or the rows of some tasks."""
+        """Factor -> the slices of the tensors `names` of run `r` it moves: whole tensors, or the rows of some tasks."""
         moving: dict[float, list[_Slice]] = {}
         for name in names:
             if self.block.parameters[name].grad is None:
@@ -104,12 +104,12 @@ class AdamW:
                 for k, factor in enumerate(by.tasks):
                     if factor:
                         moving.setdefault(factor, []).append((name, (r, k)))
-            else:  # then every task has taken every step
+            else:  # every task takes every step
                 moving.setdefault(by.sources, []).append((name, (r,)))
         return moving
 
     def _update(self, slices: Sequence[_Slice], rate: float, decay: float) -> None:
-        """AdamW on slices of tensors, each of which has one number of steps."""
+        """AdamW on slices of tensors, each with a single step count."""
         def of(tensors: Mapping[str, Tensor]) -> list[Tensor]:
             return [tensors[name][at] for name, at in slices]
 
@@ -122,7 +122,7 @@ class AdamW:
 
 
 def count_shape(block: Block, name: str) -> tuple[int, ...]:
-    """Shape of a run's step counts of a tensor: one, or one of every task [K]."""
+    """Shape of a run's step counts for a tensor: a single one, or one per task [K]."""
     return (block.structure.tasks,) if block.declared[0][name].by_task else ()
 
 
@@ -132,13 +132,13 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 
 def groups(declared: Mapping[str, Parameter], tensors: Collection[str]) -> dict[tuple[float, float], list[str]]:
-    """(peak learning rate, weight decay) -> the tensors of a run that take them, as its method declares them.
+    """(peak learning rate, weight decay) -> the tensors of a run that use them, as its method declares.
 
-    Raises ValueError where the tensors are not the very ones that the method declares: one that nobody declared would
-    else keep its first values, or move at the rate of another.
+    Raises ValueError if the tensors are not exactly those that the method declares: an undeclared tensor would keep its
+    first values, or move at the rate of another.
     """
     if strange := sorted(set(tensors) ^ declared.keys()):
-        raise ValueError(f"The tensor '{strange[0]}' is trained and not declared by its method, or the reverse.")
+        raise ValueError(f"The tensor '{strange[0]}' is trained but not declared by its method, or the reverse.")
     found: dict[tuple[float, float], list[str]] = {}
     for name, one in declared.items():
         found.setdefault((one.rate, one.decay), []).append(name)

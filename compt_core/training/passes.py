@@ -1,7 +1,7 @@
 """Passes of a fleet's rows through the frozen backbone: losses with gradients for a step, or without.
 
-The prompts' graph is built once per pass and the backbone runs in chunks of rows, so that memory
-follows the chunk and not the fleet.
+The prompts' graph is built once per pass and the backbone runs in chunks of rows, so that memory depends on the chunk
+and not on the fleet.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ T = TypeVar("T")
 
 @dataclass
 class Losses:
-    """Label log-likelihoods of one step: summed negative, and their tokens, by (run, task index)."""
+    """Negative label log-likelihoods of one step, summed, and their token counts, by (run, task index)."""
 
     nll: dict[tuple[str, int], float]
     tokens: dict[tuple[str, int], int]
 
     def of(self, run: str, tasks: int) -> tuple[float, tuple[float, ...]]:
-        """(loss of `run`, the loss of each of its tasks; nan for a task without a row in this step)."""
+        """(loss of `run`, loss of each of its tasks; NaN for a task without a row in this step)."""
         keys = [(run, k) for k in range(tasks)]
         each = tuple(self.nll[key] / self.tokens[key] if key in self.tokens else math.nan for key in keys)
         present = [loss for key, loss in zip(keys, each, strict=True) if key in self.tokens]
@@ -44,11 +44,11 @@ class Losses:
 
 def forward_backward(fleet: Fleet, items: Sequence[Item], at: Mapping[str, int], plans: Mapping[str, RunPlan]
                      ) -> Losses:
-    """One pass over the rows of all runs, each at the step `at` says; leaves gradients on the fleet's parameters.
+    """One pass over the rows of all runs, each at its step in `at`; leaves gradients on the fleet's parameters.
 
-    A task's loss is its mean over target tokens; a run's is the mean over its K tasks, so that long
-    label words weigh no more than short ones. Where tasks are independent (PT) it is the sum: K runs, clipped apart.
-    The prompts' graph is built once and the backbone's in parts.
+    A task's loss is the mean over its target tokens; a run's loss is the mean over its K tasks, so that long label
+    words weigh no more than short ones. If tasks are independent (PT), it is the sum: K runs, clipped separately. The
+    prompts' graph is built once, the backbone's in parts.
     """
     losses = Losses({}, _count_tokens(items))
     tasks = {run: 1 if METHODS[plan.config.method].independent else len(plan.train) for run, plan in plans.items()}
@@ -64,14 +64,14 @@ def forward_backward(fleet: Fleet, items: Sequence[Item], at: Mapping[str, int],
 
     whole = torch.zeros_like(composed)
     for index, gradient, part, row_nll in _parts(fleet, items, work, alone=any(rate for rate, _ in noise)):
-        whole.index_add_(0, index, gradient)  # in the order of the parts: sums come out the same each time
+        whole.index_add_(0, index, gradient)  # in the order of the parts, so that sums are the same each time
         _add(losses.nll, items, part, row_nll)
     composed.backward(whole)
     return losses
 
 
 def task_losses(fleet: Fleet, items: Sequence[Item]) -> Losses:
-    """Losses of `items` as the fleet stands, without gradients or dropout."""
+    """Losses of `items` with the fleet's present parameters, without gradients or dropout."""
     losses = Losses({}, _count_tokens(items))
     with torch.no_grad():
         vectors = fleet.vectors()
@@ -86,7 +86,7 @@ def task_losses(fleet: Fleet, items: Sequence[Item]) -> Losses:
 
 
 def mean_losses(fleet: Fleet, items: Sequence[Item]) -> dict[str, float]:
-    """Run -> its loss on its `items`, as training counts it: the mean over tasks of each task's mean per token."""
+    """Run -> its loss on its `items`, computed as in training: the mean over tasks of each task's mean per token."""
     losses = task_losses(fleet, items)
     return {run: losses.of(run, fleet.slot[run][0].structure.tasks)[0] for run in dict.fromkeys(r for r, _ in items)}
 
@@ -106,11 +106,11 @@ def _add(nll: dict[tuple[str, int], float], items: Sequence[Item], part: np.ndar
 
 def _parts(fleet: Fleet, items: Sequence[Item], work: Callable[[np.ndarray], T], *, kind: str = "train",
            alone: bool = False) -> list[T]:
-    """What `work` returns for parts of the items that fit the memory of a pass of this kind."""
+    """The results of `work` on parts of the items, each small enough for the memory of a pass of this kind."""
     backbone = fleet.backbone
     lengths = [e.row.length(fleet.address[run, e.task][1]) for run, e in items]
     words = max(len(e.target) for _, e in items)
-    # Autograd keeps all logits; on a GPU they are part of what a pass was seen to take.
+    # Autograd keeps all logits; on a GPU the measured memory of a pass includes them.
     measured = backbone.device.type == "cuda"
     max_rows = None if measured else max(1, LOGITS_AT_ONCE // (backbone.model.config.vocab_size * words))
     return backbone.rooms[kind].map(lengths, work, max_rows=max_rows, alone=alone)
@@ -119,8 +119,8 @@ def _parts(fleet: Fleet, items: Sequence[Item], work: Callable[[np.ndarray], T],
 def _row_losses(
     fleet: Fleet, items: Sequence[Item], vectors: Tensor, noise: Sequence[RowNoise]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(indices [D] in `vectors` of the prompts that the rows have, each once; those prompts [D, H] as leaf of a
-    graph; each row's summed negative log-likelihood of its label [B]). vectors [N, H]: all prompt vectors."""
+    """(indices [D] in `vectors` of the rows' prompts, each once; those prompts [D, H] as leaf of a graph; each row's
+    summed negative log-likelihood of its label [B]). vectors [N, H]: all prompt vectors."""
     backbone: Backbone = fleet.backbone
     keys = [(run, e.task) for run, e in items]
     distinct = list(dict.fromkeys(keys))
@@ -140,7 +140,7 @@ def _row_losses(
 
 
 def _noise(items: Sequence[Item], at: Mapping[str, int], plans: Mapping[str, RunPlan]) -> list[RowNoise]:
-    """For each row (dropout rate, stream names): a row's noise depends on its run, step and place in the batch."""
+    """(dropout rate, stream names) for each row: a row's noise depends on its run, step and place in the batch."""
     first: dict[str, int] = {}
     for i, (run, _) in enumerate(items):
         first.setdefault(run, i)

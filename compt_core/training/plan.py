@@ -1,7 +1,7 @@
 """Which rows a run sees at which step: encoded once, drawn without state.
 
-The rows of step t follow from (seed, t) alone, so a resumed run needs no saved generator and a run
-draws the same rows alone and in a fleet. No torch.
+The rows of step t depend only on (seed, t). So a resumed run needs no saved generator, and a run draws the same rows
+alone and in a fleet. No torch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from compt_core.tasks.spec import Row, Task, TaskData
 
 @dataclass(frozen=True)
 class Example:
-    """One training row: its task's index, its encoded input and the ids of its label word with </s>."""
+    """One training row: its task's index, its encoded input, and the ids of its label word with </s>."""
 
     task: int
     row: EncodedRow
@@ -31,8 +31,8 @@ class Example:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What one run trains on: examples per task, those held out to choose the best step, the step count, and the rows
-    of each label in the sample of each task, those held out among them."""
+    """What one run trains on: examples per task, examples held out to choose the best step, the step count, and how
+    many rows of each label the sample of each task has, including those held out."""
 
     config: RunConfig
     train: tuple[tuple[Example, ...], ...]
@@ -41,14 +41,14 @@ class RunPlan:
     samples: Mapping[str, Mapping[str, int]]
 
     def clocks(self, step: int) -> tuple[int, ...]:
-        """How many of the first `step` steps had a row of each task [K]: all of them where no task goes short."""
+        """How many of the first `step` steps had a row of each task [K]: all of them if a batch has K rows or more."""
         tasks = len(self.train)
         if self.config.batch >= tasks:
             return (step,) * tasks
         return tuple(_turns(step * self.config.batch, k, tasks) for k in range(tasks))
 
     def batch(self, step: int) -> list[Example]:
-        """The examples of step `step` (from 0): the batch equally split over tasks, a remainder in turn."""
+        """The examples of step `step` (from 0): the batch is split equally over tasks, a remainder in turn."""
         seed = self.config.seed if self.config.data_seed is None else self.config.data_seed
         tasks = len(self.train)
         base, extra = divmod(self.config.batch, tasks)
@@ -64,7 +64,7 @@ class RunPlan:
 
 
 def _turns(extras: int, task: int, tasks: int) -> int:
-    """How many of the first `extras` spare rows, dealt to tasks in turn, went to `task`."""
+    """How many of the first `extras` spare rows, given to tasks in turn, went to `task`."""
     return (extras + tasks - 1 - task) // tasks
 
 
@@ -74,7 +74,7 @@ def _shuffled(seed: int, task: str, epoch: int, rows: int) -> tuple[int, ...]:
 
 
 def plan_run(config: RunConfig, data: Sequence[TaskData], tokenizer: Any) -> RunPlan:
-    """Sample the shots of a run and encode them. Raises ConfigError where there are too few rows."""
+    """Sample the shots of a run and encode them. Raises ConfigError if there are too few rows."""
     train: list[tuple[Example, ...]] = []
     held_out: list[Example] = []
     samples: dict[str, Mapping[str, int]] = {}
@@ -105,5 +105,5 @@ def count_cut(plan: RunPlan) -> Mapping[str, int]:
 
 
 def mean_tokens(plan: RunPlan, prompt: int) -> float:
-    """Tokens of a training row with a prompt of `prompt` vectors: the mean over tasks, which share a batch equally."""
+    """Mean tokens of a training row with a prompt of `prompt` vectors, over tasks, which share a batch equally."""
     return float(np.mean([np.mean([e.row.length(prompt) for e in examples]) for examples in plan.train]))

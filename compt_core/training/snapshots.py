@@ -1,8 +1,8 @@
-"""Prompts of a fleet while it trains, for the map of prompts over training: nothing in training ever looks at them.
+"""Prompts of a fleet while it trains, for the map of prompts over training; training itself never uses them.
 
-A snapshot is a sketch (:func:`compt_core.composition.geometry.sketch`), for nobody needs the prompts of a step half way
-to the last digit: what is kept of a run grows neither with H nor with P, and is at most 12 snapshots of half a
-kilobyte per prompt (a run of 12 tasks and 4 sources: 170 kB).
+A snapshot is a sketch (:func:`compt_core.composition.geometry.sketch`), because nobody needs the prompts of an early
+step to the last digit. So what is kept of a run does not grow with H or P: at most 12 snapshots of half a kilobyte per
+prompt (a run of 12 tasks and 4 sources: 170 kB).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from compt_core.training.watch import Watch
 
 
 def snapshots(fleet: Fleet, on_event: OnEvent) -> Watch:
-    """A function that reports "prompts" [N, 1 + d] of runs as they stand: a sketch per prompt, in the order of
+    """A function that reports the present "prompts" [N, 1 + d] of runs: a sketch per prompt, in the order of
     :func:`compt_core.composition.geometry.prompts_of`."""
     def take(at: Mapping[str, int]) -> None:
         for block in fleet.blocks:

@@ -1,4 +1,4 @@
-"""What a run's result follows from beside its settings, and whether a checkpoint still stands on it."""
+"""What a run's result depends on besides its settings, and whether a checkpoint still matches it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from compt_core.training.events import Checkpoint
 
 
 def versions(backbone: Backbone, config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
-    """What a run's result follows from, beside its settings."""
+    """What a run's result depends on besides its settings."""
     packages = {name: version(name) for name in ("torch", "transformers", "entmax", "numpy")}
     return {"compt": __version__, "packages": packages, "backbone": backbone.describe(),
             "data": {d.task.name: d.digest for d in data}, "tasks": {d.task.name: d.task.digest() for d in data},
@@ -26,7 +26,7 @@ def versions(backbone: Backbone, config: RunConfig, data: Sequence[TaskData]) ->
 
 
 def continues(checkpoint: Checkpoint, versions: Mapping[str, Any]) -> bool:
-    """Whether a run stands on the same backbone and data as when its checkpoint was taken."""
+    """Whether a run has the same backbone and data as when its checkpoint was taken."""
     before = checkpoint.versions
     hashes = [about.get("backbone", {}).get("hash") for about in (before, versions)]
     return hashes[0] == hashes[1] and before.get("data") == versions["data"] \

@@ -1,4 +1,4 @@
-"""Dev scores while a fleet trains, for its accuracy curves: nothing in training ever looks at them."""
+"""Dev scores while a fleet trains, for its accuracy curves; training itself never uses them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from compt_core.training.events import Event, OnEvent
 from compt_core.training.fleet import Fleet
 from compt_core.training.plan import RunPlan, encode_with
 
-LOOKS = 10  # at each run's dev rows, those before the first step apart
+LOOKS = 10  # looks at each run's dev rows, not counting the one before the first step
 
 Watch = Callable[[Mapping[str, int]], None]  # run -> steps done, of the runs to look at
 
 
 def due(step: int, steps: int) -> bool:
-    """Whether a run of `steps` optimizer steps is to be looked at after `step` of them."""
+    """Whether a run of `steps` optimizer steps is due for a look after `step` of them."""
     return step % math.ceil(steps / LOOKS) == 0 or step == steps
 
 
 def watcher(
     fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]], on_event: OnEvent
 ) -> Watch:
-    """A function that scores runs as they stand on `watch_rows` dev rows of each task and reports "dev_score" [K].
+    """A function that scores the present runs on `watch_rows` dev rows of each task and reports "dev_score" [K].
 
-    That is each task's first metric, NaN where it is undefined.
+    That is each task's first metric, or NaN if it is undefined.
     """
-    groups: dict[tuple[Any, ...], list[str]] = {}  # runs that are scored alike
+    groups: dict[tuple[Any, ...], list[str]] = {}  # runs that are scored in the same way
     for run, plan in plans.items():
-        c, same = plan.config, map(id, data[run])  # the same objects where the same files were read
+        c, same = plan.config, map(id, data[run])  # the same objects if the same files were read
         rows = min(c.watch_rows, c.eval_rows or c.watch_rows)
         if rows:
             key = (*same, rows, c.prefix, c.position, c.max_tokens, c.scoring, c.similarity)
@@ -52,7 +52,7 @@ def watcher(
 
 
 class _Alike:
-    """Runs on the same rows with the same ways to read and score them, and these rows, encoded."""
+    """Runs that read and score the same rows in the same way, and these rows, encoded."""
 
     def __init__(self, fleet: Fleet, config: RunConfig, data: Sequence[TaskData], runs: Sequence[str]):
         self.fleet, self.config, self.runs = fleet, config, runs
@@ -61,7 +61,7 @@ class _Alike:
         self.rows = [(task, rows, encode_with(fleet.backbone.tokenizer, config, task, rows)) for task, rows in chosen]
 
     def scores(self, runs: Sequence[str]) -> dict[str, list[float]]:
-        """Run -> first metric of each task [K], as the runs stand now."""
+        """Run -> first metric of each task [K], with the runs' present parameters."""
         found: dict[str, list[float]] = {run: [] for run in runs}
         with torch.inference_mode():
             vectors = self.fleet.vectors()

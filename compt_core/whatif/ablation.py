@@ -1,8 +1,8 @@
-"""The ablation table of a run: every source muted in turn on every task, and what else could have had that effect.
+"""The ablation table of a run: every source muted in turn on every task, and what else could explain the effect.
 
-For each task a prompt is scored, all in the same passes, with a source muted, with the private part off, with the
-shared part off, and as a control the trained prompt moved in a random direction as far as a muting moves it: the more
-weight a source has, the farther the prompt moves without it, whatever that source holds.
+For each task, prompts are scored in the same passes: with each source muted, with the private part off, and with the
+shared part off. As a control, the trained prompt is moved in a random direction as far as muting moves it: the larger a
+source's weight, the farther the prompt moves without it, whatever the source holds.
 
 K tasks · S sources · L prompt length · H hidden size · n dev rows · C labels.
 """
@@ -31,18 +31,18 @@ from compt_core.whatif.effects import MEASURES, PROBABILITY, SCORE, Ablation, Ef
 from compt_core.whatif.trained import Trained
 
 TRAINED, MUTED, SHIFTED, PRIVATE_OFF, SHARED_OFF = "trained", "muted", "shifted", "private off", "shared off"
-Name = str  # of a prompt: one of the above, with the number of a source behind the first two
+Name = str  # of a prompt: one of the above; MUTED and SHIFTED are followed by the number of a source
 Cell = tuple[float, float, float, float]  # change, low, high, p
 _NOTHING: Cell = (0.0, math.nan, math.nan, 1.0)
 
 
 @dataclass(frozen=True)
 class _Task:
-    """A task's rows, and label scores under the trained prompt; a cell is what another prompt does to them.
+    """A task's rows, and their label scores under the trained prompt; a cell is what another prompt does to these.
 
-    stored   [n, C] that the run kept, for what it answered; anew where it was scored in another arithmetic
-    trained  [n, C] anew, for log-probabilities: runs that were bundled kept theirs in half precision, and the rounding
-             would pass for an effect
+    stored   [n, C] as the run kept them, for its answers; computed again if it was scored in another arithmetic
+    trained  [n, C] computed again, for log-probabilities: bundled runs kept theirs in half precision, and the rounding
+             would look like an effect
     """
 
     task: Task
@@ -64,7 +64,7 @@ class _Task:
         return found
 
     def _score(self, scores: np.ndarray) -> Cell:
-        """By `compare`; p is McNemar's, exact, for accuracy, else a normal's by the width of the interval."""
+        """Change and interval by `compare`; p is McNemar's exact p for accuracy, else from the interval's width."""
         from scipy import stats
 
         found = compare(self.task, self.rows, self._said(self.stored), self._said(scores))
@@ -82,7 +82,7 @@ class _Task:
         return predict(self.task, scores, **self.how)  # type: ignore[arg-type]
 
     def _right(self, scores: np.ndarray) -> np.ndarray:
-        """Log-probability of each row's right label among the label words [n]; of a number, of the nearest one."""
+        """Log-probability [n] of each row's right label among the label words; for a number, of the nearest label."""
         values = np.array([row.value for row in self.rows])
         labels = np.array([float(label) for label in self.task.labels]) if self.task.numeric \
             else np.arange(scores.shape[1])
@@ -94,7 +94,7 @@ class _Task:
 
 
 def _mean(gaps: np.ndarray) -> Cell:
-    """Mean of paired differences [n] with its t-interval and the p of the paired t-test."""
+    """Mean of paired differences [n], with its t-interval and the p of the paired t-test."""
     from scipy import stats
 
     mean, n = float(gaps.mean()), len(gaps)
@@ -107,11 +107,11 @@ def _mean(gaps: np.ndarray) -> Cell:
 
 def prompts_of(trained: Trained, renormalise: bool = False, control: bool = False
                ) -> dict[str, dict[Name, np.ndarray]]:
-    """Task -> name -> prompt [L, H], of all that differ from what was trained. Raises ConfigError for a run without
-    attention over sources."""
+    """Task -> name -> prompt [L, H], for all prompts that differ from the trained one. Raises ConfigError for a run
+    without attention over sources."""
     if trained.weights is None or not trained.composed_of_two:
         raise ConfigError([Issue("run", f"An ablation table needs a run with attention over sources (SPP or SCP). Run "
-                                        f"'{trained.run}' has none; choose another one.")])
+                                        f"'{trained.run}' has none; choose another run.")])
     found: dict[str, dict[Name, np.ndarray]] = {task: {} for task in trained.tasks}
     edits = {f"{MUTED} {s}": Edit(mute={ALL: (s,)}, renormalise=renormalise) for s in range(trained.weights.shape[1])}
     edits |= {PRIVATE_OFF: Edit(alpha={ALL: 0.0})} if trained.beta.all() else {}
@@ -128,7 +128,7 @@ def prompts_of(trained: Trained, renormalise: bool = False, control: bool = Fals
 
 
 def shifted(prompt: np.ndarray, target: np.ndarray, *names: object) -> np.ndarray:
-    """`prompt` [L, H] moved in a random direction, each of its vectors as far as that of `target` lies from it."""
+    """`prompt` [L, H] moved in a random direction, each vector as far as the vector of `target` is from it."""
     noise = stream(0, "ablation", *map(str, names)).standard_normal(prompt.shape)
     far = np.linalg.norm(target - prompt, axis=1, keepdims=True)
     return (prompt + noise * far / np.linalg.norm(noise, axis=1, keepdims=True)).astype(np.float32)
@@ -137,11 +137,11 @@ def shifted(prompt: np.ndarray, target: np.ndarray, *names: object) -> np.ndarra
 def ablate(run: RunRecord, trained: Trained, scores: Mapping[str, np.ndarray], *, renormalise: bool = False,
            control: bool = False, progress: Callable[[int, int], None] = lambda done, of: None,
            going: Callable[[], bool] = lambda: True) -> Ablation | None:
-    """The table of a completed run, which `trained` is taken apart from; `scores` are its stored ones, task -> [n, C].
+    """The table of a completed run. `trained` is the run taken apart, `scores` its stored scores, task -> [n, C].
 
-    progress(tasks done, of how many) is called in the caller's thread before the first task and after each; going() is
-    asked in any thread before each pass, and once it says no the result is None. Raises ConfigError for a run without
-    attention, DataError or BackboneError where data or backbone are not the run's.
+    progress(tasks done, tasks in all) is called in the caller's thread before the first task and after each one.
+    going() is asked in any thread before each pass; once it says no, the result is None. Raises ConfigError for a run
+    without attention, and DataError or BackboneError if data or backbone are not the run's.
     """
     prompts, backbone = prompts_of(trained, renormalise, control), backbone_of(run)
     config = run.config
@@ -174,7 +174,7 @@ def _table(trained: Trained, metrics: tuple[str, ...], renormalise: bool, contro
     sources = range(trained.weights.shape[1])
 
     def effects(*names: Name) -> dict[str, Effects]:
-        """Of the prompts of these names [K, names]; a prompt that is what was trained has no cell, and no effect."""
+        """Effects of the prompts with these names [K, names]; a prompt equal to the trained one has no effect."""
         found = {}
         for measure in measures:
             grid = np.array([[cells[task][name][measure] if name in cells[task] else _NOTHING for name in names]

@@ -1,4 +1,4 @@
-"""One text under one prompt: label scores as probabilities, and what is said by them. No torch.
+"""One text under one prompt: label scores as probabilities, and the answer they give. No torch.
 
 C labels of a task · n texts.
 """
@@ -17,13 +17,13 @@ from compt_core.tasks.spec import Task
 
 @dataclass(frozen=True)
 class Answer:
-    """What one prompt makes of one text.
+    """The answer of one prompt to one text.
 
-    probabilities  [C], sum 1: the softmax of the label scores. Where text is generated, 1 at the label that was
-                   written, and 0 throughout where none was
-    predicted      the label's index (UNREADABLE where generated text was none), or a numeric task's number, as in
+    probabilities  [C], sum 1: the softmax of the label scores. If text is generated, 1 at the label that was written,
+                   and 0 everywhere if none was
+    predicted      the label's index (UNREADABLE if the generated text was no label), or a numeric task's number, as in
                    scoring
-    expected       of a numeric task the candidates' mean by their probabilities, else NaN
+    expected       for a numeric task the mean of the candidates, weighted by probability; else NaN
     """
 
     probabilities: np.ndarray
@@ -32,12 +32,12 @@ class Answer:
 
     @property
     def confidence(self) -> float:
-        """The probability of the label that is said, 0 where none is; of a numeric task that of its best candidate."""
+        """The probability of the answer (for a numeric task, of the best candidate); 0 if no label was written."""
         return float(self.probabilities.max())
 
 
 def answers(task: Task, scores: np.ndarray, config: dict[str, Any]) -> list[Answer]:
-    """One per row of label scores [n, C], read as the run of that `config` reads its dev rows."""
+    """One answer per row of label scores [n, C], read as a run with this `config` reads its dev rows."""
     generated = config["scoring"] == "generate"
     weights = scores if generated else np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
     shares = weights if generated else weights / weights.sum(axis=1, keepdims=True)
@@ -50,14 +50,14 @@ def answers(task: Task, scores: np.ndarray, config: dict[str, Any]) -> list[Answ
 
 
 def worded(task: Task, value: float) -> str:
-    """An answer as a person reads it: the label word, or a number."""
+    """An answer for people: the label word, or a number."""
     if task.numeric:
         return f"{value:.1f}"
     return "(no label)" if value == UNREADABLE else task.labels[int(value)]
 
 
 def moved(task: Task, before: Answer, after: Answer) -> float:
-    """By how much the probability of what was said before has changed; of a numeric task the expected value."""
+    """How much the probability of the earlier answer changed; for a numeric task, how much the expected value did."""
     if task.numeric:
         return after.expected - before.expected
     if before.predicted == UNREADABLE:

@@ -1,6 +1,6 @@
-"""(run, edit) -> scores: the changed prompts through the run's own backbone, on the dev rows it was scored on.
+"""(run, edit) -> scores: the changed prompts go through the run's own backbone, on the dev rows it was scored on.
 
-A task that an edit leaves as it was keeps the numbers that the run stored: nothing is computed again.
+A task that an edit does not change keeps the numbers that the run stored; nothing is computed again.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from compt_core.whatif.compose import changed
 from compt_core.whatif.edit import read
 from compt_core.whatif.trained import taken_apart
 
-# (reference, digest) -> backbone, as long as others hold it: these pages alone keep no model in memory.
+# (reference, digest) -> backbone, as long as something else holds it: this module keeps no model in memory itself.
 _FOUND: WeakValueDictionary[tuple[str, str | None], Backbone] = WeakValueDictionary()
 _MANY = 5000  # dev rows, beyond which their tokens are not kept
 
 
 @dataclass(frozen=True)
 class Edited:
-    """One task under an edit: label scores [n, C], predictions [n] and what changed; `stored`: nothing did."""
+    """One task under an edit: label scores [n, C], predictions [n] and what changed; `stored` if nothing did."""
 
     scores: np.ndarray
     predicted: np.ndarray
@@ -45,8 +45,8 @@ class Edited:
 
 
 def backbone_of(run: RunRecord) -> Backbone:
-    """The backbone that a run was trained on, loaded once per process: until it was, its files (or the hub) are asked
-    for anew. Raises BackboneError where they are others now, or cannot be had."""
+    """The backbone that a run was trained on, loaded once per process; until then each call looks for its files (or
+    the hub) again. Raises BackboneError if the files have changed or cannot be loaded."""
     name, trained_on = run.config["backbone"], run.backbone.get("hash")
     backbone = _FOUND.get((name, trained_on)) or shared_backbone(name)
     if backbone.digest != trained_on:
@@ -57,9 +57,9 @@ def backbone_of(run: RunRecord) -> Backbone:
 
 
 def prompts_of(store: Store, run: RunRecord, text: str) -> dict[str, np.ndarray]:
-    """Task -> edited prompt [L, H] of every task that an edit, as text, changes of a completed run of `store`.
+    """Task -> edited prompt [L, H], for every task of a completed run of `store` that an edit (as text) changes.
 
-    Raises ConfigError for a wrong edit, StoreError for a run that it blends with and that the store does not hold.
+    Raises ConfigError for a wrong edit, StoreError for a blend with a run that the store does not have.
     """
     trained = taken_apart(run, store.prompts(run.id))
     edit = read(text, trained)
@@ -67,14 +67,14 @@ def prompts_of(store: Store, run: RunRecord, text: str) -> dict[str, np.ndarray]
         return changed(trained, edit)
     other = store.run(edit.blend[0])
     if run.backbone.get("hash") != other.backbone.get("hash"):
-        raise ConfigError([Issue("edit", f"A blend needs two runs on one backbone. Run '{other.id}' was trained on "
-                                         "another one; choose a run of this experiment.")])
+        raise ConfigError([Issue("edit", f"A blend needs two runs on the same backbone. Run '{other.id}' was trained "
+                                         "on another one; choose a run of this experiment.")])
     return changed(trained, edit, taken_apart(other, store.prompts(other.id)))
 
 
 def dev_rows(run: RunRecord, task: str, backbone: Backbone) -> tuple[tuple[Row, ...], list[EncodedRow]]:
-    """The dev rows of a task that a run was scored on, and as the backbone reads them. Raises DataError where the
-    data are not the run's any more."""
+    """The dev rows of a task that a run was scored on, as rows and as the backbone reads them. Raises DataError if the
+    data are no longer the run's."""
     rows, own, config = scored_rows(run, task), run.tasks.needed(task), run.settings
     if len(rows) > _MANY:
         return rows, encode_with(backbone.tokenizer, config, own, rows)
@@ -94,8 +94,8 @@ def apply(run: RunRecord, scores: Mapping[str, np.ndarray], composed: Mapping[st
     scores    task -> label scores [n, C] that the run stored
     composed  task -> prompt [L, H] as trained
     prompts   task -> edited prompt [L, H] of the tasks that an edit changes (`compose.changed`)
-    Raises DataError or BackboneError where definition, data or backbone are not the run's; a task that is not changed
-    asks for neither of the latter two.
+    Raises DataError or BackboneError if definition, data or backbone are not the run's; data and backbone are needed
+    only for a task that changed.
     """
     for name in tasks if tasks is not None else run.config["tasks"]:
         task = run.tasks.needed(name)
@@ -118,7 +118,7 @@ def apply(run: RunRecord, scores: Mapping[str, np.ndarray], composed: Mapping[st
 
 
 def reckons_alike(run: RunRecord, backbone: Backbone) -> bool:
-    """Whether a run was scored in the arithmetic of `backbone`: else its trained prompts are scored again beside the
-    edited ones, or rounding (bfloat16 on a GPU, float32 on a CPU) would pass for an effect of the edit."""
+    """Whether a run was scored in the arithmetic of `backbone`. If not, its trained prompts are scored again with the
+    edited ones; otherwise rounding (bfloat16 on a GPU, float32 on a CPU) would look like an effect of the edit."""
     here = backbone.describe()
     return all(run.backbone.get(name, "").split(":")[0] == here[name].split(":")[0] for name in ("device", "dtype"))

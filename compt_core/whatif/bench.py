@@ -1,6 +1,6 @@
 """Texts that a person typed or picked, under any number of prompts at once: label scores, cuts, nearest shots.
 
-n texts · C labels of a task · L prompt length (0: no prompt) · H hidden size. Everything goes the way of the dev rows
+n texts · C labels of a task · L prompt length (0: no prompt) · H hidden size. Texts are handled like dev rows
 (`encode_with`, `label_scores`), so that a dev row gets the scores that its run stored. Nothing is remembered here.
 """
 
@@ -25,8 +25,8 @@ from compt_core.whatif.texts import Texts, shared_words
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A row of a few-shot sample beside a text: its number there (from 0), the cosine of the encoder's mean states
-    [H], and the words that both have, those of the fewest rows first."""
+    """A row of a few-shot sample compared with a text: its number in the sample (from 0), the cosine of the encoder's
+    mean states [H], and the words that both have, the words found in the fewest rows first."""
 
     number: int
     row: Row
@@ -43,15 +43,15 @@ def scores(backbone: Backbone, config: RunConfig, task: Task, texts: Sequence[Te
 
 
 def cut(backbone: Backbone, config: RunConfig, task: Task, texts: Texts) -> bool:
-    """Whether some of the texts stands beyond the run's max_tokens and is left out."""
+    """Whether part of the texts lies beyond the run's max_tokens and is not read."""
     return _encoded(backbone, config, task, [texts])[0].cut
 
 
 def nearest(backbone: Backbone, config: RunConfig, task: Task, texts: Texts, rows: Sequence[Row], prompt: np.ndarray,
             most: int = 5) -> list[Neighbour]:
-    """The `most` rows whose mean encoder states under `prompt` [L, H] point most nearly where those of `texts` do.
+    """The `most` rows whose mean encoder states under `prompt` [L, H] are closest in direction to those of `texts`.
 
-    The mean is over all tokens of an input, prefix and field names too, but not over the prompt's own places.
+    The mean is over all tokens of an input, including prefix and field names, but not over the prompt's positions.
     """
     if not rows:
         return []
@@ -66,7 +66,7 @@ def nearest(backbone: Backbone, config: RunConfig, task: Task, texts: Texts, row
 
 
 def mean_states(backbone: Backbone, encoded: Sequence[EncodedRow], prompt: torch.Tensor) -> np.ndarray:
-    """Means [n, H] over the encoder's states of the rows' own tokens, with `prompt` [L, H] in its place."""
+    """Means [n, H] over the encoder's states of the rows' own tokens, with `prompt` [L, H] inserted."""
     result, length = np.zeros((len(encoded), backbone.hidden), dtype=np.float32), len(prompt)
 
     def work(part: np.ndarray) -> None:

@@ -14,15 +14,15 @@ import numpy as np
 from compt_core.scoring.metrics import score
 from compt_core.tasks.spec import Row, Task
 
-RESAMPLES = 1000  # of the bootstrap, where the score is no share of rows
+RESAMPLES = 1000  # of the bootstrap, used if the score is not a share of rows
 Z = 1.959964  # two-sided 95% of the normal distribution
 
 
 @dataclass(frozen=True)
 class Change:
-    """One task before and after: its primary metric (0-1, correlations -1-1; None where undefined), the interval of
-    the difference over the dev rows (None where it has none), and rows by number: answers that changed, of these the
-    ones that became right and the ones that became wrong."""
+    """One task before and after an edit: its primary metric (0-1, correlations -1-1; None if undefined), the interval
+    of the difference over the dev rows (None if there is none), and the numbers of the rows whose answer changed, of
+    those that became right, and of those that became wrong."""
 
     task: str
     metric: str
@@ -41,16 +41,16 @@ class Change:
 
     @property
     def told(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
 def compare(task: Task, rows: Sequence[Row], before: np.ndarray, after: np.ndarray) -> Change:
-    """Predictions [n] before and after on the same rows.
+    """Compares predictions [n] before and after on the same rows.
 
-    Accuracy: the interval of a difference of paired proportions by Bonett and Price (Journal of Educational and
-    Behavioral Statistics 37, 2012), which is no point even where no answer changed. Other metrics: percentiles of a
-    paired bootstrap over rows. Both are about these dev rows, as if drawn anew, and one run: not about seeds.
+    Accuracy: the interval for a difference of paired proportions by Bonett and Price (Journal of Educational and
+    Behavioral Statistics 37, 2012), which has a width even if no answer changed. Other metrics: percentiles of a paired
+    bootstrap over rows. Both cover drawing the dev rows again for this one run, not other seeds.
     """
     gold = np.array([row.value for row in rows])
     metric = task.metrics[0]
@@ -67,7 +67,7 @@ def compare(task: Task, rows: Sequence[Row], before: np.ndarray, after: np.ndarr
 
 
 def proportions(gained: int, lost: int, rows: int) -> tuple[float, float]:
-    """95% interval of (gained - lost) / rows: adjusted Wald, a row added to each of the two (Bonett and Price 2012)."""
+    """95% interval of (gained - lost) / rows: adjusted Wald, with one row added to each (Bonett and Price 2012)."""
     up, down = (gained + 1) / (rows + 2), (lost + 1) / (rows + 2)
     half = Z * math.sqrt((up + down - (up - down) ** 2) / (rows + 2))
     return max(-1.0, up - down - half), min(1.0, up - down + half)
@@ -78,7 +78,7 @@ def _bootstrap(metric: str, gold: np.ndarray, before: np.ndarray, after: np.ndar
     from scipy.stats import bootstrap  # slow to load
 
     def difference(rows: np.ndarray, axis: int = -1) -> np.ndarray:
-        if metric == "pearson":  # all resamples at once: a hundred times as fast, and a table asks for dozens
+        if metric == "pearson":  # all resamples at once: a hundred times as fast, and a table needs dozens
             return _pearson(gold[rows], after[rows]) - _pearson(gold[rows], before[rows])
         return np.apply_along_axis(one_by_one, axis, rows)
 
@@ -94,14 +94,14 @@ def _bootstrap(metric: str, gold: np.ndarray, before: np.ndarray, after: np.ndar
 
 
 def _pearson(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """Correlation of the last axis of each, 0 where undefined."""
+    """Correlation along the last axis, 0 where undefined."""
     one, two = (values - values.mean(-1, keepdims=True) for values in (one, two))
     norms = np.sqrt((one ** 2).sum(-1) * (two ** 2).sum(-1))
     return np.asarray((one * two).sum(-1) / np.where(norms > 1e-12, norms, np.inf))
 
 
 def points(value: float | None) -> str:
-    """A score in points: ``"87.3"``; ``"undef."`` without one."""
+    """A score in points: ``"87.3"``, or ``"undef."`` if there is none."""
     return "undef." if value is None or math.isnan(value) else f"{100 * value:.1f}"
 
 

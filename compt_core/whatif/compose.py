@@ -1,7 +1,7 @@
 """(run, edit) -> composed prompts. Pure; the paper's own formulas (`compt_core.composition`).
 
-L prompt length · H hidden size. Of an edit's parts the blend with another run acts last; the others as
-:mod:`compt_core.whatif.inside` says.
+L prompt length · H hidden size. The blend with another run is applied last; :mod:`compt_core.whatif.inside` gives the
+order of the other parts of an edit.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from compt_core.whatif.trained import Trained
 
 
 def changed(trained: Trained, edit: Edit, other: Trained | None = None) -> dict[str, np.ndarray]:
-    """Task -> composed prompt [L, H] of every task whose composition the edit changes, and of no other.
+    """Task -> composed prompt [L, H], for exactly the tasks whose composition the edit changes.
 
     L is the run's own, less a concatenated part whose gate the edit sets to 0. `other` is the run that the edit
-    blends with; tasks that it does not have stay as they are. Raises ConfigError where an edit leaves nothing of a
-    task's prompt, or blends prompts of unequal size.
+    blends with; tasks that it does not have stay as they are. Raises ConfigError if an edit leaves nothing of a task's
+    prompt, or blends prompts of different sizes.
     """
     before, after = as_trained(trained), edited(trained, edit)
     touched = [k for k in range(len(trained.tasks)) if not same(before, after, k)]
@@ -34,14 +34,14 @@ def changed(trained: Trained, edit: Edit, other: Trained | None = None) -> dict[
 
 
 def _composed(trained: Trained, inside: Inside, k: int) -> np.ndarray:
-    """The composed prompt [L, H] of one task by the run's own form; a part whose gate is 0 is left out.
+    """The composed prompt [L, H] of one task in the run's own form; a part whose gate is 0 is left out.
 
-    Where the form has no gate for a part (gated_sum: none for the shared one), the edit's multiplies it all the same:
-    trained, it is 1 there.
+    If the form has no gate for a part (gated_sum has none for the shared part), the edit's gate multiplies the part all
+    the same; as trained, it is 1.
     """
     private = None if trained.private is None else torch.from_numpy(trained.private[inside.private[k]])
     if trained.source is None or inside.weights is None:
-        assert private is not None  # MST has nothing to edit but the blend
+        assert private is not None  # in MST only the blend can be edited
         return private.numpy()
     assert private is not None
     alpha, beta = torch.tensor([[inside.alpha[k]]]), torch.tensor([[inside.beta[k]]])
@@ -58,7 +58,7 @@ def _composed(trained: Trained, inside: Inside, k: int) -> np.ndarray:
 
 
 def _joined(shared: Tensor, own: Tensor, inside: Inside, trained: Trained, k: int) -> Tensor:
-    """The two parts as one prompt; one that the edit switched off is left out, one that never was on stays as it is."""
+    """The two parts as one prompt. A part that the edit switched off is left out; one that was always off stays."""
     if inside.beta[k] == 0 != trained.beta[k]:
         return own
     if inside.alpha[k] == 0 != trained.alpha[k]:
@@ -73,8 +73,8 @@ def _blended(trained: Trained, prompts: dict[str, np.ndarray], other: Trained, s
             continue
         one, two = prompts.get(task, trained.composed[k]), other.composed[other.tasks.index(task)]
         if one.shape != two.shape:
-            raise ConfigError([Issue("edit", f"A blend needs prompts of one size. Got {_size(one)} for '{task}' here "
-                                             f"and {_size(two)} in run '{other.run}'; choose a run with the same "
+            raise ConfigError([Issue("edit", f"A blend needs prompts of the same size. Got {_size(one)} for '{task}' "
+                                             f"here and {_size(two)} in run '{other.run}'; choose a run with the same "
                                              "prompt length and backbone.")])
         result[task] = ((1 - share) * one + share * two).astype(np.float32)
     return result

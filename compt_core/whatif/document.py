@@ -1,4 +1,4 @@
-"""What came of an edit, as a file. No torch."""
+"""The effects of an edit, as a file. No torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMAT = 1
 
 
 def document(run: RunRecord, edit: Edit, changes: Sequence[Change]) -> str:
-    """An edit with all that came of it, as JSON: which run, the edit's text, task -> the fields of its Change (values
+    """An edit with all its effects, as JSON: the run, the edit's text, and task -> the fields of its Change (values
     0-1, correlations -1-1, undefined null; rows by their number among the scored dev rows)."""
     return json.dumps({
         "format": FORMAT, "run": run.id, "experiment": run.experiment, "variant": run.variant, "method": run.method,

@@ -1,18 +1,19 @@
-"""Interventions on a finished run, and the one line of text that a link, a file and the command line carry. No torch.
+"""Edits of a finished run, and the one line of text that stands for an edit in links, files and commands. No torch.
 
-An edit is a set, not a sequence: :mod:`compt_core.whatif.compose` says in which order its parts act. As text it is
-items between semicolons, `WHAT=VALUE` for all tasks or `WHAT:TASK=VALUE` for one, which goes before one for all:
+An edit is a set, not a sequence: :mod:`compt_core.whatif.compose` says in which order its parts act. As text it is a
+list of items separated by semicolons: `WHAT=VALUE` for all tasks, or `WHAT:TASK=VALUE` for one task, which takes
+precedence:
 
-    normalizer=sparsemax         the weights anew from the learned logits
+    normalizer=sparsemax         the weights computed again from the learned logits
     row=uniform  row:T=s2        attention uniform, or one source alone
-    row:T=trained                as trained, where a row for all is given
-    row:T=U                      the row of task U
+    row:T=trained                as trained, if a row for all tasks is given
+    row:T=U                      the attention of task U
     row:T=.5,.5,0,0              weights written out
     mute=s1,s3   mute:T=s0       weight 0 for these sources
-    renormalise=on               what is not muted is scaled to the row's sum of before
-    private:T=U  swap:T=U        the private prompt of U for T; for both the other's
-    alpha=.3     beta:T=0        gates of the private and the shared part, also where the run's form has none; at 0
-                                 the part is left out
+    renormalise=on               the other weights are scaled so that their sum stays the same
+    private:T=U  swap:T=U        T gets the private prompt of U; each gets the other's
+    alpha=.3     beta:T=0        gates of the private and the shared part, even if the run's form has none; at 0 the
+                                 part is left out
     blend=RUN,.5                 half way to the composed prompts of another run
 """
 
@@ -32,8 +33,8 @@ from compt_core.whatif.trained import Trained
 ALL = "*"  # every task
 UNIFORM, TRAINED = "uniform", "trained"
 LARGEST_GATE = 10.0  # as in the settings
-LARGEST_TEXT = 30_000  # characters: all that can be moved by hand in a run of many tasks and sources
-_MOST_PROBLEMS = 5  # of which a sentence each is said
+LARGEST_TEXT = 30_000  # characters: enough for everything that can be changed in a run of many tasks and sources
+_MOST_PROBLEMS = 5  # each of which gets a sentence
 NORMALIZERS = ("softmax", "sparsemax", "entmax15", "sigmoid")
 Row = str | tuple[float, ...]  # UNIFORM, TRAINED, a source "s2", a task's name, or weights [S]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -42,11 +43,11 @@ _SOURCE = re.compile(r"s([0-9]{1,4})")
 
 @dataclass(frozen=True)
 class Edit:
-    """What is changed; the empty one changes nothing. Keys are task names or ALL.
+    """What is changed; the empty edit changes nothing. Keys are task names or ALL.
 
     rows     task -> row of attention     mute   task -> muted sources
     private  task -> task whose private prompt it gets
-    alpha, beta  task -> gate             blend  (run id, share of it in (0, 1])
+    alpha, beta  task -> gate             blend  (run id, that run's share in (0, 1])
     """
 
     normalizer: str | None = None
@@ -59,17 +60,17 @@ class Edit:
     blend: tuple[str, float] | None = None
 
     def __bool__(self) -> bool:
-        """Whether it changes anything: renormalising alone does not."""
+        """Whether it changes anything; renormalising alone does not."""
         return any(getattr(self, one.name) for one in fields(self) if one.name != "renormalise")
 
     def of(self, what: str, task: str) -> Any:
-        """What the part `what` says for a task: its own, else that for all, else None."""
+        """The value of the part `what` for a task: the task's own, else the one for all tasks, else None."""
         part: Mapping[str, Any] = getattr(self, what)
         return part.get(task, part.get(ALL))
 
 
 def write(edit: Edit) -> str:
-    """The text of an edit; ``""`` for the empty one. :func:`read` gives the edit back."""
+    """The text of an edit, ``""`` for the empty one; :func:`read` turns it back into the edit."""
     items = [f"normalizer={edit.normalizer}"] if edit.normalizer else []
     written: dict[str, Callable[[Any], str]] = {
         "row": lambda row: row if isinstance(row, str) else ",".join(map(_number, row)),
@@ -88,21 +89,21 @@ def _number(value: float) -> str:
 
 
 def _float(text: str) -> float:
-    """A plain decimal number; NaN for any other text, also where Python would read one."""
+    """A plain decimal number; NaN for any other text, even if Python could read it as a number."""
     found = number(text)
     return math.nan if found is None else float(found)
 
 
 def read(text: str, trained: Trained) -> Edit:
-    """The edit that `text` describes, of a run. Raises ConfigError with a sentence for every wrong item."""
+    """The edit of a run that `text` describes. Raises ConfigError with a sentence for every wrong item."""
     if len(text) > LARGEST_TEXT:
         raise ConfigError([Issue("edit", f"An edit must be at most {LARGEST_TEXT:,} characters of text. "
-                                         f"Got {len(text):,} instead; make it anew on the What-if page.")])
+                                         f"Got {len(text):,} instead; make it again on the What-if page.")])
     edit, problems, seen = Edit(), list[Issue](), set[tuple[str, str]]()
     items = [item for part in text.split(";") if (item := part.strip())]
     for done, item in enumerate(items):
-        if len(problems) == _MOST_PROBLEMS:  # to look for what was meant takes long where there are thousands
-            problems.append(Issue("edit", f"The {len(items) - done:,} items after these were not looked at."))
+        if len(problems) == _MOST_PROBLEMS:  # suggesting what was meant takes long if there are thousands
+            problems.append(Issue("edit", f"The {len(items) - done:,} items after these were not checked."))
             break
         try:
             edit = _with(edit, item, trained, seen)
@@ -117,12 +118,12 @@ def _with(edit: Edit, item: str, trained: Trained, seen: set[tuple[str, str]]) -
     name, equals, value = (part.strip() for part in item.partition("="))
     what, _, task = (part.strip() for part in name.partition(":"))
     if (what, task) in seen:
-        raise ValueError("must stand once. Got it twice; leave one of them out.")
+        raise ValueError("must appear only once. Got it twice; leave one of them out.")
     seen.add((what, task))
     if not equals or what not in _READERS:
         raise ValueError("must be one of " + ", ".join(f"{one}=…" for one in _READERS) + f".{nearest(what, _READERS)}")
     if task and what in ("normalizer", "renormalise", "blend"):
-        raise ValueError(f"is about all tasks and takes no task: write '{what}={value[:40]}'.")
+        raise ValueError(f"applies to all tasks and takes no task: write '{what}={value[:40]}'.")
     if task and task not in trained.tasks:
         raise ValueError(f"must name one of this run's tasks, {_listed(trained.tasks)}.{nearest(task, trained.tasks)}")
     return _READERS[what](edit, task or ALL, value, trained)
@@ -145,7 +146,7 @@ def _row(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
         row = tuple(_float(part.strip()) for part in value.split(","))
         if len(row) == 1 != count:
             raise ValueError(f"must be 'uniform', 'trained', a source s0 to s{count - 1}, a task of this run, or "
-                             f"{plural(count, 'number')} between commas."
+                             f"{plural(count, 'number')} separated by commas."
                              f"{nearest(value, [UNIFORM, TRAINED, *trained.tasks])}")
         if len(row) != count or not all(0 <= one <= trained.largest_weight for one in row):
             raise ValueError(f"must be {plural(count, 'weight')} in [0, {trained.largest_weight:g}], one for each "
@@ -169,7 +170,7 @@ def _private(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
     if trained.private is None:
         raise ValueError("needs a run with private prompts; MST has none.")
     if value not in trained.tasks:
-        raise ValueError(f"must give one of this run's tasks, {_listed(trained.tasks)}.{nearest(value, trained.tasks)}")
+        raise ValueError(f"must name one of this run's tasks, {_listed(trained.tasks)}.{nearest(value, trained.tasks)}")
     return replace(edit, private={**edit.private, task: value})
 
 
@@ -177,7 +178,7 @@ def _swap(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
     if task == ALL:
         raise ValueError("must name both tasks: write 'swap:TASK=TASK'.")
     if {task, value} & edit.private.keys():
-        raise ValueError("swaps a task whose private prompt another item deals already; leave one of them out.")
+        raise ValueError("swaps a task whose private prompt another item already changes; leave one of them out.")
     return _private(_private(edit, task, value, trained), value, task, trained)
 
 
@@ -198,7 +199,7 @@ def _blend(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
     run, _, share = (part.strip() for part in value.partition(","))
     part = _float(share)
     if not re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", run) or not 0 <= part <= 1:
-        raise ValueError("must be the id of a run, a comma and its share in [0, 1].")
+        raise ValueError("must be the id of a run, a comma and that run's share in [0, 1].")
     return replace(edit, blend=(run, part) if part else None)
 
 

@@ -23,10 +23,10 @@ PERMUTATIONS = 10_000
 
 @dataclass(frozen=True)
 class Effects:
-    """Changes of one measure, after minus before: below 0 where what was taken away helped. Arrays of one shape.
+    """Changes of one measure, after minus before: below 0 if what was removed had helped. Arrays of one shape.
 
-    low, high  95% interval over the dev rows, as if drawn anew; NaN where there is none, and where nothing changed
-    p          that the change is 0, two-sided; 1 where nothing changed
+    low, high  95% interval for drawing the dev rows again; NaN if there is none or if nothing changed
+    p          two-sided p of a change of 0; 1 if nothing changed
     """
 
     change: np.ndarray
@@ -36,7 +36,7 @@ class Effects:
 
     @property
     def corrected(self) -> np.ndarray:
-        """p after Holm's correction over all cells; NaN where there is no p."""
+        """p after Holm's correction over all cells; NaN if there is no p."""
         known = ~np.isnan(self.p)
         found = np.full(self.p.shape, math.nan)
         found[known] = holm(self.p[known].tolist())
@@ -44,7 +44,7 @@ class Effects:
 
 
 def side_by_side(*columns: Effects) -> Effects:
-    """Effects [K] each as one of [K, columns]: corrected together."""
+    """Joins effects of shape [K] to effects of shape [K, columns], to be corrected together."""
     return Effects(*(np.stack([getattr(one, name) for one in columns], axis=1)
                      for name in ("change", "low", "high", "p")))
 
@@ -54,12 +54,12 @@ class Ablation:
     """The table of one run: every source muted in turn, each part switched off, and a control of equal size.
 
     metrics  the primary metric of each task [K]          weights  attention as used [K, S]
-    before   measure -> what was scored [K]
+    before   measure -> the score as trained [K]
     muted    measure -> effects of weight 0 for a source [K, S]
-    shifted  measure -> the same, of moving the prompt as far in a random direction instead; None if not asked for
-    private_off, shared_off  measure -> effects of that part's gate at 0 [K]; None where the run has no other part
-    renormalise  whether what was not muted was scaled to the row's sum
-    A measure that the run does not have (log-probabilities, where texts were generated) is missing from all.
+    shifted  measure -> effects of moving the prompt as far in a random direction instead; None if not asked for
+    private_off, shared_off  measure -> effects of that part's gate at 0 [K]; None if the run has no other part
+    renormalise  whether the other weights were scaled so that their sum stayed the same
+    A measure that the run does not have (log-probabilities, if texts were generated) is missing from all.
     """
 
     run: str
@@ -78,9 +78,9 @@ class Ablation:
 class Relation:
     """Spearman's rank correlation of weights with sizes of effects, over the cells whose weight is not 0.
 
-    r         over all these cells at once           within    mean over tasks of the task's own
-    p, within_p  share of the permutations of the sources within each task that reach at least as much
-    cells, tasks  how many entered r, and within
+    r         over all these cells at once           within    mean over tasks of each task's own correlation
+    p, within_p  share of the permutations of sources within each task that reach at least this value
+    cells, tasks  how many cells entered r, and how many tasks entered within
     """
 
     r: float
@@ -92,12 +92,12 @@ class Relation:
 
 
 def relation(weights: np.ndarray, effect: np.ndarray, permutations: int = PERMUTATIONS) -> Relation | None:
-    """How well `weights` [K, S] tell which effects [K, S] are large; None where no task has two different weights
-    and two different effects, so that there is nothing to rank.
+    """How well `weights` [K, S] predict which effects [K, S] are large; None if no task has two different weights and
+    two different effects, so that there is nothing to rank.
 
     Cells of weight 0 are left out: muting them changes nothing by construction. Cells of one task share its rows and
-    its private prompt, so p comes from permuting the sources within each task, which keeps what tasks differ in. It
-    takes the sources of a run as exchangeable in each task anew; runs of other seeds need no such thing (`over`).
+    its private prompt, so p comes from permuting the sources within each task, which keeps differences between tasks.
+    This assumes that a run's sources are exchangeable within each task; a mean over seeds (`over`) does not.
     """
     rows = [np.flatnonzero((row != 0) & ~np.isnan(effect[k])) for k, row in enumerate(weights)]
     ranks = [(ranked(weights[k, kept]), ranked(effect[k, kept])) for k, kept in enumerate(rows)]
@@ -121,7 +121,7 @@ def relation(weights: np.ndarray, effect: np.ndarray, permutations: int = PERMUT
 
 @dataclass(frozen=True)
 class Over:
-    """Mean over runs and half of its 95% t-interval (None of fewer than two), of the values that are there."""
+    """Mean over runs of the known values, and half of its 95% t-interval (None for fewer than two)."""
 
     mean: float
     half: float | None
@@ -129,7 +129,7 @@ class Over:
 
 
 def over(values: Sequence[float | None]) -> Over | None:
-    """The mean over runs (seeds) of one number of each; None without any."""
+    """The mean over runs (seeds) of one number per run; None if all are unknown."""
     known = tuple(value for value in values if value is not None and not math.isnan(value))
     return Over(float(np.mean(known)), half_width(known), known) if known else None
 
@@ -140,5 +140,5 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 
 def _reached(drawn: np.ndarray, own: float) -> float:
-    """p of a permutation test, the order as it is counted in."""
+    """p of a permutation test, with the observed order counted as one of them."""
     return (1 + int((drawn >= own - 1e-12).sum())) / (1 + len(drawn))

@@ -1,7 +1,7 @@
 """(run, edit) -> what enters the composition of every task: attention, private prompts, gates. Pure.
 
-K tasks · S sources. The order in which the parts of an edit act: weights anew by another normaliser, rows put in,
-sources muted; private prompts dealt; gates set. Loads torch for another normaliser only.
+K tasks · S sources. The parts of an edit act in this order: weights computed again by another normaliser, rows
+replaced, sources muted; private prompts assigned; gates set. Torch is loaded only for another normaliser.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from compt_core.whatif.trained import Trained
 
 @dataclass(frozen=True)
 class Inside:
-    """What enters the composition of every task: attention [K, S] (None without), whose private prompt each task
-    has [K], and the gates [K]."""
+    """What enters the composition of every task: attention [K, S] (None if there is none), the index of the task whose
+    private prompt each task uses [K], and the gates [K]."""
 
     weights: np.ndarray | None
     private: np.ndarray
@@ -26,12 +26,12 @@ class Inside:
 
 
 def as_trained(trained: Trained) -> Inside:
-    """What training left."""
+    """The run without any edit."""
     return Inside(trained.weights, np.arange(len(trained.tasks)), trained.alpha, trained.beta)
 
 
 def edited(trained: Trained, edit: Edit) -> Inside:
-    """What enters the composition after an edit; a task of which it says nothing keeps every bit."""
+    """What enters the composition after an edit; a task that the edit does not mention keeps every bit."""
     tasks = trained.tasks
     weights = None if trained.weights is None else _weights(trained, edit)
     dealt = [tasks.index(edit.of("private", task) or task) for task in tasks]
@@ -44,7 +44,7 @@ def edited(trained: Trained, edit: Edit) -> Inside:
 
 
 def same(before: Inside, after: Inside, k: int) -> bool:
-    """Whether task k is composed of the very same numbers; those of a part that is left out do not count."""
+    """Whether task k is composed of exactly the same numbers; a part that is left out does not count."""
     if before.alpha[k] != after.alpha[k] or before.beta[k] != after.beta[k]:
         return False
     own = before.alpha[k] == 0 or before.private[k] == after.private[k]
@@ -57,7 +57,7 @@ def _weights(trained: Trained, edit: Edit) -> np.ndarray:
     assert trained.weights is not None
     base = trained.weights
     if edit.normalizer is not None and trained.logits is not None:
-        import torch  # a page that shows what was trained needs none
+        import torch  # not needed to show the run as trained
 
         from compt_core.composition.normalize import normalise
 

@@ -1,4 +1,4 @@
-"""A task's texts under the hand of a person: cleaned, taken into words, changed word by word. Pure; no torch."""
+"""A task's texts as people edit them: cleaned, split into words, changed word by word. Pure; no torch."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from compt_core.language.grammar import plain, same_kind
 from compt_core.language.suites import BY_NAME
 from compt_core.tasks.spec import Task
 
-Texts = tuple[str, ...]  # of one example, in the order of the task's columns
-LONGEST = 2000  # characters of a text from a person's hand
-_JOINERS = "\u200c\u200d"  # the format characters that some scripts cannot do without
-_CHANGES = 4  # that are named
+Texts = tuple[str, ...]  # the texts of one example, in the order of the task's columns
+LONGEST = 2000  # characters of a text that a person types
+_JOINERS = "\u200c\u200d"  # format characters that some scripts need
+_CHANGES = 4  # changes that are named
 _WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)
 class Word:
-    """One word of an example: the index of its text, its number there (from 1), and where it stands without the
+    """One word of an example: the index of its text, its number there (from 1), and its position without the
     punctuation at its ends."""
 
     text: int
@@ -34,7 +34,7 @@ class Word:
 
 
 def clean(text: str, limit: int = LONGEST) -> tuple[str, int]:
-    """(the text on one line without control characters, characters beyond `limit` that were cut off)."""
+    """(the text on one line without control characters, how many characters beyond `limit` were cut off)."""
     kept = "".join(" " if unicodedata.category(mark) == "Cc" else mark for mark in text
                    if mark in _JOINERS or unicodedata.category(mark) not in ("Cf", "Cs"))  # Cs: no text in UTF-8
     line = " ".join(kept.split())
@@ -42,7 +42,7 @@ def clean(text: str, limit: int = LONGEST) -> tuple[str, int]:
 
 
 def words(texts: Texts) -> list[Word]:
-    """All words in reading order; what is only punctuation counts, but is none."""
+    """All words in reading order. Punctuation by itself is counted in the numbers but is not a word."""
     found = []
     for index, text in enumerate(texts):
         for number, match in enumerate(_WORD.finditer(text), 1):
@@ -53,7 +53,7 @@ def words(texts: Texts) -> list[Word]:
 
 
 def replaced(texts: Texts, word: Word, by: str) -> Texts:
-    """The texts with another word in its place; with none for an empty `by`, and then without the space before it."""
+    """The texts with `by` in place of the word; an empty `by` removes the word and the space before it."""
     text, start, end = texts[word.text], word.start, word.end
     if not by and text[:start].endswith(" "):
         start -= 1
@@ -63,7 +63,7 @@ def replaced(texts: Texts, word: Word, by: str) -> Texts:
 
 
 def difference(before: Texts, after: Texts, columns: Sequence[str]) -> str:
-    """What changed, by words: ``"sentence2: good → bad at word 4"``, the first of several between semicolons."""
+    """What changed, word by word: ``"sentence2: good → bad at word 4"``; several are separated by semicolons."""
     found = []
     for name, old, new in zip(columns, before, after, strict=True):
         one, two = old.split(), new.split()
@@ -80,12 +80,12 @@ def difference(before: Texts, after: Texts, columns: Sequence[str]) -> str:
 
 
 def brief(text: str, most: int = 40) -> str:
-    """A text of at most `most` characters, the last of which says where it was cut."""
+    """A text cut to at most `most` characters; an ellipsis marks a cut."""
     return text if len(text) <= most else f"{text[:most - 1]}…"
 
 
 def _bare(text: str) -> str:
-    """Without the punctuation at its ends."""
+    """The text without the punctuation at its ends."""
     inside = [place for place, mark in enumerate(text) if not unicodedata.category(mark).startswith("P")]
     return text[inside[0]:inside[-1] + 1] if inside else ""
 
@@ -97,8 +97,8 @@ def shared_words(one: Texts, two: Texts) -> list[str]:
 
 
 def certified(task: Task, texts: Texts) -> float | None:
-    """The right answer to texts of the demo language, a label's index or a number, by reading them; None for other
-    tasks, for texts outside the language, and where people would argue."""
+    """The right answer to texts of the demo language (a label's index or a number), found by reading them. None for
+    other tasks, for texts outside the language, and where people would disagree."""
     if not task.bundled or task.name not in BY_NAME:
         return None
     try:
@@ -109,5 +109,5 @@ def certified(task: Task, texts: Texts) -> float | None:
 
 
 def alike(task: Task, written: str) -> tuple[str, ...]:
-    """Words that could stand in place of one: of the same kind in the demo language, none elsewhere."""
+    """Words that could replace a word: those of the same kind in the demo language; none for other tasks."""
     return same_kind(written) if task.bundled else ()

@@ -1,4 +1,4 @@
-"""A finished run as an edit finds it: its composition taken apart. No torch.
+"""A finished run taken apart into what an edit can change. No torch.
 
 K tasks · S sources · P, L prompt lengths · H hidden size.
 """
@@ -17,10 +17,10 @@ from compt_core.runs.record import RunRecord, State
 
 @dataclass(frozen=True)
 class Trained:
-    """What training left of a run; None for what its method does not have. All arrays are float32.
+    """The parts of a trained run; None for what its method does not have. All arrays are float32.
 
-    weights   [K, S] attention as used          logits      [K, S] where it was learned, by `normalizer`
-    alpha, beta  [K] gates as used, 1 where there are none
+    weights   [K, S] attention as used          logits      [K, S] if it was learned, with `normalizer`
+    alpha, beta  [K] gates as used, 1 if there are none
     source    [S, P, H], private [K, P, H]      composed    [K, L, H] what was scored
     """
 
@@ -38,25 +38,25 @@ class Trained:
 
     @property
     def largest_weight(self) -> float:
-        """The largest weight that a row may be given: 1, or more where attention was fixed to more."""
+        """The largest weight that an edit may set: 1, or more if attention was fixed to more."""
         return 1.0 if self.weights is None else max(1.0, float(self.weights.max()))
 
     @property
     def composed_of_two(self) -> bool:
-        """Whether it has a shared and a private part, with a gate each."""
+        """Whether it has a shared and a private part, each with a gate."""
         return self.source is not None and self.private is not None
 
 
 def taken_apart(run: RunRecord, prompts: Mapping[str, np.ndarray]) -> Trained:
-    """A completed run with the prompts that the store kept of it (`inspection.kept_tensors`).
+    """A completed run taken apart, with the prompts that the store kept of it (`inspection.kept_tensors`).
 
-    Raises StoreError for a run that has not completed, or whose files are not what it left.
+    Raises StoreError for a run that has not completed, or whose files do not fit the run.
     """
     if run.state != State.COMPLETED or run.result is None:
-        raise StoreError(f"Run '{run.id}' is {run.state.value}: only a completed run can be taken apart. "
-                         "Wait for it, or choose another one.")
+        raise StoreError(f"Run '{run.id}' is {run.state.value}: only a completed run can be edited. "
+                         "Wait for it, or choose another run.")
     if unknown := [task for task in run.config["tasks"] if task not in run.tasks]:
-        raise StoreError(f"The store holds no definition of task '{unknown[0]}', on which run '{run.id}' was trained: "
+        raise StoreError(f"The store holds no definition of task '{unknown[0]}', which run '{run.id}' was trained on: "
                          "an older version of ComPT Lab did not keep it. Choose another run.")
     try:
         shape, composed = structure(run.settings), METHODS[run.method].composed
@@ -70,8 +70,8 @@ def taken_apart(run: RunRecord, prompts: Mapping[str, np.ndarray]) -> Trained:
             ones if beta is None else np.asarray(beta, dtype=np.float32),
             prompts.get("source") if composed else None, prompts.get("private"), prompts["composed"])
         if len(found.composed) != len(tasks) or (composed and (found.source is None or found.private is None)):
-            raise ValueError("its prompts are not those of its tasks")
+            raise ValueError("its prompts do not match its tasks")
     except (KeyError, ValueError) as error:
-        raise StoreError(f"The prompts of run '{run.id}' cannot be taken apart: {error}. Train the run again.") \
+        raise StoreError(f"The prompts of run '{run.id}' cannot be read: {error}. Train the run again.") \
             from error
     return found

@@ -121,7 +121,7 @@ def test_an_adapter_of_peft_gives_what_its_encoder_gets(adapters, tiny_t5, kind)
     for ours, theirs in zip(found.values(), given[kind], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-9)
     said = " ".join(notes)
-    assert ("Of its 8 vectors the first 4, those of the encoder, are used" in said) == (not kind.endswith("encoder"))
+    assert ("the first 4 of its 8 vectors are used" in said) == (not kind.endswith("encoder"))
     assert ("composed for each of its 3 tasks" in said) == kind.startswith("multitask")
     assert imported.origin(data, config) == {"id": str(tiny_t5)}
 
@@ -129,7 +129,7 @@ def test_an_adapter_of_peft_gives_what_its_encoder_gets(adapters, tiny_t5, kind)
 def test_without_its_configuration_the_halves_of_an_adapter_cannot_be_told_and_it_is_said(adapters):
     root, given = adapters
     (whole,) = imported.read("a.safetensors", files_of(root / "default")[0], 24, None, notes := []).values()
-    assert whole.shape == (8, 24) and "without it all 8 are taken as one prompt" in notes[0]
+    assert whole.shape == (8, 24) and "Without that file all 8 are taken as one prompt" in notes[0]
     composed = imported.read("a.safetensors", files_of(root / "multitask")[0], 24, None, notes)
     assert [one.shape for one in composed.values()] == [(8, 24)] * 3
     np.testing.assert_allclose(composed["task 2"][:4], given["multitask"][2], rtol=1e-4, atol=1e-9)
@@ -139,11 +139,11 @@ def test_without_its_configuration_the_halves_of_an_adapter_cannot_be_told_and_i
 
 @pytest.mark.parametrize(("change", "said"), [
     ({"num_virtual_tokens": 3},
-     "'x.safetensors' has 8 vectors, and its adapter_config.json says 3 for each of the model's parts (2)"),
+     "'x.safetensors' has 8 vectors, but its adapter_config.json says 3 for each of the model's parts (2)"),
     ({"num_virtual_tokens": True}, "num_virtual_tokens as a whole number"), ({"num_virtual_tokens": "4"}, "Got '4'"),
     ({"num_virtual_tokens": 10**400}, "from 1 to 1,024"), ({"num_transformer_submodules": 3}, "as 1 or 2"),
     ({"peft_type": "MULTITASK_PROMPT_TUNING"}, "says several tasks"), ({"peft_type": "PREFIX_TUNING"}, "PREFIX_TUNING"),
-    ({"peft_type": ["PROMPT_TUNING"]}, "must be of a prompt"), ({"num_virtual_tokens": None}, "Got None and 2"),
+    ({"peft_type": ["PROMPT_TUNING"]}, "must be for a prompt"), ({"num_virtual_tokens": None}, "Got None and 2"),
 ])
 def test_a_configuration_that_does_not_fit_is_one_sentence(adapters, change, said):
     data, config = files_of(adapters[0] / "default")
@@ -155,14 +155,14 @@ def test_a_configuration_that_does_not_fit_is_one_sentence(adapters, change, sai
 
 @pytest.mark.parametrize("config", [b"", b"[]", b"{}", b"\xff\xfe{", b"[" * 90_000, b" " * 100_001, b"null"])
 def test_what_is_no_configuration_is_one_sentence(adapters, config):
-    with pytest.raises(DataError, match=r"must be the one that peft wrote beside the prompt"):
+    with pytest.raises(DataError, match=r"must be the one that peft wrote next to the prompt"):
         imported.read("x.safetensors", files_of(adapters[0] / "default")[0], 24, config)
 
 
 def test_a_configuration_belongs_to_a_file_of_peft_and_a_lora_is_no_prompt(adapters):
     _, config = files_of(adapters[0] / "default")
     for name, data in (("x.npy", npy(PROMPT)), ("x.safetensors", save({"p": PROMPT}))):
-        with pytest.raises(DataError, match="has no prompt_embeddings, to which an"):
+        with pytest.raises(DataError, match="has no prompt_embeddings, but an"):
             imported.read(name, data, H, config)
     with pytest.raises(DataError, match="Got 'LORA', which holds no input embeddings"):
         imported.read("x.safetensors", *[(files_of(adapters[0] / "lora"))[0], 24, files_of(adapters[0] / "lora")[1]])
@@ -187,7 +187,7 @@ def test_composing_many_tasks_never_fills_the_memory():
     data = save({"prompt_embeddings": wide, "prefix_task_cols": np.zeros((24, 1000, 1), dtype=np.float16),
                  "prefix_task_rows": np.zeros((24, 1, 700), dtype=np.float16)})
     tracemalloc.start()
-    assert "too many prompts to compose" in refused("x.safetensors", data, 700)
+    assert "Got 24 prompts of 1000 x 700 numbers" in refused("x.safetensors", data, 700)
     assert tracemalloc.get_traced_memory()[1] < 60_000_000
     tracemalloc.stop()
 
@@ -320,11 +320,11 @@ def test_other_shapes_are_refused(array, said):
 def test_numbers_that_are_none_are_refused_with_their_place(value, shown):
     array = np.stack([PROMPT, PROMPT])
     array[1, 2, 4] = array[1, 2, 5] = value
-    assert f"Got {shown} at [1, 2, 4] instead, and 1 more." in refused("x.npy", npy(array))
+    assert f"Got {shown} at [1, 2, 4] instead, and 1 more;" in refused("x.npy", npy(array))
 
 
 def test_large_files_and_many_prompts_are_refused():
-    assert "has 8.0 MB, more than 8" in refused("x.npy", bytes(8_000_001))
+    assert "Got 8,000,001 instead" in refused("x.npy", bytes(8_000_001))
     many = save({f"p{i}": PROMPT for i in range(25)})
     assert "must hold 1 to 24 prompts. Got 25" in refused("x.safetensors", many)
 

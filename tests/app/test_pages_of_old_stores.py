@@ -30,7 +30,7 @@ def test_every_page_opens(visit: Callable[..., AppTest], version_4: Path, page: 
 
 
 def test_where_the_definition_is_needed_a_sentence_says_so(visit: Callable[..., AppTest], version_4: Path) -> None:
-    assert "The store holds no definition of task 'gone-task', on which run 'oldgonerun' was trained" \
+    assert "The store holds no definition of task 'gone-task', which run 'oldgonerun' was trained on" \
         in words(visit("whatif", run="oldgonerun"))
     behind = visit("accuracy", exp="oldgoneexp", task="gone-task", method="spp")
     assert not behind.exception and "the store holds no definition of task 'gone-task'" in words(behind)

@@ -146,7 +146,7 @@ def test_the_data_of_a_run_are_found_again_by_its_digest(tiny_t5: Path, tmp_path
         run: Any = SimpleNamespace(id="r", config=config, tasks=CATALOGUE, versions=digests)
         assert [data_of(run, one.task.name).train for one in wanted] == [one.train for one in wanted]
     gone: Any = SimpleNamespace(**{**vars(run), "config": config | {"backbone": str(tmp_path / "gone")}})
-    with pytest.raises(DataError, match="is told by its backbone"):
+    with pytest.raises(DataError, match="only its backbone tells"):
         data_of(gone, "mrpc")
     run.versions["data"]["mrpc"] = "other"
     with pytest.raises(DataError, match="are not those that run r was trained"):

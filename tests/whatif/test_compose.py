@@ -177,7 +177,7 @@ def test_a_blend_of_unequal_prompts_is_a_sentence(apart):
     one, two = apart("mean"), apart("scp")
     short = changed(two, Edit(beta={ALL: 0.0}))
     assert len(short[FIRST]) == 3
-    with pytest.raises(ConfigError, match=r"prompts of one size\. Got 3 vectors of 64 numbers"):
+    with pytest.raises(ConfigError, match=r"prompts of the same size\. Got 3 vectors of 64 numbers"):
         changed(two, Edit(beta={ALL: 0.0}, blend=(one.run, 0.5)), one)
 
 

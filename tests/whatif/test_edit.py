@@ -64,8 +64,8 @@ def test_a_swap_is_two_private_prompts_and_the_run_s_own_normaliser_is_no_change
     ("row=unifrom", "Did you mean 'uniform'?"), ("row=1,2", "4 weights in [0, 1]"), ("row=a,b", "4 weights in [0, 1]"),
     ("row=.2,.2,.2,nan", "4 weights in [0, 1]"), ("alpha=-1", "a number in [0, 10]"), ("beta=nan", "in [0, 10]"),
     ("alpha=x", "in [0, 10]"), ("alpha=1_0", "in [0, 10]"), ("alpha=٠.٥", "in [0, 10]"), ("row=s٣", "4 numbers"),
-    ("alpha=.3;alpha=.4", "must stand once"), ("mute:cola=s1;mute:cola=s2", "must stand once"),
-    ("swap:cola=demo-echo;swap:yelp_polarity=cola", "deals already"),
+    ("alpha=.3;alpha=.4", "must appear only once"), ("mute:cola=s1;mute:cola=s2", "must appear only once"),
+    ("swap:cola=demo-echo;swap:yelp_polarity=cola", "already changes"),
     ("renormalise=yes", "'on' or 'off'"), ("normalizer=relu", "softmax, sparsemax"),
     ("private:cola=nobody", "one of this run's tasks"), ("swap=cola", "must name both tasks"),
     ("blend=../x,.5", "id of a run"), ("blend=abc", "id of a run"), ("blend=abc,2", "in [0, 1]"),
@@ -84,7 +84,7 @@ def test_problems_come_together_and_many_are_counted() -> None:
     with pytest.raises(ConfigError) as caught:
         read(";".join(f"a{i}" for i in range(2000)), RUN)
     assert len(str(caught.value)) < 2000
-    assert str(caught.value).endswith("The 1,995 items after these were not looked at.")
+    assert str(caught.value).endswith("The 1,995 items after these were not checked.")
 
 
 def test_numbers_keep_their_digits_and_a_source_its_plain_name() -> None:

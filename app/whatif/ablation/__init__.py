@@ -1,1 +1,1 @@
-"""The ablation table on the What-if page: every source muted on every task, beside its weight."""
+"""The ablation table on the What-if page: what muting each source does to each task, next to the source's weight."""

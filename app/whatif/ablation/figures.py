@@ -1,4 +1,4 @@
-"""The ablation table as figures: effects as a heatmap, weights and effects against each other as points."""
+"""The ablation table as figures: a heatmap of the effects, and effects plotted against weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEIGHT = 420  # px of the points
 
 
 def heatmap(frame: pd.DataFrame, measure: str) -> go.Figure:
-    """Changes (tables.cells or tables.parts) with their intervals, blue where muting helps, brown where it costs."""
+    """Changes (tables.cells or tables.parts) with their intervals: blue if muting helps, brown if it costs."""
     scale: charts.Scale = "difference" if measure == SCORE else "shift"
     title = "change, points" if measure == SCORE else "change, nats"
     figure = charts.heatmap(tables.drawn(frame, measure), scale, title, charts.limits(frame, scale))
@@ -31,8 +31,8 @@ def heatmap(frame: pd.DataFrame, measure: str) -> go.Figure:
 
 
 def points(frame: pd.DataFrame, measure: str, tasks: Catalogue) -> go.Figure:
-    """Every cell of tables.cells by its weight and its effect, in the look of its task's family as `tasks` define it;
-    filled where the effect is told from 0."""
+    """Every cell of tables.cells by its weight and its effect, in the look of its task's family (from `tasks`); filled
+    if the effect differs from 0 beyond chance."""
     names = list(dict.fromkeys(map(tasks.family, sorted(pd.unique(frame["row"])))))
     looks = {name: FAMILY_LOOKS[i % len(FAMILY_LOOKS)] for i, name in enumerate(names)}
     unit, colour = (100 if measure == SCORE else 1), ({"color": ink()} if ink() else {})
@@ -69,6 +69,6 @@ def _hover(line: dict[Any, Any], measure: str) -> str:
         return f"{said}weight 0: muting changes nothing"
     said += f"change {amount(measure, line['value'])}"
     if math.isnan(line["low"]):
-        return f"{said}, no answer on any row"
+        return f"{said}: there is no answer on any row"
     said += f"<br>95% interval over dev rows: {amount(measure, line['low'])} to {amount(measure, line['high'])}"
-    return f"{said}<br>p = {line['p']:.2g}; {line['corrected']:.2g} after Holm's correction"
+    return f"{said}<br>p = {line['p']:.2g}, or {line['corrected']:.2g} after Holm's correction"

@@ -1,4 +1,4 @@
-"""Ablation tables, each computed once per process for all visitors, and as DataFrames. Loads torch to compute only."""
+"""Ablation tables, each computed once per process for all visitors, and as DataFrames. Loads torch only to compute."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DIGITS = {SCORE: 3, PROBABILITY: 2}  # of a drawn change: a tenth of a point, a
 
 @dataclass(frozen=True)
 class Options:
-    """How a table is made: whether the rest of a row is scaled up, and whether random moves are scored beside."""
+    """How a table is made: whether a task's other weights are scaled up, and whether random moves are scored too."""
 
     renormalise: bool = False
     control: bool = False
@@ -32,7 +32,7 @@ class Options:
 
 @dataclass
 class Kept:
-    """The place of one table; `lock` is held while it is made, so that others wait for it instead of making it too."""
+    """The place of one table; `lock` is held while it is made, so that others wait instead of making it as well."""
 
     table: Ablation | None = None
     seconds: float = 0.0
@@ -50,8 +50,8 @@ def _kept(home: str, run: str, renormalise: bool, control: bool) -> Kept:
 
 
 def made(run: RunRecord, options: Options, progress: Callable[[int, int], None]) -> Ablation:
-    """The table of a run, computed where it is not there yet. `progress` may end it by raising, as Streamlit does when
-    the visitor moves on. Raises ComptError where the run cannot be scored any more."""
+    """The table of a run, computed if it is not there yet. `progress` may stop it by raising, as Streamlit does when
+    the visitor moves on. Raises ComptError if the run can no longer be scored."""
     place = kept(run, options)
     with place.lock:
         if place.table is None:
@@ -66,12 +66,13 @@ def made(run: RunRecord, options: Options, progress: Callable[[int, int], None])
 
 
 def cells(table: Ablation, measure: str, order: Sequence[str]) -> pd.DataFrame:
-    """Muting as charts.heatmap takes it: row (task), column (source), value, half, low, high, p, corrected, weight."""
+    """Muting's effects for charts.heatmap: row (task), column (source), value, half, low, high, p, corrected, weight.
+    """
     return _frame(table, order, table.muted[measure], [f"s{s}" for s in range(table.weights.shape[1])], table.weights)
 
 
 def parts(table: Ablation, measure: str, order: Sequence[str]) -> pd.DataFrame:
-    """The two control columns in the same form; of a run that has one part only, the other's alone, or none."""
+    """The two control columns in the same form; fewer or none for a run that has only one part."""
     found = {name: part[measure] for name, part in ((PRIVATE_OFF, table.private_off), (SHARED_OFF, table.shared_off))
              if part is not None}
     if not found:
@@ -93,15 +94,15 @@ def _frame(table: Ablation, order: Sequence[str], effects: Effects, columns: Seq
 
 
 def drawn(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """`frame` with changes as they print, so that no cell says minus zero, and no p, so no mark, where a change is
-    nothing to speak of."""
+    """`frame` with changes rounded as printed, so that no cell says minus zero. Negligible changes lose their p, and
+    so their mark."""
     return frame.assign(value=frame["value"].round(_DIGITS[measure]) + 0.0,
                         corrected=frame["corrected"].where(frame["value"].abs() >= WORTH[measure]))
 
 
 def download(table: Ablation, order: Sequence[str]) -> pd.DataFrame:
     """Every number by every measure, a line per task and source (or part): row, column, weight, and for each measure
-    change, low, high, p, p_holm, and the change by a random move where those were made."""
+    change, low, high, p, p_holm, and the change by a random move if there is one."""
     found = pd.DataFrame()
     for measure in table.muted:
         name = "score" if measure == SCORE else "log_probability"

@@ -1,4 +1,4 @@
-"""The ablation table's view: one run's effects beside its weights, what they say, and the same over seeds."""
+"""The ablation table's view: one run's effects next to its weights, what they say, and the same over seeds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OFF, ON = "off", "on"
 
 
 def view(runs: Sequence[RunRecord], run: RunRecord) -> None:
-    """The part of the page for `run`; `runs` are the completed ones of its experiment."""
+    """The part of the page for `run`; `runs` are the completed runs of its experiment."""
     if (run.result or {}).get("attention") is None:
         st.info(f"An ablation table needs a run with attention over sources. {METHODS[run.method].lacks} Choose "
                 "another run above.", icon=":material/info:")
@@ -44,25 +44,25 @@ def _controls(run: RunRecord, mates: Sequence[RunRecord]) -> tuple[str, Options,
     generated = run.config["scoring"] == "generate"
     with st.container(horizontal=True):
         several = controls.choice(OF, "Show", [RUN, MEAN] if len(mates) > 1 else [RUN],
-                                "Sources have no common order over seeds, so that only what is said of a whole run, "
-                                "its rank correlations and its parts, can be averaged.", shown=len(mates) > 1,
+                                "Sources have no common order over seeds, so only figures for a whole run can be "
+                                "averaged: its rank correlations and its two parts.", shown=len(mates) > 1,
                                 names={RUN: "this run", MEAN: captions.every(len(mates), "seed")}) == MEAN
         measure = controls.choice(MEASURE, "Measure", [SCORE] if generated else list(MEASURES),
-                                "The dev score moves only where answers do; the log-probability of the right label "
-                                "(among the label words, mean over dev rows) also says how nearly.",
+                                "The dev score changes only when an answer changes. The log-probability of the right "
+                                "label (among the label words, mean over dev rows) also shows smaller shifts.",
                                 shown=not generated, names=words.NAMES)
         renormalise = controls.choice(RENORMALISE, "Scale up the rest", [OFF, ON],
-                                    "On: what is not muted is scaled to the sum that the row had before.",
+                                    "On: the remaining weights are scaled so that their sum stays the same.",
                                     names={OFF: OFF, ON: ON})
         control = controls.choice(CONTROL, "Random moves", [OFF, ON],
-                                "A control: each prompt is also moved in a random direction, as far as the muting "
-                                "moves it. Takes about twice as long.", names={OFF: OFF, ON: ON})
+                                "A control: each prompt is also moved in a random direction, as far as muting moves "
+                                "it. This takes about twice as long.", names={OFF: OFF, ON: ON})
         order = "" if several else ordering.order_control()
     return measure, Options(renormalise == ON, control == ON), several, order
 
 
 def _made(run: RunRecord, options: Options) -> Ablation:
-    """The run's table, with a bar while it is computed for the first time."""
+    """The run's table, with a progress bar while it is computed for the first time."""
     if (known := tables.kept(run, options).table) is not None:
         return known
     bar = st.progress(0.0, "Loading the backbone and the dev rows …")
@@ -85,27 +85,27 @@ def _one(run: RunRecord, table: Ablation, measure: str, order: Sequence[str]) ->
     ends, ranks = charts.limits(drawn, "weight"), captions.plain(ranked)
     _pair(halves, "Its attention weight", "weights",
           [(charts.heatmap(panel, "weight", "weight", ends), panel) for panel in charts.panels(drawn)],
-          f"Attention weights in the same order. {ranks}", chosen)
+          f"The attention weights in the same order. {ranks}", chosen)
     components.findings(lines, [words.note(table, measure, run.tasks)])
     _cell(table, measure, chosen, order)
     below, parts = st.grid(2, min_column_width=460, gap="medium"), tables.parts(table, measure, order)
     with below.cell():
-        st.markdown("**Effect against weight** (filled: told from 0)")
+        st.markdown("**Effect against weight** (filled: differs from 0 beyond chance)")
         st.plotly_chart(figures.points(frame, measure, run.tasks), width="stretch", key="points",
                         config=charts.PLOTLY_CONFIG, alt=f"Effect of muting against weight. {ranks}")
     if len(parts):
         with below.cell():
-            st.markdown("**A whole part off**")
+            st.markdown("**A whole part switched off**")
             st.plotly_chart(figures.heatmap(parts, measure), width="stretch", key="parts", config=charts.PLOTLY_CONFIG,
                             alt=captions.plain(words.parts(table, measure)))
     st.download_button("CSV", exports.csv(tables.download(table, order), "task"), f"ablation-{run.id}.csv", "text/csv",
                        icon=":material/download:", key="csv", on_click="ignore",
-                       help="Every weight and effect, by all measures, with all digits.")
+                       help="Every weight and effect, in all measures, with all digits.")
 
 
 def _pair(halves: Any, title: str, key: str, parts: Sequence[tuple[go.Figure, pd.DataFrame]], alt: str,
           chosen: clicks.Cell | None) -> None:
-    """One of the two heatmaps that share their cells: a click on either chooses one."""
+    """One of the two heatmaps that share their cells; a click on either chooses a cell."""
     with halves.cell():
         st.markdown(f"**{title}**")
         for number, (figure, panel) in enumerate(parts):
@@ -113,7 +113,7 @@ def _pair(halves: Any, title: str, key: str, parts: Sequence[tuple[go.Figure, pd
 
 
 def _chosen(table: Ablation) -> clicks.Cell | None:
-    """The cell of the link; its source is the task's largest where the link names none."""
+    """The cell that the link names; without a source in the link, the task's largest."""
     task = state.open_choice(TASK, [NONE, *table.tasks])
     if task == NONE:
         return None
@@ -123,12 +123,12 @@ def _chosen(table: Ablation) -> clicks.Cell | None:
 
 
 def _cell(table: Ablation, measure: str, chosen: clicks.Cell | None, order: Sequence[str]) -> None:
-    """One cell in words, and the way to its edit."""
+    """One cell in words, and a button that opens its edit."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state[TASK] = chosen[0] if chosen else NONE
         st.selectbox("Task", [NONE, *order], key=TASK, on_change=state.go_to_choice, args=(TASK, NONE),
                      format_func=lambda name: "choose a task" if name == NONE else name, width=260,
-                     help="Or click a cell. The address of this page is a link to the choice.")
+                     help="Or click a cell. The address of this page links to your choice.")
         if chosen is None:
             return
         st.session_state[SOURCE] = chosen[1]
@@ -136,7 +136,7 @@ def _cell(table: Ablation, measure: str, chosen: clicks.Cell | None, order: Sequ
                      on_change=state.go_to_choice, args=(SOURCE, ""), help="Sources are numbered within a run.")
         st.button("Open this edit", icon=":material/tune:", key="open-edit", on_click=_open,
                   args=(*chosen, table.renormalise), help="Mutes this source for this task under 'Change the run', "
-                  "where the sentences whose answer changes stand.")
+                  "which also lists the sentences whose answer changes.")
     components.findings([words.cell(table, measure, *chosen)])
 
 

@@ -1,4 +1,4 @@
-"""The sentence bench: one text, all prompts of its task side by side, and three ways to look closer."""
+"""The sentence bench: one text under all prompts of its task, side by side, and three ways to look closer."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], run: RunRecord
          edited: EditedPrompt | None = None) -> None:
     """The whole bench for a completed run of an experiment whose `runs` are given.
 
-    `edited` gives the composed prompt [L, H] of a task where an edit changes it, else None. Raises StoreError for a
-    link that names what there is not; whatever else is in the way is said here.
+    `edited` gives the composed prompt [L, H] of a task if an edit changes it, else None. Raises StoreError for a link
+    that names something that does not exist; any other obstacle is reported here.
     """
     known = list(run.tasks.only(run.config["tasks"]))
     if not known:
-        st.info("The store holds no definition of the tasks of this run.", icon=":material/info:")
+        st.info("The store has no definitions of this run's tasks, so no text can be read.", icon=":material/info:")
         return
     name = picking.task_control(known)
     task = run.tasks[name]
     try:
         reader = Reader(run, task, beside(experiment.variants, runs, run, name, edited))
     except ComptError as error:
-        st.info(literal(f"Texts cannot be read with this run: {error}"), icon=":material/info:")
+        st.info(literal(f"This run cannot read texts: {error}"), icon=":material/info:")
         return
     rows = _rows(run, name)
     now = sentence.chosen(task, rows)
@@ -54,13 +54,13 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], run: RunRecord
         picking.row_controls(reader, runs, rows, now)
     edits.typing(run, task, now)
     if now is None:
-        st.markdown("Type a text to see what it is answered.")
+        st.markdown("Type a text to see the answers.")
         return
     with st.spinner("Reading the text with every prompt …", show_time=False):
         found = {name: one[0] for name, one in reader.answers([now.texts]).items()}
     _text(reader, now)
     _side_by_side(reader, found, now)
-    lens = controls.choice(LENS, "Look closer", list(_LENSES), "Each looks at the text above.", names=_LENSES)
+    lens = controls.choice(LENS, "Look closer", list(_LENSES), "Each choice is about the text above.", names=_LENSES)
     {EDITS: _edits, WORDS: _words, NEAREST: _nearest}[lens](reader, now)
 
 
@@ -68,12 +68,13 @@ def _rows(run: RunRecord, task: str) -> Sequence[Row]:
     try:
         return scored_rows(run, task)
     except DataError as error:
-        st.info(literal(f"The dev rows of '{task}' cannot be shown, typed texts can: {error}"), icon=":material/info:")
+        st.info(literal(f"The dev rows of '{task}' cannot be shown, but you can type a text: {error}"),
+                icon=":material/info:")
         return ()
 
 
 def _text(reader: Reader, now: Sentence) -> None:
-    """The text itself, what became of it, and what of it no run can know."""
+    """The text itself, what was changed or cut, and which words the model does not know."""
     task = reader.task
     with st.container(border=True):
         for name, text in zip(task.columns, now.texts, strict=True):
@@ -81,7 +82,7 @@ def _text(reader: Reader, now: Sentence) -> None:
             st.markdown(f"**{name}**: {literal(shown)}")
         notes = list(now.notes)
         if reader.cut(now.texts):
-            notes.append(f"What stands beyond the run's max_tokens of {reader.config.max_tokens} is not read.")
+            notes.append(f"Text beyond the run's max_tokens of {reader.config.max_tokens} is not read.")
         if task.bundled and reader.config.backbone == "demo":
             try:
                 check_words(" ".join(now.texts))
@@ -96,9 +97,10 @@ def _side_by_side(reader: Reader, found: dict[str, Answer], now: Sentence) -> No
     st.plotly_chart(drawn, width="stretch", key="bench_side", config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
     notes = [f"Left out: {literal(one)}" for one in reader.side.missing]
     if reader.config.scoring == "generate":
-        notes.append("These runs are scored by what they write: a label is written or not, there are no probabilities.")
+        notes.append("These runs are scored by the text they write, so there are no probabilities: a label is written "
+                     "or it is not.")
     if reader.task.numeric:
-        notes.append(f"▼ the expected number{'' if now.gold is None else '; dashed: the right one'}.")
+        notes.append(f"▼ marks the expected number{'' if now.gold is None else ', the dashed line the right one'}.")
     components.findings(lines, [*notes, side.NOTHING_PROVED])
     with st.expander("The numbers as a table", icon=":material/table:", key="bench_numbers"):
         frame = side.table(reader.task, reader.side, found, now.gold)
@@ -124,17 +126,18 @@ def _words(reader: Reader, now: Sentence) -> None:
     frame = leaving.table(reader.task, whole, left, others)
     lines = leaving.reading(reader.task, whole, frame, now.texts)
     what = leaving.measured(reader.task, whole)
-    st.markdown(f"Under **{literal(reader.side.called(name))}**, each word left out in turn:")
+    st.markdown(f"What happens under **{literal(reader.side.called(name))}** when each word is left out in turn:")
     st.plotly_chart(leaving.figure(frame, what), width="stretch", key="bench_words", config=charts.PLOTLY_CONFIG,
                     alt=captions.plain(lines))
-    components.findings(lines, ["Down: the word speaks for the answer. ⇄: without it the answer is another one. What "
-                                "is left is often no sentence, so this tells of the run, not of the language."])
+    components.findings(lines, ["A bar down means that the word speaks for the answer; ⇄ means that the answer changes "
+                                "without it. The text without a word is often not a proper sentence, so this says more "
+                                "about the run than about the language."])
     if EDITED in names:
         trained = leaving.table(reader.task, given[reader.side.opened][0], left, given[reader.side.opened][1:])
         frame = frame.assign(**{"change, as trained": trained["change"], "without it, as trained":
                                 trained["answer without it"]})
     with st.expander("The numbers as a table", icon=":material/table:", key="bench_word_numbers"):
-        st.dataframe(frame, hide_index=True, placeholder="", alt="Change by each word that is left out",
+        st.dataframe(frame, hide_index=True, placeholder="", alt="The change when each word is left out",
                      key="bench_word_table", column_config=side.formats(frame))
 
 
@@ -149,7 +152,7 @@ def _nearest(reader: Reader, now: Sentence) -> None:
         {"cosine": one.cosine, "label": worded(task, one.row.value), "in common": len(one.shared),
          "words": ", ".join(one.shared), **dict(zip(task.columns, one.row.texts, strict=True))} for one in near])
     alike = sum(one.row.value == now.gold for one in near)
-    lines = [f"The nearest of the {plural(shots, 'row')} of this task that the run was trained on is a "
+    lines = [f"The run was trained on {plural(shots, 'row')} of this task. The nearest one has the label "
              f"“{literal(worded(task, near[0].row.value))}” (cosine {near[0].cosine:.3f}, "
              f"{plural(len(near[0].shared), 'word')} in common)."]
     if now.gold is not None and not task.numeric:
@@ -157,10 +160,10 @@ def _nearest(reader: Reader, now: Sentence) -> None:
                      "right answer.")
     st.dataframe(frame, hide_index=True, placeholder="", alt=captions.plain(lines), key="bench_near",
                  column_config=side.formats(frame))
-    components.findings(lines, ["Cosine of the frozen encoder's mean states over all tokens of an input but the "
-                                "prompt's, read with this run's prompt as trained. All inputs of a task share prefix "
-                                "and field names, so every cosine is high: only the order tells. That a row is near "
-                                "does not mean that the answer comes from it. Words in common: those that few "
-                                "training rows have first."])
+    components.findings(lines, ["The cosine compares the frozen encoder's mean states over all tokens of an input "
+                                "except the prompt's. Both inputs are read with this run's prompt as trained. All "
+                                "inputs of a task share their prefix and field names, so every cosine is high and only "
+                                "the order matters. A near row need not be the reason for the answer. Words in common: "
+                                "those found in the fewest training rows come first."])
 
 

@@ -1,4 +1,4 @@
-"""Counterfactual edits: a word replaced or the text typed anew, and the list of all variants with their parents."""
+"""Counterfactual edits: a word replaced or the text typed again, and the list of all variants with their parents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from compt_core.whatif.answer import Answer, moved, worded
 from compt_core.whatif.texts import LONGEST, alike, brief, certified, replaced, words
 from compt_core.whatif.variants import MOST, Variant, find, grown
 
-_KEPT, _LISTS = "bench_variants", 20  # in the session: lists by run and task, that many
+_KEPT, _LISTS = "bench_variants", 20  # in the session: lists by run and task, at most this many
 _WORD, _BY, _ALIKE, _VARIANT = "bench_word", "bench_by", "bench_alike", "bench_variant"
 
 
@@ -35,24 +35,24 @@ def variants(run: RunRecord, task: Task) -> tuple[Variant, ...]:
 
 
 def typing(run: RunRecord, task: Task, now: Sentence | None) -> None:
-    """The text's fields, to be changed by hand: as a text of its own, or as an edit of the one on the bench."""
+    """Fields to type a text in: a new text, or an edit of the text on the bench."""
     before = now.texts if now else ("",) * len(task.columns)
-    stamp = zlib.crc32(repr((task.name, before)).encode())  # another text, other fields: what was typed is not kept
+    stamp = zlib.crc32(repr((task.name, before)).encode())  # another text gets new fields, without what was typed
     keys = [f"bench_type_{stamp}_{name}" for name in task.columns]
     with st.expander("Type a text", icon=":material/keyboard:", expanded=now is None), \
             st.form(f"bench_typing_{stamp}", border=False):
         for name, text, key in zip(task.columns, before, keys, strict=True):
-            st.text_area(name, text, key=key, height=72, help=f"At most {LONGEST:,} characters; what is beyond is cut.")
+            st.text_area(name, text, key=key, height=72, help=f"At most {LONGEST:,} characters; the rest is cut.")
         with st.container(horizontal=True):
             given = (run, task, now, keys)
             st.form_submit_button("Read this text", on_click=_type, args=(*given, False), key="bench_read",
-                                  type="primary", help="As a text of its own.")
+                                  type="primary", help="Reads it as a new text.")
             st.form_submit_button("Keep it as an edit", on_click=_type, args=(*given, True), key="bench_keep",
-                                  disabled=now is None, help="In the list of edits, made from the text on the bench.")
+                                  disabled=now is None, help="Adds it to the list of edits of the text above.")
 
 
 def replacing(run: RunRecord, task: Task, now: Sentence) -> None:
-    """One word of the text, and what is to stand there instead."""
+    """One word of the text, and the word to replace it."""
     found = words(now.texts)
     if not found:
         return
@@ -67,18 +67,18 @@ def replacing(run: RunRecord, task: Task, now: Sentence) -> None:
         if suggested:
             key = f"{_ALIKE}_{suggested[0]}_{len(suggested)}"
             st.selectbox("Words of its kind", suggested, index=None, key=key, placeholder="choose one", width=200,
-                         on_change=_suggest, args=(key,), help="Words of the demo language for the same place.")
-        st.text_input("Replace it by", key=_BY, max_chars=100, width=220, help="Nothing: the word is left out.")
+                         on_change=_suggest, args=(key,), help="Words of the demo language that can stand here.")
+        st.text_input("Replace it by", key=_BY, max_chars=100, width=220, help="Leave this empty to drop the word.")
         st.button("Replace", on_click=_replace, args=(run, task, now, chosen), key="bench_replace",
                   icon=":material/edit:")
 
 
 def listing(reader: Reader, now: Sentence) -> None:
-    """All variants: what changed, what is answered, and by how much that moved from the parent."""
+    """All variants: what changed, the answer, and how much it moved from the parent's."""
     found = variants(reader.run, reader.task)
     if not found:
-        st.markdown("No edits yet. Replace a word above, or type the text anew and keep it as an edit: each variant "
-                    "stands in a list here, beside the one that it was made from.")
+        st.markdown("No edits yet. Replace a word above, or type the text again and keep it as an edit. Each variant "
+                    "is listed here with the one it was made from.")
         return
     frame = table(reader, found)
     st.dataframe(frame, hide_index=True, placeholder="", key="bench_list_of_edits", alt=_alt(frame),
@@ -91,17 +91,17 @@ def listing(reader: Reader, now: Sentence) -> None:
                      on_change=_look_at, args=(reader.task, found), placeholder="choose one", width=420)
         st.download_button("CSV", exports.table(frame), f"edits-{reader.run.id}-{reader.task.name}.csv", "text/csv",
                            icon=":material/download:", key="bench_csv", on_click="ignore",
-                           help="The list with all its digits.")
+                           help="The list, with all digits.")
         st.button("Clear the list", on_click=_clear, args=(reader.run, reader.task), key="bench_clear",
                   icon=":material/delete:")
-    change = f"of the expected number; ⇄ marks answers {FAR:g} or more away" if reader.task.numeric else \
-        "of the probability of what the one it was made from is answered; ⇄ marks another answer"
-    st.markdown(f"{plural(len(found), 'variant')} of at most {MOST}, kept for this visit, run and task. The change is "
-                f"that {change}. Edits of one text prove nothing of others.")
+    change = f"of the expected number; ⇄ marks answers that are {FAR:g} or more away" if reader.task.numeric else \
+        "in the probability of the answer before the edit; ⇄ marks a different answer"
+    st.markdown(f"{plural(len(found), 'variant')} of at most {MOST}, kept for this visit, run and task. The table "
+                f"shows the change {change}. Edits of one text prove nothing about other texts.")
 
 
 def table(reader: Reader, found: Sequence[Variant]) -> pd.DataFrame:
-    """A row per variant; the columns of the edited prompt only where there is one."""
+    """A row per variant; the edited prompt has columns only if there is one."""
     task, names = reader.task, reader.side.own
     given = reader.answers([one.texts for one in found], names)
     known = [certified(task, one.texts) for one in found]
@@ -129,23 +129,23 @@ def _columns(task: Task, given: Sequence[Answer], one: Variant, suffix: str) -> 
 
 def _alt(frame: pd.DataFrame) -> str:
     flips = int(frame["answer"].str.contains("⇄").sum())
-    return (f"{plural(len(frame), 'variant')} of the text with what changed; the answer of {flips} is another one than "
-            "that of the variant it was made from")
+    return (f"{plural(len(frame), 'variant')} of the text and what changed in each; {flips} got a different answer "
+            "from the variant it was made from")
 
 
 def keep(run: RunRecord, task: Task, before: Sentence, after: Sequence[str]) -> None:
-    """Adds an edit of the text on the bench to the list, as a callback does, and lays it on the bench."""
+    """Callback: adds an edit of the text on the bench to the list and lays it on the bench."""
     try:
         texts, notes = sentence.cleaned(task, after)
         if texts == before.texts:
-            raise StoreError("The edit must change the text. Got the text as it was; give another word.")
+            raise StoreError("The edit must change the text. Got the same text instead; type another word.")
         found = grown(variants(run, task), before.texts, before.row, texts, task.columns)
     except ComptError as error:
         state.complain(error)
         return
     lists = st.session_state[_KEPT]
     lists.pop((run.id, task.name), None)
-    lists[run.id, task.name] = found  # the one changed last stands last
+    lists[run.id, task.name] = found  # the list that changed last comes last
     while len(lists) > _LISTS:
         lists.pop(next(iter(lists)))
     one = find(found, texts)

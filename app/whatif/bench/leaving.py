@@ -1,4 +1,4 @@
-"""One word left out at a time: by how much the answer hangs on each. Pure but for the theme's text colour."""
+"""One word left out at a time: how much the answer depends on each. Pure, except for the theme's text colour."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from compt_core.whatif.variants import WORDS
 
 _LESS, _MORE = "#C4621F", "#2E7FB8"  # as in differences: below and above 0; at least 3:1 on both themes
 _SHOWN = 3
-_LEAST = 0.05  # half of the axis at least: rounding errors are not to look like changes
+_LEAST = 0.05  # half of the axis is at least this long, so that rounding errors do not look like changes
 _NOTHING = 0.005
 
 
@@ -32,7 +32,7 @@ def table(task: Task, whole: Answer, left: Sequence[tuple[int, str, Texts]], fou
 
 
 def figure(frame: pd.DataFrame, what: str) -> go.Figure:
-    """The changes as bars in reading order; a word without which the answer is another one has a frame."""
+    """The changes as bars in reading order; a bar has a frame if the answer changes without its word."""
     colours = [_MORE if change > 0 else _LESS for change in frame["change"]]
     marks = [html.escape(brief(word, 16)) + (" ⇄" if flip else "")
              for word, flip in zip(frame["word"], frame["flips"], strict=True)]
@@ -50,22 +50,22 @@ def figure(frame: pd.DataFrame, what: str) -> go.Figure:
 
 
 def measured(task: Task, whole: Answer) -> str:
-    """What a change is the change of."""
+    """Which number the changes are changes of."""
     return "change of the expected number" if task.numeric else f"change of p({worded(task, whole.predicted)})"
 
 
 def reading(task: Task, whole: Answer, frame: pd.DataFrame, texts: Texts) -> list[str]:
-    """The words on which the answer hangs most, as Markdown."""
+    """The words that the answer depends on most, as Markdown."""
     order = frame["change"].abs().sort_values(ascending=False, kind="stable").index[:_SHOWN]
     most = ", ".join(f"“{literal(frame.loc[i, 'word'])}” ({frame.loc[i, 'change']:+.2f})" for i in order)
     base = f"expected {whole.expected:.2f}" if task.numeric else \
         f"{literal(worded(task, whole.predicted))}, {whole.confidence:.2f}"
     flips, largest = int(frame["flips"].sum()), frame["change"].abs().max()
     without = "one" if flips == 1 else str(flips)
-    lines = [f"With all words: {base}. " + (f"Left out alone, these change it most: {most}." if largest >= _NOTHING
-                                            else "No word that is left out alone changes that by 0.01."),
-             f"Without {without} of these {plural(len(frame), 'word')} the answer is another one." if flips else
-             "Whichever word is left out, the answer stays."]
+    lines = [f"With all words: {base}. " + (f"Leaving out one word changes this most for {most}." if largest >= _NOTHING
+                                            else "Leaving out any one word changes this by less than 0.01."),
+             f"The answer changes without {without} of these {plural(len(frame), 'word')}." if flips else
+             "The answer stays the same whichever word is left out."]
     total = len(words(texts))
     if total > len(frame):
         lines.append(f"Only the first {WORDS} of {plural(total, 'word')} are left out in turn.")

@@ -1,4 +1,4 @@
-"""The controls that lay a dev row on the bench: its task, its number, or a list of the rows that are of interest."""
+"""The controls that lay a dev row on the bench: its task, and its number or a list of interesting rows."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from compt_core.tasks.spec import Row, Task
 from compt_core.whatif.texts import brief
 
 ALL, WRONG, APART, FLIPPED = "all", "wrong", "apart", "flipped"
-_NAMES = {ALL: "any, by its number", WRONG: "those it gets wrong", APART: "where methods differ",
-          FLIPPED: "those the edit flips"}
+_NAMES = {ALL: "any row, by number", WRONG: "rows it gets wrong", APART: "rows where methods differ",
+          FLIPPED: "rows the edit flips"}
 _LISTED = 300  # rows in a list
 _PREVIEW = 110  # characters of a row in it
 _TASK, _NUMBER, _LIST = "bench_task", "bench_number", "bench_list"
 
 
 def task_control(known: Sequence[str]) -> str:
-    """The task whose prompts lie side by side: the link's, as everywhere."""
+    """The task whose prompts are compared: the one in the link, as on every page."""
     chosen = state.open_choice(TASK, known)
     st.session_state[_TASK] = chosen
     st.selectbox("Task of the text", known, key=_TASK, on_change=_go_to_task,
@@ -39,12 +39,12 @@ def task_control(known: Sequence[str]) -> str:
 
 
 def row_controls(reader: Reader, runs: Sequence[RunRecord], rows: Sequence[Row], now: Sentence) -> None:
-    """A dev row by number, or one of a list."""
+    """Picks a dev row by its number or from a list."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         ways = [ALL, WRONG, APART, *([FLIPPED] if EDITED in reader.side.prompts else [])]
-        way = controls.choice(ROWS, "Dev rows", ways, "Rows with a known answer that no run was trained on, "
-                            "counted from 0 as in the exported files. The lists go by the answers that the runs "
-                            "stored.", names=_NAMES)
+        way = controls.choice(ROWS, "Dev rows", ways, "Rows with a known answer that no run was trained on. They are "
+                            "counted from 0, as in the exported files. The lists use the stored answers of the runs.",
+                            names=_NAMES)
         at = int(st.query_params.get(ROW, 0))
         if now.row is None:
             st.button(f"Back to dev row {at}", on_click=sentence.put, args=(reader.task, (), at), key="bench_back",
@@ -59,13 +59,13 @@ def row_controls(reader: Reader, runs: Sequence[RunRecord], rows: Sequence[Row],
 
 def _list(task: Task, numbers: Sequence[int], rows: Sequence[Row], at: int) -> None:
     if not numbers:
-        st.markdown(f"There is none among the {captions.plural(len(rows), 'dev row')}; row {at} stays.")
+        st.markdown(f"No such row among the {captions.plural(len(rows), 'dev row')}; the text is still row {at}.")
         return
     cut = f"; the first {_LISTED} are listed" if len(numbers) > _LISTED else ""
     listed = list(numbers[:_LISTED])
     lines = {number: f"{number} · {_brief(rows[number])}" for number in listed}
     if at not in lines:
-        lines = {at: f"{at} · (not of these) {_brief(rows[at])}"} | lines
+        lines = {at: f"{at} · (not in this list) {_brief(rows[at])}"} | lines
     st.session_state[_LIST] = at
     st.selectbox(f"{captions.plural(len(numbers), 'row')} of {len(rows):,}{cut}", list(lines), key=_LIST,
                  format_func=lambda number: lines[number], on_change=_go_to_row, args=(task, _LIST))
@@ -83,14 +83,14 @@ def _numbers(way: str, reader: Reader, runs: Sequence[RunRecord], rows: Sequence
     elif way == APART:
         others = [_predicted(mate, task) for mate in mates(runs, reader.run).values()]
         spread = np.ptp(np.stack(others), axis=0)
-        found = spread >= 1  # another label or, of a numeric task, a point or more away
+        found = spread >= 1  # another label, or a point or more away if the task is numeric
     else:
         found = np.abs(reader.edited_answers(rows) - own) >= (1 if task.numeric else 0.5)
     return [int(number) for number in np.flatnonzero(found)]
 
 
 def _predicted(run: RunRecord, task: Task) -> np.ndarray:
-    """What a run answered on the dev rows, as stored."""
+    """A run's stored answers on the dev rows."""
     return stored_predictions(run, task, services.store().scores(run.id)[task.name])
 
 

@@ -1,4 +1,4 @@
-"""Which prompts lie side by side: none, each method's with the opened run's shots and seed, and the edited one.
+"""Which prompts are compared: no prompt, each row's with the opened run's shots and seed, and the edited one.
 
 L prompt length · H hidden size.
 """
@@ -18,13 +18,13 @@ from compt_core.runs.record import RunRecord
 
 NO_PROMPT, EDITED = "no_prompt", "edited"
 
-EditedPrompt = Callable[[str], np.ndarray | None]  # task -> prompt [L, H]; None where an edit leaves it as trained
+EditedPrompt = Callable[[str], np.ndarray | None]  # task -> prompt [L, H]; None if the edit leaves it as trained
 
 
 @dataclass(frozen=True)
 class Side:
-    """Prompts [L, H] of one task by name (NO_PROMPT, a row's of the comparison, EDITED), that of the opened run under
-    `opened`, a plain sentence for each that should be there and is not, and the looks of the rows."""
+    """The prompts [L, H] of one task by name (NO_PROMPT, EDITED, or a row of the comparison), the name of the opened
+    run's prompt, a plain sentence for each prompt that is missing, and the looks of the rows."""
 
     prompts: dict[str, np.ndarray]
     opened: str
@@ -37,11 +37,11 @@ class Side:
 
     @property
     def own(self) -> tuple[str, ...]:
-        """The opened run's name and, where there is one, that of the edit."""
+        """The opened run's name and, if there is one, the edit's."""
         return tuple(name for name in (self.opened, EDITED) if name in self.prompts)
 
     def called(self, name: str) -> str:
-        """A prompt's name as a person reads it."""
+        """A prompt's name for people."""
         if name in self.looks:
             return styles.label(name) + (" (this run)" if name == self.opened else "")
         return {NO_PROMPT: "no prompt", EDITED: "this run, edited"}[name]
@@ -49,7 +49,7 @@ class Side:
 
 def side(rows: Mapping[str, str], runs: Sequence[RunRecord], run: RunRecord, task: str,
          edited: EditedPrompt | None) -> Side:
-    """The prompts of `task` beside those of `run`. Raises StoreError where its own are lost."""
+    """The prompts of `task` to compare with those of `run`. Raises StoreError if the run's own are lost."""
     own = _prompt(run, task)
     prompts = {NO_PROMPT: np.zeros((0, own.shape[1]), dtype=np.float32)}
     missing = []
@@ -57,10 +57,10 @@ def side(rows: Mapping[str, str], runs: Sequence[RunRecord], run: RunRecord, tas
     for method in rows:
         mate = beside.get(method)
         if mate is None:
-            missing.append(f"{styles.label(method)}: this experiment has no completed run of it with "
-                           f"{plural(run.shots, 'shot')} and seed {run.seed}.")
+            missing.append(f"{styles.label(method)}: it has no completed run with {plural(run.shots, 'shot')} and seed "
+                           f"{run.seed} in this experiment.")
         elif mate.backbone.get("hash") != run.backbone.get("hash"):
-            missing.append(f"{styles.label(method)}: its run {mate.id} was trained on other weights of the backbone.")
+            missing.append(f"{styles.label(method)}: its run {mate.id} was trained with other backbone weights.")
         else:
             try:
                 prompts[method] = own if method == run.variant else _prompt(mate, task)
@@ -69,12 +69,12 @@ def side(rows: Mapping[str, str], runs: Sequence[RunRecord], run: RunRecord, tas
     if edited is not None and (changed := edited(task)) is not None:
         prompts[EDITED] = changed
     elif edited is not None:
-        missing.append("this run, edited: the edit leaves this task as it was trained.")
+        missing.append("this run, edited: the edit does not change this task.")
     return Side(prompts, run.variant, tuple(missing), styles.looks(rows))
 
 
 def mates(runs: Sequence[RunRecord], run: RunRecord) -> dict[str, RunRecord]:
-    """Method -> the completed run with the shots and the seed of `run`, itself among them."""
+    """Row -> its completed run with the same shots and seed as `run`, including `run` itself."""
     return {one.variant: one for one in finished(runs) if (one.shots, one.seed) == (run.shots, run.seed)} | \
         {run.variant: run}
 

@@ -1,4 +1,4 @@
-"""The backbone of the opened run as the bench uses it: loaded when first needed, no text read twice in a session."""
+"""The opened run's backbone, as the bench uses it: loaded when first needed; a session reads no text twice."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from compt_core.tasks.spec import Row, Task
 from compt_core.whatif.answer import Answer, answers
 from compt_core.whatif.texts import Texts
 
-_KEPT = 2000  # label scores of one text under one prompt, remembered in a session
+_KEPT = 2000  # label scores that a session remembers, each of one text under one prompt
 _MEMO = "bench_scores"
 
 
 @dataclass
 class Reader:
-    """What the prompts of one task, side by side, make of texts. Raises BackboneError where the backbone is not the
-    run's, or cannot be had."""
+    """Answers texts with the prompts of one task. Raises BackboneError if the backbone is not the run's, or cannot be
+    loaded."""
 
     run: RunRecord
     task: Task
@@ -42,19 +42,19 @@ class Reader:
         self.config = self.run.settings
 
     def answers(self, texts: Sequence[Texts], names: Sequence[str] | None = None) -> dict[str, list[Answer]]:
-        """An answer to each of the texts under each prompt (`names` of `side`; all by default)."""
+        """An answer to each text under each prompt (`names` from `side`; all by default)."""
         scores = self._scores(texts, names or self.side.names)
         return {name: answers(self.task, found, self.run.config) for name, found in scores.items()}
 
     def cut(self, texts: Texts) -> bool:
-        """Whether some of the texts stands beyond max_tokens and is left out."""
+        """Whether part of the texts lies beyond max_tokens and is not read."""
         from compt_core.whatif import bench
 
         return bench.cut(self.backbone, self.config, self.task, texts)
 
     def nearest(self, texts: Texts, most: int) -> tuple[list[Any], int]:
         """(rows that the run trained on, nearest first, as `bench.Neighbour`; how many it trained on). Raises DataError
-        where its data are not there any more."""
+        if its data are no longer there."""
         from compt_core.whatif import bench
 
         rows = trained_rows(self.run, self.task.name)
@@ -62,8 +62,8 @@ class Reader:
         return bench.nearest(self.backbone, self.config, self.task, texts, rows, prompt, most), len(rows)
 
     def edited_answers(self, rows: Sequence[Row]) -> np.ndarray:
-        """Predictions [n] on the task's dev rows under the edited prompt, from the backbone's own memory where the
-        What-if page has scored them."""
+        """Predictions [n] on the task's dev rows under the edited prompt. The backbone remembers them if the What-if
+        page has already scored them."""
         import torch
 
         from compt_core.scoring.score import score_task
@@ -75,7 +75,7 @@ class Reader:
                           similarity=self.config.similarity)[EDITED].predicted
 
     def _scores(self, texts: Sequence[Texts], names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Label scores [n, C] by name; those that this session does not have yet all in the same passes."""
+        """Label scores [n, C] by name; all that this session does not have yet are computed in the same passes."""
         from compt_core.whatif import bench
 
         memo: OrderedDict[Any, np.ndarray] = st.session_state.setdefault(_MEMO, OrderedDict())

@@ -1,6 +1,6 @@
-"""Which text lies on the bench: a dev row by its number, or what a visitor typed; both are part of the link.
+"""Which text lies on the bench: a dev row by its number, or a text that a visitor typed. Both are part of the link.
 
-A typed text goes before the row in the address. One too long for an address stays in the session alone.
+A typed text takes precedence over the row in the address. A text too long for an address stays in the session only.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from compt_core.errors import StoreError, quoted
 from compt_core.tasks.spec import Row, Task
 from compt_core.whatif.texts import LONGEST, Texts, certified, clean
 
-LINK_CHARACTERS = 300  # of a text in a link; a longer one stays in the session
-_TYPED = "bench_typed"  # in the session: task, texts, notes and the ?row= beside which they were typed
+LINK_CHARACTERS = 300  # most characters of a text in a link; a longer one stays in the session
+_TYPED = "bench_typed"  # in the session: task, texts, notes and the ?row= at the time they were typed
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """The texts of one example, its number among the dev rows (None: typed), the right answer where it is known (a
-    label's index or a number), and what was done to what was typed, as plain sentences."""
+    """The texts of one example, its number among the dev rows (None: typed), the right answer if it is known (a label's
+    index or a number), and plain sentences on how a typed text was changed."""
 
     texts: Texts
     row: int | None
@@ -38,9 +38,9 @@ class Sentence:
 
 
 def chosen(task: Task, rows: Sequence[Row]) -> Sentence | None:
-    """What the link names, or this session typed last; None where there are neither rows nor a text.
+    """The text that the link names, or the one last typed in this session; None if there are neither rows nor a text.
 
-    Raises StoreError for a link with another row or text than the task can have.
+    Raises StoreError if the link has a row or text that the task cannot have.
     """
     row = int(state.open_choice(ROW, [str(number) for number in range(len(rows))])) if rows else None
     typed = _typed(task)
@@ -50,7 +50,7 @@ def chosen(task: Task, rows: Sequence[Row]) -> Sentence | None:
 
 
 def put(task: Task, texts: Texts, row: int | None = None, notes: tuple[str, ...] = ()) -> None:
-    """Lays texts on the bench, as a callback does: dev row `row`, or typed ones."""
+    """Callback: lays dev row `row`, or typed texts, on the bench."""
     for name in TEXTS:
         st.query_params.pop(name, None)
     st.session_state.pop(_TYPED, None)
@@ -61,8 +61,8 @@ def put(task: Task, texts: Texts, row: int | None = None, notes: tuple[str, ...]
         for name, text in zip(TEXTS, texts, strict=False):
             st.query_params[name] = text
     else:
-        notes = (*notes, f"It is longer than the {LINK_CHARACTERS} characters that a link carries: the address of this "
-                         "page does not hold it.")
+        notes = (*notes, f"It is longer than the {LINK_CHARACTERS} characters that fit in a link, so the address of "
+                         "this page does not include it.")
     st.session_state[_TYPED] = {"task": task.name, "texts": texts, "notes": notes,
                                 "row": st.query_params.get(ROW)}
 
@@ -73,22 +73,22 @@ def fits_link(texts: Texts) -> bool:
 
 
 def cleaned(task: Task, given: Sequence[str]) -> tuple[Texts, tuple[str, ...]]:
-    """(typed texts in the form in which they are read, what was cut off as plain sentences). Raises StoreError for an
-    empty one."""
+    """(typed texts as they are read, plain sentences on what was cut off). Raises StoreError for an empty text."""
     texts, notes = [], []
     for name, text in zip(task.columns, given, strict=True):
         kept, lost = clean(text)
         if not kept:
-            raise StoreError(f"The field '{name}' of task '{task.name}' must hold some text. Got {quoted(text)} "
+            raise StoreError(f"The field '{name}' of task '{task.name}' must contain some text. Got {quoted(text)} "
                              "instead; type a word, or pick a dev row.")
         if lost:
-            notes.append(f"{name} was cut to its first {LONGEST:,} characters, by {plural(lost, 'character')}.")
+            notes.append(f"{name} was cut to its first {LONGEST:,} characters; the last "
+                         f"{plural(lost, 'character')} did not fit.")
         texts.append(kept)
     return tuple(texts), tuple(notes)
 
 
 def _typed(task: Task) -> dict[str, Any] | None:
-    """The typed text of this task: the link's, else the session's own that no link can hold."""
+    """The typed text of this task: from the link, else from the session if it is too long for a link."""
     own = st.session_state.get(_TYPED)
     linked: dict[str, str] = {name: str(st.query_params[name]) for name in TEXTS if name in st.query_params}
     if own and own["task"] != task.name:  # another task was chosen since
@@ -101,7 +101,7 @@ def _typed(task: Task) -> dict[str, Any] | None:
         own = {"task": task.name, "texts": _from_link(task, linked), "notes": (), "linked": linked,
                "row": st.query_params.get(ROW)}
     elif not linked and own and own["row"] != st.query_params.get(ROW):
-        own = None  # the link says otherwise
+        own = None  # the link names another row
     st.session_state[_TYPED] = own
     return own
 
@@ -111,7 +111,7 @@ def _from_link(task: Task, linked: dict[str, str]) -> Texts:
     named = " and ".join(f"?{name}=" for name in wanted)
     if tuple(linked) != wanted or any(not clean(text)[0] or len(text) > LINK_CHARACTERS for text in linked.values()):
         got = ", ".join(f"{name} of {plural(len(text), 'character')}" for name, text in linked.items())
-        raise StoreError(f"A link's text for task '{task.name}' must be 1 to {LINK_CHARACTERS} characters for each of "
-                         f"its fields ({', '.join(task.columns)}), under {named}. Got {got} instead; type it on the "
-                         "page.")
+        raise StoreError(f"A link to a text for task '{task.name}' must give 1 to {LINK_CHARACTERS} characters for "
+                         f"each of its fields ({', '.join(task.columns)}), under {named}. Got {got} instead; type the "
+                         "text on the page.")
     return tuple(clean(text)[0] for text in linked.values())

@@ -1,6 +1,6 @@
-"""One text under all prompts, side by side: a figure, a table and what they say. Pure but for the theme's text colour.
+"""One text under all prompts: a figure, a table and what they say. Pure, except for the theme's text colour.
 
-C labels of a task.
+C is the number of labels of a task.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from compt_core.whatif.answer import Answer, moved, worded
 
 GOLD = "#B86E00"  # the right number of a numeric task
 _TOP = 3  # candidates of a numeric task in the table
-NOTHING_PROVED = "One text proves nothing: this is how these runs answer here. Accuracy has the scores on all dev rows."
+NOTHING_PROVED = "One text proves nothing: it only shows how these runs answer it. For all dev rows, see Accuracy."
 
 
 def right(task: Task, answer: Answer, gold: float | None) -> bool | None:
-    """Whether an answer is right, of a numeric task less than FAR off; None where the right one is not known."""
+    """Whether an answer is right (less than FAR off if the task is numeric); None if the right answer is not known."""
     if gold is None:
         return None
     return abs(answer.predicted - gold) < FAR if task.numeric else answer.predicted == gold
 
 
 def flipped(task: Task, before: Answer, after: Answer) -> bool:
-    """Whether another label is said; of a numeric task, a number FAR or more away."""
+    """Whether the label differs, or the number by FAR or more if the task is numeric."""
     return abs(before.predicted - after.predicted) >= FAR if task.numeric else before.predicted != after.predicted
 
 
 def figure(task: Task, side: Side, found: Mapping[str, Answer], gold: float | None) -> go.Figure:
-    """Bars in the methods' colours, the edit's hatched: a panel per label, or per prompt of a numeric task."""
+    """Bars in the methods' colours, hatched for the edit: a panel per label, or per prompt if the task is numeric."""
     drawn = _numeric(task, side, found, gold) if task.numeric else _labels(task, side, found, gold)
     return plain(drawn, bargap=0.25)
 
 
 def plain(drawn: go.Figure, **layout: Any) -> go.Figure:
-    """A figure without legend, zoom and ground, in the theme's text colour; changed in place and returned."""
+    """Takes legend, zoom and background off a figure and sets the theme's text colour, in place; returns the figure."""
     colour = {"color": ink()} if ink() else {}
     drawn.update_layout(showlegend=False, dragmode=False, plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
                         font={"size": 13} | colour, **layout)
@@ -99,7 +99,7 @@ def _tick(side: Side, name: str) -> str:
 
 
 def _bars(side: Side, names: Sequence[str]) -> dict[str, Any]:
-    """How bars look that belong to these prompts, one after another; no prompt is grey."""
+    """The looks of the bars for these prompts, in order; no prompt is grey."""
     shown = [side.opened if name == EDITED else name for name in names]
     colours = [side.looks.get(name, look(name)).colour for name in shown]
     hatch = {"shape": ["/" if name == EDITED else "" for name in names], "solidity": 0.55, "size": 7}
@@ -108,8 +108,8 @@ def _bars(side: Side, names: Sequence[str]) -> dict[str, Any]:
 
 
 def table(task: Task, side: Side, found: Mapping[str, Answer], gold: float | None) -> pd.DataFrame:
-    """A row per prompt: what it answers, whether that is right, and every label's probability, or of a numeric task the
-    expected number and the best candidates."""
+    """A row per prompt: its answer, whether that is right, and every label's probability; if the task is numeric, the
+    expected number and the best candidates instead."""
     rows = []
     for name, answer in found.items():
         row: dict[str, object] = {"prompt": side.called(name), "answer": worded(task, answer.predicted)}
@@ -127,14 +127,14 @@ def table(task: Task, side: Side, found: Mapping[str, Answer], gold: float | Non
 
 
 def formats(frame: pd.DataFrame) -> dict[str, Any]:
-    """How a table shows its numbers: three digits, changes with their sign."""
+    """How a table shows its numbers: with three digits, and changes with their sign."""
     numbers = [str(name) for name in frame if frame[name].dtype == float]
     return {name: st.column_config.NumberColumn(format="%+.3f" if name.startswith("change") else "%.3f")
             for name in numbers}
 
 
 def words(task: Task, side: Side, found: Mapping[str, Answer], gold: float | None, typed: bool) -> list[str]:
-    """What the figure shows, as Markdown: who says what, who is right, and what the edit did."""
+    """What the figure shows, as Markdown: which prompts give which answer, which are right, and what the edit did."""
     groups: dict[str, list[str]] = {}
     for name, answer in found.items():
         number = f"{worded(task, answer.predicted)} (expected {answer.expected:.2f})" if task.numeric else \
@@ -142,9 +142,9 @@ def words(task: Task, side: Side, found: Mapping[str, Answer], gold: float | Non
         groups.setdefault(_group(task, answer, gold), []).append(f"{literal(side.called(name))} {number}")
     lines = []
     if gold is not None:
-        source = ", as the demo language reads it" if typed else ""
+        source = " by the rules of the demo language" if typed else ""
         lines.append(f"The right answer is **{literal(worded(task, gold))}**{source}."
-                     + (f" Within {FAR:g} counts as right here." if task.numeric else ""))
+                     + (f" An answer within {FAR:g} counts as right here." if task.numeric else ""))
     else:
         lines.append("The right answer to this text is not known here.")
     lines += [f"{head}: {listed(names)}." for head, names in groups.items()]
@@ -159,15 +159,16 @@ def edit_words(task: Task, before: Answer, after: Answer) -> str:
         return f"The edit moves the expected number from {before.expected:.2f} to {after.expected:.2f}."
     said = literal(worded(task, before.predicted))
     if before.predicted == UNREADABLE:
-        return "The run writes no label here; its edit " + ("does." if after.predicted != UNREADABLE else "neither.")
+        return "The run writes no label here" + ("; after the edit it does." if after.predicted != UNREADABLE
+                                                 else ", and neither does the edited run.")
     flip = f" and **flips the answer** to {literal(worded(task, after.predicted))}" \
-        if flipped(task, before, after) else "; the answer stays"
+        if flipped(task, before, after) else "; the answer stays the same"
     return (f"The edit moves the probability of {said} from {before.confidence:.2f} to "
             f"{before.confidence + moved(task, before, after):.2f}{flip}.")
 
 
 def _group(task: Task, answer: Answer, gold: float | None) -> str:
-    """What those have in common of whom a sentence speaks: the label, or of numbers whether they are right."""
+    """What the prompts named in one sentence have in common: their label, or for numbers whether they are right."""
     told = right(task, answer, gold)
     if task.numeric:
         return "The numbers" if told is None else "Right" if told else "Wrong"

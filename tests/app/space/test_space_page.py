@@ -98,7 +98,7 @@ def test_runs_of_one_part_can_be_looked_at(visit, lab, store, method):
     run = run_of(store, lab.finished(), method)
     app = visit("space", run=run.id)
     assert not app.exception and not app.error and app.selectbox(key="pick_run").value == run.id
-    assert ("There is one prompt" in words(app)) == (method == "mst")
+    assert ("only one prompt" in words(app)) == (method == "mst")
     assert len(figure(app, "points_map")["data"][0]["x"]) == 3  # PT's three prompts, MST's three vectors
 
 
@@ -136,7 +136,7 @@ def test_families_are_told_apart_by_the_mean_cosine_and_mantels_test():
     mixed = " ".join(alike.sentences(alike.compare([Prompt("composed", task, one.vectors) for task, one in
                                                     zip(DEMO_TASKS, prompts("composed", 12), strict=True)], True,
                                                    CATALOGUE)))
-    assert "not told from chance" in mixed
+    assert "not beyond chance" in mixed
 
 
 def test_prompts_of_one_and_of_seven_hundred_can_both_be_read():
@@ -155,7 +155,7 @@ def test_prompts_of_one_and_of_seven_hundred_can_both_be_read():
 def test_zeros_stay_off_the_logarithmic_axis_and_it_is_said():
     table = alike.sizes([Prompt("private", "a", np.zeros((2, H))), *prompts("source", 1)])
     assert "private a" not in json.dumps(maps.norms(table, None).to_dict()["datasets"])
-    assert "1 prompt of zeros cannot stand" in " ".join(alike.size_sentences(table, None))
+    assert "1 prompt of zeros cannot be shown" in " ".join(alike.size_sentences(table, None))
 
 
 def test_hostile_names_are_text_in_every_figure():
@@ -191,11 +191,11 @@ def test_tsne_by_link_says_what_may_be_read(visit, lab, store):
     run = run_of(store, lab.finished(), "spp")
     app = visit("space", run=run.id, map="tsne", points="vectors", perplexity="3")
     first = figure(app, "points_map")
-    assert not app.exception and "distances and axes may not" in words(app)
+    assert not app.exception and "distances and axes mean nothing" in words(app)
     assert sum(len(trace["x"]) for trace in first["data"]) == 8 * 3
     assert app.select_slider(key="perplexity").value == "3"
     app.button_group(key="groups").set_value(["source"]).run()
-    assert not app.exception and "t-SNE needs at least 7 points, and these are 6" in words(app)
+    assert not app.exception and "t-SNE needs at least 7 points. Got 6 instead" in words(app)
 
 
 # Over training
@@ -218,7 +218,7 @@ def test_ways_over_training_end_where_the_prompts_are(visit, lab, store):
         assert journeys.turned(way)[-1] == pytest.approx(1, abs=1e-6) and journeys.turned(way)[0].max() < 0.9
     app = visit("space", run=run_of(store, identity, "scp").id, task="demo-mood")
     assert not app.exception and not app.error
-    assert "3 snapshots" in words(app) and "They are of mean vectors" in words(app)
+    assert "3 snapshots" in words(app) and "They show mean vectors" in words(app)
     drawn = {trace["hovertext"][0]: trace["line"]["color"] for trace in figure(app, "paths")["data"]}
     assert drawn["private demo-mood, step 0"] == maps.LOOKS["private"][0] != drawn["private demo-reword, step 0"]
 
@@ -270,7 +270,7 @@ def test_a_backbone_that_is_gone_or_another_one_now_is_a_sentence_and_the_rest_s
     run = run_of(store, lab.finished(backbone="/no/such/folder"), "spp")
     app = visit("space", run=run.id)
     assert not app.exception and not app.error and "is no folder" in words(app)
-    assert figure(app, "similarity") and "times a vocabulary piece" not in words(app)
+    assert figure(app, "similarity") and "of a vocabulary piece" not in words(app)
 
 
 def test_opening_the_page_downloads_no_backbone(visit, lab, store, monkeypatch, tmp_path):
@@ -349,10 +349,10 @@ def test_an_adapter_of_peft_comes_with_its_configuration_and_is_told_apart_by_it
     app.run()
     app.file_uploader(key="import").upload("adapter_model.safetensors", save({"prompt_embeddings": prompt})).run()
     app.button(key="import_take").click().run()
-    assert "without it all 6 are taken as one prompt" in words(app)
+    assert "Without that file all 6 are taken as one prompt" in words(app)
     app.file_uploader(key="import_config").upload("adapter_config.json", json.dumps(config).encode()).run()
     app.button(key="import_take").click().run()
-    assert not app.exception and "Of its 6 vectors the first 3, those of the encoder, are used" in words(app)
+    assert not app.exception and "the first 3 of its 6 vectors are used" in words(app)
     assert r"trained on the backbone 'google/t5\-\<b\>other" in words(app) and "unless the two are" in words(app)
     (found,) = imported.load(app.query_params["foreign"])
     np.testing.assert_array_equal(found.vectors, prompt[:3])
@@ -405,7 +405,7 @@ def test_a_second_run_stands_beside_the_first(visit, lab, store):
     one, two = [run for run in store.runs(identity) if run.method == "spp"]
     app = visit("space", run=one.id, **{"with": two.id})
     assert not app.exception and len(figure(app, "similarity")["data"][0]["z"]) == 16
-    assert "with the second run's of the same task" in words(app)
+    assert "with the second run's prompt of the same task" in words(app)
     app.selectbox(key="with").select("none").run()
     assert "with" not in app.query_params and len(figure(app, "similarity")["data"][0]["z"]) == 8
 

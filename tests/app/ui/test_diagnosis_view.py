@@ -107,4 +107,4 @@ def test_what_could_not_be_checked_is_said(lab, store):
     run = store.runs(lab.queued())[0]
     loss = {"loss": (np.arange(1, 31), np.full((30, 1), 0.01))}
     found = {run.id: diagnose(run.config, loss, steps=30, result={"mean_normalised": 0.5})}
-    assert diagnoses.unchecked(found).startswith("Overfitting was not checked: no dev scores were taken in training")
+    assert diagnoses.unchecked(found).startswith("Overfitting was not checked: no dev scores were measured")
