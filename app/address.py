@@ -1,4 +1,4 @@
-"""What may stand in the address of each page, pure: all else that a link brings is said, not silently left out."""
+"""Which names each page reads from its address. Anything else in a link is reported, not silently ignored. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.space import names as space
 from app.ui.address import left_out, twice
 from app.whatif import names as whatif
 
-NAMES: Mapping[str, Sequence[str]] = {  # Launch has those of the settings, and says itself what is none (links)
+NAMES: Mapping[str, Sequence[str]] = {  # Launch reads the settings' names and reports others itself (links)
     "home": (),
     "learn": learn.NAMES,
     "runs": runs.NAMES,
@@ -26,7 +26,7 @@ NAMES: Mapping[str, Sequence[str]] = {  # Launch has those of the settings, and 
 
 
 def problems(page: str, given: Mapping[str, Sequence[str]]) -> list[str]:
-    """What a link to `page` gives in vain or twice, as sentences; `given` are its values by name."""
+    """A sentence about each name that `page` does not read or that a link gives twice; `given`: its values by name."""
     if page not in NAMES:
         return []
     found = [twice(name, values) for name, values in given.items() if name in NAMES[page] and len(values) > 1]
@@ -34,5 +34,5 @@ def problems(page: str, given: Mapping[str, Sequence[str]]) -> list[str]:
     if unknown:
         meant = next((value for name in unknown for value in given[name] if value in NAMES), "")
         hint = f" The page '{meant}' has the address /{meant if meant != 'home' else ''}." if meant else ""
-        found.append(left_out(unknown, "nothing that this page knows", NAMES[page]) + hint)
+        found.append(left_out(unknown, "This page reads nothing of that name", NAMES[page]) + hint)
     return found

@@ -16,13 +16,13 @@ from app.ui import components, services, shared  # noqa: E402
 st.set_page_config(page_title="ComPT Lab", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
 PAGES = {
     "home": ("Home", "home", "What ComPT is, the one-click demo and the latest experiments."),
-    "learn": ("Learn", "school", "A guided tour of the method, with something to move on every step."),
-    "launch": ("Launch", "rocket_launch", "Choose tasks, shots and methods, check the settings, queue the runs."),
-    "runs": ("Runs", "monitoring", "Queue, progress and training loss of an experiment; cancel it here."),
-    "accuracy": ("Accuracy", "grid_on", "Scores of every method on every task, and differences to PT and MST."),
+    "learn": ("Learn", "school", "A guided tour of the method. Every step has something to move."),
+    "launch": ("Launch", "rocket_launch", "Choose tasks, shots and methods, check the settings and queue the runs."),
+    "runs": ("Runs", "monitoring", "Queue, progress and training loss of an experiment. You can cancel it here."),
+    "accuracy": ("Accuracy", "grid_on", "Scores of every method on every task, and differences from PT and MST."),
     "attention": ("Attention", "hub", "How much of each shared source prompt every task uses."),
     "gates": ("Gates", "tune", "How much each task leans on its private prompt."),
-    "whatif": ("What-if", "experiment", "Change what a run learned, and see its scores and answers change."),
+    "whatif": ("What-if", "experiment", "Change what a run learned, and see what that does to its scores and answers."),
     "space": ("Prompt space", "scatter_plot", "Where source, private and composed prompts lie, and what is near them."),
 }
 chosen = st.navigation(

@@ -1,4 +1,4 @@
-"""Accuracy: methods x tasks, as scores or as differences to PT and MST. Reads only the store."""
+"""Accuracy: rows of the comparison x tasks, as scores or as differences from a baseline. Reads only the store."""
 
 from app.accuracy import terms
 from app.accuracy import view as accuracy
@@ -6,8 +6,9 @@ from app.report import downloads
 from app.show import frames
 from app.ui import components
 
-components.header("Accuracy", "PT", "MST", "ComPT", "SPP", "SCP", "majority", "no prompt", "mean, chance = 0",
-                  "Matthews", "dev rows", "95% t-interval", "paired t-test", "confusion matrix", own=terms.TERMS)
+components.header("Accuracy", "PT", "MST", "MPT", "ComPT", "SPP", "SCP", "majority", "no prompt",
+                  "mean, chance = 0", "Matthews", "dev rows", "95% t-interval", "paired t-test", "confusion matrix",
+                  own=terms.TERMS)
 opened = components.open_results()
 if opened:
     experiment, runs = opened

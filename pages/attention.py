@@ -1,4 +1,4 @@
-"""Attention: tasks x sources, over training or seeds, as a tree, beside another run. Reads only the store."""
+"""Attention: tasks x sources, over training or seeds, as a tree, compared with another run. Reads only the store."""
 
 from app.attention import terms
 from app.attention import view as attention
@@ -15,5 +15,5 @@ if opened:
     if shown:
         attention.view(shown)
     else:
-        components.not_ready(experiment, f"Attention exists for completed runs of {captions.methods(composed=True)}; "
-                                         f"{captions.methods(composed=False)} have none.")
+        components.not_ready(experiment, f"This page shows completed runs of {captions.methods(composed=True)}; "
+                                         f"{captions.methods(composed=False)} have no attention.")

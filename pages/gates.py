@@ -12,5 +12,5 @@ if opened:
     if shown:
         gates.view(shown)
     else:
-        components.not_ready(experiment, f"Gates exist for completed runs of {captions.methods(composed=True)}; "
-                                         f"{captions.methods(composed=False)} have none.")
+        components.not_ready(experiment, f"This page shows completed runs of {captions.methods(composed=True)}; "
+                                         f"{captions.methods(composed=False)} have no gates.")

@@ -1,4 +1,4 @@
-"""Launch: choose, check, queue. Problems stand beside their fields."""
+"""Launch: choose, check, queue. Each problem is shown at its field."""
 
 from functools import partial
 
@@ -8,8 +8,9 @@ from app.launch import arrival, forms, summary
 from app.ui import command, components, drafts, services, state
 from compt_core.settings.config import to_yaml
 
-components.header("Launch", "PT", "MST", "ComPT", "SPP", "SCP", "shots", "seed", "backbone", "source prompt",
-                  "private prompt", "attention", "normaliser", "gates", "optimizer step", "dev rows", "fleet")
+components.header("Launch", "PT", "MST", "MPT", "ComPT", "SPP", "SCP", "shots", "seed", "backbone",
+                  "source prompt", "private prompt", "attention", "normaliser", "gates", "optimizer step",
+                  "dev rows", "fleet")
 st.caption("Every combination of method, shots and seed becomes one run on the same frozen backbone.")
 
 forms.ready()
@@ -25,7 +26,7 @@ with summary_side, st.container(border=True):
         st.caption(summary.side_by_side(len(experiment.variants) * len(experiment.shots) * len(experiment.seeds)))
     with st.container(horizontal=True):
         check = st.button("Check", icon=":material/fact_check:", disabled=experiment is None, key="check",
-                          help="Reads data and backbone, counts steps and parameters. Queues nothing.")
+                          help="Reads the data and the backbone, and counts steps and parameters. It queues nothing.")
         launch = st.button("Launch", icon=":material/rocket_launch:", type="primary", disabled=experiment is None,
                            key="launch", help="Checks everything, then puts the runs into the queue.")
     components.no_worker_note()
@@ -51,9 +52,10 @@ with summary_side, st.container(border=True):
         with st.expander("Settings as YAML", icon=":material/data_object:", key="yaml"):
             st.code(to_yaml(experiment), language="yaml")
             st.download_button("Download", to_yaml(experiment), drafts.SETTINGS_FILE, "application/yaml",
-                               icon=":material/download:", help="A settings file for --config of the command line.")
-    st.markdown("**A link to these settings**", help="Opens this form as it is now, in any browser that reaches this "
-                                                     "dashboard. Nothing is queued by opening it.")
+                               icon=":material/download:",
+                               help="A settings file that the command line takes with --config.")
+    st.markdown("**A link to these settings**", help="Opens this form as it is now, in any browser that can reach this "
+                                                     "dashboard. Opening the link queues nothing.")
     st.code(arrival.permalink(forms.draft()), language=None, wrap_lines=True)
 
 with form_side:

@@ -4,11 +4,11 @@ from app.report import downloads
 from app.runs import again, live, terms
 from app.ui import actions, components, services, state
 
-components.header("Runs", "fleet", "optimizer step", "PT", "MST", "SPP", "SCP", "shots", "seed", "backbone",
-                  "diagnosis", "overfitting", "dead source", "norm of a part", own=terms.TERMS)
+components.header("Runs", "fleet", "optimizer step", "PT", "MST", "MPT", "SPP", "SCP", "shots", "seed",
+                  "backbone", "diagnosis", "overfitting", "dead source", "norm of a part", own=terms.TERMS)
 experiment = state.open_experiment(services.store())
 if experiment is None:
-    components.empty_state("No runs yet", "Launch an experiment, or run the demo from Home; its progress appears here.",
+    components.empty_state("No runs yet", "Launch an experiment, or run the demo on Home. Its progress appears here.",
                            "launch", "home")
 else:
     components.experiment_picker(experiment)

@@ -7,7 +7,7 @@ from app.ui import components
 from compt_core.methods.table import METHODS
 
 components.header("Prompt space", "source prompt", "private prompt", "composed prompt", "prompt length and direction",
-                  "PCA", "t-SNE", "vocabulary piece", "Mantel's test", "SPP", "SCP", "PT", "MST",
+                  "PCA", "t-SNE", "vocabulary piece", "Mantel's test", "SPP", "SCP", "PT", "MST", "MPT",
                   own=terms.TERMS)
 opened = components.open_results()
 if opened:
@@ -16,4 +16,4 @@ if opened:
     if shown:
         view.view(shown)
     else:
-        components.not_ready(experiment, "Prompts exist of completed runs.")
+        components.not_ready(experiment, "Only completed runs have prompts to show.")

@@ -1,4 +1,4 @@
-"""What stands behind one cell of the accuracy heatmap: which answers were given for which, and the rows got wrong."""
+"""What is behind one cell of the accuracy heatmap: the answers given, and the rows that were answered wrongly."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _SHOWN = 200  # wrong rows; a table of thousands is no help
 
 
 def link(row: str, column: str) -> Cell | None:
-    """(method, task) of a heatmap's cell; None for what no run answered: references and means."""
+    """(row, task) of a heatmap's cell; None for references and means, which no run answered."""
     if row in frames.REFERENCES or column in (frames.MEAN, frames.NORMALISED):
         return None
     return row, column.split(frames.BREAK)[0]
 
 
 def chosen(runs: Sequence[RunRecord]) -> Cell | None:
-    """The cell that the link names, of the completed runs of one shot count; None without a task."""
+    """The cell that the link names, for the completed runs of one shot count; None if it names no task."""
     task = state.open_choice(TASK, [NONE, *runs[0].config["tasks"]])
     return None if task == NONE else (state.open_choice(METHOD, _methods(runs)), task)
 
 
 def view(runs: Sequence[RunRecord], shots: int) -> None:
-    """The controls and what they chose, of the completed runs (not empty) of one shot count."""
+    """The controls and the answers that they choose, for the completed runs (not empty) of one shot count."""
     st.header("Behind a cell", anchor=False)
     methods, tasks = _methods(runs), [NONE, *runs[0].config["tasks"]]
     with st.container(horizontal=True):
-        task = controls.pick(TASK, "Task", tasks, "Whose dev rows are shown. Or click a cell of the heatmap.",
+        task = controls.pick(TASK, "Task", tasks, "The task of the dev rows. You can also click a cell above.",
                            {NONE: "choose a task"})
-        method = controls.pick(METHOD, "Method or variant", methods, "Whose answers are shown.",
+        method = controls.pick(METHOD, "Method or variant", methods, "Which row's answers are shown.",
                              {name: styles.label(name) for name in methods})
         mine = [run for run in runs if run.variant == method]
         seeds = [str(run.seed) for run in mine]
@@ -50,8 +50,8 @@ def view(runs: Sequence[RunRecord], shots: int) -> None:
                            "One run's answers, or those of all seeds together.",
                            {ALL: captions.every(len(seeds), "seed")})
     if task == NONE:
-        st.markdown("Click a cell above, or choose a task, to see which answers are given for which, and the very "
-                    "sentences that are got wrong.")
+        st.markdown("Click a cell above, or choose a task, to see which answers were given, and the sentences that "
+                    "were answered wrongly.")
         return
     chosen = [run for run in mine if seed in (ALL, str(run.seed))]
     try:
@@ -77,11 +77,11 @@ def _show(answers: Answers, lines: Sequence[str]) -> None:
         figure = charts.heatmap(cells, "count", "answers", charts.limits(cells, "count"))
         figure.update_xaxes(title="answered").update_yaxes(title="right answer")
         st.plotly_chart(figure, width="stretch", key="confusion", config=charts.PLOTLY_CONFIG,
-                        alt=f"Right answers against given ones. {' '.join(lines)}")
+                        alt=f"The right answers compared with the answers given. {' '.join(lines)}")
     with halves.cell():
         wrong = mistakes.table(answers)
         if not len(wrong):
-            st.success("No row is answered wrongly here.", icon=":material/check:")
+            st.success("Every row is answered correctly here.", icon=":material/check:")
             return
         cut = f" (the first {_SHOWN} of {len(wrong)})" if len(wrong) > _SHOWN else ""
         st.markdown(f"**{captions.plural(len(wrong), 'dev row')} with a wrong answer**{cut}")
@@ -97,9 +97,9 @@ def _titled(wrong: pd.DataFrame, runs: int) -> pd.DataFrame:
 def _answers(runs: Sequence[RunRecord], task: str) -> Answers:
     """The answers of runs of one experiment on `task`. Raises ComptError where rows or scores cannot be read."""
     given = []
-    for run in runs:  # each says whether the data are still its own
+    for run in runs:  # each checks that the data are still those it was scored on
         rows, scores = scored_rows(run, task), services.store().scores(run.id)
         if task not in scores:
-            raise StoreError(f"the answers of run {run.id} are not in the store any more.")
+            raise StoreError(f"the answers of run {run.id} are no longer in the store.")
         given.append(stored_predictions(run, run.tasks.needed(task), scores[task]))
     return Answers(runs[0].tasks.needed(task), rows, np.array(given))

@@ -1,4 +1,4 @@
-"""Which scores the page Accuracy shows, the same as a table and as files, and a word on missing reference rows."""
+"""Which scores the page Accuracy shows, also as a table and as files, and a note on missing reference rows."""
 
 from __future__ import annotations
 
@@ -37,35 +37,36 @@ def chosen_view(scores: pd.DataFrame) -> View:
     rows = dict(zip(scores["variant"], scores["method"], strict=True))
     plain = [name for name, method in rows.items() if not METHODS[method].composed]
     baselines = (plain or list(rows)) if len(rows) > 1 else []
-    names = {SCORES: "Scores", **{name: f"Difference to {styles.label(name)}" for name in baselines}}
+    names = {SCORES: "Scores", **{name: f"Difference from {styles.label(name)}" for name in baselines}}
     with st.container(horizontal=True):
         view = controls.choice(VIEW, "Show", [SCORES, *baselines],
-                               "Differences are paired by seed: blue is better than the baseline, brown is worse.",
+                               "Differences compare runs of the same seed. Blue is better than the baseline, brown is "
+                               "worse.",
                                names=names)
         shots = controls.choice(SHOTS, "Shots", shot_counts, "Training rows per task (or per label).",
                                 shown=len(shot_counts) > 1)
         metric = controls.choice(METRIC, "Metric", [ALL_METRICS, *metrics],
-                                 "Accuracy alone says little where one label is frequent (CoLA, MRPC): "
-                                 "Matthews and F1 stand beside it.", shown=len(metrics) > 1)
+                                 "Accuracy alone says little where one label is frequent (CoLA, MRPC). Matthews and F1 "
+                                 "say more there.", shown=len(metrics) > 1)
     return View(None if view == SCORES else view, int(shots), None if metric == ALL_METRICS else metric)
 
 
 def numbers(cells: pd.DataFrame, name: str, about: str, signed: bool) -> None:
-    """The heatmap as a table (the keyboard's and the screen reader's way to every number) and as files NAME."""
+    """The heatmap as a table, where keyboard and screen reader find every number, and as files called `name`."""
     with st.expander("The numbers as a table, CSV or LaTeX", icon=":material/table:", key="numbers"):
         with st.container(horizontal=True):
             st.download_button("CSV", exports.csv(cells), f"{name}.csv", "text/csv", icon=":material/download:",
                                key="csv", on_click="ignore", help="Every number with all its digits, as stored.")
             st.download_button("LaTeX", exports.latex(cells, about, signed), f"{name}.tex", "text/x-tex",
                                icon=":material/download:", key="latex", on_click="ignore",
-                               help="A table of points with intervals, for the package booktabs.")
+                               help="A table in points, with intervals. It needs the LaTeX package booktabs.")
         st.dataframe(frames.readable(cells), hide_index=True, placeholder="", alt="Every number of the heatmap",
                      column_config={name: st.column_config.NumberColumn(format="%.2f")
                                     for name in ("points", "half of the 95% interval", "lowest", "highest")})
 
 
 def reference_note(experiment: ExperimentRecord) -> None:
-    """Says why the reference rows are missing; once they are there, the page shows them by itself."""
+    """Says why the reference rows are missing. Once they are there, the page shows them by itself."""
     if experiment.references is None:
         st.fragment(_await_references, run_every=REFRESH_SECONDS)(experiment)
     elif not any(experiment.references.values()):
@@ -79,4 +80,4 @@ def _await_references(shown: ExperimentRecord) -> None:
             st.rerun()  # the whole page: figure and findings gain the rows
         waits = any(now.states.get(state) for state in ACTIVE)
         st.caption("The reference rows (majority, no prompt) "
-                   + ("follow when all runs have ended." if waits else "are being scored; they appear here shortly."))
+                   + ("appear when all runs have ended." if waits else "are being scored, and appear here soon."))

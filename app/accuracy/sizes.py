@@ -13,15 +13,15 @@ from compt_core.runs.record import RunRecord
 
 
 def view(runs: Sequence[RunRecord]) -> None:
-    """A line per row of the comparison, of its completed runs (not empty)."""
+    """One line per row of the comparison, from its completed runs (not empty)."""
     table = sizes(runs)
     lengths = table["prompt length"].nunique()
     st.markdown("**The prompts of these rows**" + (
-        ": they differ in length. A longer prompt has more numbers to learn from the same shots, so part of a "
-        "difference may come from that." if lengths > 1 else ": all have the same length."))
+        " differ in length. A longer prompt has more numbers to learn from the same shots, so part of a difference in "
+        "score may come from that." if lengths > 1 else " all have the same length."))
     st.dataframe(table, hide_index=True, placeholder="", alt="Prompt length, sources and trained numbers of each row",
                  height="content", column_config={"trained numbers": st.column_config.TextColumn(
-                     help="How many numbers a run of this row trains; the frozen backbone has none of them.")})
+                     help="How many numbers a run of this row trains. The frozen backbone is not counted.")})
 
 
 def sizes(runs: Sequence[RunRecord]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The Accuracy page's view: rows by tasks as scores or differences, what they say, what stands behind a cell."""
+"""The Accuracy page's view: rows by tasks as scores or differences, what they say, what is behind a cell."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def view(experiment: ExperimentRecord, runs: Sequence[RunRecord], scores: pd.Dat
 
 
 def _order(runs: Sequence[RunRecord]) -> list[str]:
-    """The tasks by family or, where a run has attention, clustered by that of the first method that has."""
+    """The tasks by family, or as the visitor chose, by the attention of the first row that has any."""
     tasks, composed = runs[0].config["tasks"], frames.with_result(runs, "attention")
     if not composed or len(tasks) < 3:
         return weights.by_family(tasks, runs[0].tasks)
@@ -60,7 +60,7 @@ def _cells(shown: pd.DataFrame, view: View, references: pd.DataFrame) -> pd.Data
 def _heatmap(cells: pd.DataFrame, view: View, alt: str, chosen: clicks.Cell | None,
              looks: Mapping[str, styles.Look]) -> None:
     if cells.empty:
-        st.info("There is nothing to compare here: no seed with which both rows have completed.")
+        st.info("There is nothing to compare here: the two rows have no completed runs with the same seed.")
         return
     scale: charts.Scale = "score" if view.baseline is None else "difference"
     title, ends = ("score × 100" if view.baseline is None else "points"), charts.limits(cells, scale)
@@ -79,5 +79,5 @@ def _by_shots(scores: pd.DataFrame, references: pd.DataFrame, shots: int,
     lines = readings.by_shots(scores)
     figure = charts.plain(shot_curves(summary, levels, shots, looks, large=False))
     st.vega_lite_chart(figure, width="stretch", key="by_shots", alt=captions.plain(lines))
-    components.findings(lines, ["Bars: 95% t-interval over seeds, where there are two or more. Grey: the shot count "
-                                "of the heatmap above."])
+    components.findings(lines, ["The bars are 95% t-intervals over seeds, where there are two or more. The grey band "
+                                "marks the shot count of the heatmap above."])

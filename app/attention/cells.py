@@ -19,30 +19,30 @@ _SHOWN = 3  # tasks named in a sentence
 
 
 def over_training(curves: Sequence[Points], orders: Sequence[np.ndarray], task: int, tasks: int) -> pd.DataFrame:
-    """The task's weights over training (courses.COLUMNS, name = source): `curves` are attention events of the runs,
-    values [n, K * S], `orders` the order of each run's sources."""
+    """The task's weights over training (courses.COLUMNS, name = source). `curves` are attention events of the runs with
+    values [n, K * S]; `orders` is the order of each run's sources."""
     picked = [(steps, values.reshape(len(steps), tasks, -1)[:, task][:, order])
               for (steps, values), order in zip(curves, orders, strict=True) if len(steps)]
     return course(picked, [f"s{source}" for source in range(len(orders[0]))])
 
 
 def sentences(drawn: Weights, task: str, source: int, over: Weights | None) -> list[str]:
-    """The weight of a task for a source in `drawn`; `over`: the same over seeds, matched to this run."""
+    """What to say of a task's weight for a source in `drawn`; `over` is the mean over seeds, matched to this run."""
     k = drawn.tasks.index(task)
     row, column = drawn.values[k], drawn.values[:, source]
     place = int((row > row[source]).sum())
-    rank = "its largest" if place == 0 else "its smallest" if (row >= row[source]).all() else f"number {place + 1}"
+    rank = "the largest" if place == 0 else "the smallest" if (row >= row[source]).all() else f"number {place + 1}"
     half = "" if drawn.half is None else f" ± {drawn.half[k, source]:.2f}"
-    said = [f"**{literal(task)}** gives source **s{source}** a weight of {row[source]:.2f}{half}, {rank} of "
-            f"{len(row)}; uniform would be {1 / len(row):.2f}."]
+    said = [f"**{literal(task)}** gives source **s{source}** a weight of {row[source]:.2f}{half}. This is {rank} of "
+            f"its {len(row)} weights; uniform would be {1 / len(row):.2f}."]
     if over is not None and over.half is not None:
-        said.append(f"Over {plural(len(over.each), 'seed')} it is {over.values[k, source]:.2f} ± "
-                    f"{over.half[k, source]:.2f} after training (mean and half of the 95% t-interval; each seed's "
-                    "sources in the order nearest to this run's, which by itself makes them more alike).")
+        said.append(f"Over {plural(len(over.each), 'seed')} the mean is {over.values[k, source]:.2f} ± "
+                    f"{over.half[k, source]:.2f} after training (95% t-interval). Each seed's sources are put in the "
+                    "order nearest to this run's, which by itself makes them more alike.")
     if uniform(drawn):
-        return [*said, "All weights are near uniform: which tasks lean on a source most says nothing here."]
+        return [*said, "All weights are near uniform, so it means nothing which tasks lean on a source most."]
     most = np.argsort(-column, kind="stable")[:_SHOWN]
-    said.append(f"The tasks that lean on s{source} most: "
+    said.append(f"The tasks that lean most on s{source}: "
                 f"{listed([f'{literal(drawn.tasks[i])} {column[i]:.2f}' for i in most])}.")
     alike = np.mean([similarity(one) for one in drawn.each], axis=0)[k]
     near = [i for i in np.argsort(-alike, kind="stable") if i != k][:_SHOWN]

@@ -1,7 +1,7 @@
 """Attention over training as a film: a button moves the step on by itself, until the end or until it is paused.
 
-A fragment redraws the heatmap alone; every picture's step goes into the link, so that whenever it stops, the link
-is right. When it has stopped, the whole page follows.
+Only a fragment with the heatmap is redrawn. Each picture's step goes into the link, so the link is right wherever the
+film stops. Then the whole page is drawn again.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from app.ui import state
 
 SECONDS = 0.5  # between two pictures
 MOST = 25  # pictures of a film
-_FILM = "film"  # in the session: the run that plays and the number of the picture to come
+_FILM = "film"  # in the session: the run that plays and the number of the next picture
 
 
 def pictures(steps: Sequence[str], most: int = MOST) -> list[str]:
-    """At most `most` of the steps, evenly, with the first and the last."""
+    """At most `most` of the steps, evenly spaced, with the first and the last."""
     if len(steps) <= most:
         return list(steps)
     return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
 
 
 def start(steps: Sequence[str], now: str) -> int:
-    """The number of the picture with which a film begins that is started at step `now`: the next one, or the first
-    when `now` is the end."""
+    """The number of the first picture of a film that starts at step `now`: the next picture, or 0 at the end."""
     film, at = pictures(steps), list(steps).index(now)
     return next((number for number, step in enumerate(film) if steps.index(step) > at), 0)
 
@@ -42,7 +41,7 @@ def button(run: str, steps: Sequence[str], now: str) -> None:
     on = is_on(run)
     st.button("Pause" if on else "Play", icon=f":material/{'pause' if on else 'play_arrow'}:", key="play",
               on_click=_turn, args=(run, steps, now), disabled=len(steps) < 2,
-              help="Stops at this step." if on else "Goes through the recorded steps, two a second, up to the end.")
+              help="Stops at this step." if on else "Shows the recorded steps up to the end, two per second.")
 
 
 def _turn(run: str, steps: Sequence[str], now: str) -> None:
@@ -53,7 +52,7 @@ def _turn(run: str, steps: Sequence[str], now: str) -> None:
 
 
 def show(run: str, steps: Sequence[str], draw: Callable[[str], None]) -> None:
-    """Plays: `draw` gets the step of each picture, after its step went into the link."""
+    """Plays the film: `draw` gets the step of each picture once that step is in the link."""
     st.fragment(_picture, run_every=SECONDS)(run, steps, draw)
 
 
@@ -66,5 +65,5 @@ def _picture(run: str, steps: Sequence[str], draw: Callable[[str], None]) -> Non
     draw(film[number])
     if number == len(film) - 1:
         del st.session_state[_FILM]
-        st.rerun()  # the whole page: what it says is about the last step again
+        st.rerun()  # draws the whole page, which then describes the last step
     st.session_state[_FILM] = {"run": run, "next": number + 1}

@@ -1,6 +1,6 @@
 """The tasks as a tree by their attention: which merge first, and how far apart they are. Pure.
 
-K tasks. The distance of two tasks is 1 - cosine of their weights; of two groups, the mean over their pairs.
+K tasks. The distance of two tasks is 1 - cosine of their weights; for two groups it is the mean over their pairs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.show.weights import Weights, distances, linked, related, uniform
 
 _NEUTRAL = "#808080"
 _ROW, _HEAD = 30, 84  # px: height of a leaf, and of axis and margins
-_TIE = 0.005  # distances that print alike
+_TIE = 0.005  # distances closer than this print the same
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Tree:
     tasks   the leaves from the top down [K]
     lines   per merge: distances [4] and places [4] of its bracket; leaf i lies at place i
     merges  per merge, nearest first: the tasks of either side, and their distance
-    families  task -> its family, which is the task itself where none is known
+    families  task -> its family, or the task itself where none is known
     """
 
     tasks: tuple[str, ...]
@@ -39,7 +39,7 @@ class Tree:
 
 
 def tree(weights: Weights) -> Tree | None:
-    """The tasks' tree (average linkage); None of fewer than three tasks."""
+    """The tasks' tree (average linkage); None for fewer than three tasks."""
     from scipy.cluster.hierarchy import dendrogram
 
     if len(weights.tasks) < 3:
@@ -97,16 +97,16 @@ def _leaf(task: str, family: str, colour: str) -> str:
 
 
 def sentences(drawn: Tree, weights: Weights) -> list[str]:
-    """What merges first and last, how many tasks have a nearest task of their own family, and how little that says
-    where the weights are near uniform or come of one run."""
+    """What merges first and last, and how many tasks have a nearest task of their own family; or a warning where the
+    weights are near uniform."""
     if uniform(weights):
-        return [f"The weights are near uniform, so that all distances are small (at most {drawn.merges[-1][2]:.2g}): "
-                "this tree shows hardly more than rounding and noise."]
+        return [f"The weights are near uniform, so all distances are small (at most {drawn.merges[-1][2]:.2g}). "
+                "This tree shows little more than rounding and noise."]
     left, right, distance = drawn.merges[0]
     ties = sum(abs(other - distance) < _TIE for *_, other in drawn.merges[1:])
-    also = f" ({plural(ties, 'other merge')} about as near)" if ties else ""
-    found = [f"{_group(left)} and {_group(right)} merge first, at distance {distance:.2g}{also}; "
-             f"the last two groups at {drawn.merges[-1][2]:.2g}."]
+    also = f" ({plural(ties, 'other merge')} {'is' if ties == 1 else 'are'} about as near)" if ties else ""
+    found = [f"{_group(left)} and {_group(right)} merge first, at distance {distance:.2g}{also}. "
+             f"The last two groups merge at {drawn.merges[-1][2]:.2g}."]
     found += _nearest(weights)
     return found
 
@@ -116,7 +116,7 @@ def _group(tasks: Sequence[str]) -> str:
 
 
 def _nearest(weights: Weights) -> list[str]:
-    """How many tasks have a nearest task of their own family, against what chance gives; [] without families."""
+    """How many tasks have a nearest task of their own family, and how many would by chance; [] without families."""
     truth = related(weights.families)
     if truth is None:
         return []
@@ -124,7 +124,7 @@ def _nearest(weights: Weights) -> list[str]:
     hits = int(truth[np.arange(len(apart)), apart.argmin(1)].sum())
     chance = float((truth.sum(1) - 1).sum() / (len(truth) - 1))
     runs = " in this one run" if len(weights.each) == 1 else \
-        f" (distances as the mean of {plural(len(weights.each), 'run')})"
+        f" (the distances are means over {plural(len(weights.each), 'run')})"
     have, their = ("has", "its") if hits == 1 else ("have", "their")
     return [f"{hits} of {plural(len(truth), 'task')} {have} {their} nearest task in {their} own family{runs}; "
-            f"by chance it would be about {chance:.1f}."]
+            f"by chance it would be about {chance:.1f} of them."]

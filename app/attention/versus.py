@@ -1,6 +1,6 @@
-"""Two runs (or means over seeds) side by side: sources matched, difference, how alike. Pure.
+"""Two runs (or means over seeds) compared: sources matched, their difference, how alike they are. Pure.
 
-K tasks · S sources. Both are of the same tasks and have as many sources.
+K tasks · S sources. Both have the same tasks and the same number of sources.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Comparison:
     gap          second minus first [K, S]
     apart        mean absolute difference of a weight
     unmatched    the same, as the mean over all orders of the second's sources
-    correlation  Spearman's, of the two similarities of tasks over all pairs of tasks; None where undefined
+    correlation  Spearman's, between the similarities of all pairs of tasks in the two; None where undefined
     """
 
     first: Weights
@@ -36,7 +36,7 @@ class Comparison:
 
 
 def compare(first: Weights, second: Weights) -> Comparison:
-    """Brings the sources of `second` into the order of `first`'s and compares."""
+    """Puts the sources of `second` in the order nearest to `first` and compares the two."""
     order = order_like(first.values, second.values)
     own = Weights(second.tasks, second.values[:, order], None if second.half is None else second.half[:, order],
                   second.each[:, :, order], second.families)
@@ -47,7 +47,7 @@ def compare(first: Weights, second: Weights) -> Comparison:
 
 
 def _correlation(first: Weights, second: Weights) -> float | None:
-    """Sources need no order here: each run gives a similarity of tasks, whose mean over runs is ranked."""
+    """The order of sources does not matter here: the similarities of tasks are ranked, as the mean over runs."""
     pairs = np.triu_indices(len(first.tasks), k=1)
     one, two = (ranked(np.mean([similarity(each) for each in side.each], axis=0)[pairs]) for side in (first, second))
     if len(one) < 3 or np.ptp(one) == 0 or np.ptp(two) == 0:
@@ -61,20 +61,20 @@ def gap(found: Comparison) -> Weights:
 
 
 def sentences(found: Comparison) -> list[str]:
-    """How far apart the two are, or that they are alike, and what of that comes by matching alone."""
+    """How far apart the two are, and how much of their likeness comes from matching alone."""
     if found.apart < _ALIKE:
-        lines = [f"The two are alike: a weight differs by {found.apart:.3f} on average."]
+        lines = [f"The two are alike: weights differ by {found.apart:.3f} on average."]
     else:
         k, s = np.unravel_index(np.abs(found.gap).argmax(), found.gap.shape)
-        lines = [f"A weight differs by {found.apart:.2f} on average, most for **{literal(found.first.tasks[k])}** and "
+        lines = [f"Weights differ by {found.apart:.2f} on average, and most for **{literal(found.first.tasks[k])}** and "
                  f"source s{s}: {found.first.values[k, s]:.2f} against {found.second.values[k, s]:.2f}."]
-    lines.append("The second's sources are in the order that brings the two nearest, so some likeness comes of itself: "
-                 f"over all orders the mean difference is {found.unmatched:.2f}.")
+    lines.append("The second's sources are put in the order that brings the two closest, which by itself makes them "
+                 f"more alike. Over all orders, the mean difference is {found.unmatched:.2f}.")
     if found.correlation is None:
-        lines.append("Whether the same tasks are alike in both cannot be told: all pairs are equally similar in one, "
-                     "or there are too few.")
+        lines.append("It cannot be told whether the same tasks are alike in both: in one of them all pairs of tasks are "
+                     "equally similar, or there are too few pairs.")
     else:
         strength = "hardly" if found.correlation < 0.3 else "partly" if found.correlation < 0.7 else "largely"
-        lines.append(f"Tasks that are similar in one are {strength} so in the other: rank correlation of the two "
-                     f"similarities over all pairs of tasks {found.correlation:.2f}, which needs no matching.")
+        lines.append(f"Tasks that are similar in one are {strength} so in the other: over all pairs of tasks, the rank "
+                     f"correlation of the two similarities is {found.correlation:.2f}. This needs no matching.")
     return lines

@@ -23,7 +23,7 @@ from compt_core.runs.record import RunRecord
 
 @dataclass(frozen=True)
 class View:
-    """What is looked at: one run, its seeds, what of them is drawn, and in which order the tasks stand."""
+    """What the page shows: a run, the runs of its other seeds, the weights that are drawn, and the order of tasks."""
 
     run: RunRecord
     mates: tuple[RunRecord, ...]
@@ -42,7 +42,7 @@ def view(runs: Sequence[RunRecord]) -> None:
     run = components.run_picker(runs)
     mates = weights.seeds_of(run, runs)
     with st.container(horizontal=True):
-        several = ordering.whose_control(mates, "Sources have no order of their own: they are matched across seeds "
+        several = ordering.whose_control(mates, "Sources have no fixed order, so they are matched across seeds "
                                                 "before averaging.")
         order = ordering.order_control()
     notes = list[str]()
@@ -55,8 +55,8 @@ def view(runs: Sequence[RunRecord]) -> None:
         return
     step = st.query_params.get(STEP, TRAINED)
     if several and step != TRAINED:
-        st.caption(captions.literal(f"The mean is of the weights as trained. The step {quoted(step)} of this link is "
-                                    "one run's."))
+        st.caption(captions.literal(f"The mean is taken after training. The step {quoted(step)} of this link is for "
+                                    "a single run, and is not used."))
     moment = TRAINED if several else _step(run, kept)
     drawn = weights.mean(mates) if several else weights.single(run, kept[moment])
     shown = View(run, tuple(mates), drawn, moment, tuple(ordering.ordered(drawn, order)))
@@ -72,22 +72,22 @@ def view(runs: Sequence[RunRecord]) -> None:
 def _step(run: RunRecord, kept: Mapping[str, np.ndarray]) -> str:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         moment = controls.slider(STEP, "Optimizer step", [*kept],
-                               "The weights as training went on; the run was scored with those at its end.")
+                               "The weights at a step of training. The run was scored with the last ones.")
         if len(kept) > 1:
             playing.button(run.id, [*kept], moment)
     return moment
 
 
 def _film(run: RunRecord, kept: Mapping[str, np.ndarray], order: str) -> None:
-    """The heatmap while it plays; what else the page says is about one step, and comes back when it stops."""
+    """The heatmap while it plays. The rest of the page describes one step, and comes back when the film stops."""
     steps = [*kept]
-    tasks = ordering.ordered(weights.single(run), order)  # rows that changed places could not be followed
+    tasks = ordering.ordered(weights.single(run), order)  # rows that change places would be hard to follow
 
     def draw(step: str) -> None:
         drawn = weights.single(run, kept[step])
         st.session_state["film_step"] = step
         st.select_slider("Optimizer step", steps, key="film_step", disabled=True,
-                         help="Pause to choose a step by hand.")
+                         help="Pause the film to choose a step yourself.")
         said = readings.spread(*weights.spread(drawn), drawn.values.shape[1])
         controls.heatmap(weights.frame(drawn, tasks), "weight", captions.plain([said]), "film", "weight")
         st.markdown(f"{'After training' if step == TRAINED else f'After step {step}'}: {said}")
@@ -119,7 +119,7 @@ def _relatedness(home: str, runs: Sequence[str], _drawn: Weights) -> tuple[Mante
 
 
 def _chosen(shown: View) -> tuple[str | None, int]:
-    """The cell of the link: its task, if any, and source; the task's largest where the link names none."""
+    """The cell that the link names: its task, if any, and its source, by default the task's largest."""
     tasks = [ordering.NONE, *shown.drawn.tasks]
     task = state.open_choice(TASK, tasks)
     if task == ordering.NONE:
@@ -136,14 +136,14 @@ def _details(shown: View, task: str | None, source: int) -> None:
         st.session_state[TASK] = task or ordering.NONE
         st.selectbox("Task", [ordering.NONE, *shown.order], key=TASK, on_change=state.go_to_choice,
                      args=(TASK, ordering.NONE), format_func=lambda name: names.get(name, name),
-                     help="Or click a cell of the heatmap. The address of this page is a link to the choice.")
+                     help="You can also click a cell of the heatmap. The address of this page is a link to your choice.")
         if task:
             st.session_state[SOURCE] = f"s{source}"
             st.selectbox("Source", [f"s{s}" for s in range(shown.drawn.values.shape[1])], key=SOURCE,
                          on_change=state.go_to_choice, args=(SOURCE, ""),
-                         help="Sources are numbered within one run; in means they are matched first.")
+                         help="Sources are numbered within one run. For a mean they are matched first.")
     if not task:
-        st.markdown("Click a cell above, or choose a task, to see that weight over training and what is near it.")
+        st.markdown("Click a cell above, or choose a task, to see that weight over training, and the nearest tasks.")
         return
     over = weights.like(shown.run, shown.mates) if len(shown.mates) > 1 and not shown.several else None
     points = _course(shown, task)
@@ -152,14 +152,14 @@ def _details(shown: View, task: str | None, source: int) -> None:
         even = 1 / shown.drawn.values.shape[1]
         st.altair_chart(courses.lines(points, f"s{source}", f"weight of {task}", {even: f"uniform: {even:.2f}"}),
                         width="stretch", key="course", alt=said)
-        st.caption(captions.literal(said) + ". Faint: the task's other sources; dashed: uniform.")
+        st.caption(captions.literal(said) + ". The faint lines are the task's other sources; the dashed one is uniform.")
     else:
         st.caption("No weights were recorded while this run trained.")
     components.findings(cells.sentences(shown.drawn, task, source, over))
 
 
 def _diagnosis(shown: View) -> None:
-    """What is wrong or odd in what is looked at: one run, or the seeds behind a mean."""
+    """What is wrong or odd in the run that is shown, or in the runs behind a mean."""
     runs = shown.mates if shown.several else (shown.run,)
     found = services.diagnosed(f"{shown.run.experiment}/{'+'.join(run.id for run in runs)}", runs)
     if shown.several:
@@ -191,7 +191,7 @@ def _tree(shown: View) -> None:
 
 
 def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
-    st.header("Beside another run", anchor=False)
+    st.header("Compared with another run", anchor=False)
     lines = {run.id: captions.run_line(run) for run in runs if run.id != shown.run.id}
     if not lines:
         st.markdown("This experiment has no other run with attention to compare with.")
@@ -201,16 +201,16 @@ def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
     st.session_state[WITH] = other
     st.selectbox("Compare with", [ordering.NONE, *lines], key=WITH, on_change=state.go_to_choice,
                  args=(WITH, ordering.NONE), format_func=lambda name: lines.get(name, "nothing"),
-                 help="Any run with attention of this experiment. Both are compared as they ended.")
+                 help="Any run of this experiment that has attention. Both are compared as they ended.")
     if other == ordering.NONE:
         return
     second = next(run for run in runs if run.id == other)
     if (sources := weights.of_run(second).shape[1]) != shown.drawn.values.shape[1]:
-        st.info(f"That run has {captions.plural(sources, 'source')}, this one {shown.drawn.values.shape[1]}: "
-                "choose one with as many, so that they can be matched.")
+        st.info(f"That run has {captions.plural(sources, 'source')} and this one {shown.drawn.values.shape[1]}, so they "
+                "cannot be matched. Choose a run with as many sources as this one.")
         return
     if shown.several and second in shown.mates:
-        st.info("That run is one of those whose mean is shown: choose one of another method or shot count.")
+        st.info("That run is part of the mean that is shown. Choose a run of another method or shot count.")
         return
     if shown.several:
         mates = weights.seeds_of(second, runs)
@@ -236,11 +236,11 @@ def _three(shown: View, found: versus.Comparison, names: Sequence[str]) -> None:
             st.markdown(f"**{captions.literal(name)}**")
             st.plotly_chart(figure, width="stretch", key=f"versus-{key}", config=charts.PLOTLY_CONFIG,
                             alt=f"{name}. {captions.plain(said)}")
-    components.findings(said, ["Both as they ended training."])
+    components.findings(said, ["Both are shown as they ended training."])
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> None:
-    """Every number, once it is asked for: the heatmap need not wait until a browser has loaded tables."""
+    """Every number, drawn only when asked for, so that the heatmap need not wait until a browser has loaded tables."""
     box = st.expander("The numbers as a table or CSV", icon=":material/table:", key="numbers", on_change="rerun")
     if not box.open:
         return

@@ -34,7 +34,7 @@ def numbers(runs: Sequence[RunRecord], order: Sequence[str]) -> pd.DataFrame:
 
 
 def cells(table: pd.DataFrame) -> pd.DataFrame:
-    """:func:`numbers` as a line per task and number, as exports.csv takes them: row, column, value, half, n."""
+    """:func:`numbers` with a line per task and number, as exports.csv takes them: row, column, value, half, n."""
     return pd.DataFrame([
         {"row": line["task"], "column": name, "value": line[name],
          "half": line.get(f"{name}_half", float("nan")), "n": line.get("n", 1)}
@@ -42,7 +42,7 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_training(curves: Sequence[Points], tasks: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Of gate events (values [n, 2 K], alpha then beta): alpha and beta of every task, as courses.COLUMNS."""
+    """alpha and beta of every task (courses.COLUMNS), from gate events (values [n, 2 K], alpha then beta)."""
     filled = [(steps, values.reshape(len(steps), 2, len(tasks))) for steps, values in curves if len(steps)]
     return {name: course([(steps, values[:, i]) for steps, values in filled], tasks)
             for i, name in enumerate(("alpha", "beta"))}
@@ -54,7 +54,7 @@ def is_still(points: pd.DataFrame) -> bool:
 
 
 def moved(points: pd.DataFrame, gate: str, task: str) -> str:
-    """What a gate of a task did over training, beside the others; plain text."""
+    """How a task's gate moved over training, compared with the other tasks; plain text."""
     own = points[points["name"] == task]
     first, last = own.iloc[0], own.iloc[-1]
     ends = points[points["step"] == last["step"]]["value"]
@@ -65,8 +65,8 @@ def moved(points: pd.DataFrame, gate: str, task: str) -> str:
 
 
 def spread(runs: Sequence[RunRecord]) -> list[str]:
-    """Over seeds: how many, and whether the task that leans most on its private prompt is told from the one that
-    does least. Empty for one run."""
+    """How many seeds there are, and whether they tell the task that leans most on its private prompt from the one that
+    leans least. Empty for one run."""
     if len(runs) < 2:
         return []
     found = [f"Mean over {plural(len(runs), 'seed')}; intervals are 95% t-intervals over seeds."]
@@ -78,6 +78,6 @@ def spread(runs: Sequence[RunRecord]) -> list[str]:
     gaps = (share[most] - share[least]).tolist()
     mean, half = float(np.mean(gaps)), half_width(gaps) or 0.0
     verdict = f"; {_OVERLAP}" if mean - half <= 0 else ""
-    return [*found, f"{literal(most)} leans on its private prompt by {100 * mean:.0f} ± {100 * half:.0f} points of the "
-                    f"norm more than {literal(least)} (paired by seed{verdict}). These two were picked as the "
+    return [*found, f"{literal(most)} leans more on its private prompt than {literal(least)}, by {100 * mean:.0f} ± "
+                    f"{100 * half:.0f} points of the norm (paired by seed{verdict}). These two were picked as the "
                     "extremes, which makes their difference look larger than it is."]

@@ -1,4 +1,4 @@
-"""The names in the address of the page Gates, none of them its own."""
+"""The names in the address of the page Gates. It has none of its own."""
 
 from __future__ import annotations
 

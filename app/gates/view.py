@@ -31,7 +31,7 @@ def view(runs: Sequence[RunRecord]) -> None:
     table = balance.numbers(shown, ordering.ordered(drawn, order))
     lines = [*readings.gates(table, run.method, run.config), *balance.spread(shown)]
     if not several:
-        lines.append("One run: no interval.")
+        lines.append("This is one run, so there is no interval.")
     st.altair_chart(charts.gate_shares(table), width="stretch", key="gate_shares", alt=captions.plain(lines))
     components.findings(lines, [readings.gates_note(run.method, run.config)])
     _over_training(shown, list(table["task"]))
@@ -48,14 +48,14 @@ def _table(gates: pd.DataFrame) -> None:
     shown = [name for name in gates.columns if name not in ("task", "n")]
     names = {"alpha": ("alpha (private)", None), "beta": ("beta (shared)", None),
              "private_share": ("Private share of gates", "alpha / (alpha + beta)"),
-             "private_norm_share": ("Private share of norm", "Share of the composed prompt's norm")}
+             "private_norm_share": ("Private share of norm", "The private part's share of the composed prompt's norm")}
     order = [name for one in names for name in (one, f"{one}_half") if name in shown]
     st.dataframe(gates, hide_index=True, height="content", alt="Gates and shares per task",
                  column_order=["task", *order, *(["n"] if "n" in gates else [])], column_config={
                      "task": column.TextColumn("Task", pinned=True), "n": column.NumberColumn("Runs"),
                      **{name: column.NumberColumn(title, format="%.3f", help=about)
                         for name, (title, about) in names.items()},
-                     **{f"{name}_half": column.NumberColumn("±", format="%.3f", help="Half of the 95% t-interval")
+                     **{f"{name}_half": column.NumberColumn("±", format="%.3f", help="Half the width of the 95% t-interval over seeds")
                         for name in names}})
 
 
@@ -73,8 +73,8 @@ def _over_training(runs: Sequence[RunRecord], order: Sequence[str]) -> None:
     moving = {name: one for name, one in points.items() if not balance.is_still(one)}
     if moving:
         st.session_state[TASK] = chosen
-        st.selectbox("Task to bring out", [ordering.NONE, *order], key=TASK, on_change=state.go_to_choice,
-                     args=(TASK, ordering.NONE), help="Its lines are bright, all others faint.",
+        st.selectbox("Task to highlight", [ordering.NONE, *order], key=TASK, on_change=state.go_to_choice,
+                     args=(TASK, ordering.NONE), help="Its lines are bright; all others are faint.",
                      format_func=lambda name: "the one that ends highest" if name == ordering.NONE else name)
         halves = st.grid(len(moving), min_column_width=460, gap="medium")
     for name, one in points.items():

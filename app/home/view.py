@@ -28,12 +28,12 @@ def latest_experiments(limit: int) -> None:
     own = [record for record in records if record.owner != BUNDLED]
     st.header("Latest experiments", anchor=False)
     if not own:
-        st.caption("None yet. Run the demo, or launch your own; everything that was trained stays here.")
+        st.caption("There are none yet. Run the demo, or launch your own. What you train stays here.")
     _cards(own)
     if bundled := [record for record in records if record.owner == BUNDLED]:
         st.header("Finished experiments to look at", anchor=False)
-        st.caption("Trained with this program on the bundled model and shipped with it, so that every page has "
-                   "something true to show before anything has trained here.")
+        st.caption("These were trained with this program on the bundled model and come with it, so every page has "
+                   "real results to show before anything has trained here.")
         _cards(bundled)
 
 

@@ -1,1 +1,1 @@
-"""The page Launch: its form, its links, and how a person brings data of their own."""
+"""The page Launch: its form, its links, and how visitors bring their own data."""

@@ -1,7 +1,7 @@
-"""What a link to Launch brings: ``?preset=…&shots=…``, ``?from=ID``. Applied once; then the draft is the visitor's.
+"""What a link to Launch sets: ``?preset=…&shots=…``, ``?from=ID``. It is applied once; then the draft is the visitor's.
 
-The address stays until the visitor changes something, so that a reload shows the same; then it goes, for it no
-longer says what the form shows.
+The address stays until the visitor changes something, so a reload shows the same form. Then it is cleared, because
+it no longer says what the form shows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from compt_core.settings.presets import PRESETS
 
 
 def receive() -> list[Issue]:
-    """Applies the link by which this page was opened, if it has not been; what the link asked for in vain."""
+    """Applies the link that opened this page, unless that is done. Returns a note on each thing that cannot be had."""
     query = {name: st.query_params.get_all(name) for name in st.query_params}
     opened = st.session_state.get(OPENED)
     if not query:
@@ -58,16 +58,17 @@ def _open(given: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def _start(query: dict[str, str]) -> tuple[dict[str, Any], str | None, str, list[Issue]]:
-    """The draft over which a link's settings go, its preset, what it is, and why it is not the one asked for."""
+    """The draft that a link's settings change, its preset, its title, and why it is not the draft asked for."""
     preset, notes = query.get(links.PRESET, forms.FIRST_PRESET), []
     if preset not in PRESETS:
-        notes.append(Issue(links.PRESET, f"This link names the preset {quoted(preset)}, which there is not; the form "
-                                         f"starts from '{forms.FIRST_PRESET}'. There are: {', '.join(PRESETS)}."))
+        notes.append(Issue(links.PRESET, f"This link names the preset {quoted(preset)}, which does not exist. The form "
+                                         f"starts from '{forms.FIRST_PRESET}' instead. The presets are: "
+                                         f"{', '.join(PRESETS)}."))
         preset = forms.FIRST_PRESET
     if FROM in query:
         try:
             settings, name = stored.settings(query[FROM])
-            return drafts.from_experiment(settings), None, f"Settings of {captions.literal(name)}.", notes
+            return drafts.from_experiment(settings), None, f"These are the settings of {captions.literal(name)}.", notes
         except StoreError as error:
-            notes.append(Issue(FROM, f"{error} The form shows the preset '{preset}'."))
+            notes.append(Issue(FROM, f"{error} The form shows the preset '{preset}' instead."))
     return drafts.from_preset(preset), preset, "", notes

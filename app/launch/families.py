@@ -1,4 +1,4 @@
-"""Whole suites and families of tasks by one click each, beside the list in which they are chosen one by one."""
+"""Buttons that choose a whole suite or family of tasks in one click, next to the list of single tasks."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def groups(suite: str) -> dict[str, tuple[str, ...]]:
 
 
 def whole(suite: str, tasks: Collection[str]) -> list[str]:
-    """The groups of a suite of which every task is among `tasks`."""
+    """The groups of a suite whose tasks are all among `tasks`."""
     return [name for name, members in groups(suite).items() if set(members) <= set(tasks)]
 
 
 def changed(suite: str, tasks: Sequence[str], wanted: Collection[str]) -> list[str]:
-    """`tasks` after a click that makes `wanted` the whole groups of a suite: new ones come last, in their order."""
+    """`tasks` after a click that leaves `wanted` as the chosen groups of a suite. New tasks come last, in its order."""
     before, members = whole(suite, tasks), groups(suite)
     gone = {task for name in before if name not in wanted for task in members[name]}
     new = [task for name in members if name in wanted and name not in before for task in members[name]]
@@ -35,14 +35,14 @@ def changed(suite: str, tasks: Sequence[str], wanted: Collection[str]) -> list[s
 
 
 def pickers(key: str) -> None:
-    """A row of buttons per suite over the chosen tasks, which the session holds under `key`."""
+    """A row of buttons per suite. The session holds the chosen tasks under `key`."""
     for suite in SUITES:
         name, sizes = f"families.{suite}", {group: len(members) for group, members in groups(suite).items()}
         st.session_state[name] = whole(suite, st.session_state[key])  # the list decides, not what the buttons remember
         st.pills(f"{suite} ({_NOTES[suite]})", list(sizes), key=name, selection_mode="multi", wrap=True,
                  format_func=partial(_size, sizes), on_change=_click, args=(suite, key),
-                 persist_state="session",  # a click that comes when the page has been left finds it still
-                 help="A click adds all tasks of a family, or takes them out again.")
+                 persist_state="session",  # a click that arrives after the page was left still finds it
+                 help="A click adds all tasks of a family, or removes them again.")
 
 
 def _size(sizes: Mapping[str, int], group: str) -> str:

@@ -1,7 +1,7 @@
 """The launch form: widgets over a draft in the session, each with its help and, below it, its problems.
 
-The draft is complete before the first widget is drawn, so the page can build the experiment first
-and every field can then show what is wrong with it. Nothing typed is lost, right or wrong.
+The draft is complete before the first widget is drawn. So the page can build the experiment first, and every field can
+show what is wrong with it. Nothing that was typed is lost, right or wrong.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from compt_core.settings.presets import PRESETS, TITLES
 from compt_core.tasks.table import TASKS
 
 FIRST_PRESET = "demo"
-MOST_PROBLEMS = 3  # shown beside one field
+MOST_PROBLEMS = 3  # shown at one field
 _KEEP: Any = "session"  # a visit to another page keeps the draft
 PRESET_HELP = ("Fills the whole form. The two demos and the first three experiments need nothing but what is bundled. "
-               "GLUE and SET2 need a T5 and data, from the hub or from a folder.")
-METHODS_HELP = "Each chosen method is a row of the comparison."
-VARIANTS_HELP = ("One row a line: a name, a colon, the method, and what differs from the settings below, as in 'long: "
-                 "method=pt prompt_length=10'. So you can compare lengths, numbers of sources or normalisers. A line "
-                 "under a method's own name gives that method its settings.")
+               "GLUE and SET2 need a T5 model and data, from the hub or from a folder.")
+METHODS_HELP = "Each method that you choose is a row of the comparison."
+VARIANTS_HELP = ("Each line adds a row with its own settings. Write a name, a colon, the method, and what differs from "
+                 "the settings below, as in 'long: method=pt prompt_length=10'. This lets you compare prompt lengths, "
+                 "numbers of sources or normalisers. A line that begins with a method's own name changes the settings "
+                 "of that method.")
 BACKBONES = ["demo", "google-t5/t5-base", "google/flan-t5-base"]  # of the hub: with safetensors and tokenizer.json
 
 
@@ -40,7 +41,7 @@ def key(name: str) -> str:
 
 
 def ready() -> None:
-    """Fills the draft with the demo preset on a visitor's first look."""
+    """Fills the draft with the demo preset on a visitor's first visit."""
     if any(key(name) not in st.session_state for name in drafts.FIELDS):
         st.session_state.setdefault(key("preset"), FIRST_PRESET)
         _fill(FIRST_PRESET)
@@ -57,7 +58,7 @@ def preset_picker() -> None:
              persist_state=_KEEP, format_func=lambda name: TITLES[name])
     preset = st.session_state[key("preset")]
     if preset and (changed := drafts.changed(draft(), preset)):
-        st.caption(f"Changed since: {', '.join(changed)}.")
+        st.caption(f"Changed from the preset: {', '.join(changed)}.")
 
 
 def _fill_chosen() -> None:
@@ -72,13 +73,13 @@ def _fill(preset: str) -> None:
 
 
 def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
-    """Tasks, methods, shots, seeds, backbone and data, beside which stands what a check has to say of it."""
-    known = list(dict.fromkeys([*TASKS, *st.session_state[key("tasks")]]))  # an unknown one stays, its problem below it
+    """Tasks, methods, shots, seeds, backbone and data; `notes` is what a check found in the data."""
+    known = list(dict.fromkeys([*TASKS, *st.session_state[key("tasks")]]))  # unknown ones stay, with their problem
     with st.expander("Choose whole suites and families of tasks", icon=":material/category:", key="families"):
         families.pickers(key("tasks"))
     st.multiselect(drafts.label("tasks"), known, key=key("tasks"), persist_state=_KEEP, wrap=True,
                    placeholder="Choose one or more tasks",
-                   help=_help("tasks") + " demo-… are bundled, the others need data.")
+                   help=_help("tasks") + " The tasks demo-… are bundled; the others need data.")
     st.caption(summary.families(st.session_state[key("tasks")]))
     _problems("tasks", issues)
     st.pills(drafts.label("methods"), list(METHODS), wrap=True, selection_mode="multi", key=key("methods"),
@@ -90,32 +91,32 @@ def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
         _text("shots", issues, "8, 16")
         st.selectbox(drafts.label("backbone"), _with_typed("backbone", BACKBONES), key=key("backbone"),
                      accept_new_options=True, persist_state=_KEEP,
-                     help=_help("backbone") + " Type to enter a folder or a hub id.")
+                     help=_help("backbone") + " You can type a folder or a hub id.")
         _problems("backbone", issues)
     with right:
         _text("seeds", issues, "0, 1, 2 or 0-9")
-        _text("data_dir", issues, "empty: the datasets hub")
+        _text("data_dir", issues, "leave empty for the datasets hub")
         if notes:
-            with st.expander(f"{captions.plural(len(notes), 'note')} on the data", expanded=True, key="data_notes"):
+            with st.expander(f"{captions.plural(len(notes), 'note')} about the data", expanded=True, key="data_notes"):
                 for note in notes:
                     st.markdown(captions.literal(note))
     own_data.box(key("tasks"), key("data_dir"))
 
 
 def _variants(issues: Sequence[Issue]) -> None:
-    """Rows that differ from the plain methods, a line each; what waits for its method is said."""
+    """The rows that differ from the plain methods, one per line; says which lines wait for their method."""
     lines = st.session_state[key("variants")] or ""
     st.text_area(drafts.label("variants"), key=key("variants"), persist_state=_KEEP, max_chars=20_000,
                  height=68 + 24 * min(lines.count("\n"), 6), placeholder="pt-long: method=pt prompt_length=10",
                  help=VARIANTS_HELP)
     if waiting := rows.resting(st.session_state[key("methods")], lines):
-        st.caption(f"{captions.listed([styles.label(name) for name in waiting])}: the settings are kept for when the "
-                   "method is chosen above.")
+        st.caption(f"{captions.listed([styles.label(name) for name in waiting])}: these settings are kept, and used "
+                   "once you choose the method above.")
     _problems("variants", issues)
 
 
 def fields(names: Sequence[str], issues: Sequence[Issue], columns: int = 2) -> None:
-    """The named fields in columns, each asked for as its type says."""
+    """The named fields in columns, each with the widget for its type."""
     shown = [name for name in names if name not in ("alpha", "beta") or st.session_state[key("gates")] == "fixed"]
     slots = st.columns(columns)
     for number, name in enumerate(shown):
@@ -124,14 +125,14 @@ def fields(names: Sequence[str], issues: Sequence[Issue], columns: int = 2) -> N
 
 
 def advanced_box(issues: Sequence[Issue]) -> AbstractContextManager[Any]:
-    """Where the advanced fields are; it opens by itself when one of them has a problem."""
+    """The box with the advanced fields. It opens by itself when one of them has a problem."""
     if any(issue.field in drafts.ADVANCED for issue in issues):
         st.session_state[key("advanced")] = True
     return st.expander("Advanced", icon=":material/tune:", key=key("advanced"), on_change="rerun")
 
 
 def to_correct(issues: Sequence[Issue]) -> str:
-    """How many problems there are and which fields they stand beside; Markdown."""
+    """How many problems there are, and at which fields; Markdown."""
     fields = [f"{drafts.label(name)}{' (Advanced)' if name in drafts.ADVANCED else ''}"
               for name in dict.fromkeys(issue.field for issue in issues) if name in drafts.FIELDS]
     where = f": {captions.listed(fields)}" if fields else ""
@@ -149,7 +150,7 @@ def normalizer_note(values: Mapping[str, Any]) -> str:
     if values["normalizer"] != "auto" or sources is None or not tasks:
         return ""
     name, why = resolve_normalizer(RunConfig.model_construct(sources=sources, tasks=tuple(tasks)))
-    return f"auto: {name} ({why})."
+    return f"auto chooses {name} ({why})."
 
 
 def _field(name: str, issues: Sequence[Issue]) -> None:
@@ -157,7 +158,7 @@ def _field(name: str, issues: Sequence[Issue]) -> None:
     holds: dict[str, Any] = {"on_change": _hold_for_all, "args": (name,)}
     if name == "attention":
         st.selectbox(drafts.label(name), _with_typed(name, kind.choices), key=key(name), accept_new_options=True,
-                     persist_state=_KEEP, help=help_text + " Type a matrix as [[1, 0], [0, 1]].", **holds)
+                     persist_state=_KEEP, help=help_text + " You can type a matrix, as [[1, 0], [0, 1]].", **holds)
     elif kind.choices:
         st.selectbox(drafts.label(name), kind.choices, key=key(name), help=help_text, persist_state=_KEEP, **holds)
     elif kind.number is not None:
@@ -174,12 +175,12 @@ def _field(name: str, issues: Sequence[Issue]) -> None:
 
 
 def _hold_for_all(name: str) -> None:
-    """Callback of a field: what was chosen in it holds for all rows, so no row keeps a value of its own."""
+    """Callback of a field: its new value holds for all rows, so no row keeps its own."""
     st.session_state[key("variants")] = rows.for_all(st.session_state[key("variants")], name)
 
 
 def _with_typed(name: str, choices: Sequence[str]) -> list[str]:
-    """The offered words and what was typed instead, so that it stays in the list."""
+    """The offered choices, and what was typed instead of them, so that it stays in the list."""
     typed = st.session_state[key(name)]
     return list(dict.fromkeys([*choices, *([typed] if typed else [])]))
 
@@ -195,7 +196,7 @@ def _problems(name: str, issues: Sequence[Issue]) -> None:
     for message in messages[:MOST_PROBLEMS]:
         st.markdown(f":red[:material/error: {captions.literal(message)}]")
     if len(messages) > MOST_PROBLEMS:
-        st.markdown(f":red[{len(messages) - MOST_PROBLEMS:,} more here.]")
+        st.markdown(f":red[There are {len(messages) - MOST_PROBLEMS:,} more here.]")
 
 
 def _help(name: str) -> str:

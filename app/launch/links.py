@@ -1,8 +1,8 @@
 """Links that open Launch with given settings: draft -> query parameters -> draft, pure.
 
-A link names a preset and what differs from it, a parameter per setting and each named as ``--set`` names it:
-``?preset=demo&shots=8,16&sources=4``. As on the command line, what is given holds for all methods. A link comes
-from anybody: what cannot be shown in its field is left out and said so; all else is kept, right or wrong.
+A link names a preset and the settings that differ from it, one parameter per setting, named as in ``--set``:
+``?preset=demo&shots=8,16&sources=4``. As on the command line, these settings hold for all methods. Anybody can write
+a link. A value that its field cannot show is left out, with a note; everything else is kept, right or wrong.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from compt_core.settings.values import field_of, in_digits
 
 PRESET = "preset"
 LISTS = ("tasks", "methods", "shots", "seeds")
-_OLDER = "method_settings"  # what links of older versions have for variants
+_OLDER = "method_settings"  # links of older versions have this for variants
 MOST_CHARACTERS = 2000  # of one setting, as in the form
 _LARGEST = 2**53 - 1  # a browser's numbers are exact up to here
 
 
 def parameters(draft: Mapping[str, Any]) -> dict[str, str]:
-    """The shortest link to a draft: the preset it is nearest to, and what differs from that."""
+    """The shortest link to a draft: the nearest preset, and what differs from it."""
     return min((_over(preset, draft) for preset in PRESETS), key=lambda found: len(address("", found)))
 
 
 def address(page: str, found: Mapping[str, str]) -> str:
-    """`found` as an address below `page`, with commas and brackets as they are: to be read by people, too."""
+    """`found` as an address below `page`, with commas and brackets unescaped, so that people can read it."""
     return f"{page}?{urlencode(found, safe=',:[]{}/', quote_via=quote)}"
 
 
 def gathered(given: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], list[Issue]]:
-    """The parameters of an address, one text a name: the parts of a list joined, and what else stands twice left out
-    and said."""
+    """The parameters of an address, one text per name, and the problems. The parts of a list are joined; any other name
+    that is given twice is left out."""
     query = {name: ",".join(texts) for name, texts in given.items() if len(texts) == 1 or field_of(name) in LISTS}
-    return query, [Issue(name, f"This link gives '{name}' {len(texts):,} times: left out.")
+    return query, [Issue(name, f"This link gives '{name}' {len(texts):,} times, so it is left out. Give it once.")
                    for name, texts in given.items() if name not in query]
 
 
 def read(query: Mapping[str, str], start: Mapping[str, Any]) -> tuple[dict[str, Any], list[Issue]]:
-    """The draft that a link asks for over `start`, and what it asks for in vain, by field ("" for none)."""
+    """The draft that a link makes of `start`, and its problems by field ("" for a problem of no field)."""
     given: dict[str, str] = {}
     for name, text in query.items():
         if name not in (PRESET, FROM):
@@ -57,7 +57,7 @@ def read(query: Mapping[str, str], start: Mapping[str, Any]) -> tuple[dict[str, 
             given[field] = f"{given[field]},{text}" if field in given else text
     if _OLDER in given:
         text = given.pop(_OLDER)
-        lines = rows.of_method_settings(parse_value(text, _OLDER))  # what is none stays as it is, to be put right
+        lines = rows.of_method_settings(parse_value(text, _OLDER))  # other text stays as it is, to be corrected
         given["variants"] = "\n".join([*([given["variants"]] if "variants" in given else []),
                                        text if lines is None else lines])
     unknown = [name for name in given if name not in drafts.FIELDS]
@@ -70,7 +70,7 @@ def read(query: Mapping[str, str], start: Mapping[str, Any]) -> tuple[dict[str, 
             found += error.issues
     draft = {**start, "variants": _without(start["variants"], values), **values}
     if unknown:
-        found.append(Issue("", left_out(unknown, "no setting of an experiment", drafts.FIELDS)))
+        found.append(Issue("", left_out(unknown, "An experiment has no setting of that name", drafts.FIELDS)))
     return draft, found
 
 
@@ -82,7 +82,7 @@ def _preset(name: str) -> Mapping[str, Any]:
 def _over(preset: str, draft: Mapping[str, Any]) -> dict[str, str]:
     start = _preset(preset)
     here, there = ({name: _text(name, one[name]) for name in start} for one in (draft, start))
-    single = rows.own_fields(start["variants"]) - rows.own_fields(draft["variants"] or "")  # now of all
+    single = rows.own_fields(start["variants"]) - rows.own_fields(draft["variants"] or "")  # now for all
     names = [name for name in start if name != "variants" and (here[name] != there[name] or name in single)]
     said = {PRESET: preset, **{name: here[name] for name in names}}
     lines = draft["variants"] or ""
@@ -96,7 +96,7 @@ def _without(lines: str, names: Any) -> str:
 
 
 def _text(name: str, value: Any) -> str:
-    """A widget's value as it stands in a link; lists without spaces."""
+    """A widget's value as a link writes it; lists without spaces."""
     if isinstance(value, list):
         return ",".join(value)
     if isinstance(value, float):
@@ -106,16 +106,16 @@ def _text(name: str, value: Any) -> str:
 
 
 def _checked(name: str, text: str) -> Any:
-    """What the field's widget holds for `text`. Raises ConfigError for what it cannot hold."""
+    """The value of the field's widget for `text`. Raises ConfigError for text that the widget cannot show."""
     if len(text) > MOST_CHARACTERS:
-        raise ConfigError([Issue(name, f"This link gives {len(text):,} characters for '{name}', more than "
-                                       f"{MOST_CHARACTERS:,}: left out.")])
+        raise ConfigError([Issue(name, f"This link gives {len(text):,} characters for '{name}', which may have at most "
+                                       f"{MOST_CHARACTERS:,}. It is left out.")])
     try:
         return _value(name, text)
     except ValueError:
         hint = in_digits(text) if name not in LISTS and drafts.kind(name).number else ""
         raise ConfigError([Issue(name, f"The '{name}' setting of this link must be {allowed_values(name)}. "
-                                       f"Got {quoted(text)} instead, which is left out.{hint}")]) from None
+                                       f"Got {quoted(text)} instead; it is left out.{hint}")]) from None
 
 
 def _value(name: str, text: str) -> Any:
@@ -144,7 +144,7 @@ def _listed(name: str, text: str) -> Any:
 
 def _number(text: str, kind: drafts.Kind) -> int | float | None:
     value = parse_value(text)
-    if value is None:  # an empty field; where it must not be, the form says so
+    if value is None:  # an empty field; the form says where it must not be
         return None
     allowed = int if kind.number is int else int | float
     if isinstance(value, bool) or not isinstance(value, allowed) or abs(value) > _LARGEST:

@@ -1,4 +1,4 @@
-"""Uploading data of one's own for a task: which columns, two files, and the sentence of what is wrong with them."""
+"""Uploading your own data for a task: its columns, two files, and a sentence on what is wrong with them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from compt_core.tasks.table import TASKS
 
 _TASK, _SAID = "upload.task", "upload_said"
 MOST_LABELS = 6  # named in a sentence
-HELP = ("The rows are yours, the task is one of GLUE or SET2: its columns, labels and metrics stay. A task with others "
-        "must be added to ComPT Lab's own table (README). Files are kept in this dashboard's home folder, and stay "
-        "there for everybody who has a link to them.")
+HELP = ("You bring the rows for a task of GLUE or SET2, which keeps its columns, labels and metrics. A task with other "
+        "columns or labels must first be added to ComPT Lab's own table (README). The files are kept in this "
+        "dashboard's home folder, for everybody who has a link to them.")
 
 
 def box(tasks_key: str, data_key: str) -> None:
@@ -34,11 +34,12 @@ def box(tasks_key: str, data_key: str) -> None:
         for split, slot in zip(uploads.SPLITS, st.columns(2), strict=True):
             slot.file_uploader(names[split], list(uploads.ENDINGS), key=_file(task.name, split),
                                max_upload_size=uploads.MOST_BYTES // 10**6,
-                               help="UTF-8 text: .tsv (tabs, no quotes), .csv or .jsonl (an object per line).")
+                               help="UTF-8 text: .tsv (tabs, no quotes), .csv or .jsonl (one object per line).")
         both = all(st.session_state.get(_file(task.name, split)) for split in uploads.SPLITS)
         st.button("Use these files", icon=":material/check:", key="upload", disabled=not both, on_click=_take,
                   args=(task.name, tasks_key, data_key),
-                  help="Reads both files, keeps them and sets the data folder." if both else "Choose both files first.")
+                  help="Reads and keeps both files, and sets the data folder to them." if both else
+                  "Choose both files first.")
         if said := st.session_state.get(_SAID, {}).get(task.name):
             st.markdown(said)
 
@@ -50,8 +51,9 @@ def columns(task: Task) -> str:
         labels = f"a number from {task.labels[0]} to {task.labels[-1]}"
     else:
         words = " or ".join(f"`{word}`" for word in task.labels[:MOST_LABELS])
-        labels = f"{words}, or its number 0 to {len(task.labels) - 1}"
-    return f"Columns {names}. `{task.label_column}` is {labels}; −1 marks a row without a label, which is skipped."
+        labels = f"{words}, or its number, 0 to {len(task.labels) - 1}"
+    return (f"The columns are {names}. `{task.label_column}` is {labels}. A row with −1 has no label and is "
+            "skipped.")
 
 
 def _file(task: str, split: str) -> str:
@@ -61,7 +63,7 @@ def _file(task: str, split: str) -> str:
 def _take(name: str, tasks_key: str, data_key: str) -> None:
     """Callback: keeps the files and sets the data folder, or says what is wrong with them."""
     try:
-        services.store()  # gone, its folder must not come back with nothing but these files
+        services.store()  # if it is gone, its folder must not come back with only these files
         sent = {split: st.session_state[_file(name, split)] for split in uploads.SPLITS}
         files = {split: uploads.checked(file.name, file.getvalue()) for split, file in sent.items() if file}
         folder, rows = uploads.keep(TASKS[name], files, st.session_state[data_key])
@@ -77,8 +79,8 @@ def kept(rows: TaskData) -> str:
     """What was read from the files, what was left out, and what is odd in them."""
     skipped = sum(rows.skipped.values())
     left = [captions.plural(skipped, "row") + " without a label"] if skipped else []
-    left += [captions.plural(rows.overlap, "training row") + " that stand in dev, too"] if rows.overlap else []
+    left += [captions.plural(rows.overlap, "training row") + " that are also dev rows"] if rows.overlap else []
     return " ".join([
         f"{captions.plural(len(rows.train), 'training row')} and {captions.plural(len(rows.dev), 'dev row')} of "
-        f"{rows.task.name} are kept; the data folder above is set to them.",
+        f"{rows.task.name} are kept. The data folder above is set to them.",
         *([f"Left out: {captions.listed(left)}."] if left else []), *rows.notes])

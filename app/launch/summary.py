@@ -1,4 +1,4 @@
-"""What the chosen settings come to, as sentences: how many runs and fleets, how long, how much memory. Pure."""
+"""What the chosen settings come to, as sentences: how many runs and fleets, how much time and memory. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def own_values(own: Mapping[str, Any]) -> str:
     shown = {name: literal(value)[:40] if isinstance(value, int | float | str) else
              "empty" if value is None else "…" for name, value in own.items()}
     return (f"{listed([f'{label(name)}: {value}' for name, value in shown.items()])} "
-            "(set for single rows). A change here holds for all rows.")
+            "(set for these rows only). A change here holds for all rows.")
 
 
 def families(tasks: Sequence[str]) -> str:
@@ -44,18 +44,19 @@ def families(tasks: Sequence[str]) -> str:
 
 
 def side_by_side(runs: int) -> str:
-    """How many fleets an experiment of so many runs becomes."""
+    """In how many fleets an experiment with this many runs trains."""
     count = len(fleets(range(runs)))
     if runs == 1:
-        return "It trains as a fleet of its own."
-    return "They train as 1 fleet: side by side, in one pass through the backbone." if count == 1 else \
-        f"They train as {plural(count, 'fleet')} of at most {LARGEST_FLEET} runs, one fleet after another."
+        return "It trains alone, as a fleet of 1 run."
+    return "They train as 1 fleet: at the same time, in one pass through the backbone." if count == 1 else \
+        f"They train as {plural(count, 'fleet')}, which are groups of at most {LARGEST_FLEET} runs that train at the " \
+        "same time, one fleet after another."
 
 
 def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None) -> dict[str, str]:
     """What a launch would train, how long that takes and how much memory, as a table of two columns.
 
-    Ranges where runs differ.
+    A number is given as a range where runs differ.
     """
     backbone = check.backbone
     train, dev = sum(len(data.train) for data in check.data), sum(len(data.dev) for data in check.data)
@@ -66,7 +67,7 @@ def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None) 
         "Trainable parameters": " · ".join(f"{label(name)} {count:,}" for name, count in per_row.items()),
         "Estimated time": estimated(time),
         "Estimated memory": _memory(check.most_trained, memory),
-        "Rows available": f"{train:,} for training, {dev:,} dev",
+        "Rows available": f"{train:,} training rows and {dev:,} dev rows",
         **_per_label(check),
         "Backbone": f"{literal(backbone.ref)}, hidden size {backbone.hidden:,}",
     }
@@ -77,24 +78,25 @@ def _per_label(check: LaunchCheck) -> dict[str, str]:
     if check.per_label is None:
         return {}
     low, high = check.per_label
-    return {"Training rows per label": f"{low:,}" if low == high else f"{low:,} to {high:,}, by sample and label"}
+    return {"Training rows per label": f"{low:,}" if low == high else
+            f"{low:,} to {high:,}, depending on sample and label"}
 
 
 def estimated(time: Estimate | None) -> str:
-    """How long training and scoring will take, and what that rests on."""
+    """How long training and scoring will take, and what the estimate is based on."""
     if time is None:
         return "unknown until a first fleet has trained on this device with this backbone"
     low, high = duration(time.low), duration(time.high)
     span = low if low == high else f"{low} to {high}"
-    return f"{span} on an idle machine, by {plural(time.fleets, 'measured fleet')}"
+    return f"{span} on an idle machine, judging by {plural(time.fleets, 'measured fleet')}"
 
 
 def _memory(trained: int, memory: float | None) -> str:
-    """How much memory the largest fleet will take, and what that rests on."""
+    """How much memory the largest fleet will take, and what the estimate is based on."""
     own = f"about {_bytes(STATE_BYTES * trained)} for the {plural(trained, 'number')} trained side by side"
     if memory is None:
-        return f"unknown until a first fleet has trained on this device with this backbone; {own} alone"
-    return f"{_bytes(memory)}: {own}, and what the hungriest earlier fleet took beside its own"
+        return f"unknown until a first fleet has trained on this device with this backbone; it includes {own}"
+    return f"{_bytes(memory)}: {own}, plus the most that an earlier fleet took on top of its own"
 
 
 def _bytes(count: float) -> str:

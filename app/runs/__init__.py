@@ -1,1 +1,1 @@
-"""The page Runs: what trains, its live curves, and how to make it once more."""
+"""The page Runs: what trains, its live curves, and how to repeat it."""

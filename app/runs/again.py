@@ -1,4 +1,4 @@
-"""How to make an experiment or one of its runs once more: a link to Launch, the command line, the settings."""
+"""How to repeat an experiment or one of its runs: a link to Launch, the command line, the settings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from compt_core.settings.config import Experiment, to_yaml
 
 
 def bar(experiment: ExperimentRecord) -> None:
-    """For anybody, also where the runs are another's: to look is enough to repeat."""
+    """Shown to everybody, also for runs of somebody else: whoever can see a run can repeat it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         stored.offer("New from this", experiment.id)
         box = st.popover("Repeat it …", icon=":material/content_copy:", key="again", on_change="rerun",
-                         help="The command line and the settings file, of all runs or of one.")
+                         help="The command line and the settings file, for all runs or for one.")
         if box.open:
             with box:
                 _menu(experiment, services.store().runs(experiment.id))
@@ -45,4 +45,4 @@ def _repeat(settings: Experiment) -> None:
     st.code(to_yaml(settings), language="yaml", height=220)
     st.download_button("Download", to_yaml(settings), drafts.SETTINGS_FILE, "application/yaml", key="again_file",
                        icon=":material/download:", on_click="ignore",
-                       help="A settings file for --config of the command line.")
+                       help="A settings file that the command line takes with --config.")

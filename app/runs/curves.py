@@ -28,14 +28,14 @@ Drawn = tuple[dict[str, Any], str]  # a figure and its alternative text
 
 
 def view(experiment: str, runs: Sequence[RunRecord]) -> None:
-    """The curves, as the visitor chose them; nothing before a first point was measured."""
+    """The curves that the visitor chose; nothing before the first point is measured."""
     losses, take_away = services.drawn(experiment, runs, "loss", _BY_KIND["loss"])
     if not losses:
         return
     st.header("As training goes on", anchor=False)
-    kind = controls.choice(CURVES, "Curves", list(_NAMES), "Scores are taken about ten times in training on a "
-                           "few dev rows of each task (the setting 'watch rows'), and nothing in training looks at "
-                           "them.",
+    kind = controls.choice(CURVES, "Curves", list(_NAMES), "About ten times during training, each run "
+                           "is scored on a few dev rows of each task (the setting 'watch rows'). Training itself "
+                           "never uses these scores.",
                            names=_NAMES)
     if kind == MEAN:
         scores, about = services.drawn(experiment, runs, SCORES, _BY_KIND[SCORES])
@@ -46,7 +46,7 @@ def view(experiment: str, runs: Sequence[RunRecord]) -> None:
 
 
 def _side_by_side(losses: dict[int, Drawn], scores: dict[int, Drawn]) -> None:
-    """Loss and, where it was measured, score beside it; a row per shot count."""
+    """The loss and, where it was measured, the score next to it; a row per shot count."""
     columns = 2 if scores or len(losses) > 1 else 1
     grid = st.grid(columns, min_column_width=380, gap="medium")
     for count, of_loss in losses.items():
@@ -71,20 +71,20 @@ def _per_task(experiment: str, runs: Sequence[RunRecord], kind: str) -> None:
     if figures:
         rows = frames.variants(chosen)
         shown = captions.listed([styles.marked(name, styles.looks(rows)) for name in rows])
-        st.markdown(f"{_AXES[kind].capitalize()} by optimizer step; each line ends in its row's mark: {shown}."
+        st.markdown(f"{_AXES[kind].capitalize()} by optimizer step. Each line ends in the mark of its row: {shown}."
                     + (f" {_rows(runs)}" if kind == SCORES else ""))
 
 
 def _rows(runs: Sequence[RunRecord]) -> str:
     """What the scores were taken on."""
     rows = max(min(run.config.get("watch_rows", 8), run.config["eval_rows"] or 10**9) for run in runs)
-    return (f"Scores: each task's first metric (0-1, undefined counts 0) on at most {captions.plural(rows, 'dev row')} "
-            f"per task, so one row of a task is {100 / max(rows, 1):.1f} points of its accuracy; the final scores are "
-            "on all rows that this experiment scores.")
+    return (f"The scores are each task's first metric (0-1, undefined counts as 0) on at most "
+            f"{captions.plural(rows, 'dev row')} per task, so one row is {100 / max(rows, 1):.1f} points of a task's "
+            "accuracy. The final scores use all rows that this experiment scores.")
 
 
 def _counted(kind: str, curves_of: Sequence[Curve]) -> Sequence[Curve]:
-    """Curves in which an undefined score counts 0, as in every mean of scores; losses stay."""
+    """The curves with an undefined score counted as 0, as in every mean of scores. Losses stay as they are."""
     return [(run, steps, np.nan_to_num(values, nan=0.0)) for run, steps, values in curves_of] if kind == SCORES else \
         curves_of
 
@@ -140,8 +140,8 @@ def _sparks(curves_of: Sequence[Curve]) -> dict[str, list[float]]:
 
 
 def forming(experiment: str, runs: Sequence[RunRecord]) -> None:
-    """Attention and gates of one run under way, as they stand now; drawn for those who open the box alone, as a
-    browser on the machine that trains takes a part of it."""
+    """The current attention and gates of one run that is training. They are drawn only for visitors who open the box,
+    because a browser on the machine that trains slows the training down."""
     composed = [run for run in runs if METHODS[run.method].composed and run.state == State.RUNNING and run.step]
     if not composed:
         return
@@ -157,7 +157,7 @@ def _follow(experiment: str, composed: Sequence[RunRecord]) -> None:
     wanted = st.query_params.get(FOLLOW)
     if wanted is not None and wanted not in lines:  # it has ended since
         st.query_params.pop(FOLLOW)
-    chosen = controls.pick(FOLLOW, "Run to follow", list(lines), "One run of SPP or SCP that is training.", lines)
+    chosen = controls.pick(FOLLOW, "Run to follow", list(lines), "A run of SPP or SCP that is training now.", lines)
     run = next(run for run in composed if run.id == chosen)
     attention, gates = (services.drawn(f"{experiment}/{chosen}", [run], kind, draw)
                         for kind, draw in (("attention", _draw_attention), ("gates", _draw_gates)))
@@ -172,12 +172,12 @@ def _follow(experiment: str, composed: Sequence[RunRecord]) -> None:
     if gates is not None:
         with halves.cell():
             spec, step, said = gates
-            st.markdown(f"**Gates** after step {step}: how much of each task is its private prompt")
+            st.markdown(f"**Gates** after step {step}: how much each task leans on its private prompt")
             st.vega_lite_chart(spec, width="stretch", key="forming_gates", alt=said)
 
 
 def _draw_attention(curves_of: Sequence[Curve]) -> tuple[Any, int, str] | None:
-    """The newest weights of the one run as (figure, step, alternative text)."""
+    """The newest weights of the run as (figure, step, alternative text)."""
     if not curves_of:
         return None
     (run, steps, values), = curves_of
@@ -188,7 +188,7 @@ def _draw_attention(curves_of: Sequence[Curve]) -> tuple[Any, int, str] | None:
 
 
 def _draw_gates(curves_of: Sequence[Curve]) -> tuple[Any, int, str] | None:
-    """The newest private shares of the one run as (specification, step, alternative text)."""
+    """The newest private shares of the run as (specification, step, alternative text)."""
     if not curves_of:
         return None
     (run, steps, values), = curves_of

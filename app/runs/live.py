@@ -1,4 +1,4 @@
-"""One experiment as it trains: states, queue, progress, loss. One fragment, which stops when nothing moves."""
+"""One experiment as it trains: states, queue, progress, loss. One fragment, which stops when nothing changes."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def _tick(identity: str, every: float | None) -> None:
             if not was_moving:
                 raise
             state.forget()  # deleted while it trained
-            state.tell(f"The experiment {identity} was deleted. Shown is the newest one that is left, if there is any.")
+            state.tell(f"The experiment {identity} was deleted. The page shows the newest one that is left, if any.")
             st.rerun()
         if every is not None and (progress.settled(runs) or not every / 2 < services.refresh_seconds() < 2 * every):
-            st.rerun()  # the whole page: its buttons change, and the refreshing stops or takes another pace
+            st.rerun()  # the whole page: its buttons change, and the refreshing stops or changes its pace
         left = {run.id: progress.seconds_left(run, services.first_seen(run)) for run in runs}
         if was_moving:
             st.progress(progress.overall(runs), text=progress.headline(runs, left))
@@ -67,11 +67,11 @@ def _failures(runs: Sequence[RunRecord]) -> None:
         st.error(captions.literal(message), icon=":material/error:",
                  title=captions.failed([captions.run_title(run) for run in failed], len(runs)))
     if len(failures) > _SHOWN_FAILURES:
-        st.caption(f"{captions.plural(len(failures) - _SHOWN_FAILURES, 'more kind')} of failure; the logs below tell.")
+        st.caption(f"{captions.plural(len(failures) - _SHOWN_FAILURES, 'more kind')} of failure: see the logs below.")
     if failures:
         trace = failures[0][1][0].traceback
         if trace:
-            with st.expander("The program's own trace, to copy into a report", icon=":material/bug_report:"):
+            with st.expander("The program's error trace, to copy into a bug report", icon=":material/bug_report:"):
                 st.code(trace, language=None, height=220)
         st.page_link(components.page("launch"), label="Change the settings and launch again",
                      icon=":material/rocket_launch:")
@@ -95,12 +95,12 @@ def _table(runs: Sequence[RunRecord], left: dict[str, float | None], sparks: Map
             "run": None, "row": column.TextColumn("Method or variant", pinned=True),
             "shots": "Shots", "seed": "Seed", "state": "State",
             "progress": column.ProgressColumn("Progress", min_value=0, max_value=100, format="%.0f%%",
-                                              help="100% only when the run is completed"),
-            "step": column.TextColumn("Step", help="Optimizer steps done / in all"),
+                                              help="Reaches 100% only when the run is completed"),
+            "step": column.TextColumn("Step", help="Optimizer steps: done / in total"),
             "left": column.TextColumn("Training left", help="At the pace measured so far"),
             "loss": column.LineChartColumn("Loss", width="small", help="Training loss so far"),
             "mean": column.NumberColumn("Mean score", format="%.1f", help="Mean over tasks × 100"),
-            "diagnosis": column.TextColumn("Diagnosis", width="medium", help="⚠ a problem; what to try stands above")
+            "diagnosis": column.TextColumn("Diagnosis", width="medium", help="⚠ marks a problem; above the table it says what to try")
             if any(found.values()) else None,
         })
 
@@ -114,6 +114,6 @@ def log(experiment: ExperimentRecord) -> None:
             lines = {run.id: captions.run_title(run) for run in runs}
             chosen = st.selectbox("Run", list(lines), format_func=lambda name: lines.get(name, name),
                                   key=f"log_run-{experiment.id}",
-                                  help="The log holds what the trainer said, and why a run failed.")
+                                  help="The messages of the trainer, and the reason if the run failed.")
             text = services.store().log(chosen)
             st.code(text, language=None, height=260) if text else st.caption("This run has written nothing yet.")

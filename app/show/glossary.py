@@ -11,6 +11,7 @@ TERMS: dict[str, str] = {
     "backbone": "The T5 language model that reads prompt and text. It is frozen: none of its weights ever changes.",
     "PT": "Prompt tuning: each task trains its own prompt and shares nothing with the others.",
     "MST": "The opposite of PT: all tasks share one prompt, which is trained on all of them together.",
+    "MPT": "One shared prompt for all tasks; each task scales it by a small matrix of its own.",
     "ComPT": "Composed prompt tuning: a task's prompt is built from two parts. One is a mix of source prompts that all "
              "tasks share; attention sets the mix. The other is a private prompt that belongs to this task.",
     "SPP": "The form of ComPT that adds. The setting 'form' says how the shared part and the private prompt are "
