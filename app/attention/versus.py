@@ -66,13 +66,13 @@ def sentences(found: Comparison) -> list[str]:
         lines = [f"The two are alike: weights differ by {found.apart:.3f} on average."]
     else:
         k, s = np.unravel_index(np.abs(found.gap).argmax(), found.gap.shape)
-        lines = [f"Weights differ by {found.apart:.2f} on average, and most for **{literal(found.first.tasks[k])}** and "
-                 f"source s{s}: {found.first.values[k, s]:.2f} against {found.second.values[k, s]:.2f}."]
+        lines = [f"Weights differ by {found.apart:.2f} on average, and most for **{literal(found.first.tasks[k])}** "
+                 f"and source s{s}: {found.first.values[k, s]:.2f} against {found.second.values[k, s]:.2f}."]
     lines.append("The second's sources are put in the order that brings the two closest, which by itself makes them "
                  f"more alike. Over all orders, the mean difference is {found.unmatched:.2f}.")
     if found.correlation is None:
-        lines.append("It cannot be told whether the same tasks are alike in both: in one of them all pairs of tasks are "
-                     "equally similar, or there are too few pairs.")
+        lines.append("It cannot be told whether the same tasks are alike in both: in one of them all pairs of tasks "
+                     "are equally similar, or there are too few pairs.")
     else:
         strength = "hardly" if found.correlation < 0.3 else "partly" if found.correlation < 0.7 else "largely"
         lines.append(f"Tasks that are similar in one are {strength} so in the other: over all pairs of tasks, the rank "

@@ -136,7 +136,7 @@ def _details(shown: View, task: str | None, source: int) -> None:
         st.session_state[TASK] = task or ordering.NONE
         st.selectbox("Task", [ordering.NONE, *shown.order], key=TASK, on_change=state.go_to_choice,
                      args=(TASK, ordering.NONE), format_func=lambda name: names.get(name, name),
-                     help="You can also click a cell of the heatmap. The address of this page is a link to your choice.")
+                     help="You can also click a cell of the heatmap. This page's address is a link to your choice.")
         if task:
             st.session_state[SOURCE] = f"s{source}"
             st.selectbox("Source", [f"s{s}" for s in range(shown.drawn.values.shape[1])], key=SOURCE,
@@ -152,7 +152,7 @@ def _details(shown: View, task: str | None, source: int) -> None:
         even = 1 / shown.drawn.values.shape[1]
         st.altair_chart(courses.lines(points, f"s{source}", f"weight of {task}", {even: f"uniform: {even:.2f}"}),
                         width="stretch", key="course", alt=said)
-        st.caption(captions.literal(said) + ". The faint lines are the task's other sources; the dashed one is uniform.")
+        st.caption(captions.literal(said) + ". The faint lines are the task's other sources; dashed is uniform.")
     else:
         st.caption("No weights were recorded while this run trained.")
     components.findings(cells.sentences(shown.drawn, task, source, over))
@@ -206,8 +206,8 @@ def _versus(shown: View, runs: Sequence[RunRecord]) -> None:
         return
     second = next(run for run in runs if run.id == other)
     if (sources := weights.of_run(second).shape[1]) != shown.drawn.values.shape[1]:
-        st.info(f"That run has {captions.plural(sources, 'source')} and this one {shown.drawn.values.shape[1]}, so they "
-                "cannot be matched. Choose a run with as many sources as this one.")
+        st.info(f"That run has {captions.plural(sources, 'source')} and this one {shown.drawn.values.shape[1]}, so "
+                "they cannot be matched. Choose a run with as many sources as this one.")
         return
     if shown.several and second in shown.mates:
         st.info("That run is part of the mean that is shown. Choose a run of another method or shot count.")

@@ -55,7 +55,8 @@ def _table(gates: pd.DataFrame) -> None:
                      "task": column.TextColumn("Task", pinned=True), "n": column.NumberColumn("Runs"),
                      **{name: column.NumberColumn(title, format="%.3f", help=about)
                         for name, (title, about) in names.items()},
-                     **{f"{name}_half": column.NumberColumn("±", format="%.3f", help="Half the width of the 95% t-interval over seeds")
+                     **{f"{name}_half": column.NumberColumn("±", format="%.3f",
+                                                            help="Half the width of the 95% t-interval over seeds")
                         for name in names}})
 
 

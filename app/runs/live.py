@@ -100,7 +100,8 @@ def _table(runs: Sequence[RunRecord], left: dict[str, float | None], sparks: Map
             "left": column.TextColumn("Training left", help="At the pace measured so far"),
             "loss": column.LineChartColumn("Loss", width="small", help="Training loss so far"),
             "mean": column.NumberColumn("Mean score", format="%.1f", help="Mean over tasks × 100"),
-            "diagnosis": column.TextColumn("Diagnosis", width="medium", help="⚠ marks a problem; above the table it says what to try")
+            "diagnosis": column.TextColumn("Diagnosis", width="medium", help="⚠ marks a problem. Above the table it "
+                                           "says what to try.")
             if any(found.values()) else None,
         })
 
