@@ -82,9 +82,10 @@ def _cached(ref: str) -> Path:
 
     try:
         return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=True))
-    except Exception:  # nothing there, a cache that cannot be read, …: the same for who asks
-        raise BackboneError(f"The backbone '{ref}' is not in the hub's cache on this machine, and to look at results "
-                            f"downloads nothing. Fetch it with 'hf download {ref}', then open this again.") from None
+    except Exception:  # nothing there, a cache that cannot be read, …: one sentence for all
+        raise BackboneError(f"The backbone '{ref}' is not in the hub's cache on this machine, and looking at "
+                            f"results downloads nothing. Fetch it with 'hf download {ref}', then open this "
+                            "again.") from None
 
 
 def _download(ref: str) -> Path:

@@ -10,7 +10,7 @@ import torch
 
 
 def watch(device: torch.device) -> None:
-    """From here on :func:`peak` is measured anew, where the system allows that."""
+    """From here on :func:`peak` is measured again, where the system allows that."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif device.type == "cpu":

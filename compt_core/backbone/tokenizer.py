@@ -60,14 +60,14 @@ def read_pieces(ref: str, folder: Path) -> Pieces:
 def _way_out(folder: Path) -> str:
     """What can be done where there is no tokenizer.json: what is true differs within the family."""
     if _beside(folder).get("tokenizer_class") == "ByT5Tokenizer":
-        return ("It is a ByT5, which reads bytes and of whose tokenizer no tokenizer.json exists: it cannot be used "
-                "here. Give another T5, such as google/flan-t5-small.")
+        return ("It is a ByT5, which reads bytes. Its tokenizer has no tokenizer.json, so it cannot be used here. Give "
+                "another T5, such as google/flan-t5-small.")
     if (folder / "spiece.model").is_file():
-        return ("It has the older spiece.model alone. Make one of it where sentencepiece is installed, with "
-                "transformers' AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER), or give a T5 that has "
-                "one, such as google/flan-t5-small.")
-    return ("Save its tokenizer there with save_pretrained; where that writes none, as for ByT5, which reads bytes, "
-            "the backbone cannot be used here.")
+        return ("It has only the older spiece.model. Convert it where sentencepiece is installed, with transformers' "
+                "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER), or give a T5 that has a "
+                "tokenizer.json, such as google/flan-t5-small.")
+    return ("Save its tokenizer there with save_pretrained. If that writes no tokenizer.json, as for ByT5, which reads "
+            "bytes, the backbone cannot be used here.")
 
 
 def end_named_beside(folder: Path) -> str | None:
@@ -136,8 +136,8 @@ def _check(about: Any) -> None:
         raise ValueError(f"it makes up to {growth:,.0f} characters of one, more than {MOST_GROWTH}")
     for name in ("dropout", "alpha", "nbest_size"):
         if about["model"].get(name):
-            raise ValueError(f"its model cuts words by chance ({name} {quoted(about['model'][name])}), and so the same "
-                             "text never twice alike")
+            raise ValueError(f"its model cuts words at random ({name} {quoted(about['model'][name])}), so that the "
+                             "same text comes out differently each time")
 
 
 def _steps(part: Any, inner: str | None) -> Iterator[dict[str, Any]]:

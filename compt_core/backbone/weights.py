@@ -117,8 +117,9 @@ def check_headers(ref: str, settings: T5Settings, weights: Mapping[str, Weight])
     known = shapes | tables | {HEAD: table}
     spare = sorted(weights.keys() - known.keys() - IDLE)
     if spare:
-        raise BackboneError(f"The backbone '{ref}' holds {_named(spare)}, for which its config.json has no place: "
-                            "without it, it would be another model. Give the config.json that belongs to the weights.")
+        raise BackboneError(f"The backbone '{ref}' holds {_named(spare)}, which its config.json does not know, and "
+                            "without which it would be another model. Give the config.json that belongs to the "
+                            "weights.")
     for name, weight in weights.items():
         if name in known and weight.shape != known[name]:
             raise BackboneError(f"The weight '{name}' of backbone '{ref}' must be {_size(known[name])}, as its "

@@ -142,7 +142,7 @@ def _train(checked: LaunchCheck, json_file: Path | None) -> int:
     except Stopped as stopped:
         states = ", ".join(f"{count} {state}" for state, count in store.experiment(identity).states.items())
         stopped.note = f"Experiment {identity} is kept: {states}. 'python -m compt_core resume {identity}' queues " \
-            "again what is interrupted, and 'python -m compt_core worker' trains it."
+            "the interrupted runs again, and 'python -m compt_core worker' trains them."
         raise
     record, runs = store.experiment(identity), store.runs(identity)
     if any(r.state == State.COMPLETED for r in runs):
@@ -259,7 +259,8 @@ def worker() -> int:
             signal.signal(number, lambda *_: stop.set())
     store = Store()
     log_to_file(store.home)
-    say(f"Training what is queued in {store.home}; {LOG_NAME} there says what happens. Stop with Ctrl+C.")
+    say(f"Training what is queued in {store.home}. The file {LOG_NAME} in that folder says what happens. Stop with "
+        "Ctrl+C.")
     return DONE if serve(Worker(store), stop) else FAILED
 
 

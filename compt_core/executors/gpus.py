@@ -1,4 +1,4 @@
-"""One fleet on several GPUs: its runs are dealt to them, and each trains its share as a fleet of its own."""
+"""One fleet on several GPUs: its runs are spread over them, and each GPU trains its share as a fleet."""
 
 from __future__ import annotations
 

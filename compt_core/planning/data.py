@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from compt_core.backbone.files import BackboneFiles, encoder
-from compt_core.errors import DataError, quoted
+from compt_core.errors import DataError, plural, quoted
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.files import digest_of, load_task
 from compt_core.tasks.first import CHARACTERS, first_ids
@@ -111,8 +111,8 @@ def _without(own: int, data: Sequence[TaskData], keys: Keys, scored: Sequence[se
                            for other, rows in zip(data, left, strict=True))]
     out = {row for rows in left for row in rows}
     if len(out) == len(keys):
-        raise DataError(f"The training rows of task '{one.task.name}' all stand in the dev rows of the experiment's "
-                        "tasks, too. Give other rows to train on.")
+        raise DataError(f"All training rows of task '{one.task.name}' are dev rows of the experiment's tasks as "
+                        "well. Give other rows to train on.")
     if lost >= SAID_UNKNOWN:
         notes.append(_lost(one, unknown, backbone))
     train = tuple(row for number, row in enumerate(one.train) if number not in out) if out else one.train
@@ -125,9 +125,9 @@ def _overlap(one: TaskData, other: TaskData, count: int) -> str:
     if not count:
         return ""
     where = "its own dev rows" if other is one else f"the dev rows of task '{other.task.name}'"
-    verb = "stands" if count == 1 else "stand"
-    return (f"{count:,} training row{'' if count == 1 else 's'} of task '{one.task.name}' {verb} in {where}, too, and "
-            f"{'is' if count == 1 else 'are'} not trained on.")
+    verb, they = ("is", "it is") if count == 1 else ("are", "they are")
+    return (f"{plural(count, 'training row')} of task '{one.task.name}' {verb} also among {where}, so {they} not "
+            "trained on.")
 
 
 def _lost(one: TaskData, unknown: dict[str, tuple[float, str]], backbone: str) -> str:

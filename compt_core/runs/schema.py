@@ -262,10 +262,10 @@ class Database:
     def _unusable(self, reason: object) -> StoreError:
         if getattr(reason, "sqlite_errorcode", 0) & 0xFF in self._of_disk:  # its low byte tells the kind
             return DiskError(f"The store '{self.path}' cannot be written: {reason}. Free some space on its disk or "
-                             "mend it; runs that this interrupts can then be resumed.")
+                             "repair it; then resume the runs that this interrupted.")
         return StoreError(f"The store '{self.path}' cannot be used: {' '.join(str(reason).split())[:200]}. Put back a "
-                          "copy of the file or move it away (a new one begins, the artifacts beside it stay), or set "
-                          "COMPT_HOME to another folder.")
+                          "copy of the file or move it away (a new store begins, and the files of the runs stay), or "
+                          "set COMPT_HOME to another folder.")
 
 
 def _identity(path: Path) -> tuple[int, int]:

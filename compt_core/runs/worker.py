@@ -194,7 +194,7 @@ class Worker:
 
     def _train(self, fleet: Sequence[RunRecord], stop: threading.Event) -> None:
         reporter = Reporter(self._store, fleet, stop, keep_seconds=self._keep_seconds)
-        logger.info("Fleet %s of %d runs of experiment %s sets off.", fleet[0].fleet, len(fleet), fleet[0].experiment)
+        logger.info("Fleet %s starts: %d runs of experiment %s.", fleet[0].fleet, len(fleet), fleet[0].experiment)
         try:
             configs = {record.id: record.settings for record in fleet}
             train = self._train_fleet or trainer(self._threads)

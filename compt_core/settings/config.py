@@ -47,9 +47,9 @@ class RunConfig(Settings):
     """One run: a variant's method and settings, a number of shots and a seed."""
 
     variant: str = setting("", "Name of the row of the comparison; empty = the method's name.", max_length=MOST_NAME)
-    method: MethodName = setting("spp", "How a task's prompt comes about.", allowed=f"one of {_METHODS}")
+    method: MethodName = setting("spp", "How the prompt of a task is made.", allowed=f"one of {_METHODS}")
     shots: int = setting(16, "Training rows per task (or per label).", ge=1, le=1024)
-    seed: int = setting(0, "Seed of data, initialisation and order, as separate streams.", ge=0, lt=2**32)
+    seed: int = setting(0, "Seed of the sample, the initialisation and the order of the rows.", ge=0, lt=2**32)
 
     @model_validator(mode="before")
     @classmethod

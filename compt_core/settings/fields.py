@@ -48,17 +48,18 @@ class Settings(BaseModel):
     sources: int = setting(3, "S, number of source prompts (SPP, SCP).", ge=1, le=64)
     prompt_length: int = setting(5, "P, prompt length in soft tokens.", ge=1, le=256)
     scp_length: Literal["total", "each"] = setting(
-        "total", "SCP: 'total' = shared and private half of P each (rounded up); 'each' = P each.")
+        "total", "SCP: with 'total' each part has half of P (rounded up), with 'each' both have P.")
     normalizer: Normalizer | Literal["auto"] = setting(
-        "auto", "Attention logits to weights over sources; 'auto' chooses from S and K (tasks).",
+        "auto", "How attention logits become weights over the sources; 'auto' chooses by S and the number of tasks K.",
         allowed="one of 'auto', 'sigmoid', 'softmax', 'sparsemax', 'entmax15'")
     attention: Literal["learned", "uniform"] | Matrix = setting(
-        "learned", "'learned' logits, 'uniform' weights, or a fixed matrix of weights [K, S].",
+        "learned", "Attention: 'learned' logits, 'uniform' weights, or a fixed matrix of weights [K, S].",
         allowed="'learned', 'uniform' or a matrix of finite numbers >= 0 with a row per task and a column per source")
     gates: Annotated[Literal["learned", "fixed", "off"], _OFF] = setting(
         "learned", "alpha (private) and beta (shared): 'learned', 'fixed' to the two settings below, or 'off' (= 1).")
     alpha: float | None = setting(None, "Fixed gate of the private prompt, with gates=fixed.", ge=0, le=10)
-    beta: float | None = setting(None, "The same of the shared prompt; without effect in gated_sum.", ge=0, le=10)
+    beta: float | None = setting(
+        None, "Fixed gate of the shared prompt, with gates=fixed; it does nothing in gated_sum.", ge=0, le=10)
     form: Literal["mean", "gated_sum", "sum"] = setting(
         "mean", "SPP: 'mean' = (beta C + alpha private) / (alpha + beta); 'gated_sum' = C + alpha private; "
         "'sum' = C + private.")
@@ -72,7 +73,7 @@ class Settings(BaseModel):
     prefix: Literal["neutral", "native"] = setting(
         "neutral", "Task prefix: 'TASK: sentence1: …' or T5's own ('mnli premise: …').")
     max_tokens: int = setting(
-        256, "Longest input in tokens, prompt not counted; the longer text field is cut first.", ge=16, le=4096)
+        256, "Longest input in tokens, without the prompt; the longer text field is cut first.", ge=16, le=4096)
 
     shots_per: Literal["task", "class"] = setting("task", "Whether shots count per task or per label.")
     steps: int | None = setting(
@@ -90,21 +91,23 @@ class Settings(BaseModel):
     lr_gate: float = setting(0.1, "Learning rate of gates.", ge=0, le=100)
     lr_rule: Annotated[Literal["off", "author"], _OFF] = setting(
         "off", "'author': attention / sqrt(S); private / (1 + ln S); source x (1 + ln S), at most .15.")
-    warmup: float = setting(0.2, "Share of the steps with rising learning rate; then it falls linearly.", ge=0, le=1)
+    warmup: float = setting(
+        0.2, "Share of the steps in which the learning rate rises; after that it falls linearly.", ge=0, le=1)
     weight_decay_prompt: float = setting(0.01, "AdamW weight decay of prompts and encoders.", ge=0, le=10)
     weight_decay_weights: float = setting(0.1, "AdamW weight decay of attention logits and gates.", ge=0, le=10)
     clip: float = setting(1.0, "Largest gradient norm of a run (PT: of a task's prompt).", gt=0, le=1_000_000)
-    dropout: float = setting(0.0, "Dropout rate inside the frozen T5 while training, a generator per run.", ge=0, lt=1)
+    dropout: float = setting(0.0, "Dropout rate inside the frozen T5 in training; each run draws its own.", ge=0, lt=1)
     select: Literal["last", "best"] = setting(
-        "last", "'last' step, or 'best' step on a quarter of the shots held out (never on dev).")
+        "last", "Which step counts: the 'last', or the 'best' on a held-out quarter of the shots, never on dev.")
 
     scoring: Literal["sum", "mean", "generate"] = setting(
-        "sum", "Score of a label: summed or mean log-probability of its pieces and </s>; or greedy generation.")
+        "sum", "Score of a label: 'sum' or 'mean' of the log-probabilities of its pieces and </s>, or 'generate'.")
     similarity: Literal["argmax", "expectation"] = setting(
-        "argmax", "STS-B prediction: the best of its 26 candidates, or their expected value.")
+        "argmax", "What is predicted for STS-B: the best of its 26 candidates, or their expected value.")
     eval_rows: int | None = setting(
-        None, "Dev rows scored per task, by a fixed draw; empty = all.", ge=1, le=10_000_000)
-    watch_rows: int = setting(8, "Dev rows per task scored at ten steps, for curves alone; 0 = none.", ge=0, le=10_000)
+        None, "Dev rows that are scored per task, the same ones each time; empty = all.", ge=1, le=10_000_000)
+    watch_rows: int = setting(
+        8, "Dev rows per task that are scored about ten times in training, for the curves; 0 = none.", ge=0, le=10_000)
     data_seed: int | None = setting(None, "Seed of the few-shot sample; empty = the run's seed.", ge=0, lt=2**32)
     init_seed: int | None = setting(None, "Seed of the initialisation; empty = the run's seed.", ge=0, lt=2**32)
 

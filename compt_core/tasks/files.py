@@ -54,8 +54,8 @@ def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
     seen = {row.texts for row in kept["dev"]}
     train = tuple(row for row in kept["train"] if row.texts not in seen)
     if not train:
-        raise DataError(f"The train data of task '{task.name}' in {tables['train'].where} has only rows that stand in "
-                        "its dev data, too. Give other rows to train on.")
+        raise DataError(f"The train data of task '{task.name}' in {tables['train'].where} has only rows that are in "
+                        "its dev data as well. Give other rows to train on.")
     return TaskData(task, train, kept["dev"], digest_of((train, kept["dev"])), skipped, len(kept["train"]) - len(train),
                     notes=(*_unused(task, tables.values()), *notes))
 

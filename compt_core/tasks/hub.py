@@ -31,7 +31,7 @@ def read_hub(task: Task) -> dict[str, Table]:
     import datasets
 
     if task.hub is None:
-        raise DataError(f"The task '{task.name}' is on no hub. Give a data folder (--data-dir).")
+        raise DataError(f"There is no data set on the hub for task '{task.name}'. Give a data folder (--data-dir).")
     path, config = task.hub[:2]
     name = f"'{path}'{f' ({config})' if config else ''}"
     _ask_hub(path, name)

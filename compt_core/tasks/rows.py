@@ -64,7 +64,7 @@ def _scan(task: Task, table: Table) -> tuple[dict[int, Row], int, list[str]]:
             said = f"The column '{fault[0]}' of task '{task.name}' in {table.at(number)} {fault[1]}"
         elif isinstance(parsed, DataError):
             fault, named = (task.label_column, key), bool(table.names.get(task.label_column))
-            said = f"{parsed}{' The data call their labels so themselves (ClassLabel): rename them there.' * named}" \
+            said = f"{parsed}{' The data set itself names its labels so (ClassLabel): rename them there.' * named}" \
                 if task.label_column not in map(itemgetter(0), faults) else \
                 f"{quoted(label)} in {table.line(number)} is no label of it either."
         else:

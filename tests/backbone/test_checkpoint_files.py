@@ -174,7 +174,7 @@ def test_a_lost_part_of_split_weights_is_named(copy: Path, problem: Problem) -> 
     ({"num_layers": -1}, "must give num_layers as a whole number from 1 to 1,000. Got -1 instead"),
     ({"num_layers": 10_000}, "must give num_layers as a whole number from 1 to 1,000. Got 10000 instead"),
     ({"num_layers": 3}, "lacks 8 weights, the first of them 'encoder.block.2.layer.0.SelfAttention.k.weight'."),
-    ({"num_layers": 1}, "holds 8 weights, the first of them 'encoder.block.1.layer.0.SelfAttention.k.weight', for"),
+    ({"num_layers": 1}, "holds 8 weights, the first of them 'encoder.block.1.layer.0.SelfAttention.k.weight', which"),
     ({"num_decoder_layers": 0}, "must give num_decoder_layers as a whole number from 1 to 1,000. Got 0 instead"),
     ({"num_heads": 0}, "must give num_heads as a whole number from 1 to 2,147,483,647. Got 0 instead"),
     ({"num_heads": 7}, "must be 49 x 24, as its config.json says. Got 21 x 24"),

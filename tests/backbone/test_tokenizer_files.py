@@ -89,7 +89,7 @@ def trie(text: bytes, *, unit: int = ord("a") | 1 << 8 | 1 << 10, value: int = 0
     (step("normalizer", {"type": "Sequence", "normalizers": 7}), "it has 7 where a list of steps should be"),
     (step("model", {"type": "Table"}), "its model has a step 'Table'"),
     (step("model", None), "it describes no tokenizer"),
-    (model(type="BPE", vocab={"<pad>": 0, "</s>": 1, "a": 2}, merges=[], dropout=0.5), "by chance (dropout 0.5)"),
+    (model(type="BPE", vocab={"<pad>": 0, "</s>": 1, "a": 2}, merges=[], dropout=0.5), "at random (dropout 0.5)"),
     (model(unk_id=None), "Encountered an unknown token but `unk_id` is missing"),
     (step("model", {"type": "WordLevel", "vocab": {"<pad>": 0, "</s>": 1}, "unk_token": "?"}), "Missing [UNK] token"),
     (model(unk_id=10**6), "cannot be used: Unable to load vocab"),
@@ -151,11 +151,11 @@ def test_a_file_that_is_no_tokenizer_is_refused(copy: Path, problem: Problem, mo
 
 
 @pytest.mark.parametrize(("files", "says"), [
-    ({}, "Save its tokenizer there with save_pretrained; where that writes none, as for ByT5, which reads bytes,"),
+    ({}, "Save its tokenizer there with save_pretrained. If that writes no tokenizer.json, as for ByT5,"),
     ({"tokenizer_config.json": '{"tokenizer_class": "ByT5Tokenizer"}'},
-     "It is a ByT5, which reads bytes and of whose tokenizer no tokenizer.json exists: it cannot be used here."),
+     "It is a ByT5, which reads bytes. Its tokenizer has no tokenizer.json, so it cannot be used here."),
     ({"spiece.model": "", "tokenizer_config.json": '{"tokenizer_class": "T5Tokenizer"}'},
-     "It has the older spiece.model alone. Make one of it where sentencepiece is installed, with"),
+     "It has only the older spiece.model. Convert it where sentencepiece is installed, with"),
     ({"tokenizer_config.json": "["}, "Save its tokenizer there"),
 ])
 def test_what_to_do_without_a_tokenizer_is_true_for_the_backbone(

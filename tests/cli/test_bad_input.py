@@ -188,7 +188,7 @@ def test_bad_backbones_are_one_line(refused: Callable[..., str], tmp_path: Path,
     weights = load_file(tiny_t5 / "model.safetensors")
     weights["shared.weight"][:] = float("nan")
     save_file(weights, tmp_path / "broken/model.safetensors")
-    assert "for which its config.json has no place" in refused("--backbone", tmp_path / "cut")
+    assert "which its config.json does not know" in refused("--backbone", tmp_path / "cut")
     assert "as a whole number from 1 to 1,000. Got 10000" in refused("--backbone", tmp_path / "large")
     assert "must hold finite numbers of at most 65,504. Got nan" in refused("--backbone", tmp_path / "broken")
     data = write(tmp_path / "data", train=ROWS, dev=HEADER + "Cairo burns\tRome\t0\nCairo\tRome burns\t1\n")

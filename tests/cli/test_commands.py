@@ -68,7 +68,7 @@ def test_what_there_is_to_know_of_the_data_is_said_before_training_and_kept(
     done = call("run", "--backbone", tiny_t5, "--data-dir", tmp_path / "data", "--tasks", "mrpc,stsb", "--shots", 1,
                 "--methods", "pt", "--steps", 1, "--seeds", 0, "--json", tmp_path / "out.json")
     of_data = ["The data of task 'mrpc' has a column that is not used: 'word'.",
-               "4 training rows of task 'mrpc' stand in the dev rows of task 'stsb', too, and are not trained on.",
+               "4 training rows of task 'mrpc' are also among the dev rows of task 'stsb', so they are not trained on.",
                "The data of task 'stsb' has a column that is not used: 'word'."]
     *said, of_sample = done.err.splitlines()
     assert done.code == 0
@@ -143,8 +143,8 @@ def test_a_signal_is_an_exit_code_of_its_own_and_one_line(
     done = call("run", *SMALL, "--methods", "pt,mst")
     (experiment,) = Store(home).experiments()
     assert done == (code, "", f"Stopped by {name}. Experiment {experiment.id} is kept: 1 completed, 1 running. "
-                    f"'python -m compt_core resume {experiment.id}' queues again what is interrupted, and "
-                    "'python -m compt_core worker' trains it.\n")
+                    f"'python -m compt_core resume {experiment.id}' queues the interrupted runs again, and "
+                    "'python -m compt_core worker' trains them.\n")
 
 
 def test_a_disk_that_fails_is_exit_code_1_and_one_line(

@@ -66,7 +66,7 @@ def test_a_signal_stops_training_soon_with_a_checkpoint(home: Path, command: str
     if command == "run":
         assert f"Experiment {left[0].experiment} is kept: {len(left)} interrupted." in err
     else:
-        assert "sets off" in (home / "worker.log").read_text()
+        assert " starts: " in (home / "worker.log").read_text()
 
 
 def test_a_full_disk_costs_checkpoints_and_then_the_result_but_no_training(

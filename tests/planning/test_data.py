@@ -41,7 +41,7 @@ def test_a_training_row_that_stands_in_dev_but_for_white_space_is_left_out(files
     assert [row.texts[0] for row in one.train] == ["the old cat", "The old river"]
     assert one.overlap == 1 and one.digest == digest_of((one.train, one.dev))
     assert one.notes == (
-        "1 training row of task 'sst2' stands in its own dev rows, too, and is not trained on.",)
+        "1 training row of task 'sst2' is also among its own dev rows, so it is not trained on.",)
 
 
 def test_rows_that_differ_in_what_the_backbone_cannot_write_are_the_same(files: BackboneFiles) -> None:
@@ -60,8 +60,8 @@ def test_rows_are_left_out_for_dev_of_every_task_in_any_order_and_counted_by_pai
     assert [row.texts for row in found["mrpc"].train] == [("g", "h")]
     assert found["mrpc"].notes == (
         "Read so.",
-        "1 training row of task 'mrpc' stands in its own dev rows, too, and is not trained on.",
-        "3 training rows of task 'mrpc' stand in the dev rows of task 'stsb', too, and are not trained on.")
+        "1 training row of task 'mrpc' is also among its own dev rows, so it is not trained on.",
+        "3 training rows of task 'mrpc' are also among the dev rows of task 'stsb', so they are not trained on.")
     assert found["mrpc"].overlap == 3  # rows, not pairs of tasks
     assert (found["stsb"].train, found["stsb"].digest) == (stsb.train, stsb.digest)
     assert [row.texts[0] for row in found["sst2"].train] == ["b", "a b"]
@@ -75,7 +75,7 @@ def test_a_task_alone_keeps_what_stands_in_dev_of_others(files: BackboneFiles) -
 
 
 def test_a_task_of_which_no_training_row_is_left_is_refused(files: BackboneFiles) -> None:
-    with pytest.raises(DataError, match="The training rows of task 'mrpc' all stand in the dev rows"):
+    with pytest.raises(DataError, match="All training rows of task 'mrpc' are dev rows"):
         as_read([data("mrpc", [("a", "b")], [("c", "d")]), data("stsb", [("e", "f")], [("b", "a")])], files)
 
 

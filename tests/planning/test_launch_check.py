@@ -188,8 +188,8 @@ def test_the_rows_of_a_task_are_those_that_the_backbone_tells_apart_from_dev(
         file.writelines(line.rpartition("\t")[0].replace(" ", "  ", 1) + "\t3.0\n" for line in dev)
     checked = launch(folder, tiny_t5, tasks="stsb,mrpc")
     assert [len(one.train) for one in checked.data] == [48, 48]
-    assert checked.notes == (f"{len(dev)} training rows of task 'stsb' stand in the dev rows of task 'mrpc', too, and "
-                             "are not trained on.",)
+    assert checked.notes == (f"{len(dev)} training rows of task 'stsb' are also among the dev rows of task 'mrpc', so "
+                             "they are not trained on.",)
     (_, few), = problems(tasks="stsb,mrpc", data_dir=str(folder), shots=49)[:1]
     assert "training rows of task 'stsb' (48). Got 49" in few
     shutil.copy(folder / "mrpc" / "dev.tsv", folder / "mrpc" / "train.tsv")

@@ -81,7 +81,7 @@ def test_training_rows_that_stand_in_dev_are_left_out_and_counted(tmp_path: Path
     assert data.train == (*EXPECTED, Row(("q", "p"), 0, 0.0))
     assert data.overlap == 1
     write(tmp_path / "rte" / "train.tsv", DEV)
-    assert "has only rows that stand in its dev data, too. Give other rows to train on." in problem(tmp_path)
+    assert "has only rows that are in its dev data as well. Give other rows to train on." in problem(tmp_path)
 
 
 def test_a_changed_file_is_read_again_an_unchanged_one_is_not(tmp_path: Path) -> None:

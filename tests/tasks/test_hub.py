@@ -199,7 +199,7 @@ def test_label_names_that_the_task_does_not_know_are_refused_by_name(
     said = str(caught.value)
     assert all(f"Got {word!r} instead" in said or f"{word!r} in row 2 is no label" in said
                for word in names if word != "1")
-    assert "The data call their labels so themselves (ClassLabel): rename them there." in said
+    assert "(ClassLabel): rename them there." in said
 
 
 @pytest.mark.parametrize("written", [save, parquet])

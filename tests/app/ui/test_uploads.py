@@ -75,7 +75,7 @@ def test_a_file_has_an_upper_size(monkeypatch):
     ("text,label\nx,1\n", DEV, "in 'sst2/train.csv' has no column 'sentence'"),
     (TRAIN, "sentence,label\nx,glad\n", "in 'sst2/dev.csv', line 2 must be one of 'negative', 'positive'"),
     (TRAIN + "one cell\n", DEV, "'sst2/train.csv', line 11, must have 2 cells"),
-    (DEV, DEV, "has only rows that stand in its dev data"),
+    (DEV, DEV, "has only rows that are in its dev data"),
     ("\ud83d".encode("utf-16", "surrogatepass").decode("latin-1"), DEV, "sst2/train.csv"),
     (",".join(map(str, range(5000))) + "\n", DEV, "has 5,000 columns, more than 1,000"),
 ])
