@@ -1,10 +1,10 @@
 #!/bin/sh
 # Brings .venv up to date: "setup.sh app" for the dashboard and the command line, "setup.sh quick" for the tests
-# as well, and "setup.sh test" for a browser, too. Says nothing where nothing is to be done.
+# as well, and "setup.sh test" for a browser in addition. Prints nothing if there is nothing to do.
 #
-# .venv/.app and .venv/.test hold the checksum of what was installed; .venv/.unfinished stands there while
-# something is being written, so that an interrupted set-up is seen and made again (pip itself would take a
-# half-copied package for an installed one).
+# .venv/.app and .venv/.test hold the checksum of what was installed. .venv/.unfinished exists while something
+# is being written, so that an interrupted set-up is noticed and done again (pip itself would take a half-copied
+# package for an installed one).
 set -eu
 unset CDPATH PYTHONHOME PYTHONPATH
 cd "$(dirname "$0")/.."
@@ -21,13 +21,13 @@ fail() { say "$*"; exit 1; }
 checksum() { cat "$@" | cksum; }
 recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
-usable() { # .venv is whole, with Python and pip
+usable() { # .venv is complete, with Python and pip
     [ ! -e .venv/.unfinished ] && recent .venv/bin/python && .venv/bin/python -c 'import pip' 2>/dev/null
 }
 
 make_venv() {
     python=
-    for name in python3.11 python3.12 python3.13 python3.14 python3 python; do # first those that are tested
+    for name in python3.11 python3.12 python3.13 python3.14 python3 python; do # the tested ones first
         if recent "$name"; then python=$name; break; fi
     done
     [ -n "$python" ] || fail "ComPT Lab needs Python 3.11 or newer on the PATH. Got" \
@@ -44,11 +44,11 @@ make_venv() {
 install_packages() {
     : >.venv/.unfinished
     if ! .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check -r "$list"; then
-        rm .venv/.unfinished # pip ended in order and undid what it had begun: keep what was there before
-        fail "The packages of $list could not be installed (pip's reason stands above); run this again when it is cured."
+        rm .venv/.unfinished # pip ended normally and undid what it had begun: keep what was there before
+        fail "The packages of $list could not be installed (see pip's reason above). Fix that, then run this again."
     fi
     checksum $files >".venv/.$stamp"
-    checksum requirements.txt >.venv/.app # its packages are part of either list
+    checksum requirements.txt >.venv/.app # its packages are part of both lists
     rm .venv/.unfinished
 }
 
@@ -63,10 +63,10 @@ find_browser() {
     say "Installing a Chromium for the browser tests…"
     if [ "$(id -u)" = 0 ] && grep -qs '^ID=debian' /etc/os-release; then
         said=$(apt_chromium </dev/null 2>&1) || fail "$said
-Debian's Chromium could not be installed; apt-get's reason stands above."
+Debian's Chromium could not be installed; see apt-get's reason above."
     else
         said=$(.venv/bin/python -m playwright install chromium 2>&1) || fail "$said
-No Chromium could be installed for the browser tests; Playwright's reason stands above."
+No Chromium could be installed for the browser tests; see Playwright's reason above."
     fi
 }
 
@@ -74,8 +74,8 @@ No Chromium could be installed for the browser tests; Playwright's reason stands
 if command -v flock >/dev/null; then exec 9<. && flock 9; fi
 
 if ! usable; then
-    [ ! -d .venv ] || say "The .venv found is unfinished, broken or older than Python 3.11; it is made anew."
-    say "Setting up .venv: about two minutes, longer where PyTorch comes with CUDA…"
+    [ ! -d .venv ] || say "The existing .venv is unfinished, broken or older than Python 3.11, so it is made again."
+    say "Setting up .venv. This takes about two minutes, or longer if PyTorch comes with CUDA…"
     make_venv
 fi
 if [ "$(cat ".venv/.$stamp" 2>/dev/null)" != "$(checksum $files)" ]; then

@@ -25,7 +25,7 @@ class BackboneError(ComptError):
 
 
 class HubError(DataError):
-    """The datasets hub did not answer, whatever was asked of it."""
+    """The datasets hub did not answer; this has nothing to do with what it was asked for."""
 
 
 class StoreError(ComptError):
@@ -33,26 +33,26 @@ class StoreError(ComptError):
 
 
 class UnknownId(StoreError):
-    """An id that the store does not hold, or does not hold any more."""
+    """An id that the store does not hold, or no longer holds."""
 
 
 class DiskError(StoreError):
-    """A disk that is full, failing or suddenly read-only: nothing is wrong with what was asked for."""
+    """A disk that is full, failing or suddenly read-only. Nothing is wrong with what was asked for."""
 
 
-OF_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # what a disk says that is full or failing
+OF_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # the errors of a full or failing disk
 
 
 def unusable(what: str, error: OSError) -> StoreError:
-    """The error for a part of the home folder that cannot be used at all; `what` says which."""
+    """The error for a part of the home folder that cannot be used at all; `what` names the part."""
     reason = f"{what}: {error.strerror or error}."
     if error.errno in OF_DISK:
-        return DiskError(f"{reason} Free some space on its disk or mend it, then try again.")
+        return DiskError(f"{reason} Free some space on its disk or repair it, then try again.")
     return StoreError(f"{reason} Set COMPT_HOME to a folder on a local disk that you may write to.")
 
 
 class LostStore(DiskError):
-    """The store's file is not the one that was opened: deleted or moved, or `replaced` by another meanwhile."""
+    """The store's file is not the one that was opened: it was deleted or moved, or `replaced` by another one."""
 
     def __init__(self, message: str, *, replaced: bool = False):
         self.replaced = replaced
@@ -62,7 +62,7 @@ class LostStore(DiskError):
 class Damaged(StoreError):
     """A row of the store that cannot be read: what it is (`noun`), the name that finds it, and why.
 
-    Lists leave such rows out and hand them over beside, as values.
+    Lists leave such rows out and return them next to the records, as values.
     """
 
     def __init__(self, noun: str, name: str, why: str, cure: str):
@@ -72,7 +72,7 @@ class Damaged(StoreError):
 
 @dataclass(frozen=True)
 class Issue:
-    """One problem with one setting: ``field`` (its name, ``""`` for the whole) and a full sentence."""
+    """One problem with one setting: ``field`` (its name, or ``""`` for the whole set) and a full sentence."""
 
     field: str
     message: str
@@ -81,7 +81,7 @@ class Issue:
 class ConfigError(ComptError):
     """All problems of one set of settings, reported together.
 
-    ``issues`` keeps them apart, so that a form can put each beside its field.
+    ``issues`` keeps them apart, so that a form can show each next to its field.
     """
 
     def __init__(self, issues: Iterable[Issue]):
@@ -103,5 +103,5 @@ def quoted(value: object, limit: int = 80) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """``"1 run"``, ``"2 runs"``, ``"1,200 runs"``: every count in a sentence, so that none reads "1 runs"."""
+    """``"1 run"``, ``"2 runs"``, ``"1,200 runs"``. Every count in a sentence uses this, so that none reads "1 runs"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

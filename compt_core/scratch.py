@@ -1,4 +1,4 @@
-"""Hidden folders in which files are written until all are whole: gone at the end, or at the next one after a kill."""
+"""Hidden folders for writing files until all are whole: removed at the end or, after a kill, by the next user."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from filelock import FileLock
 
 @contextmanager
 def scratch(folder: Path, name: str) -> Iterator[Path]:
-    """A new folder ``.NAME-…`` in `folder`, removed at the end with what is left in it. Raises OSError.
+    """A new folder ``.NAME-…`` in `folder`, removed at the end with anything left in it. Raises OSError.
 
-    A lock beside it dies with its process: where it can be had, a kill left both, and they go first.
+    Next to it lies a lock that is freed when its process ends. A lock that can be taken was left by a killed process:
+    its folder is removed first.
     """
     for left in folder.glob(f".{name}-*.lock"):
         with suppress(OSError), FileLock(left, blocking=False):
@@ -30,7 +31,7 @@ def scratch(folder: Path, name: str) -> Iterator[Path]:
 
 
 def _remove(lock: Path) -> None:
-    """Removes a folder, then its lock: so a kill between the two leaves nothing that no lock tells of."""
+    """Removes a folder, then its lock, so that a kill between the two leaves no folder without a lock."""
     shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
     with suppress(OSError):
         lock.unlink()

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP as exceptions, so that a command puts in order what it began. Loads no torch."""
+"""SIGTERM and SIGHUP as exceptions, so that a command can tidy up what it began. Loads no torch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-GRACE_SECONDS = 10.0  # whoever asked a process to stop often kills it that long afterwards
+GRACE_SECONDS = 10.0  # whoever asks a process to stop often kills it this long afterwards
 _NUMBERS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Stopped(BaseException):
-    """A signal asked this process to end; `note` says how things stand. Its exit code is the one of a shell."""
+    """A signal asked this process to end; `note` says what is kept. The exit code is the one a shell would give."""
 
     def __init__(self, number: int):
         super().__init__(number)
@@ -30,10 +30,10 @@ class Stopped(BaseException):
 
 @contextmanager
 def signals_raise() -> Iterator[None]:
-    """Has these signals raise Stopped in the main thread, which must be the one that asks for it.
+    """Makes these signals raise Stopped in the main thread, which must be the caller.
 
-    What is ignored stays so, as ``nohup`` wants it. A terminal that closes may hang up twice: what comes within
-    GRACE_SECONDS of the first does not disturb what goes on then.
+    An ignored signal stays ignored, as ``nohup`` wants it. A closing terminal may hang up twice, so further signals
+    within GRACE_SECONDS of the first are ignored: they must not disturb the tidying.
     """
     last = -math.inf
 

@@ -1,7 +1,7 @@
-"""Random numbers: one named stream per purpose, so that no draw ever shifts another.
+"""Random numbers: one named stream per purpose, so that no draw ever changes another.
 
-A stream is found by a seed and a path of names (``stream(0, "init", "source", 2)``): the number of
-sources, tasks or runs beside it changes nothing, and stopping and resuming needs no saved state.
+A seed and a path of names give a stream (``stream(0, "init", "source", 2)``). So it does not change with the number
+of other sources, tasks or runs, and stopping and resuming needs no saved state.
 """
 
 from __future__ import annotations

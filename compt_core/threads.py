@@ -1,8 +1,8 @@
-"""Threads that work side by side and never keep a process from leaving, and a lock under which they take turns.
+"""Threads that work side by side and never stop a process from ending, and a lock under which threads take turns.
 
-Those of ``concurrent.futures`` end by a hook that runs before any other at the exit of the interpreter:
-a fleet that is asked to pause at exit could take no further step, and so keep no checkpoint. These are
-daemons, and serve to the last moment.
+The threads of ``concurrent.futures`` are ended by a hook that runs before any other when the interpreter exits. A fleet
+that is asked to pause at exit could then take no further step, and so could not write a checkpoint. The threads here
+are daemons and work to the last moment.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Daemons:
 class Turns:
     """A lock, as a context, that serves threads in the order in which they asked.
 
-    Python's own may be taken again and again by a thread that trains, while a page waits for seconds.
+    Python's own lock may go to a training thread again and again, while a page waits for seconds.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Turns:
             raise
 
     def locked(self) -> bool:
-        """Whether a thread has its turn."""
+        """Whether some thread has its turn."""
         return self._held
 
     def __exit__(self, *_: object) -> None:

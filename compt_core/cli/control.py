@@ -1,4 +1,4 @@
-"""The commands that change what is queued or trains: cancel, pause, resume and delete."""
+"""The commands that change queued or training runs: cancel, pause, resume and delete."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]
 
 
 def cancel(run_id: Run) -> None:
-    """Cancel a queued or running run; a finished one stays as it is."""
+    """Cancel a queued or running run; a finished run stays as it is."""
     r = existing_store().request(run_id, "cancel")
-    print(f"Run {r.id} is {r.state.value}" + (", and stops at its next step." if r.request else "."))
+    print(f"Run {r.id} is {r.state.value}" + (" and stops at its next step." if r.request else "."))
 
 
 def pause(run_id: Run) -> None:
-    """Pause a queued or running run; a finished one stays as it is."""
+    """Pause a queued or running run; a finished run stays as it is."""
     r = existing_store().request(run_id, "pause")
-    print(f"Run {r.id} is {r.state.value}" + (", and pauses at its next step." if r.request else "."))
+    print(f"Run {r.id} is {r.state.value}" + (" and pauses at its next step." if r.request else "."))
 
 
-def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")]) -> None:
+def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or an experiment.")]) -> None:
     """Queue a run again that was paused, interrupted or cancelled, or that failed; it goes on from its checkpoint.
 
-    Of an experiment, those that were paused or interrupted.
+    With the id of an experiment, queue its paused and interrupted runs again.
     """
     store = existing_store()
     experiment, runs = looked_up(store, run_id)
-    hint = "; 'python -m compt_core worker' or the dashboard trains"
+    hint = "; start 'python -m compt_core worker' or the dashboard to train"
     if experiment.id == run_id:
         left = [r.id for r in runs if r.state in (State.PAUSED, State.INTERRUPTED)]
         store.requeue(*left)
@@ -46,9 +46,9 @@ def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a ru
 
 
 def delete(run_id: Run) -> None:
-    """Delete a run with all it left; a running one stops at its next step."""
+    """Delete a run and all its files; a running one stops at its next step first."""
     store = existing_store()
-    with suppress(Damaged):  # one that cannot be read can be deleted
-        store.run(run_id)  # a wrong id is said
+    with suppress(Damaged):  # a run that cannot be read can still be deleted
+        store.run(run_id)  # reports a wrong id
     gone = store.delete(run_id)
-    print(f"Run {run_id} is deleted" + ("." if gone else " once its training has stopped, at its next step."))
+    print(f"Run {run_id} is deleted" + ("." if gone else " as soon as its training has stopped, at its next step."))

@@ -1,7 +1,7 @@
 """The command line: ``python -m compt_core run | tasks | runs | show | export | worker | …``.
 
-Exit codes: 0 done, 1 a run or a disk failed, 2 bad input, 130 interrupted by Ctrl+C, 129 and 143 stopped by SIGHUP
-and SIGTERM. Bad input is one line on stderr.
+Exit codes: 0 done, 1 a run or a disk failed, 2 bad input, 130 interrupted by Ctrl+C, 129 stopped by SIGHUP, 143
+stopped by SIGTERM. Bad input gives one line on stderr.
 """
 
 from __future__ import annotations
@@ -63,10 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
     except DiskError as error:
         say(str(error))
         return FAILED
-    except OSError as error:  # of the file into which stdout goes, say
+    except OSError as error:  # of the file that stdout goes to, for example
         if error.errno not in OF_DISK:
             raise
-        say(f"The output cannot be written: {error.strerror}. Free some space on its disk or mend it, then try again.")
+        say(f"The output cannot be written: {error.strerror}. Free some space on its disk or repair it, then "
+            "try again.")
         return FAILED
     except ComptError as error:
         say(str(error))
@@ -75,12 +76,12 @@ def main(arguments: list[str] | None = None) -> int:
         say(_usage(error))
         return BAD_INPUT
     if code == INTERRUPTED:
-        say("Interrupted; what was running is stopped.")
+        say("Interrupted. What was running has been stopped.")
     return code
 
 
 def _usage(error: typer.TyperException) -> str:
-    """What is wrong with the words of a command line, and where its help stands."""
+    """What is wrong with the words of a command line, and where to find its help."""
     message, context, option = error.format_message(), getattr(error, "ctx", None), getattr(error, "option_name", None)
     command = getattr(context, "info_name", None) if getattr(context, "parent", None) else None
     known = [name for parameter in context.command.params for name in parameter.opts] if context else []
@@ -92,22 +93,22 @@ def _usage(error: typer.TyperException) -> str:
 
 @app.command(cls=Once)
 def run(
-    preset: Annotated[str | None, typer.Option(help=f"Start from: {', '.join(PRESETS)}. Default: demo, "
+    preset: Annotated[str | None, typer.Option(help=f"Settings to start from: {', '.join(PRESETS)}. Default: demo, "
                                                "unless --config or --tasks is given.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings by name.")] = None,
     backbone: Annotated[str | None, typer.Option(help="demo, a folder with a T5, or a hub id.")] = None,
     tasks: Annotated[str | None, typer.Option(help="Task names: a,b,c.")] = None,
-    methods: Annotated[str | None, typer.Option(help=f"Methods to compare, of {', '.join(METHODS)}.")] = None,
+    methods: Annotated[str | None, typer.Option(help=f"Methods to compare, out of {', '.join(METHODS)}.")] = None,
     variant: Annotated[list[str] | None, typer.Option(metavar="'NAME: method=pt KEY=VALUE'", help="A row of the "
-                       "comparison: a method with settings of its own; may be repeated.")] = None,
+                       "comparison: a method with its own settings; may be repeated.")] = None,
     shots: Annotated[str | None, typer.Option(help="Shot counts: 8,16.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds: 0,1,2 or 0-9.")] = None,
     steps: Annotated[str | None, typer.Option(help="Optimizer steps, instead of epochs.")] = None,
-    eval_rows: Annotated[str | None, typer.Option(help="Dev rows scored per task; default all.")] = None,
+    eval_rows: Annotated[str | None, typer.Option(help="Dev rows scored per task; default: all.")] = None,
     data_dir: Annotated[str | None, typer.Option(help="Folder with TASK/{train,dev}.{tsv,csv,jsonl,parquet}.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, as in "
                                                    "sources=4; may be repeated. 'help' lists them all.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write results here.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results here.")] = None,
 ) -> int:
     """Train a grid of runs and print the accuracy table."""
     if set_ == ["help"]:
@@ -154,7 +155,7 @@ def _train(checked: LaunchCheck, json_file: Path | None) -> int:
         text = json.dumps(experiment_json(record, runs), indent=1, allow_nan=False) + "\n"
         try:
             write_file(json_file, text)
-        except OSError as error:  # the disk filled up meanwhile, say; the store has it all
+        except OSError as error:  # the disk may have filled up meanwhile; the store has it all
             say(f"The results are in the store, but '{json_file}' could not be written: {error.strerror}.")
             return FAILED
     return DONE if all(r.state == State.COMPLETED for r in runs) else FAILED
@@ -206,7 +207,7 @@ def list_runs(
 
 
 @app.command(cls=Once)
-def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")]) -> None:
+def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or an experiment.")]) -> None:
     """Show a run: state, diagnosis, settings, scores, log; or the accuracy table of an experiment."""
     store, notes = existing_store(say), list[str]()
     experiment, runs = looked_up(store, run_id, notes)
@@ -225,9 +226,9 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run 
 
 @app.command(cls=Once)
 def export(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or of an experiment.")],
-    kind: Annotated[Literal["csv", "json"], typer.Option("--format", help="Tidy tables, or one document.")],
-    out: Annotated[str, typer.Option(metavar="DIR", help="Folder for the files; made if need be.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or an experiment.")],
+    kind: Annotated[Literal["csv", "json"], typer.Option("--format", help="csv: tidy tables; json: one document.")],
+    out: Annotated[str, typer.Option(metavar="DIR", help="Folder for the files; created if it does not exist.")],
 ) -> None:
     """Write scores, weights, curves and predictions of a run or an experiment as files."""
     store, notes = existing_store(say), list[str]()
@@ -251,7 +252,7 @@ for command in (whatif, cancel, pause, resume, delete):
 
 @app.command(cls=Once)
 def worker() -> int:
-    """Train what is queued until interrupted; waits while another process is training."""
+    """Train what is queued until interrupted; wait while another process trains."""
     stop = threading.Event()
     ignored = signal.getsignal(getattr(signal, "SIGHUP", signal.SIGTERM)) == signal.SIG_IGN  # by nohup
     for name in ("SIGTERM", "SIGINT", *(() if ignored else ("SIGHUP",))):

@@ -1,4 +1,4 @@
-"""Files that a person asked for: what cannot be written is told before the work, and none is ever seen half-written."""
+"""Files that a person asked for: a bad path is reported before the work, and no file is ever seen half-written."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Write = Callable[[TextIO], None]
 
 
 def writable(path: Path, option: str) -> Path:
-    """The file behind `path`, links followed. Tries now what else would fail after the training.
+    """The file that `path` leads to, links followed. Tries now what would otherwise fail after the training.
 
-    Raises ConfigError that names the `option` for which it was given, and DiskError.
+    Raises ConfigError that names the `option` it was given for, and DiskError.
     """
     try:
         file = Path(os.path.realpath(path))
@@ -44,14 +44,14 @@ def write_file(file: Path, text: str) -> None:
 
 
 def write_folder(path: str, files: Mapping[str, Write], option: str) -> None:
-    """Makes the folder `path` and writes `files` (name -> writes the text) into it, replacing what bears their names.
+    """Makes the folder `path` and writes `files` (name -> writes the text) into it, replacing files of the same names.
 
-    They are written into a hidden folder in it first and move once all are whole. Raises ConfigError that names the
-    `option` for which the folder was given, and DiskError.
+    The files are written into a hidden folder in it first and moved once all are whole. Raises ConfigError that names
+    the `option` the folder was given for, and DiskError.
     """
     folder = Path(path)
     try:
-        if not path.strip():  # an empty variable in a script, say; it would mean the folder one stands in
+        if not path.strip():  # an empty variable in a script, for example; it would mean the current folder
             raise FileNotFoundError(0, "it has no name")
         os.makedirs(folder, exist_ok=True)
         blocked = next((name for name in files if (folder / name).is_dir()), None)
@@ -69,15 +69,15 @@ def write_folder(path: str, files: Mapping[str, Write], option: str) -> None:
 
 def _refused(what: str, option: str, error: Exception) -> ComptError:
     if isinstance(error, OSError) and error.errno in OF_DISK:
-        return DiskError(f"{what} of {option} cannot be written: {error.strerror}. Free some space on its disk or mend "
-                         "it, then try again.")
+        return DiskError(f"{what} of {option} cannot be written: {error.strerror}. Free some space on its disk or "
+                         "repair it, then try again.")
     taken = isinstance(error, FileExistsError)
     reason = "it is a file; name a folder" if taken else getattr(error, "strerror", None) or error
     return ConfigError([Issue(option.strip("-"), f"{what} of {option} cannot be written: {reason}.")])
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether `path` exists and is no regular file, or is the one into which stdout or stderr goes."""
+    """Whether `path` exists and is not a regular file, or is the file that stdout or stderr goes to."""
     if not os.path.exists(path):
         return False
     at = os.stat(path)

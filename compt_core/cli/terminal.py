@@ -1,4 +1,4 @@
-"""The terminal: one clear line on stderr, tables on stdout, progress while a person watches. Loads no torch."""
+"""The terminal: messages on stderr, tables on stdout, progress while a person watches. Loads no torch."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def console() -> Console:
 
 
 def say(*messages: str) -> None:
-    """Each of `messages` as one line on stderr: line ends become spaces, control characters are escaped."""
+    """Each of `messages` as one line on stderr, with line ends as spaces and control characters escaped."""
     for message in messages:
         line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
         line = line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
-        with suppress(OSError):  # the terminal is closed; the exit code still tells
+        with suppress(OSError):  # the terminal is closed; the exit code still says how it went
             print(line, file=sys.stderr, flush=True)
 
 
 def quiet_libraries() -> None:
-    """The libraries' notices off, and off a terminal their bars, too: stderr is for our own sentences."""
+    """Turns off the libraries' notices and, without a terminal, their progress bars: stderr is for our messages."""
     for name, value in (_QUIET if sys.stderr.isatty() else _QUIET | _NO_BARS).items():
         os.environ.setdefault(name, value)
 
 
 class Ticker:
-    """Progress of one experiment on stderr: a bar on a terminal, else a line whenever it waits for others."""
+    """Progress of one experiment on stderr: a bar on a terminal, otherwise a line whenever it has to wait."""
 
     def __init__(self, store: Store, worker: Worker):
         self.store, self.worker, self.said = store, worker, ""
@@ -61,10 +61,10 @@ class Ticker:
             self.bar.stop()
 
     def tick(self, runs: list[RunRecord]) -> None:
-        """Shows where the runs of the experiment stand."""
+        """Shows how far the runs of the experiment are."""
         text = self._text(runs)
         done, total = sum(run.step for run in runs), sum(run.steps or 0 for run in runs)
-        training = done < total  # once all steps are done the bar swings: rows are scored, nothing is complete yet
+        training = done < total  # after the last step the bar swings: rows are being scored
         self.bar.update(self.task, description=text, completed=done, total=total if training else None,
                         share=f"{100 * done / total:.0f}%" if training else "")
         if text != self.said and text.startswith("waiting") and not sys.stderr.isatty():
@@ -81,7 +81,7 @@ class Ticker:
             return "starting"
         ahead = self.store.position(queued.id)
         if ahead:
-            return f"waiting: {plural(ahead, 'run')} of other experiments ahead in the queue"
-        return "starting" if self.worker.lease.held else "waiting: another process is training, this experiment is next"
+            return f"waiting: {plural(ahead, 'run')} of other experiments come first in the queue"
+        return "starting" if self.worker.lease.held else "waiting: another process trains; this experiment is next"
 
 

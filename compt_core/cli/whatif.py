@@ -20,16 +20,16 @@ from compt_core.whatif.trained import taken_apart
 
 def whatif(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a completed run.")],
-    edit: Annotated[str, typer.Option(metavar="TEXT", help="Changes between semicolons, such as "
-                                      "'mute=s2;alpha:TASK=0'; the What-if page has them in its address.")] = "",
+    edit: Annotated[str, typer.Option(metavar="TEXT", help="Changes separated by semicolons, such as "
+                                      "'mute=s2;alpha:TASK=0'; copy them from the address of the What-if page.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write them as JSON.")] = None,
 ) -> None:
-    """Change what a finished run learned, and score it on its dev rows beside what it scored as trained."""
+    """Change what a finished run learned, score it on its dev rows, and compare that with the run as trained."""
     store = existing_store(say)
     run = store.run(run_id)
     chosen = read(edit, taken_apart(run, store.prompts(run.id)))
     target = None if json_file is None else writable(json_file, "--json")
-    from compt_core.whatif.apply import apply, prompts_of  # torch, once the edit is known to be one
+    from compt_core.whatif.apply import apply, prompts_of  # loads torch, so only once the edit is known to be valid
 
     trained = dict(zip(run.config["tasks"], store.prompts(run.id)["composed"], strict=True))
     prompts = prompts_of(store, run, write(chosen))
@@ -40,8 +40,8 @@ def whatif(
 
 
 def _table(changes: Sequence[Change]) -> Table:
-    """Points per task: as trained, edited, change with its interval over dev rows, answers that are others."""
-    table = Table(title="Dev scores x 100; intervals: 95%, over the dev rows of this one run")
+    """Points per task: as trained, edited, the change with its interval over dev rows, and how many answers changed."""
+    table = Table(title="Dev scores x 100, with 95% intervals over the dev rows of this one run")
     for name in ("task", "metric", "trained", "edited", "change", "95% interval", "answers changed"):
         table.add_column(name, justify="left" if name in ("task", "metric") else "right")
     for one in changes:

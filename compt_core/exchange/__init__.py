@@ -1,1 +1,1 @@
-"""Ways out and in: report, exports, bundles."""
+"""Results in files: report, exports, bundles."""

@@ -1,9 +1,9 @@
-"""Finished experiments that come with the project, so that every page has something true to show at once.
+"""Finished experiments that come with the project, so that every page has real results to show at once.
 
 An experiment is NAME.json (settings, definitions of its tasks, reference rows, each run's record) and NAME.safetensors
 (prompts, dev scores and thinned curves, the runs of a variant stacked along the first axis as
 "VARIANT/prompts/source").
-They are copied into a store once, as older than anything in it, owned by BUNDLED. Loads no torch.
+They are copied into a store once, numbered as older than anything in it and owned by BUNDLED. Loads no torch.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from compt_core.tasks import catalogue
 from compt_core.tasks.table import CATALOGUE
 
 FOLDER = Path(compt_core.__file__).resolve().parents[1] / "assets" / "demo-runs"
-# Points per run and kind, of those in a store; no prompts over training, which outweigh all else.
+# Points per run and kind, out of those in a store. Prompts over training are left out: they outweigh everything else.
 POINTS = {"loss": 50, "task_loss": 50, "attention": 25, "gates": 25, "dev_score": 25}
-KEPT = ("composed", "source", "private", "attention.logits", "gate.alpha", "gate.beta")  # not what made the prompts
+KEPT = ("composed", "source", "private", "attention.logits", "gate.alpha", "gate.beta")  # not how the prompts were made
 FORMAT = 1
 _LARGEST = float(np.finfo(np.float16).max)
 Tensors = dict[str, np.ndarray]
@@ -39,12 +39,12 @@ Tensors = dict[str, np.ndarray]
 def write_bundle(store: Store, experiment: str, folder: Path, name: str) -> None:
     """Write a finished experiment of `store` as FOLDER/NAME.{json,safetensors}.
 
-    What all runs' results share is written once. Times of training are left out where an estimate could
-    take them for this machine's. Raises StoreError when a run has not completed.
+    What the results of all runs share is written once. Training times are left out where an estimate could take them
+    for times of this machine. Raises StoreError when a run has not completed.
     """
     record, runs = store.experiment(experiment), store.runs(experiment)
     if any(run.state != State.COMPLETED for run in runs):
-        raise StoreError(f"Experiment '{experiment}' has runs that did not complete, so it cannot be bundled.")
+        raise StoreError(f"Experiment '{experiment}' has runs that are not completed, so it cannot be bundled.")
     results = [{key: value for key, value in (run.result or {}).items() if key != "pace"} for run in runs]
     common = {key: value for key, value in results[0].items() if all(other.get(key) == value for other in results)}
     written = {
@@ -70,9 +70,9 @@ def write_bundle(store: Store, experiment: str, folder: Path, name: str) -> None
 
 
 def import_bundles(store: Store, folder: Path = FOLDER) -> int:
-    """Copy what `folder` holds and `store` does not; how many experiments that were. Raises StoreError.
+    """Copy the experiments that `folder` holds and `store` does not, and return how many. Raises StoreError.
 
-    COMPT_DEMO_RUNS=off leaves the store as it is; ConfigError for another value than that and 'on'.
+    COMPT_DEMO_RUNS=off leaves the store as it is. Raises ConfigError for any value but that and 'on'.
     """
     chosen = os.environ.get("COMPT_DEMO_RUNS", "").strip() or "on"
     if chosen not in ("on", "off"):
@@ -121,15 +121,15 @@ def _records(read: Mapping[str, Any]) -> tuple[ExperimentRecord, list[RunRecord]
 
 
 def _beyond(values: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
-    """The items of `values` that `shared` does not hold alike."""
+    """The items of `values` that `shared` does not hold with the same value."""
     return {key: value for key, value in values.items() if key not in shared or shared[key] != value}
 
 
 def _tensors_of(store: Store, run: RunRecord) -> Tensors:
-    """What is kept of a run: its prompts, each task's dev scores, and a point in every so many of its curves."""
+    """What is kept of a run: its prompts, the dev scores of each task, and a thinned version of its curves."""
     prompts = store.prompts(run.id)
     found = {f"prompts/{name}": prompts[name] for name in KEPT if name in prompts}
-    if METHODS[run.method].repeats:  # the composed prompt is the private one, or the source
+    if METHODS[run.method].repeats:  # the composed prompt is the private one or the source
         del found["prompts/composed"]
     found |= {f"scores/{task}": _half(values) for task, values in store.scores(run.id).items()}
     for kind, most in POINTS.items():
@@ -143,18 +143,18 @@ def _tensors_of(store: Store, run: RunRecord) -> Tensors:
 
 
 def _stacked(each: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays of the runs of a variant along a new first axis; shorter curves are filled up with their last point."""
+    """Arrays of a variant's runs along a new first axis; shorter curves are filled up with their last point."""
     longest = max(len(one) for one in each)
     return np.stack([np.pad(one, [(0, longest - len(one)), *[(0, 0)] * (one.ndim - 1)], mode="edge") for one in each])
 
 
 def _narrow(curve: np.ndarray) -> np.ndarray:
-    """A curve in half the bytes, unless a value is too large for them."""
+    """A curve in half the bytes, unless a value is too large for that."""
     return curve.astype(np.float16) if np.abs(curve).max(where=np.isfinite(curve), initial=0) < _LARGEST else curve
 
 
 def _half(scores: np.ndarray) -> np.ndarray:
-    """Dev scores [rows, labels] in half the bytes, unless that would change which label is the best of a row."""
+    """Dev scores [rows, labels] in half the bytes, unless that would change the best label of a row."""
     half = scores.astype(np.float16)
     return half if np.array_equal(half.argmax(-1), scores.argmax(-1)) else scores
 
@@ -173,7 +173,7 @@ def _of_run(stacked: Tensors, run: RunRecord, runs: Sequence[RunRecord]) -> Left
         prompts["composed"] = prompts.get("private", np.repeat(prompts.get("source", np.empty(0)), tasks, axis=0))
     curves = {}
     for kind, values in own.get("curve", {}).items():
-        steps, first = np.unique(own["steps"][kind], return_index=True)  # without what filled up a shorter one
+        steps, first = np.unique(own["steps"][kind], return_index=True)  # without the filling of a shorter curve
         curves[kind] = steps, values[first]
     return Left(prompts, {task: values.astype(np.float32) for task, values in own["scores"].items()}, curves)
 
@@ -183,5 +183,5 @@ def _holds(store: Store, experiment: str) -> bool:
         return bool(store.experiment(experiment))
     except UnknownId:
         return False
-    except Damaged:  # it is there, and says so itself
+    except Damaged:  # it is there, and reports the damage itself
         return True

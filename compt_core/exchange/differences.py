@@ -1,4 +1,4 @@
-"""Rows of a comparison against its first one, paired by seed. Pure; no torch."""
+"""Rows of a comparison against the first row, paired by seed. Pure; no torch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from compt_core.scoring.statistics import half_width
 
 
 def titled(variant: str) -> str:
-    """A row of the comparison as a person reads it: the method's title for a plain method, else the variant's name."""
+    """The name of a row for readers: the method's title for a plain method, else the variant's name."""
     return METHODS[variant].title if variant in METHODS else variant
 
 
 def differences(done: Sequence[RunRecord]) -> list[str]:
-    """A sentence for each row of completed runs but the first, and for each shot count: its mean over tasks less the
-    first row's, over the seeds that both have."""
+    """A sentence for each shot count and each row of completed runs after the first: its mean over tasks minus that of
+    the first row, over the seeds that both have."""
     found = []
     for shots in sorted({run.shots for run in done}):
         scores = {variant: {run.seed: run.result["mean"] for run in done
@@ -34,7 +34,7 @@ def differences(done: Sequence[RunRecord]) -> list[str]:
 
 
 def _spread(gaps: Sequence[float]) -> str:
-    """The mean of paired differences in points, and how sure it is."""
+    """The mean of paired differences in points, and how certain it is."""
     half = half_width(gaps)
     mean = f"{100 * fmean(gaps) + 0.0:+.1f}"
     if half is None:

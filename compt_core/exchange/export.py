@@ -1,6 +1,6 @@
 """Runs of an experiment as files for other programs: one JSON document, or tidy tables as CSV. Pure; no torch.
 
-Every number has all its digits and no more, and what is undefined or not there yet is empty (null in JSON).
+Every number has all its digits and no more. Anything undefined or not there yet is empty (null in JSON).
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _RUN = ("run", "variant", "method", "shots", "seed")
 _ABOUT = ("state", "error", "mean", "mean_normalised", "trainable_parameters", "train_seconds", "eval_seconds")
 _FINDING = ("signature", "severity", "value", "threshold", "said", "advice")
 _PER_TASK = ("alpha", "beta", "private_share", "private_norm_share")
-_FORMULA = frozenset("=+-@|%")  # a spreadsheet may run a cell that begins so
-_UNSEEN = frozenset(("Cc", "Cf", "Mn", "Zs", "Zl", "Zp"))  # categories of characters that may stand before it
+_FORMULA = frozenset("=+-@|%")  # a spreadsheet may run a cell that begins with one of these
+_UNSEEN = frozenset(("Cc", "Cf", "Mn", "Zs", "Zl", "Zp"))  # categories of characters that may come before it
 _NEGATIVE = re.compile(r"-([0-9]+([.][0-9]+)?|[.][0-9]+)(e[+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Column names, and rows of as many cells, which may be read once."""
+    """Column names and the rows, each with as many cells. The rows may be read once."""
 
     columns: tuple[str, ...]
     rows: Iterable[Sequence[object]]
 
 
 def document(experiment: ExperimentRecord, runs: Sequence[RunRecord], curves: Curves) -> dict[str, Any]:
-    """What ``--json`` writes, with what is needed to repeat it: the settings of these runs, as ``--config`` reads
-    them, the definitions of their tasks, and the versions, hashes of backbone and data, and device of each; and what is
-    found in them (diagnosis)."""
+    """What ``--json`` writes, and what is needed to repeat it: the settings of these runs in the form that ``--config``
+    reads, the definitions of their tasks, and the versions, hashes of backbone and data, and device of each run. It
+    also has what the diagnosis found."""
     found = {run: diagnosed(one) for run, one in diagnose_runs(runs, curves).items()}
     about = {"settings": settings(experiment, runs), "task_definitions": experiment.tasks.written(),
              "versions": versions(runs), "diagnosis": found}
@@ -61,18 +61,18 @@ def diagnosed(found: Diagnosis) -> dict[str, Any]:
 
 
 def settings(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """The settings of an experiment of `runs` alone: all of the experiment's, or a smaller grid."""
+    """The settings of an experiment with only `runs`: all of the experiment's settings, or a smaller grid."""
     of_run = {"shots": "shots", "seeds": "seed"}
     grid = {name: [value for value in experiment.config[name] if value in {getattr(run, of_run[name]) for run in runs}]
             for name in _GRID}
     rows = {run.variant for run in runs}
     variants = {name: own for name, own in experiment.config["variants"].items() if name in rows}
-    given = {name: value for name, value in experiment.config.items() if value is not None}  # empty is said by absence
+    given = {name: value for name, value in experiment.config.items() if value is not None}  # empty settings are absent
     return {**given, **grid, "variants": variants}
 
 
 def versions(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """What runs stood on (libraries, hashes of backbone and data, device), each with the ids of its runs."""
+    """What the runs were made with (libraries, hashes of backbone and data, device), each with the ids of its runs."""
     found: list[dict[str, Any]] = []
     for run in runs:
         of = run.versions or {}
@@ -85,7 +85,7 @@ def versions(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
 
 
 def tables(written: Mapping[str, Any], curves: Curves, answers: Iterable[Sequence[object]]) -> dict[str, Table]:
-    """File name -> table, of a :func:`document`, its runs' curves and their answers (answers.Answer)."""
+    """File name -> table, from a :func:`document`, the curves of its runs and their answers (answers.Answer)."""
     runs, tasks = written["runs"], written["settings"]["tasks"]
     names = {kind: [run["run"] for run in runs if run["run"] in curves.get(kind, {})] for kind in CURVES}
     return {
@@ -137,9 +137,10 @@ def write_json(written: Mapping[str, Any], file: TextIO) -> None:
 def harmless(text: str) -> str:
     r"""`text` as a cell of a CSV file, with an apostrophe in front where a spreadsheet would take it for a formula.
 
-    The rule is OWASP's for CSV injection: what begins with one of = + - @ | %, full width or not, behind spaces, quotes
-    and what is not seen, or with a tab or a line end. A negative number stays one. Line ends become \n, since Python
-    before 3.13 writes \r without quotes, so that what follows it would begin a row.
+    The rule is OWASP's for CSV injection. It applies to text that begins with one of = + - @ | %, full width or not,
+    after spaces, quotes or invisible characters, and to text that begins with a tab or a line end. Negative numbers
+    stay as they are. Line ends become \n, since Python before 3.13 writes \r without quotes, and what follows it would
+    begin a row.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     first = next((mark for mark in text if mark not in "'\"" and unicodedata.category(mark) not in _UNSEEN), "")
@@ -173,7 +174,7 @@ def _gates(runs: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[object]]:
 
 
 def _found(diagnosis: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The findings, and in their shape what could not be checked."""
+    """The findings and, in the same shape, what could not be checked."""
     yield from diagnosis["findings"]
     for name, why in diagnosis["unchecked"].items():
         yield {**dict.fromkeys(_FINDING), "signature": name, "severity": "unchecked", "said": why}

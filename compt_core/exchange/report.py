@@ -1,4 +1,4 @@
-"""A finished experiment as the JSON of ``--json`` and as the terminal's accuracy table. Pure; no torch."""
+"""A finished experiment as the JSON of ``--json`` and as the accuracy table of the terminal. Pure; no torch."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta"
                 "train_seconds", "eval_seconds", "constant", "unreadable", "eval_rows", "prompt_rms",
                 "fixed_batch_loss", "normalizer", "private_share", "private_norm_share", "dead_sources", "cut",
                 "skipped", "overlap", "samples", "data_notes", "backbone")
-_LEFT_OUT = {"skipped": "skipped for want of a label (−1)", "overlap": "left out of train as they stand in dev",
+_LEFT_OUT = {"skipped": "skipped because they have no label (−1)", "overlap": "left out of train as they are in dev",
              "cut": "with text cut at max_tokens"}
-UNREAD = "§"  # beside a score: some of its answers are no label
+UNREAD = "§"  # next to a score: some of its answers are not a label
 REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}
 
 
 def experiment_json(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> dict[str, Any]:
     """What ``--json`` writes: every run with its scores and weights, and the untrained reference rows.
 
-    What a run that did not complete lacks is null, and so is a number that is not finite.
+    Numbers that are not finite are null, and so is everything that a run lacks because it did not complete.
     """
     written = {
         "experiment": experiment.id,
@@ -61,8 +61,8 @@ def finite(value: Any) -> Any:
 
 
 def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Group:
-    """Tasks by variants, means over seeds, with the reference rows' columns and what to mind below; of several shot
-    counts a table each, and their means side by side."""
+    """Tasks by variants: means over seeds, with columns for the reference rows and notes below. Several shot counts
+    have a table each, and then one of their means side by side."""
     done = [r for r in runs if r.state == State.COMPLETED and r.result and "tasks" in r.result]
     if not done:
         states = ", ".join(f"{count} {state.value}" for state, count in Counter(r.state for r in runs).items())
@@ -78,7 +78,7 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
 
 
 def diagnosis_lines(runs: Sequence[RunRecord], found: Mapping[str, Diagnosis]) -> list[Text]:
-    """A line per failure signature in `runs`: how many have it, one of them with its number, and what to try."""
+    """A line per failure signature in `runs`: how many runs have it, the numbers of one of them, and what to try."""
     lines = []
     for signature, of in by_signature(found).items():
         run = next(r for r in runs if r.id in of)
@@ -90,7 +90,7 @@ def diagnosis_lines(runs: Sequence[RunRecord], found: Mapping[str, Diagnosis]) -
 
 
 def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title: str) -> Table:
-    """Tasks by variants, of runs of one shot count, and how large each variant's prompts are."""
+    """Tasks by variants, for runs of one shot count, and how large each variant's prompts are."""
     tasks, variants = list(experiment.config["tasks"]), list(dict.fromkeys(r.variant for r in done))
     sizes = {variant: len(_of(done, variant)) for variant in variants}
     uneven = len(set(sizes.values())) > 1
@@ -122,7 +122,7 @@ def _scores_table(experiment: ExperimentRecord, done: Sequence[RunRecord], title
 
 
 def size_text(of: Callable[[RunRecord], int | None], runs: Sequence[RunRecord]) -> str:
-    """One of SIZES of a row's runs, which all share it; "–" where it does not exist or cannot be known."""
+    """One of SIZES for the runs of a row, which all have the same; "–" where there is none or it is unknown."""
     found = {of(run) for run in runs}
     return f"{one:,}" if len(found) == 1 and (one := found.pop()) is not None else "–"
 
@@ -139,7 +139,7 @@ def _trained(run: RunRecord) -> int | None:
     return (run.result or {}).get("trainable_parameters")
 
 
-# What tells how large a row's prompts are, so that nobody takes a longer prompt for a better method.
+# How large a row's prompts are, so that nobody takes a longer prompt for a better method.
 SIZES: dict[str, Callable[[RunRecord], int | None]] = {
     "prompt length": _length, "source prompts": _sources, "trained numbers": _trained}
 
@@ -181,21 +181,21 @@ def _per(experiment: ExperimentRecord) -> str:
 
 
 def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]:
-    notes = ["majority: the most frequent label of these rows, always; no prompt: the frozen backbone with the task "
-             "prefix alone."]
+    notes = ["majority: always the most frequent label of these rows; no prompt: the frozen backbone with only the "
+             "task prefix."]
     constant = sorted({task for r in done for task, flag in ((r.result or {}).get("constant") or {}).items() if flag})
     if constant:
         uneven = " (31–69 on MRPC and CoLA)" if {"mrpc", "cola"} & set(constant) else ""
-        notes.append(f"† the same answer for every row in some run ({', '.join(constant)}): accuracy and F1 then only "
-                     f"show how often that label occurs{uneven}; read Matthews and 'mean, chance = 0'.")
+        notes.append(f"† some run gave the same answer for every row ({', '.join(constant)}): accuracy and F1 then "
+                     f"show only how often that label occurs{uneven}; read Matthews and 'mean, chance = 0' instead.")
     if unread := _unreadable(done) | ((experiment.references or {}).get("unreadable") or {}):
         shares = ", ".join(f"{task} up to {share:.1%}" for task, share in unread.items())
-        notes.append(f"{UNREAD} answers that are no label ({shares}): they count as wrong, so that such a score is "
-                     "low for their form, too.")
+        notes.append(f"{UNREAD} some answers are not a label ({shares}). They count as wrong, so such a score is also "
+                     "low because of the form of the answers.")
     if any(None in scores.values() for r in done for scores in ((r.result or {}).get("tasks") or {}).values()):
-        notes.append("– undefined: a correlation with a constant answer, and after a number: undefined for some "
-                     "seed; it counts as 0 in means.")
-    silent = [r for r in done if "data_notes" not in (r.result or {})]  # of older versions: no sentence on overlap
+        notes.append("– undefined: the answers are constant, so there is no correlation. After a number: undefined for "
+                     "some seed, which counts as 0 in means.")
+    silent = [r for r in done if "data_notes" not in (r.result or {})]  # of older versions, without a note on overlap
     left_out = [*filter(None, (_counts(silent if key == "overlap" else done, key, text)
                                for key, text in _LEFT_OUT.items()))]
     if left_out:
@@ -205,7 +205,7 @@ def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]
 
 
 def _unreadable(done: Sequence[RunRecord]) -> dict[str, float]:
-    """Task -> largest share of its answers that are no label in any of the runs, where there are some."""
+    """Task -> the largest share of its answers that are not a label in any of the runs; only tasks that have some."""
     found: dict[str, float] = {}
     for r in done:
         for task, share in ((r.result or {}).get("unreadable") or {}).items():
@@ -215,12 +215,12 @@ def _unreadable(done: Sequence[RunRecord]) -> dict[str, float]:
 
 
 def data_notes(runs: Sequence[RunRecord]) -> list[str]:
-    """What their records say of the rows that runs were trained on, each sentence once."""
+    """The notes in the runs' records about the rows they were trained on, each once."""
     return list(dict.fromkeys(note for r in runs for note in (r.result or {}).get("data_notes") or []))
 
 
 def _counts(done: Sequence[RunRecord], key: str, text: str) -> str:
-    """``"TEXT: rte 3 train, 1 dev"``, the most of any run; empty where there are none."""
+    """``"TEXT: rte 3 train, 1 dev"``, with the largest count of any run; empty where there is nothing to count."""
     most: dict[str, Counter[str]] = {}
     for r in done:
         for task, splits in ((r.result or {}).get(key) or {}).items():
@@ -242,8 +242,8 @@ def _cell(done: Sequence[RunRecord], variant: str, task: str, metric: str) -> st
 
 
 def _over_seeds(values: Sequence[float | None]) -> str:
-    """Mean and, of several, half of its interval; undefined ones count 0 and leave a mark, unless all are (or none is
-    there)."""
+    """The mean and, for several values, half of its interval. Undefined values count as 0 and leave a mark, unless all
+    are undefined or there are no values."""
     if all(value is None for value in values):
         return _number(None)
     counted = [value or 0.0 for value in values]

@@ -32,7 +32,7 @@ def train_on(devices: Sequence[str], configs: Mapping[str, RunConfig], on_event:
              keeper: Keeper | None = None, tasks: Catalogue = CATALOGUE) -> dict[str, Outcome]:
     """As :func:`compt_core.training.fleet_run.train_fleet`, on all `devices` at once; hooks are called one at a time.
 
-    An error that ends the fleet of one device is raised when those of the others have ended.
+    An error that ends the fleet of one device is raised once the fleets of the others have ended.
     """
     one_at_a_time = Lock()
 
@@ -58,7 +58,7 @@ def train_on(devices: Sequence[str], configs: Mapping[str, RunConfig], on_event:
 
 @dataclass(frozen=True)
 class _Guarded:
-    """A keeper that several fleets share; the runs of each stay together, those of different fleets need not."""
+    """A keeper that several fleets share. The runs of one fleet stay together; those of different fleets need not."""
 
     keeper: Keeper
     lock: Lock
@@ -78,6 +78,6 @@ def _pool(threads: int) -> Daemons:
 
 
 def deal(configs: Mapping[str, RunConfig], devices: Sequence[str]) -> dict[str, dict[str, RunConfig]]:
-    """Device -> its runs, in turn, so that methods and seeds, which follow each other, are spread."""
+    """Device -> its runs, in turn: methods and seeds follow each other in the grid, and so are spread."""
     return {device: own for i, device in enumerate(devices)
             if (own := {run: configs[run] for run in list(configs)[i::len(devices)]})}

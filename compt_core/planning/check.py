@@ -1,4 +1,4 @@
-"""What can be known of an experiment before it is queued: tasks, data, backbone, steps and sizes. No torch."""
+"""What can be known about an experiment before it is queued: tasks, data, backbone, steps and sizes. No torch."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from compt_core.tasks.first import first_ids
 from compt_core.tasks.spec import Row, Task, TaskData
 from compt_core.tasks.table import CATALOGUE
 
-ROWS_MEASURED = 100  # rows of each task and split whose length is taken for all
-MOST_SAMPLES = 50  # of a number of shots, whose labels are counted
+ROWS_MEASURED = 100  # rows of each task and split that are measured; the others are taken to be as long
+MOST_SAMPLES = 50  # samples per number of shots whose labels are counted
 
 
 @dataclass(frozen=True)
 class LaunchCheck:
     """An experiment that can be launched.
 
-    experiment  the settings, with paths made absolute: whoever trains may stand in another folder
+    experiment  the settings, with paths made absolute: the process that trains may run in another folder
     runs        the grid, in order
     steps       optimizer steps of each run
     parameters  trainable parameters of each run
-    work        what all of them have to do, fleet after fleet
+    work        what all of them have to do, one fleet after another
     per_label   fewest and most training rows of a label in any sample; None where all tasks are numeric
-    notes       what to know before launching, a sentence each: of the data, and of the samples drawn from it
+    notes       what to know before launching, a sentence each: about the data and the samples drawn from it
     """
 
     experiment: Experiment
@@ -55,12 +55,12 @@ class LaunchCheck:
 
     @property
     def tasks(self) -> Catalogue:
-        """The definitions of its tasks by which all this was checked, for whoever submits it."""
+        """The task definitions by which all this was checked; the experiment is to be submitted with them."""
         return Catalogue({one.task.name: one.task for one in self.data})
 
     @property
     def most_trained(self) -> int:
-        """Numbers that the largest of its fleets trains at once."""
+        """How many numbers its largest fleet trains at once."""
         return max(map(sum, fleets(self.parameters)))
 
 
@@ -68,7 +68,7 @@ def check(experiment: Experiment, catalogue: Catalogue = CATALOGUE) -> LaunchChe
     """Check everything that needs files: task names, data, shots against rows, the backbone. Tasks are those of
     `catalogue`.
 
-    Raises ConfigError that names every problem found, each with the field to which it belongs.
+    Raises ConfigError that names every problem found, each with its field.
     """
     experiment = _absolute(experiment)
     problems: list[Issue] = []
@@ -111,7 +111,7 @@ def _absolute(experiment: Experiment) -> Experiment:
 
 
 def _load(tasks: Sequence[Task], data_dir: str | None, problems: list[Issue]) -> list[TaskData]:
-    """The data of every task that has some; `problems` gets the others'."""
+    """The data of every task whose data can be read; the problems of the others go to `problems`."""
     if data_dir is not None and not os.path.isdir(data_dir):
         problems.append(Issue("data_dir", f"The data folder {quoted(data_dir, 200)} does not exist. "
                                           "Give a folder with TASK/train and TASK/dev files."))
@@ -120,7 +120,7 @@ def _load(tasks: Sequence[Task], data_dir: str | None, problems: list[Issue]) ->
     for task in tasks:
         try:
             data.append(load_task(task, data_dir))
-        except HubError as error:  # it would keep silent for the other tasks, too
+        except HubError as error:  # it would not answer for the other tasks either
             problems.append(Issue("data_dir", str(error)))
             break
         except ComptError as error:
@@ -146,14 +146,14 @@ def _problems_of_words(files: BackboneFiles, tasks: Sequence[Task], runs: Sequen
     unknown = {task.name: unknown_words(files, task.labels) for task in tasks}
     lost = [f"'{name}' ({', '.join(words[:3])})" for name, words in unknown.items() if words]
     if lost:
-        problems.append(Issue("backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for label words of "
-                                          f"{', '.join(lost)}. Choose a T5 checkpoint as the backbone, or other "
+        problems.append(Issue("backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for the label words "
+                                          f"of {', '.join(lost)}. Choose a T5 checkpoint as the backbone, or other "
                                           "tasks."))
     encode, _ = encoder(files)
     for task in tasks:
         same = _same(task.labels, encode(list(task.labels)))
         if same and not unknown[task.name]:
-            problems.append(Issue("backbone", f"The label words {same} of task '{task.name}' are the same tokens to "
+            problems.append(Issue("backbone", f"The label words {same} of task '{task.name}' are the same tokens for "
                                               f"backbone '{files.ref}'. Choose another T5 checkpoint as the backbone, "
                                               "or other tasks."))
         for prefix, max_tokens in dict.fromkeys((run.prefix, run.max_tokens) for run in runs):
@@ -189,9 +189,9 @@ def _problems_of_texts(files: BackboneFiles, data: Sequence[TaskData]) -> list[I
 
 
 def _labels(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[tuple[int, int] | None, list[str]]:
-    """(fewest and most rows of a label in any sample of the runs; sentences on labels that some sample lacks).
+    """(fewest and most rows of a label in any sample of the runs; sentences on labels that are missing from a sample).
 
-    Of each number of shots at most MOST_SAMPLES are drawn: a draw looks at all rows, and a grid may have 2,000 seeds.
+    At most MOST_SAMPLES are drawn for each number of shots: a draw looks at all rows, and a grid may have 2,000 seeds.
     """
     samples: dict[tuple[int, str], dict[int, RunConfig]] = {}
     for run in runs:
@@ -219,7 +219,7 @@ def _sample_key(run: RunConfig) -> tuple[int, str, str]:
 
 
 def _steps(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[int, ...]:
-    """Steps of each run; the size of a sample depends on shots alone, so one seed stands for all."""
+    """Steps of each run; the size of a sample depends only on the shots, so one seed stands for all."""
     rows: dict[tuple[int, str, str], int] = {}
     for run in runs:
         key = _sample_key(run)
@@ -230,7 +230,7 @@ def _steps(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> tuple[int, ..
 
 def _work(files: BackboneFiles, data: Sequence[TaskData], runs: Sequence[RunConfig], steps: Sequence[int],
           parameters: Sequence[int]) -> Work:
-    """The work of the fleets, the length of a task's rows from a few of them."""
+    """The work of the fleets; the length of a task's rows is measured on a few of them."""
     encode, _ = encoder(files)
 
     def tokens(texts: Sequence[str], most: int) -> int:
@@ -243,7 +243,7 @@ def _work(files: BackboneFiles, data: Sequence[TaskData], runs: Sequence[RunConf
         return float(np.mean([min(most, around + tokens(row.texts, most)) for row in some]))
 
     @cache
-    def lengths(split: str, prefix: str, most: int) -> list[float]:  # of each task, without prompt
+    def lengths(split: str, prefix: str, most: int) -> list[float]:  # of each task, without the prompt
         return [mean_length(task_data, split, prefix, most) for task_data in data]
 
     words = [sum(map(len, encode(list(d.task.labels)))) + len(d.task.labels) for d in data]

@@ -1,8 +1,9 @@
-"""The rows of an experiment as its backbone reads them: what is the same to it, and what it cannot read. No torch.
+"""The rows of an experiment as its backbone reads them: which are the same to it, and what it cannot read. No torch.
 
-No prompt may have seen what it, or one that shares its sources, is scored on. So a training row is left out where its
-texts stand in dev of any task of the experiment, in any order: who has seen (a, b) has seen (b, a). Texts are the same
-where their words have the same token ids, up to the longest input that there can be; white space only parts words.
+No prompt may have seen the rows that it, or a prompt that shares its sources, is scored on. So a training row is left
+out if its texts are among the dev rows of any task of the experiment, in any order: a prompt that saw (a, b) has seen
+(b, a). Texts are the same if their words have the same token ids, up to the longest possible input; white space only
+separates words.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from compt_core.tasks.spec import TaskData
 from compt_core.tasks.table import CATALOGUE
 
 LONGEST = 4096  # tokens of a text that are compared: max_tokens allows no more
-SAID_UNKNOWN = 0.05  # share of a split's words without pieces from which it is said
-MOST_UNKNOWN = 0.5  # beyond it the check before a launch refuses the backbone; to it all such rows look alike
-_WORD = re.compile(r"(?:\S|[\x1c-\x1f])+")  # separators of files are white space to Python alone
-_BYTES = 4  # of an id in a key
-Keys = list[tuple[bytes, ...]]  # per row, of its texts in any order
+SAID_UNKNOWN = 0.05  # share of a split's words without pieces from which on a note mentions it
+MOST_UNKNOWN = 0.5  # above it, the check before a launch refuses the backbone, to which all such rows look alike
+_WORD = re.compile(r"(?:\S|[\x1c-\x1f])+")  # the separators of files are white space only to Python
+_BYTES = 4  # per id in a key
+Keys = list[tuple[bytes, ...]]  # one per row, the same for its texts in any order
 
 
 def load_data(names: Sequence[str], data_dir: str | None, files: BackboneFiles, tasks: Catalogue = CATALOGUE
@@ -41,9 +42,9 @@ def load_data(names: Sequence[str], data_dir: str | None, files: BackboneFiles, 
 
 
 def as_read(data: Sequence[TaskData], files: BackboneFiles) -> tuple[TaskData, ...]:
-    """The data of all tasks of an experiment without training rows that stand in dev of any of them, with notes.
+    """The data of all tasks of an experiment, with notes, without training rows that are dev rows of any of them.
 
-    Raises DataError where no training row of a task is left, and BackboneError where there is no tokenizer.
+    Raises DataError where a task has no training row left, and BackboneError where there is no tokenizer.
     """
     return _as_read(tuple(data), files, (files.folder / "tokenizer.json").stat().st_mtime_ns)
 
@@ -65,7 +66,7 @@ def _as_read(data: tuple[TaskData, ...], files: BackboneFiles, changed: int) -> 
 
 
 class _Words(dict[str, bytes]):
-    """word -> its token ids, tokenized when first met; most words of a data set stand in it many times."""
+    """word -> its token ids, tokenized when first met; most words occur many times in a data set."""
 
     def __init__(self, files: BackboneFiles):
         super().__init__()
@@ -81,7 +82,7 @@ class _Words(dict[str, bytes]):
         return found
 
     def key(self, text: str) -> bytes:
-        """The first ids of a text; equal for texts that are the same to the backbone."""
+        """The first ids of a text; equal for texts that look the same to the backbone."""
         size = CHARACTERS * LONGEST
         while True:
             words = _WORD.findall(text, 0, size)
@@ -96,7 +97,7 @@ class _Words(dict[str, bytes]):
         return found[: _BYTES * LONGEST]
 
     def unknown_since(self) -> tuple[float, str] | None:
-        """(share of the words met since this was last asked that have no pieces, one of them); None without any."""
+        """(share of the words met since the last call that have no pieces, one of them); None if all have pieces."""
         found = (self._met / self._seen, self._example) if self._met else None
         self._seen, self._met, self._example = 0, 0, ""
         return found
@@ -121,7 +122,7 @@ def _without(own: int, data: Sequence[TaskData], keys: Keys, scored: Sequence[se
 
 
 def _overlap(one: TaskData, other: TaskData, count: int) -> str:
-    """How many rows of a task are left out for those of another, or its own; "" for none."""
+    """A note on rows of a task that are left out because they are dev rows of another, or its own; "" for none."""
     if not count:
         return ""
     where = "its own dev rows" if other is one else f"the dev rows of task '{other.task.name}'"
@@ -133,7 +134,7 @@ def _overlap(one: TaskData, other: TaskData, count: int) -> str:
 def _lost(one: TaskData, unknown: dict[str, tuple[float, str]], backbone: str) -> str:
     shares = " and ".join(f"{unknown.get(split, (0.0, ''))[0]:.0%} of those {where}" if split == "dev" else
                           f"{unknown.get(split, (0.0, ''))[0]:.0%} of the words {where}"
-                          for split, where in (("train", "to train on"), ("dev", "in dev")))
+                          for split, where in (("train", "in the training rows"), ("dev", "in the dev rows")))
     example = next(word for _, word in unknown.values())
     return (f"The tokenizer of backbone '{backbone}' has no pieces for {shares} of task '{one.task.name}' (such as "
             f"{quoted(example, 30)}).")

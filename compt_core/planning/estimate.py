@@ -1,4 +1,4 @@
-"""How long an experiment will take and how much memory, from what earlier fleets took on this device. No torch."""
+"""How long an experiment will take and how much memory it needs, by earlier fleets on this device. No torch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-LEAST_SPREAD = 0.2  # of an estimate, either way: machines are not quieter than that
+LEAST_SPREAD = 0.2  # of an estimate, up and down: no machine is steadier than that
 FIRST_SPREAD = 0.4  # with a single fleet to go by
-STATE_BYTES = 26  # of a number that is trained, with gradient, AdamW's two means and copies; measured on a CPU
-STEP_TOKENS = 1_000  # what a step takes besides its tokens, in tokens: of the demo backbone on two cores
+STATE_BYTES = 26  # per trained number, with its gradient, AdamW's two means and copies; measured on a CPU
+STEP_TOKENS = 1_000  # what a step costs besides its tokens, in tokens; for the demo backbone on two cores
 
 
 @dataclass(frozen=True)
 class Work:
-    """What the time of a fleet follows from, summed over its runs.
+    """What the time of a fleet depends on, summed over its runs.
 
     steps    optimizer steps of the longest run
     tokens   tokens that pass forward and backward: steps x rows x tokens of a row with its prompt
@@ -34,8 +34,8 @@ class Work:
 class Pace:
     """A fleet that was trained: where, what it had to do, and the seconds it took.
 
-    place   device, torch threads and backbone: seconds of one place say nothing of another
-    memory  bytes that it took at most beside STATE_BYTES for each number that it trained: backbone, data, passes
+    place   device, torch threads and backbone: the seconds of one place say nothing about another
+    memory  the most bytes that it took besides STATE_BYTES for each number that it trained: backbone, data, passes
             and, on a CPU, the program itself; None where that was not measured
     """
 
@@ -48,7 +48,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of training and scoring, as a range, and how many fleets it rests on."""
+    """Seconds of training and scoring, as a range, and how many fleets they are based on."""
 
     low: float
     high: float
@@ -74,15 +74,15 @@ def in_turn(fleets: Iterable[Work]) -> Work:
 
 
 def place(device: str, threads: int, backbone_hash: str) -> str:
-    """Where a pace holds; threads count on a CPU alone."""
+    """Where a pace holds; threads count only on a CPU."""
     return f"{device}{f', {threads} threads' if device == 'cpu' else ''}, {backbone_hash[:16]}"
 
 
 def estimate(work: Work, paces: Sequence[Pace]) -> Estimate | None:
-    """The seconds of `work` by the paces of one place; None without any.
+    """The seconds that `work` will take, by the paces of one place; None without any.
 
-    Seconds are a sum of rates times amounts, none below zero, fitted to relative errors. With fewer
-    fleets than rates one amount stands for all: the tokens, STEP_TOKENS more for every step.
+    The seconds are a sum of rates times amounts, with no rate below zero, fitted to relative errors. With fewer fleets
+    than rates, one amount stands for all: the tokens, and STEP_TOKENS for every step.
     """
     if not paces:
         return None
@@ -95,9 +95,9 @@ def estimate(work: Work, paces: Sequence[Pace]) -> Estimate | None:
 
 
 def memory(trained: int, paces: Sequence[Pace]) -> float | None:
-    """Bytes that a fleet will take which trains `trained` numbers, by the paces of one place; None without any.
+    """Bytes that a fleet training `trained` numbers will take, by the paces of one place; None without any.
 
-    What the hungriest of them took beside its own numbers is taken for it, too.
+    Besides its own numbers, it is assumed to take as much as the hungriest of those fleets.
     """
     beside = [pace.memory for pace in paces if pace.memory is not None]
     return max(beside) + STATE_BYTES * trained if beside else None
@@ -107,7 +107,7 @@ class _Fit:
     """Rates that explain seconds by amounts; `error` is the usual relative miss (RMS) on what they were fitted to."""
 
     def __init__(self, amounts: Sequence[Sequence[float]], seconds: Sequence[float]):
-        from scipy.optimize import nnls  # here: the command line's start must not wait for it
+        from scipy.optimize import nnls  # imported here, so that the command line starts without waiting for it
 
         x, y = np.array(amounts, dtype=float), np.maximum(np.array(seconds, dtype=float), 1e-6)
         self.single = len(x) < x.shape[1]
@@ -125,7 +125,7 @@ class _Fit:
 
 
 def pace_of(record: dict[str, Any]) -> Pace:
-    """A pace as it stands in a run's record, which may hold more than this version knows."""
+    """A pace as a run's record has it; the record may hold more than this version knows."""
     return Pace(**{**_known(Pace, record), "work": Work(**_known(Work, record["work"]))})
 
 

@@ -11,5 +11,5 @@ LARGEST_FLEET = 256  # runs
 
 
 def fleets(runs: Sequence[T]) -> list[Sequence[T]]:
-    """Runs of one experiment and backbone, in the order of its grid, as they are trained side by side."""
+    """Runs of one experiment and backbone, in grid order, divided into those that train side by side."""
     return [runs[start:start + LARGEST_FLEET] for start in range(0, len(runs), LARGEST_FLEET)]

@@ -1,7 +1,7 @@
 """Settings of a run and of an experiment (a grid of runs): one model behind YAML, CLI, URL and form.
 
-All problems of a set of settings are reported together, each as one sentence (:func:`build_experiment`). What the
-fields mean stands in :mod:`compt_core.settings.fields`. Loads no torch.
+All problems of a set of settings are reported together, each as one sentence (:func:`build_experiment`). What each
+field means is described in :mod:`compt_core.settings.fields`. Loads no torch.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _method(name: str) -> str:
 
 MethodName = Annotated[str, AfterValidator(_method)]
 _METHODS = ", ".join(map(repr, METHODS))
-MAX_RUNS = 2000  # one experiment; keeps a slip such as --seeds 0-99999 from filling the store
+MAX_RUNS = 2000  # of one experiment, so that a slip such as --seeds 0-99999 does not fill the store
 
 _OF_ALL = frozenset({  # else the methods of an experiment could not be compared
     "tasks", "backbone", "data_dir", "position", "prefix", "max_tokens", "shots_per", "scoring", "similarity",
@@ -63,18 +63,18 @@ class Experiment(Settings):
     """A grid of runs: variants x shots x seeds on shared settings.
 
     `variants`: name of a row -> its method and the settings in which it differs. Older files and stores have
-    ``methods`` and ``method_settings`` in its place, which are read as variants.
+    ``methods`` and ``method_settings`` instead, which are read as variants.
     """
 
     variants: Variants = setting(
-        plain(DEFAULT_METHODS, {}), f"Rows of the comparison by name, as in '{FORM}'; a method's own name is the "
-        "plain method.", min_length=1, allowed=f"lines such as '{FORM}', or settings by name")
+        plain(DEFAULT_METHODS, {}), f"Rows of the comparison, each with a name, as in '{FORM}'; a method's own name "
+        "stands for the plain method.", min_length=1, allowed=f"lines such as '{FORM}', or settings by name")
     shots: Annotated[
         tuple[Annotated[int, Field(strict=True, ge=1, le=1024)], ...], BeforeValidator(partial(as_list, most=MAX_RUNS))
-    ] = setting((16,), "Shot counts, each run apart.", min_length=1, allowed="an integer in [1, 1024]")
+    ] = setting((16,), "Shot counts; each makes runs of its own.", min_length=1, allowed="an integer in [1, 1024]")
     seeds: Annotated[
         tuple[Annotated[int, Field(strict=True, ge=0, lt=2**32)], ...], BeforeValidator(as_list)
-    ] = setting((0,), "Seeds, each run apart.", min_length=1, allowed="integers >= 0, as in 0,1,2 or 0-9")
+    ] = setting((0,), "Seeds; each makes runs of its own.", min_length=1, allowed="integers >= 0, as in 0,1,2 or 0-9")
 
     @model_validator(mode="before")
     @classmethod
@@ -111,7 +111,7 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     """Settings from any outside source, over those of `preset`.
 
     `raw` holds Experiment's fields by name (also ``methods`` or RunConfig's ``method`` and ``seed``) and may name a
-    ``preset`` itself. What is given holds for all rows, so it goes before the settings that the preset has for single
+    ``preset`` itself. What is given holds for all rows, so it overrides the settings that the preset has for single
     methods. Raises ConfigError with every problem found.
     """
     given, named = by_field(raw), preset is not None or "preset" in raw
@@ -157,7 +157,7 @@ def to_yaml(experiment: Experiment) -> str:
 
 def allowed_values(name: str) -> str:
     """What the field `name` accepts, in words: ``"an integer in [1, 1024]"``."""
-    if name == "methods":  # a short way to say variants
+    if name == "methods":  # a short form of variants
         return f"one or more of {_METHODS}"
     return sentences.allowed_values((Experiment.model_fields | RunConfig.model_fields)[name])
 
@@ -173,7 +173,7 @@ def _problems_between(exp: Experiment, given: AbstractSet[str], skip: AbstractSe
                                      f"Got {quoted(twice)} twice."))
     count = len(exp.variants) * len(exp.shots) * len(exp.seeds)
     if count > MAX_RUNS:
-        found.append(Issue("seeds", f"An experiment holds at most {MAX_RUNS} runs. Got {count}; choose fewer rows, "
+        found.append(Issue("seeds", f"An experiment can have at most {MAX_RUNS} runs. Got {count}; choose fewer rows, "
                                     "shots or seeds."))
     if exp.gates != "fixed" and {"alpha", "beta"} & given:
         found.append(_idle_gates(exp.gates))
@@ -185,11 +185,11 @@ def _problems_between(exp: Experiment, given: AbstractSet[str], skip: AbstractSe
 
 
 def _problems_of_variant(exp: Experiment, name: str) -> list[Issue]:
-    """Problems of the settings in which a row differs."""
+    """Problems with the settings that belong to one row."""
     own = {key: value for key, value in exp.variants[name].items() if key != "method"}
     known = set(Settings.model_fields) - _OF_ALL
-    found = [Issue("variants", f"The '{key}' setting must be the same for all rows, or they could not be compared. "
-                               f"Got it for {quoted(name)}; set it for the experiment."
+    found = [Issue("variants", f"The '{key}' setting must be the same for all rows, so that they can be compared. "
+                               f"Got it for {quoted(name)} only; set it for the whole experiment."
                    if key in _OF_ALL or key in ("shots", "seeds", "seed") else
                    f"There is no setting {quoted(key)} for a single row such as {quoted(name)}.{nearest(key, known)}")
              for key in own if key not in known]
@@ -206,7 +206,7 @@ def _problems_of_variant(exp: Experiment, name: str) -> list[Issue]:
 
 
 def _idle_gates(gates: str) -> Issue:
-    return Issue("gates", "The settings 'alpha' and 'beta' are used with gates=fixed only. "
+    return Issue("gates", "The settings 'alpha' and 'beta' are used only with gates=fixed. "
                           f"Got gates='{gates}'; set gates=fixed or leave them out.")
 
 
@@ -225,10 +225,10 @@ def _problems_of_run(run: RunConfig, skip: AbstractSet[str]) -> list[Issue]:
         found.append(Issue("form", "gates=fixed needs a form of SPP that has gates. Got form=sum, the plain sum; "
                                    "choose form=mean or form=gated_sum, or leave out gates, alpha and beta."))
     if run.similarity == "expectation" and run.scoring == "generate" and not {"similarity", "scoring"} & skip:
-        found.append(Issue("similarity", "similarity=expectation needs a score of every label. Got scoring=generate, "
-                                         "which has none; choose scoring=sum or mean, or similarity=argmax."))
+        found.append(Issue("similarity", "similarity=expectation needs a score for every label. Got scoring=generate, "
+                                         "which gives none; choose scoring=sum or mean, or similarity=argmax."))
     if run.select == "best" and run.shots < 4:
-        found.append(Issue("select", "select=best holds out a quarter of the shots and needs at least 4. "
+        found.append(Issue("select", "select=best holds out a quarter of the shots, so it needs at least 4. "
                                      f"Got {plural(run.shots, 'shot')} instead; use select=last."))
     return found
 
@@ -236,7 +236,7 @@ def _problems_of_run(run: RunConfig, skip: AbstractSet[str]) -> list[Issue]:
 def _problems_of_matrix(matrix: Matrix, tasks: int, sources: int) -> list[Issue]:
     widths = sorted({len(row) for row in matrix})
     if (len(matrix), widths) != (tasks, [sources]):
-        got = "rows of different length" if len(widths) != 1 else f"{len(matrix)} x {widths[0]}"
+        got = "rows of different lengths" if len(widths) != 1 else f"{len(matrix)} x {widths[0]}"
         return [Issue("attention", "The fixed 'attention' matrix must have a row per task and a column per source "
                                    f"({tasks} x {sources}). Got {got} instead.")]
     if any(not math.isfinite(weight) or weight < 0 for row in matrix for weight in row):
@@ -244,6 +244,6 @@ def _problems_of_matrix(matrix: Matrix, tasks: int, sources: int) -> list[Issue]
                                    "Got a negative or infinite weight instead.")]
     empty = next((number for number, row in enumerate(matrix, 1) if not any(row)), None)
     if empty is not None:
-        return [Issue("attention", "Every row of the fixed 'attention' matrix must have a weight above 0, or the "
+        return [Issue("attention", "Every row of the fixed 'attention' matrix must have a weight above 0, or else the "
                                    f"shared part of its task would be empty. Got only zeros in row {empty}.")]
     return []

@@ -1,6 +1,6 @@
 """What all runs of an experiment share, field by field. Loads no torch.
 
-Meaning and unit stand under each field; bounds are part of the type. Source of options and defaults: Pouramini &
+Each field says what it means and in what unit; bounds are part of its type. Options and defaults come from Pouramini &
 Faili, arXiv 2408.13227, and the author's settings.
 """
 
@@ -19,11 +19,11 @@ Normalizer = Literal["sigmoid", "softmax", "sparsemax", "entmax15"]
 
 _NUMBERS = (int, float, int | None, float | None)
 
-_OFF = BeforeValidator(lambda value: "off" if value is False else value)  # of those who write false for off
+_OFF = BeforeValidator(lambda value: "off" if value is False else value)  # some people write false for off
 
 
 def setting(default: Any, doc: str, *, allowed: str = "", **bounds: Any) -> Any:
-    """A field. Numbers are strict: text is read by the rules of `plain` alone."""
+    """A field. Numbers are strict: only the rules of `plain` turn text into numbers."""
     strict = True if bounds.keys() & {"ge", "gt"} else None
     return Field(default, description=doc, strict=strict, json_schema_extra={"allowed": allowed} if allowed else None,
                  **bounds)
@@ -35,7 +35,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     tasks: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(as_words)] = setting(
-        (), "Names of the tasks, in the order of every table and matrix.",
+        (), "Names of the tasks; every table and matrix keeps this order.",
         min_length=1, max_length=64, allowed="one or more task names",
     )
     backbone: str = setting("demo", "'demo' (bundled), a folder with a T5 checkpoint, or a hub id.", min_length=1,
@@ -56,7 +56,7 @@ class Settings(BaseModel):
         "learned", "Attention: 'learned' logits, 'uniform' weights, or a fixed matrix of weights [K, S].",
         allowed="'learned', 'uniform' or a matrix of finite numbers >= 0 with a row per task and a column per source")
     gates: Annotated[Literal["learned", "fixed", "off"], _OFF] = setting(
-        "learned", "alpha (private) and beta (shared): 'learned', 'fixed' to the two settings below, or 'off' (= 1).")
+        "learned", "Gates alpha (private) and beta (shared): 'learned', 'fixed' to the next two, or 'off' (= 1).")
     alpha: float | None = setting(None, "Fixed gate of the private prompt, with gates=fixed.", ge=0, le=10)
     beta: float | None = setting(
         None, "Fixed gate of the shared prompt, with gates=fixed; it does nothing in gated_sum.", ge=0, le=10)
@@ -69,7 +69,7 @@ class Settings(BaseModel):
     init_range: float = setting(
         0.5, "Prompt embeddings start uniform in [-init_range, init_range] (not with encoder=none).", gt=0, le=1000)
     position: Literal["before_all", "after_prefix", "after_text"] = setting(
-        "after_prefix", "Where the prompt stands: before everything, between prefix and text, or before </s>.")
+        "after_prefix", "Where the prompt goes: before everything, between prefix and text, or before </s>.")
     prefix: Literal["neutral", "native"] = setting(
         "neutral", "Task prefix: 'TASK: sentence1: …' or T5's own ('mnli premise: …').")
     max_tokens: int = setting(
@@ -78,8 +78,8 @@ class Settings(BaseModel):
     shots_per: Literal["task", "class"] = setting("task", "Whether shots count per task or per label.")
     steps: int | None = setting(
         None, "Optimizer steps; empty = rows of all tasks x epochs / batch, rounded up.", ge=1, le=1_000_000)
-    epochs: float = setting(15, "Passes over the shots, where steps is empty.", gt=0, le=10_000)
-    batch: int = setting(16, "Rows per step over all tasks.", ge=1, le=4096)
+    epochs: float = setting(15, "Passes over the shots, used when steps is empty.", gt=0, le=10_000)
+    batch: int = setting(16, "Rows per step, over all tasks.", ge=1, le=4096)
     lr_source: float | None = setting(
         None, "Learning rate of source prompts; empty = .05, or .3 with encoder=none.", ge=0, le=100)
     lr_private: float | None = setting(
@@ -96,7 +96,7 @@ class Settings(BaseModel):
     weight_decay_prompt: float = setting(0.01, "AdamW weight decay of prompts and encoders.", ge=0, le=10)
     weight_decay_weights: float = setting(0.1, "AdamW weight decay of attention logits and gates.", ge=0, le=10)
     clip: float = setting(1.0, "Largest gradient norm of a run (PT: of a task's prompt).", gt=0, le=1_000_000)
-    dropout: float = setting(0.0, "Dropout rate inside the frozen T5 in training; each run draws its own.", ge=0, lt=1)
+    dropout: float = setting(0.0, "Dropout rate in the frozen T5 while training; each run draws its own.", ge=0, lt=1)
     select: Literal["last", "best"] = setting(
         "last", "Which step counts: the 'last', or the 'best' on a held-out quarter of the shots, never on dev.")
 
@@ -107,14 +107,14 @@ class Settings(BaseModel):
     eval_rows: int | None = setting(
         None, "Dev rows that are scored per task, the same ones each time; empty = all.", ge=1, le=10_000_000)
     watch_rows: int = setting(
-        8, "Dev rows per task that are scored about ten times in training, for the curves; 0 = none.", ge=0, le=10_000)
+        8, "Dev rows per task scored about ten times during training, for the curves; 0 = none.", ge=0, le=10_000)
     data_seed: int | None = setting(None, "Seed of the few-shot sample; empty = the run's seed.", ge=0, lt=2**32)
     init_seed: int | None = setting(None, "Seed of the initialisation; empty = the run's seed.", ge=0, lt=2**32)
 
     @field_validator("*", mode="before")
     @classmethod
     def _a_value(cls, value: Any, info: Any) -> Any:
-        """Python would count a truth value as 1 or 0, and pydantic read 1_0 as 10; what was refused is no value."""
+        """Refuses what is no value; Python would count a truth value as 1 or 0, and pydantic would read 1_0 as 10."""
         if isinstance(value, Refused) or (
                 has_bool(value) and not (value is False and info.field_name in ("gates", "lr_rule"))):
             raise ValueError("this is no value of a setting")

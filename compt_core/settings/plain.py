@@ -1,8 +1,8 @@
-"""Plain YAML, the one reader of all text that becomes settings: files, command line, links, form. Loads no torch.
+"""Plain YAML: the one reader of all text that becomes settings (files, command line, links, form). Loads no torch.
 
-Values are those of the core schema of YAML 1.2, with decimal numbers alone: a date, `yes`, `1:30` or `0x10` is a word,
-`010` is ten. Anchors, aliases, tags and names that stand twice are refused, and so is what is longer, deeper or more
-than settings can be, all before anything is built of it.
+Values are those of the core schema of YAML 1.2, with decimal numbers only: a date, `yes`, `1:30` or `0x10` is a word,
+and `010` is ten. Anchors, aliases, tags and repeated names are refused, and so is text that is longer, deeper or richer
+in values than settings can be. All this is checked before anything is built from the text.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import yaml
 
 from compt_core.errors import quoted
 
-MOST_CHARACTERS = 200_000  # a matrix of 64 x 64 weights has half of them
+MOST_CHARACTERS = 200_000  # a matrix of 64 x 64 weights takes half of them
 MOST_VALUES = 10_000  # names included
-DEEPEST = 10  # lists and mappings in each other; the matrix of a single method needs four
+DEEPEST = 10  # nested lists and mappings; the matrix of a single method needs four
 LONGEST_NUMBER = 100  # characters
-TEXT = frozenset({"tasks", "methods", "backbone", "data_dir"})  # settings that are text, also where it is all digits
+TEXT = frozenset({"tasks", "methods", "backbone", "data_dir"})  # settings that are text, even if it is all digits
 EMPTY = frozenset({"", "~", "null", "Null", "NULL"})
 _NAMED: dict[str, bool | None] = {
     **dict.fromkeys(EMPTY), **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -32,7 +32,7 @@ _REAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
 class NotPlain(Exception):
-    """YAML beyond what settings may be: what it must do, what it has instead, and where."""
+    """YAML that settings must not contain: what it must do, what it has instead, and where."""
 
     def __init__(self, must: str, got: str, mark: Any = None):
         self.must, self.got = must, got
@@ -41,9 +41,9 @@ class NotPlain(Exception):
 
 
 def read(text: str, name: str = "") -> Any:
-    """The value that `text` holds, of the setting `name`; None where it holds none.
+    """The value that `text` gives the setting `name`; None if it holds no value.
 
-    Raises NotPlain, and yaml.YAMLError for text that is no YAML.
+    Raises NotPlain, and yaml.YAMLError for text that is not YAML.
     """
     check_length(len(text))
     events = _checked(text)
@@ -61,7 +61,7 @@ def check_length(length: int) -> None:
 
 
 def number(text: str) -> int | float | None:
-    """The decimal number that `text` is: an integer, or finite with a point or an exponent. None for other text."""
+    """`text` as a decimal number: an integer, or a finite number with a point or an exponent. None for other text."""
     if len(text) > LONGEST_NUMBER:
         return None
     if _INTEGER.fullmatch(text):
@@ -85,7 +85,7 @@ def _checked(text: str) -> Iterator[yaml.Event]:
             shown = quoted(tag.replace("tag:yaml.org,2002:", "!!", 1))
             raise NotPlain("hold no tags", f"Got {shown}", mark)
         if _HALF.search(getattr(event, "value", "")):
-            raise NotPlain("hold no half of a character", f"Got {quoted(event.value)}", mark)
+            raise NotPlain("hold whole characters only", f"Got {quoted(event.value)}", mark)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         documents += isinstance(event, yaml.DocumentStartEvent)
         if depth > DEEPEST:
@@ -99,7 +99,7 @@ def _checked(text: str) -> Iterator[yaml.Event]:
 
 
 def _value(event: yaml.Event, events: Iterator[yaml.Event], name: str) -> Any:
-    """What `event` begins, of the setting `name`; its parts are taken off `events`."""
+    """The value that begins with `event`, for the setting `name`; its parts are taken from `events`."""
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event, name)
     parts = takewhile(lambda part: not isinstance(part, yaml.CollectionEndEvent), events)
@@ -118,7 +118,7 @@ def _value(event: yaml.Event, events: Iterator[yaml.Event], name: str) -> Any:
 
 
 def _scalar(event: yaml.ScalarEvent, name: str) -> Any:
-    """A single value. What stands in quotes is text, and so is a number where the setting is text."""
+    """A single value. Anything in quotes is text, and so is a number for a setting that is text."""
     text: str = event.value
     if not event.implicit[0]:
         return text

@@ -16,8 +16,8 @@ DEMO_GLUE_TASKS = ["demo-cola", "demo-sst2", "demo-mrpc", "demo-qqp", "demo-stsb
 GLUE_TASKS = ["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte"]
 SET2_TASKS = ["imdb", "yelp_polarity", "mrpc", "paws", "scitail", "multinli"]
 
-# Each method's settings as benchmarks/tuning.py chose them on tuning seeds (docs/FINDINGS.md): ComPT's (SPP) for all,
-# and what the other methods have of their own.
+# The settings of each method as benchmarks/tuning.py chose them on tuning seeds (docs/FINDINGS.md). Those of ComPT
+# (SPP) hold for all methods; the other methods then override some.
 _DEMO: dict[str, Any] = {
     "backbone": "demo", "sources": 4, "prompt_length": 10, "normalizer": "softmax", "form": "gated_sum", "steps": 200,
     "init_range": 1.0, "clip": 0.3, "lr_source": 0.037, "lr_private": 0.07, "lr_encoder": 0.018, "lr_attention": 0.39,
@@ -54,8 +54,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 TITLES: dict[str, str] = {  # for people; the names stay what files, links and the command line use
     "demo": "Demo: all methods on twelve small tasks",
     "demo-glue": "Demo: GLUE in miniature",
-    "glue": "GLUE as the paper's author set it",
-    "set2": "SET2 as the paper's author set it",
+    "glue": "GLUE with the paper's settings",
+    "set2": "SET2 with the paper's settings",
     "first-1": "1 · Prompt tuning on one task",
     "first-2": "2 · One prompt for all tasks, or one each",
     "first-3": "3 · Composed prompts of two tasks",

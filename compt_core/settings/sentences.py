@@ -1,4 +1,4 @@
-"""Problems of settings as sentences: what was expected, what came, what to do. Knows pydantic, not the fields."""
+"""Problems with settings as sentences: what is allowed, what came, what to do. Knows pydantic, not the fields."""
 
 from __future__ import annotations
 
@@ -32,14 +32,13 @@ def allowed_values(field: FieldInfo) -> str:
 
 
 def choices(field: FieldInfo) -> tuple[str, ...]:
-    """The words that a field accepts, () where it takes more than words."""
+    """The words that a field accepts; () if it accepts more than words."""
     return tuple(str(leaf) for leaf in _leaves(field.annotation) if isinstance(leaf, str))
 
 
 def sentences(problems: Sequence[Any], values: Mapping[str, Any], fields: Fields) -> list[Issue]:
-    """The `problems` of `values` as one Issue per wrong field, in order: first wrong value, the rest counted.
-
-    A slip such as shots=0-99999 makes as many problems as numbers; nobody could read a sentence for each.
+    """The `problems` of `values` as one Issue per wrong field, in order. It shows the first wrong value and counts the
+    rest: a slip such as shots=0-99999 causes a problem for each number, and nobody could read them all.
     """
     of_field: dict[Any, list[Any]] = {}
     for problem in problems:
@@ -55,7 +54,7 @@ def _first(problems: Sequence[Any], values: Mapping[str, Any], fields: Fields) -
 
 
 def _is_item(problem: Any) -> bool:
-    """Whether one item of a list is wrong, not the whole."""
+    """Whether one item of a list is wrong, rather than the whole list."""
     return len(problem["loc"]) == 2 and isinstance(problem["loc"][1], int)
 
 
@@ -73,7 +72,7 @@ def _sentence(problem: Any, values: Mapping[str, Any], fields: Fields, more: int
 
 
 def _hint(got: Any, field: FieldInfo) -> str:
-    """What to do about a wrong value, where that can be told."""
+    """What to do about a wrong value, where that is known."""
     if isinstance(got, Refused):
         return f" It must {got.must}."
     numbers = {int, float} & set(_leaves(field.annotation))
@@ -83,7 +82,7 @@ def _hint(got: Any, field: FieldInfo) -> str:
 
 
 def _leaves(annotation: Any) -> Iterator[Any]:
-    """The plain types and literal words of an annotation, tuples and unions opened."""
+    """The plain types and literal words of an annotation, with tuples and unions taken apart."""
     parts = get_args(annotation)
     if not parts:
         yield annotation

@@ -14,18 +14,18 @@ from compt_core.errors import ConfigError, Issue
 from compt_core.settings import plain
 from compt_core.settings.plain import NotPlain
 
-MAX_RANGE = 100_000  # a longer list of numbers is not even written out
+MAX_RANGE = 100_000  # a range of more numbers is not written out
 _ALSO = {"method": "methods", "seed": "seeds"}  # a run's names for settings of an experiment
 
 
 class Refused(str):
-    """What was typed for a setting and is read as no value at all; `must` says what it breaks."""
+    """Text for a setting that cannot be read as a value; `must` says which rule it breaks."""
 
     must: str
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file. Raises ConfigError when it is missing, no mapping, or not plain."""
+    """The settings in a YAML file. Raises ConfigError when it is missing, holds no mapping, or is not plain."""
     try:
         with path.open("rb") as file:
             data = file.read(plain.MOST_CHARACTERS + 1)  # a device may never end
@@ -49,8 +49,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def parse_value(text: str, name: str = "") -> Any:
     """A value typed on the command line, in a link or in the form, for the setting `name`: number, list, word, empty.
 
-    What is no YAML is a word. What is YAML but not plain is :class:`Refused`, so that the sentence about the
-    setting says why.
+    Text that is not YAML counts as a word. YAML that is not plain becomes :class:`Refused`, so that the message about
+    the setting can say why.
     """
     try:
         value = plain.read(text, name)
@@ -64,12 +64,12 @@ def parse_value(text: str, name: str = "") -> Any:
 
 
 def in_digits(value: Any) -> str:
-    """How an integer is to be written that was written otherwise, such as 0x10, 1_000 or 5.0; "" for all else."""
+    """How to write an integer that was written another way, such as 0x10, 1_000 or 5.0; "" for anything else."""
     with suppress(ValueError):
         if isinstance(value, str) and len(value) <= plain.LONGEST_NUMBER and plain.number(value) is None:
             return f" Write {int(value, 0)}, in decimal digits."
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-            return f" Write {int(value)}, without point and exponent."
+            return f" Write {int(value)}, without a point or an exponent."
     return ""
 
 
@@ -79,17 +79,17 @@ def field_of(name: str) -> str:
 
 
 def by_field(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of one source by an experiment's names. Raises ConfigError where two names are of one setting."""
+    """Settings from one source under an experiment's names. Raises ConfigError where two names mean one setting."""
     twice = [name for name, field in _ALSO.items() if name in raw and field in raw]
     if twice:
         raise ConfigError([Issue(_ALSO[name], f"The settings must name '{_ALSO[name]}' once. Got '{name}' as well, "
                                               "which means the same; leave one of them out.") for name in twice])
     whole = {name.encode("utf-8", "backslashreplace").decode(): value for name, value in raw.items()}
-    return {field_of(name): value for name, value in whole.items()}  # a terminal can give names that are no Unicode
+    return {field_of(name): value for name, value in whole.items()}  # a terminal can give names that are not Unicode
 
 
 def for_all(method_settings: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The settings of single methods without those under `names`, which are to hold for all methods."""
+    """The settings of single methods, without those in `names`, which are to hold for all methods."""
     left = {method: {k: v for k, v in own.items() if k not in names} for method, own in method_settings.items()}
     return {method: own for method, own in left.items() if own}
 
@@ -127,12 +127,12 @@ def as_list(value: Any, most: int = MAX_RANGE) -> Any:
 
 
 def _whole(text: str) -> int | None:
-    """The number that the digits 0 to 9 alone write; None for other text."""
+    """The number in text that has only the digits 0 to 9; None for other text."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= plain.LONGEST_NUMBER else None
 
 
 def as_text(values: Sequence[object], comma: str = ",") -> str:
-    """A list as :func:`as_list` reads it, three and more numbers in a row as a range: ``"0-9,12"``."""
+    """A list in the form that :func:`as_list` reads; three or more numbers in a row make a range: ``"0-9,12"``."""
     rows: list[list[object]] = [[one] for one in values[:1]]
     for before, one in pairwise(values):
         if isinstance(before, int) and isinstance(one, int) and one == before + 1 > 0:

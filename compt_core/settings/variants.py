@@ -1,7 +1,7 @@
 """The rows of a comparison: named variants of methods, as people write them. Loads no torch.
 
-A variant is a method and the settings in which it differs: "pt-long: method=pt prompt_length=10" in a line of text,
-{pt-long: {method: pt, prompt_length: 10}} in a file. The methods' own names are the plain ones.
+A variant is a method with the settings in which it differs, written "pt-long: method=pt prompt_length=10" in a line of
+text and {pt-long: {method: pt, prompt_length: 10}} in a file. A method's own name stands for the plain method.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from compt_core.settings.values import Refused, as_words, for_all, parse_value
 
 Variants = dict[str, dict[str, Any]]  # name -> {"method": …, setting: value}
 DEFAULT_METHODS = ("pt", "mst", "spp")
-NAMING = ("methods", "method_settings")  # settings of older files and short ways to say variants
+NAMING = ("methods", "method_settings")  # settings of older files, and short forms of variants
 FORM = "NAME: method=pt prompt_length=10"
 MOST_NAME = 40  # characters of a name
-TAKEN = frozenset({"majority", "no_prompt", "no prompt", "scores", "all", "none", "mean"})  # of other rows and choices
+TAKEN = frozenset({"majority", "no_prompt", "no prompt", "scores", "all", "none", "mean"})  # names with other meanings
 _NAME = re.compile(r"[^\W_]([\w .+@%()=-]*[\w.+@%()=-])?")  # no slash: names are parts of keys in files
 
 
@@ -32,15 +32,15 @@ def plain(methods: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def is_plain(name: str, own: Mapping[str, Any]) -> bool:
-    """Whether a variant is a method as it is, under its own name."""
+    """Whether a variant is an unchanged method under its own name."""
     return dict(own) == {"method": name}
 
 
 def of_raw(given: Mapping[str, Any], start: Mapping[str, Any]) -> Variants:
     """The rows that raw settings ask for over those of a preset.
 
-    ``methods`` are plain rows, ``variants`` named ones; where only variants are given, they are all there is. What a
-    preset, or an older file, sets for single methods (``method_settings``) holds for every row of that method, unless
+    ``methods`` gives plain rows and ``variants`` named ones; if only variants are given, there are no other rows. What
+    a preset or an older file sets for single methods (``method_settings``) holds for every row of that method, unless
     the row or the raw settings say otherwise. Raises ConfigError with every problem of the names.
     """
     problems: list[Issue] = []
@@ -56,7 +56,7 @@ def of_raw(given: Mapping[str, Any], start: Mapping[str, Any]) -> Variants:
                                                  f"instead.{must(settings)}"))
         settings = {}
     elif settings is not None:
-        problems += [Issue("method_settings", f"There is no method {quoted(name)} for which settings could hold."
+        problems += [Issue("method_settings", f"There is no method {quoted(name)} to give settings to."
                                               f"{nearest(name, METHODS)}") for name in settings if name not in METHODS]
     else:
         settings = for_all(start.get("method_settings", {}), given)
@@ -86,12 +86,12 @@ def _methods(value: Any, problems: list[Issue]) -> list[str]:
 
 
 def must(value: Any) -> str:
-    """What text breaks that is read as no value at all; "" for all else."""
+    """The rule that refused text breaks, as a sentence; "" for anything else."""
     return f" It must {value.must}." if isinstance(value, Refused) else ""
 
 
 def _read(value: Any, problems: list[Issue]) -> Variants:
-    """Named variants from a mapping, from lines, or from a text of lines; their problems are added."""
+    """Named variants from a mapping, from lines, or from a text of lines; problems found go to `problems`."""
     if value is None or value == "":
         return {}
     if isinstance(value, str) and not isinstance(value, Refused):
@@ -120,7 +120,7 @@ def _read(value: Any, problems: list[Issue]) -> Variants:
 
 
 def read_line(line: str, problems: list[Issue]) -> tuple[str, dict[str, Any]] | None:
-    """(name, settings) of a line of text; None, and its problem added, for what is no variant."""
+    """(name, settings) of a line of text. For a line that is not a variant: None, and its problem in `problems`."""
     name, colon, rest = line.partition(":")
     try:
         words = shlex.split(rest)
@@ -145,19 +145,19 @@ def _problem(name: Any, own: Any) -> str | None:
     """What is wrong with a variant's name, or with the method it names."""
     if not isinstance(name, str) or len(name) > MOST_NAME or not _NAME.fullmatch(name) or name in TAKEN:
         return (f"The name of a variant must have 1 to {MOST_NAME} letters, digits, spaces or any of . _ + - @ % ( ) "
-                f"=, begin with a letter or digit, and be none of {', '.join(sorted(TAKEN))}. Got {quoted(name)} "
+                f"=, begin with a letter or digit, and not be one of {', '.join(sorted(TAKEN))}. Got {quoted(name)} "
                 "instead.")
     if not isinstance(own, Mapping) or not all(isinstance(key, str) for key in own):
         return f"The variant {quoted(name)} must have settings, as in '{FORM}'. Got {quoted(own)} instead."
     method = own.get("method")
     if method is None:
-        return f"The variant {quoted(name)} must say its method, as in '{name}: method=pt'. It names none; there are " \
+        return f"The variant {quoted(name)} must name its method, as in '{name}: method=pt'. Got none; choose one of " \
                f"{', '.join(METHODS)}."
     if not isinstance(method, str) or method not in METHODS:
         return f"The method of the variant {quoted(name)} must be one of {', '.join(map(repr, METHODS))}. Got " \
                f"{quoted(method)} instead.{nearest(str(method), METHODS)}"
     if name in METHODS and name != method:
-        return f"The name {quoted(name)} is that of a method: a variant of the method '{method}' needs another one."
+        return f"The name {quoted(name)} belongs to a method. Give the variant of method '{method}' another name."
     return None
 
 

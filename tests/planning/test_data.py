@@ -108,8 +108,8 @@ def test_data_are_read_once_while_nothing_changes(files: BackboneFiles, glue_dir
 
 
 @pytest.mark.parametrize(("train", "dev", "said"), [
-    (0, 0, None), (4, 4, None), (5, 0, "5% of the words to train on and 0% of those in dev"),
-    (0, 7, "0% of the words to train on and 7% of those in dev"),
+    (0, 0, None), (4, 4, None), (5, 0, "5% of the words in the training rows and 0% of those in the dev rows"),
+    (0, 7, "0% of the words in the training rows and 7% of those in the dev rows"),
 ])
 def test_words_without_pieces_are_said_from_a_share_of_one_in_twenty(
     files: BackboneFiles, train: int, dev: int, said: str | None

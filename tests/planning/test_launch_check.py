@@ -113,7 +113,7 @@ def test_a_backbone_that_cannot_write_the_labels_is_refused(problems: Any, monke
     odd = dataclasses.replace(TASKS["sst2"], labels=("grim", "sunny"))
     monkeypatch.setitem(TASKS, "sst2", odd)
     messages = [message for field, message in problems(tasks="demo-mood,sst2", backbone="demo") if field == "backbone"]
-    assert messages[0] == ("The tokenizer of backbone 'demo' has no pieces for label words of 'sst2' (grim, sunny). "
+    assert messages[0] == ("The tokenizer of backbone 'demo' has no pieces for the label words of 'sst2' (grim, sunny). "
                            "Choose a T5 checkpoint as the backbone, or other tasks.")
 
 
@@ -141,7 +141,7 @@ def test_label_words_that_are_the_same_to_the_backbone_are_refused(
 ) -> None:
     monkeypatch.setitem(TASKS, "demo-mood", dataclasses.replace(TASKS["demo-mood"], labels=("true", "True ")))
     found = problems(tasks="demo-mood", backbone="demo", data_dir=None)
-    assert found[0] == ("backbone", "The label words 'true' and 'True ' of task 'demo-mood' are the same tokens to "
+    assert found[0] == ("backbone", "The label words 'true' and 'True ' of task 'demo-mood' are the same tokens for "
                                     "backbone 'demo'. Choose another T5 checkpoint as the backbone, or other tasks.")
 
 

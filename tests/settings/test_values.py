@@ -45,8 +45,8 @@ BOMB = ", ".join(["&a0 [x, x, x, x]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 9)}
     (b"a: {null: 1}", "must name each setting by a word. Got null instead."),
     (b"a: {[b]: 1}", "must name each setting by a word. Got a list or a mapping instead."),
     (b"? \n: 1\n", "must name each setting by a word. Got nothing instead."),
-    (b'a: "x\\ud800"\n', r"must hold no half of a character. Got 'x\ud800'. See line 1, column 4."),
-    (b'a: {"\\udfff": 1}\n', r"must hold no half of a character. Got '\udfff'."),
+    (b'a: "x\\ud800"\n', r"must hold whole characters only. Got 'x\ud800'. See line 1, column 4."),
+    (b'a: {"\\udfff": 1}\n', r"must hold whole characters only. Got '\udfff'."),
     (b"a: 1\n---\na: 2\n", "must hold one document. Got a second one. See line 2"),
 ])
 def test_a_bad_settings_file_is_one_sentence(tmp_path: Path, content: bytes, says: str) -> None:

@@ -100,7 +100,7 @@ def test_all_problems_come_with_their_fields():
     ("variants", "a: method=pt steps=1 steps=2", "sets 'steps' twice"),
     ("variants", "a: method=pt steps=0x10", "Got '0x10' instead. Write 16, in decimal digits."),
     ("variants", "pt: method=pt prompt_length=yes", "Got 'yes' instead."),
-    ("variants", "a: prompt_length=3", "The variant 'a' must say its method"),
+    ("variants", "a: prompt_length=3", "The variant 'a' must name its method"),
     ("shots", "٣", "Got '٣' instead. Write 3, in decimal digits."),
     ("seeds", "0-99999," * 250, "must be integers >= 0"),
 ])
