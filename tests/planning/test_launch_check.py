@@ -113,8 +113,7 @@ def test_a_backbone_that_cannot_write_the_labels_is_refused(problems: Any, monke
     odd = dataclasses.replace(TASKS["sst2"], labels=("grim", "sunny"))
     monkeypatch.setitem(TASKS, "sst2", odd)
     messages = [message for field, message in problems(tasks="demo-mood,sst2", backbone="demo") if field == "backbone"]
-    assert messages[0] == ("The tokenizer of backbone 'demo' has no pieces for the label words of 'sst2' (grim, sunny). "
-                           "Choose a T5 checkpoint as the backbone, or other tasks.")
+    assert "has no pieces for the label words of 'sst2' (grim, sunny). Choose a T5 checkpoint" in messages[0]
 
 
 def test_a_backbone_that_cannot_read_the_texts_is_refused(problems: Any) -> None:
