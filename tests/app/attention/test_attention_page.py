@@ -84,7 +84,7 @@ def test_a_cell_of_the_link_is_told_in_detail_and_framed(visit, lab, store):
     stored = frames.with_result(store.runs(identity), "attention")[0].result["attention"]
     assert not app.exception and not app.error
     assert f"**stsb** gives source **s0** a weight of {stored[2][0]:.2f}. This is the smallest of its 2" in words(app)
-    assert "Over 3 seeds it is" in words(app) and "Weight of stsb for source s0 over training" in words(app)
+    assert "Over 3 seeds the mean is" in words(app) and "Weight of stsb for source s0 over training" in words(app)
     shapes = json.loads(charts_of(app)["heatmap"].spec)["layout"]["shapes"]
     assert {round(shape["y0"] + 0.46) for shape in shapes} == {2}
     assert {round(shape["x0"] + 0.48) for shape in shapes} == {0}
