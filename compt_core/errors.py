@@ -62,7 +62,7 @@ class LostStore(DiskError):
 class Damaged(StoreError):
     """A row of the store that cannot be read: what it is (`noun`), the name that finds it, and why.
 
-    Lists leave such rows out and hand them over beside, as values.
+    Lists leave such rows out and return them separately, as values.
     """
 
     def __init__(self, noun: str, name: str, why: str, cure: str):
@@ -81,7 +81,7 @@ class Issue:
 class ConfigError(ComptError):
     """All problems of one set of settings, reported together.
 
-    ``issues`` keeps them apart, so that a form can put each beside its field.
+    ``issues`` keeps them apart, so that a form can show each at its field.
     """
 
     def __init__(self, issues: Iterable[Issue]):

@@ -1,7 +1,7 @@
 """Random numbers: one named stream per purpose, so that no draw ever shifts another.
 
 A stream is found by a seed and a path of names (``stream(0, "init", "source", 2)``): the number of
-sources, tasks or runs beside it changes nothing, and stopping and resuming needs no saved state.
+other sources, tasks or runs changes nothing, and stopping and resuming needs no saved state.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def whatif(
                                       "'mute=s2;alpha:TASK=0'; the What-if page has them in its address.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write them as JSON.")] = None,
 ) -> None:
-    """Change what a finished run learned, and score it on its dev rows beside what it scored as trained."""
+    """Change what a finished run learned, and compare its scores on the dev rows with those as trained."""
     store = existing_store(say)
     run = store.run(run_id)
     chosen = read(edit, taken_apart(run, store.prompts(run.id)))

@@ -29,7 +29,7 @@ _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta"
                 "skipped", "overlap", "samples", "data_notes", "backbone")
 _LEFT_OUT = {"skipped": "skipped for want of a label (−1)", "overlap": "left out of train as they stand in dev",
              "cut": "with text cut at max_tokens"}
-UNREAD = "§"  # beside a score: some of its answers are no label
+UNREAD = "§"  # after a score: some of its answers are no label
 REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}
 
 

@@ -35,7 +35,7 @@ class Pace:
     """A fleet that was trained: where, what it had to do, and the seconds it took.
 
     place   device, torch threads and backbone: seconds of one place say nothing of another
-    memory  bytes that it took at most beside STATE_BYTES for each number that it trained: backbone, data, passes
+    memory  the most bytes that it took, without STATE_BYTES for each number that it trained: backbone, data, passes
             and, on a CPU, the program itself; None where that was not measured
     """
 
@@ -97,7 +97,7 @@ def estimate(work: Work, paces: Sequence[Pace]) -> Estimate | None:
 def memory(trained: int, paces: Sequence[Pace]) -> float | None:
     """Bytes that a fleet will take which trains `trained` numbers, by the paces of one place; None without any.
 
-    What the hungriest of them took beside its own numbers is taken for it, too.
+    It is assumed to take as much, besides its own numbers, as the one of them that took most.
     """
     beside = [pace.memory for pace in paces if pace.memory is not None]
     return max(beside) + STATE_BYTES * trained if beside else None

@@ -1,1 +1,1 @@
-"""Settings of runs and experiments: what they mean, how people write them, what is said of a wrong one."""
+"""The settings of runs and experiments: what they mean, how people write them, and what a wrong one is told."""
