@@ -48,8 +48,8 @@ def worker_mode() -> WorkerMode:
 
 
 def app_threads() -> int:
-    """Torch threads while a dashboard runs in the same process: COMPT_THREADS, or all cores but one, which pages need to
-    stay quick.
+    """Torch threads while a dashboard runs in the same process: COMPT_THREADS, or all cores but one, which keeps pages
+    quick.
 
     Raises ConfigError where COMPT_THREADS is no integer of 1 or more.
     """
