@@ -77,8 +77,9 @@ def prompts(what: str, tensors: Mapping[str, np.ndarray], adapter: Adapter | Non
         return {EMBEDDINGS: used}
     columns, of_rows = factors
     if len(columns) * rows * used.shape[-1] > MOST_NUMBERS:
-        raise DataError(f"{what} must need at most {MOST_NUMBERS:,} numbers for all its prompts. Got {len(columns)} "
-                        f"prompts of {rows} x {used.shape[-1]} numbers instead; save fewer tasks.")
+        raise DataError(f"{what} must need at most {MOST_NUMBERS:,} numbers for all its prompts. Got "
+                        f"{plural(len(columns), 'prompt')} of {rows} x {used.shape[-1]} numbers instead; save fewer "
+                        "tasks.")
     notes.append(f"Its prompts are composed for each of its {plural(len(columns), 'task')}.")
     return {"task": used * (columns[:, :rows] @ of_rows)}  # [K, L, H]
 

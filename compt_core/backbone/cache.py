@@ -1,4 +1,4 @@
-"""Label scores by what they follow from, so that nothing is scored twice: a prompt, rows, labels and a way to score."""
+"""Label scores, kept by all that decides them (prompt, rows, labels, way to score), so that nothing is scored twice."""
 
 from __future__ import annotations
 

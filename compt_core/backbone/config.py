@@ -158,7 +158,7 @@ def _contradictions(settings: T5Settings, config: dict[str, Any]) -> list[str]:
     if settings.feed_forward_proj.removeprefix("gated-") not in ACTIVATIONS:
         found.append(f"must give feed_forward_proj as one of {', '.join(ACTIVATIONS)}, with 'gated-' before it where "
                      f"it is gated. Got {quoted(settings.feed_forward_proj)} instead.")
-    else:  # transformers writes both of these beside it, and reads them before it
+    else:  # transformers writes both of these as well, and reads them first
         for name, value in (("dense_act_fn", settings.activation), ("is_gated_act", settings.gated)):
             if config.get(name, value) != value:
                 found.append(f"must give {name} as its feed_forward_proj {quoted(settings.feed_forward_proj)} asks "

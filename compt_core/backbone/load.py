@@ -144,7 +144,7 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
     if files.digest() != digest:
         raise BackboneError(f"The files of backbone '{files.ref}' changed while it was loaded. Run it again when they "
                             "are complete.")
-    if place.type == "cuda":  # cuDNN plans its attention anew for every number of rows: a step took ten times as long
+    if place.type == "cuda":  # cuDNN plans its attention again for every number of rows: a step took ten times as long
         torch.backends.cuda.enable_cudnn_sdp(False)
     model.generation_config = _greedy(model.config, tokenizer)
     lock = Turns()  # one for both kinds
@@ -191,7 +191,7 @@ def dtype_on(device: str) -> torch.dtype:
 
 def _greedy(config: Any, tokenizer: Any) -> Any:
     """Greedy generation and nothing else: a checkpoint's own settings may ask for beams, a least length or forced
-    tokens, and what they are is in no hash."""
+    tokens, and no hash says what those are."""
     from transformers import GenerationConfig
 
     end = tokenizer.eos_token_id  # what label words end with

@@ -103,7 +103,7 @@ def _header(ref: str, file: Path) -> dict[str, Weight]:
 
 
 def check_headers(ref: str, settings: T5Settings, weights: Mapping[str, Weight]) -> None:
-    """Whether the weights are those that the settings ask for, no more and no fewer. Raises BackboneError."""
+    """Checks that the weights are the ones that the settings ask for, no more and no fewer. Raises BackboneError."""
     shapes = needed(settings)
     table = (settings.vocab_size, settings.d_model)
     tables = dict.fromkeys(TABLES, table)

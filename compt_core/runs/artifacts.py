@@ -1,6 +1,6 @@
 """The home folder: where it is, and the files of a run in it. Loads no torch.
 
-``compt.db`` beside ``artifacts/RUN/{prompts.safetensors, scores.safetensors, checkpoint-STEP.safetensors,
+``compt.db`` next to ``artifacts/RUN/{prompts.safetensors, scores.safetensors, checkpoint-STEP.safetensors,
 log.txt}``; which checkpoint counts, the run's row says. Tensor files are written under a temporary name and renamed,
 so that a reader sees a whole file or none: by who has the lease, and by who imports, under a lock of its own.
 """
@@ -83,7 +83,7 @@ class Artifacts:
                              "Train the run again, or put the file back.") from error
 
     def write_checkpoint(self, run: str, checkpoint: Checkpoint) -> None:
-        """Writes checkpoint-STEP.safetensors beside an earlier one."""
+        """Writes checkpoint-STEP.safetensors next to an earlier one."""
         tensors = {**checkpoint.tensors, _SECONDS: np.float64(checkpoint.seconds)}
         self.write_tensors(run, f"{_CHECKPOINT}-{checkpoint.step}", tensors)
 

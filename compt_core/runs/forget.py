@@ -1,4 +1,4 @@
-"""Runs and experiments that are deleted, and those that cannot be read: nothing waits for these. Loads no torch."""
+"""Deletes runs and experiments, also those that cannot be read; for these nothing waits. Loads no torch."""
 
 from __future__ import annotations
 

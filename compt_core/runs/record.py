@@ -127,7 +127,7 @@ class SavedEdit:
 
 @dataclass(frozen=True)
 class Left:
-    """What a completed run left beside its record: arrays by name, and curves by kind.
+    """What a completed run left besides its record: arrays by name, and curves by kind.
 
     prompts  as `inspection.kept_tensors` names them
     scores   task -> log-likelihood of every label [rows, labels] on its dev rows

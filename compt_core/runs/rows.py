@@ -1,7 +1,7 @@
 """Rows of the tables as records, and back: the one door, at which damaged ones are turned away. Loads no torch.
 
 A cell may hold anything: a disk, another program or a hand changed it. So every row is judged here before it becomes
-a record, and what no page could show raises Damaged, or is handed over beside the records of a list.
+a record, and what no page could show raises Damaged, or is returned along with the records of a list.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def _spare_collector() -> None:
     """Takes what is loaded now, torch and transformers above all, out of the garbage collector's sight, once.
 
     Streamlit collects after every script run, which stops all threads: with these libraries a third of
-    a second each time, so that training beside one live page took twice as long.
+    a second each time, so that training took twice as long while one live page was open.
     """
     gc.collect()
     gc.freeze()

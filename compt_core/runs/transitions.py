@@ -97,7 +97,7 @@ def requeue(connection: Connection, run: str) -> None:
     row = find(connection, run)
     run_record(row)
     if State.QUEUED in TRANSITIONS[State(row.state)]:
-        again = {"fleet": None} if row.state in TERMINAL else {}  # others go on beside those they trained with
+        again = {"fleet": None} if row.state in TERMINAL else {}  # others go on together with those they trained with
         move(connection, [run], State.QUEUED, error_type=None, error_message=None, traceback=None, **again)
 
 

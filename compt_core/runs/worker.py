@@ -48,7 +48,8 @@ def worker_mode() -> WorkerMode:
 
 
 def app_threads() -> int:
-    """Torch threads beside a dashboard: COMPT_THREADS, or all cores but one, which pages need to stay quick.
+    """Torch threads while a dashboard runs in the same process: COMPT_THREADS, or all cores but one, which keeps pages
+    quick.
 
     Raises ConfigError where COMPT_THREADS is no integer of 1 or more.
     """
@@ -105,7 +106,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
         self._keep_seconds = checkpoint_seconds()
-        self._threads: int | None = None  # torch's own choice, unless beside a dashboard
+        self._threads: int | None = None  # torch's own choice, unless a dashboard runs here as well
 
     def run(self, stop: threading.Event, until: Callable[[], bool] | None = None) -> None:
         """Trains in this thread until `stop` is set or `until()` says so (asked between fleets)."""
@@ -135,7 +136,7 @@ class Worker:
         self._wake.set()
 
     def start_thread(self) -> None:
-        """Starts the background thread beside a dashboard, once; it is stopped when the process leaves."""
+        """Starts the background thread of a dashboard, once; it stops when the process ends."""
         threads = app_threads()
         with self._guard:
             self._threads = threads

@@ -2,7 +2,7 @@
 
 B batch rows · N tokens of all rows · P prompt length. Prompt and text are contiguous: padding between
 them would change T5's relative positions and so the logits. Where there is any, it stands outside, on
-the right, up to a bucket that depends on the row alone, so that no row beside it changes a result.
+the right, up to a bucket that depends on the row alone, so that no other row of the batch changes a result.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def collate(rows: Sequence[EncodedRow], prompts: Sequence[int], bucket: int = 1,
     """Rows as one batch, in their order; row b leaves room for ``prompts[b]`` vectors.
 
     Each is padded to a multiple of `bucket` and by `extra`, which change no result beyond rounding.
-    Fewest groups, and so quickest, in order of length.
+    The groups are fewest, and the pass quickest, in order of length.
     """
     lengths = np.array([row.length(p) for row, p in zip(rows, prompts, strict=True)])
     widths = padded(lengths, bucket) + extra

@@ -103,7 +103,7 @@ def _from_bands(task: Task, rows: Sequence[Row], count: int, draw: np.random.Gen
 
 
 def rows_per_label(task: Task, rows: Sequence[Row]) -> dict[str, int]:
-    """How many of `rows` have each label, those that none has too; of a numeric task only the scores that are there."""
+    """How many of `rows` have each label, 0 included; of a numeric task only the scores that occur."""
     counts = np.bincount([row.label for row in rows], minlength=len(task.labels)).tolist()
     return {label: count for label, count in zip(task.labels, counts, strict=True) if count or not task.numeric}
 

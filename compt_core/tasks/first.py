@@ -1,6 +1,6 @@
 """The first tokens of texts, without tokenizing what stands far behind them.
 
-A text is cut where white space begins, some tokens behind those that are asked for. Normalisers and tokenizers of the
+A text is cut at white space, some tokens after the last one that is needed. Normalisers and tokenizers of the
 T5 family look at a word and its neighbours, so what follows the cut changes nothing before it. A stretch without white
 space is one word, of which a Unigram model takes the best way through: it passes one of ENDINGS neighbouring places,
 for no piece of a T5 is longer, so where the beginnings up to all of them agree, the whole text begins so, too. Only

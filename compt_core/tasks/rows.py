@@ -106,7 +106,8 @@ def _label(task: Task, label: object, where: str) -> tuple[int, float] | DataErr
 def _fault(name: str, text: object) -> tuple[str, str] | None:
     """(column, its sentence from the verb on) of a cell that is no text; None where it is one.
 
-    An empty cell is a text, and so is a missing one: tsv and csv cannot tell them apart, and public data have some.
+    An empty cell counts as a text, and a missing one does as well: tsv and csv cannot tell them apart, and public data
+    have some.
     """
     if text is None:
         return None

@@ -46,4 +46,4 @@ def test_a_broken_bundle_does_not_keep_anybody_from_working(visit, monkeypatch, 
     monkeypatch.setattr(bundle.import_bundles, "__defaults__", (tmp_path,))
     app = visit("home")
     assert not app.exception and not app.error
-    assert any("None yet." in part.value for part in app.caption)
+    assert any("There are none yet." in part.value for part in app.caption)

@@ -81,6 +81,7 @@ def test_from_launch_to_a_filled_heatmap(dashboard: str, page: Page, browser: Br
     assert re.search(r"[?&]exp=[a-z0-9]{10}", link) and "task=demo-opinion" in link and "method=mst" in link
 
     page.get_by_role("link", name="Attention").click()
+    expect(page.get_by_role("heading", name="One weight in detail")).to_be_visible(timeout=PAGE_MS)  # Accuracy is gone
     assert len(heat_numbers(page)) == 12 * 4
     page.get_by_role("link", name="Gates").click()
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=PAGE_MS)

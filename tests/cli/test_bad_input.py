@@ -55,7 +55,7 @@ DEV = HEADER + "c\td\t0\ne\tf\t1\n"
 
 
 @pytest.mark.parametrize(("words", "says"), [
-    (("--tasks", "nope"), "There is no task 'nope'. Known tasks: demo-mood, "),
+    (("--tasks", "nope"), "There is no task 'nope'. Known tasks: "),
     (("--tasks", "mprc"), "There is no task 'mprc'. Did you mean 'mrpc'?"),
     (("--tasks", "demo-mood,demo-mood"), "must not repeat a value. Got 'demo-mood' twice."),
     (("--tasks", ""), "must be one or more task names. Got '' instead."),

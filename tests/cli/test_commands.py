@@ -274,8 +274,8 @@ def test_a_worker_stops_in_order(home: Path, number: int) -> None:
                           stderr=subprocess.PIPE) as process:
         try:
             assert process.stderr is not None
-            assert process.stderr.readline() == f"Training what is queued in {home}; worker.log there says what " \
-                "happens. Stop with Ctrl+C.\n"
+            assert process.stderr.readline() == f"Training what is queued in {home}. The file worker.log in that " \
+                "folder says what happens. Stop with Ctrl+C.\n"
             process.send_signal(number)
             out, err = process.communicate(timeout=60)
         finally:

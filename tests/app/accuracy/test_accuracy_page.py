@@ -139,7 +139,7 @@ def test_behind_a_cell_stand_its_answers(visit, store, answered):
     assert sum(map(sum, figure["data"][0]["z"])) == 2 * rows
     app.selectbox(key="seed").set_value("0").run()
     assert app.query_params["seed"] == "0" and "0 of" in words(app).replace("\\", "")
-    assert app.success[0].value == "No row is answered wrongly here."
+    assert app.success[0].value == "Every row is answered correctly here."
     app.selectbox(key="task").set_value("rte").run()
     assert app.query_params["task"] == "rte" and not app.exception
 

@@ -83,8 +83,8 @@ def test_a_cell_of_the_link_is_told_in_detail_and_framed(visit, lab, store):
     app = visit("attention", exp=identity, task="stsb", source="s0")
     stored = frames.with_result(store.runs(identity), "attention")[0].result["attention"]
     assert not app.exception and not app.error
-    assert f"**stsb** gives source **s0** a weight of {stored[2][0]:.2f}, its smallest of 2" in words(app)
-    assert "Over 3 seeds it is" in words(app) and "Weight of stsb for source s0 over training" in words(app)
+    assert f"**stsb** gives source **s0** a weight of {stored[2][0]:.2f}. This is the smallest of its 2" in words(app)
+    assert "Over 3 seeds the mean is" in words(app) and "Weight of stsb for source s0 over training" in words(app)
     shapes = json.loads(charts_of(app)["heatmap"].spec)["layout"]["shapes"]
     assert {round(shape["y0"] + 0.46) for shape in shapes} == {2}
     assert {round(shape["x0"] + 0.48) for shape in shapes} == {0}
@@ -129,10 +129,10 @@ def test_a_course_over_seeds_has_intervals_and_only_the_common_steps():
 def test_details_name_the_tasks_that_lean_on_a_source_and_the_nearest(runs):
     drawn = of(runs[0], [[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.2, 0.5, 0.3]])
     said = " ".join(cells.sentences(drawn, "a", 0, None))
-    assert "**a** gives source **s0** a weight of 0.70, its largest of 3; uniform would be 0.33" in said
-    assert "lean on s0 most: a 0.70, b 0.60 and d 0.20" in said and "nearest tasks by attention (cosine): b 0.9" in said
+    assert "source **s0** a weight of 0.70. This is the largest of its 3 weights; uniform would be 0.33" in said
+    assert "lean most on s0: a 0.70, b 0.60 and d 0.20" in said and "nearest tasks by attention (cosine): b 0.9" in said
     even = " ".join(cells.sentences(of(runs[0], np.full((4, 3), 1 / 3)), "b", 1, None))
-    assert "near uniform" in even and "lean on s1 most" not in even
+    assert "near uniform" in even and "lean most on s1" not in even
 
 
 # The tree
@@ -210,7 +210,7 @@ def test_a_second_run_stands_beside_the_first_by_link_and_by_hand(visit, lab, st
     app.selectbox(key="pick_run").select(two.id).run()  # the second becomes the first
     assert not app.exception and not app.error and app.selectbox(key="with").value == "none"
     mean = visit("attention", exp=identity, run=one.id, of="mean", **{"with": two.id})
-    assert not mean.exception and "one of those whose mean is shown" in words(mean)
+    assert not mean.exception and "part of the mean that is shown" in words(mean)
 
 
 def test_the_numbers_are_there_to_read_and_to_take_along_once_they_are_asked_for(visit, lab):

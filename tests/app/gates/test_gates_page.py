@@ -103,7 +103,7 @@ def test_the_extremes_are_told_apart_only_where_seeds_do(runs):
                 for run, share in zip(runs, each, strict=True)]
 
     clear = " ".join(balance.spread(with_shares((0.1, 0.5, 0.7), (0.12, 0.5, 0.72), (0.11, 0.5, 0.7))))
-    assert "stsb leans on its private prompt by 60 ± 1 points of the norm more than cola" in clear
+    assert "stsb leans more on its private prompt than cola" in clear and "60 ± 1 points" in clear
     assert "includes 0" not in clear
     noisy = " ".join(balance.spread(with_shares((0.1, 0.5, 0.7), (0.7, 0.5, 0.2), (0.3, 0.5, 0.9))))
     assert "the interval includes 0" in noisy

@@ -163,5 +163,5 @@ def test_a_command_line_says_what_was_made_to_hold_for_all_methods():
 def test_a_method_own_value_is_shown_short_and_as_it_is():
     own = parse_value("{pt: {steps: [[9, 9, 9], [9, 9, 9]]}, mst: {steps: }, scp: {steps: '*x*'}}")
     shown = summary.own_values({method: one["steps"] for method, one in own.items()})
-    assert shown.startswith("PT: …, MST: empty and ComPT (SCP): \\*x\\* (set for single rows)")
+    assert shown.startswith("PT: …, MST: empty and ComPT (SCP): \\*x\\*")
     assert len(summary.own_values({"pt": "x" * 2000})) < 200

@@ -185,7 +185,7 @@ def test_unused_columns_of_an_upload_are_named_there_and_by_the_check(visit, tin
     said = "The data of task 'mrpc' has a column that is not used: 'word'."
     assert any("are kept" in part.value and said in plain([part.value]) for part in form.markdown)
     form.button(key="check").click().run()
-    box = next(one for one in form.expander if "notes on the data" in one.label)
+    box = next(one for one in form.expander if "about the data" in one.label)
     first, second = [plain([part.value]) for part in box.markdown]
     assert first == said and second.startswith("With 1 shot, 3 of 3 samples of task 'mrpc' lack a label")
-    assert "0 to 1, by sample and label" in str(form.table[0].value)
+    assert "0 to 1, depending on sample and label" in str(form.table[0].value)
