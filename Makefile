@@ -1,6 +1,6 @@
 # make app [PORT=8501]   set up .venv and start the dashboard on http://127.0.0.1:PORT
 # make demo              set up .venv, train PT, MST, SPP and SCP on the demo suite, print the accuracy table
-# make bench             set up, then measure speed and memory against other methods and limits (about ten minutes)
+# make bench             set up, then measure speed and memory against other programs and limits (about ten minutes)
 # make soak              set up, kill a worker thirty times, try 100,000 random inputs, measure the dashboard under load
 # make quick             set up, then lint, types, import contracts and the tests that start no process (three minutes)
 # make test              set up .venv and a browser, then lint, types and every test

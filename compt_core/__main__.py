@@ -10,7 +10,7 @@ with signals_raise():
 
         code = main()
     except KeyboardInterrupt:
-        print("Interrupted; what was running is stopped.", file=sys.stderr)
+        print("Interrupted. What was running has been stopped.", file=sys.stderr)
         code = 130
     except Stopped as stopped:
         print(stopped, file=sys.stderr)

@@ -22,7 +22,7 @@ DEFAULT_METHODS = ("pt", "mst", "spp")
 NAMING = ("methods", "method_settings")  # settings of older files, and short forms of variants
 FORM = "NAME: method=pt prompt_length=10"
 MOST_NAME = 40  # characters of a name
-TAKEN = frozenset({"majority", "no_prompt", "no prompt", "scores", "all", "none", "mean"})  # names with other meanings
+TAKEN = frozenset({"majority", "no_prompt", "no prompt", "edited", "scores", "all", "none", "mean"})  # of other choices
 _NAME = re.compile(r"[^\W_]([\w .+@%()=-]*[\w.+@%()=-])?")  # no slash: names are parts of keys in files
 
 

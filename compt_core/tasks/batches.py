@@ -23,20 +23,20 @@ CPU_BUCKET, GPU_BUCKET = 1, 64
 
 @dataclass(frozen=True)
 class EncodedRow:
-    """One input around the place of its prompt: ids before it, ids after it (ending in </s>)."""
+    """One input around the place of its prompt: the ids before it, and the ids after it (ending in </s>)."""
 
     before: tuple[int, ...]
     after: tuple[int, ...]
     cut: bool  # whether truncation removed some of its text
 
     def length(self, prompt: int) -> int:
-        """Tokens of the row with a prompt of `prompt` vectors, before padding."""
+        """Tokens of the row with a prompt of `prompt` vectors, without padding."""
         return len(self.before) + prompt + len(self.after)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Neighbouring rows of one width, padding included; mask [rows, width] bool: no padding; None where all is."""
+    """Neighbouring rows of one width, with padding; mask [rows, width] bool is False on padding, None without any."""
 
     rows: int
     width: int
@@ -45,9 +45,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Batch:
-    """The tokens of B rows one after another: ids [N] (0 where a prompt goes or padding stands), in groups.
+    """The tokens of B rows one after another: ids [N] (0 for prompt vectors and padding), in groups.
 
-    places [M]: positions in [N] of all prompt vectors, row after row.
+    places [M]: positions in [N] of all prompt vectors, in the order of the rows.
     """
 
     ids: np.ndarray
@@ -69,9 +69,9 @@ def encode_rows(
 ) -> list[EncodedRow]:
     """Tokenize rows as ``prefix [field: text]… </s>`` with the prompt's place at `position`.
 
-    Every piece is tokenized by itself, so that the place of the prompt never changes the pieces.
-    Over `max_tokens` the longer text loses its end first; prefix, field names and </s> stay, and so
-    does something of every text. Raises ConfigError where `max_tokens` leaves no room for that.
+    Every piece is tokenized by itself, so that the place of the prompt never changes the pieces. Over `max_tokens` the
+    longer text loses its end first. Prefix, field names and </s> stay, and so does a part of every text. Raises
+    ConfigError where `max_tokens` leaves no room for that.
     """
     def ids(texts: list[str]) -> list[list[int]]:
         return tokenizer(texts, add_special_tokens=False)["input_ids"]
@@ -95,23 +95,23 @@ def encode_rows(
 
 
 def frame(task: Task, prefix: str) -> list[str]:
-    """What stands around the texts of every row: the task prefix, then the name before each text."""
+    """What surrounds the texts of every row: the task prefix, then the name before each text."""
     return [task.prefix(prefix), *(f"{name}:" for name in task.field_names(prefix))]
 
 
 def room_for_text(task: Task, pieces: Sequence[Sequence[int]], max_tokens: int) -> int:
-    """Tokens that the tokenized frame `pieces` and </s> leave to the texts; ConfigError below one for each."""
+    """Tokens that the tokenized frame `pieces` and </s> leave for the texts; ConfigError if not one for each."""
     taken = sum(map(len, pieces)) + 1
     if max_tokens < taken + len(task.columns):
         raise ConfigError([Issue(
-            "max_tokens", "The 'max_tokens' setting of an experiment must leave room for some text: prefix and field "
-            f"names of task '{task.name}' take {taken} tokens of this backbone. Got {max_tokens} instead; set at least "
-            f"{taken + len(task.columns)}.")])
+            "max_tokens", "The 'max_tokens' setting of an experiment must leave room for some text: the prefix and "
+            f"field names of task '{task.name}' take {taken} tokens with this backbone. Got {max_tokens} instead; set at "
+            f"least {taken + len(task.columns)}.")])
     return max_tokens - taken
 
 
 def _keep(lengths: list[int], room: int) -> list[int]:
-    """Tokens of each text to keep so that they fit `room`: the longest is cut to the next longest, and so on."""
+    """Tokens of each text to keep so that all fit `room`: the longest is cut to the next longest, and so on."""
     kept = list(lengths)
     while sum(kept) > room:
         longest = max(range(len(kept)), key=kept.__getitem__)
@@ -147,7 +147,7 @@ def _group(lengths: np.ndarray, width: int) -> Group:
 
 
 def bucket_on(device: str) -> int:
-    """The multiple to which rows are padded on a type of device: 1 on "cpu", where a group of one row costs little.
+    """The multiple that rows are padded to on a type of device: 1 on "cpu", where a group of one row costs little.
 
     On a GPU each group costs the launches of its attention in every layer, which take longer than the padding.
     """
@@ -162,10 +162,10 @@ def padded(lengths: np.ndarray, bucket: int) -> np.ndarray:
 def chunks(
     lengths: Sequence[int], max_tokens: int, max_rows: int | None = None, bucket: int = 1, ways: int = 1
 ) -> Iterator[np.ndarray]:
-    """Row indices in order of their width, cut into parts of nearly equal cost, a multiple of `ways` of them.
+    """Row indices in order of width, cut into parts of nearly equal cost; their number is a multiple of `ways`.
 
-    lengths [B]: tokens of each row with its prompt. A part has about `max_tokens` tokens and `max_rows`
-    rows at most: its last row may reach beyond. A row of more tokens is alone.
+    lengths [B]: tokens of each row with its prompt. A part has about `max_tokens` tokens (its last row may exceed them)
+    and at most `max_rows` rows. A longer row is a part of its own.
     """
     widths = padded(np.asarray(lengths), bucket)
     order = np.argsort(widths, kind="stable")

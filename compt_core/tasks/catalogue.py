@@ -1,8 +1,8 @@
-"""Tasks by name: what an experiment knows of its own tasks, whatever the bundled table says today. Loads no torch.
+"""Tasks by name: how an experiment's own tasks are defined, whatever the bundled table says today. Loads no torch.
 
 An experiment is checked and submitted with the tasks of the bundled table (:data:`compt_core.tasks.table.CATALOGUE`)
-and keeps their definitions from then on. Whoever reads a stored run asks the run's own catalogue, never the table. So
-a run means what it meant when it was submitted, and tasks may come from elsewhere than the table.
+and keeps their definitions from then on. Code that reads a stored run asks the run's own catalogue, never the table. So
+a run keeps the meaning it had when it was submitted, and tasks may come from other places than the table.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from compt_core.tasks.spec import Task
 
 
 class Catalogue(Mapping[str, Task]):
-    """Task by name, over a mapping that is not copied. Two with the same definitions are equal."""
+    """Task by name, over a mapping that is not copied. Two catalogues with the same definitions are equal."""
 
     def __init__(self, tasks: Mapping[str, Task] | None = None):
         self._tasks: Mapping[str, Task] = {} if tasks is None else tasks
@@ -38,7 +38,7 @@ class Catalogue(Mapping[str, Task]):
         return f"Catalogue({', '.join(self)})"
 
     def only(self, names: Collection[str]) -> Catalogue:
-        """The tasks of `names` that it has, in that order."""
+        """The tasks in `names` that it has, in that order."""
         return Catalogue({name: self._tasks[name] for name in names if name in self._tasks})
 
     def named(self, names: Collection[str]) -> tuple[Task, ...]:
@@ -51,23 +51,23 @@ class Catalogue(Mapping[str, Task]):
         return tuple(self._tasks[name] for name in names)
 
     def needed(self, name: str) -> Task:
-        """The task of a stored run without which there is no going on. Raises DataError where it is not known."""
+        """The task of a stored run that must be known to go on. Raises DataError where it is not."""
         if name not in self._tasks:
-            raise DataError(f"the store holds no definition of task {quoted(name)}: its label words are not known.")
+            raise DataError(f"the store holds no definition of task {quoted(name)}, so its label words are not known.")
         return self._tasks[name]
 
     def family(self, name: str) -> str:
-        """The family of a task; a task that it does not have is its own."""
+        """The family of a task; a task that it does not have is a family by itself."""
         return self._tasks[name].family if name in self._tasks else name
 
     def metrics(self, name: str, scores: Collection[str]) -> list[str]:
-        """The metrics of a task that `scores` (by metric) hold, primary first; all of them for a task that it does not
-        have, or whose scores are of other metrics."""
+        """The metrics of a task that occur in `scores` (by metric), primary first. For a task that it does not have, or
+        whose scores have other metrics, all of them."""
         own = self._tasks[name].metrics if name in self._tasks else ()
         return [metric for metric in own if metric in scores] or list(scores)
 
     def primary(self, scores: Mapping[str, Mapping[str, float | None]]) -> dict[str, str]:
-        """Task -> its primary metric, of tasks with their scores by metric, at least one each."""
+        """Task -> its primary metric, for tasks with scores by metric, at least one each."""
         return {name: self.metrics(name, of)[0] for name, of in scores.items()}
 
     def numeric(self, names: Collection[str]) -> bool:
@@ -75,7 +75,7 @@ class Catalogue(Mapping[str, Task]):
         return any(self._tasks[name].numeric for name in names if name in self._tasks)
 
     def written(self) -> dict[str, dict[str, Any]]:
-        """Its definitions as JSON has them, task name -> the other fields of :class:`Task`; :func:`read` reads them."""
+        """Its definitions for JSON: task name -> the other fields of :class:`Task`; :func:`read` reads them."""
         return {name: {field: value for field, value in asdict(task).items() if field != "name"}
                 for name, task in self._tasks.items()}
 
@@ -84,7 +84,7 @@ _Words = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class _Definition(BaseModel):
-    """The fields of a Task but its name, as JSON must have them; those of a later version are left out."""
+    """The fields of a Task except its name, as JSON must have them; fields of later versions are left out."""
 
     model_config = ConfigDict(strict=True)
 
@@ -103,7 +103,7 @@ class _Definition(BaseModel):
     @model_validator(mode="after")
     def _numbers(self) -> _Definition:
         if self.numeric and not all(map(_is_number, self.labels)):
-            raise ValueError("should have numbers for labels, as its task is numeric")
+            raise ValueError("should have numbers as labels, since its task is numeric")
         return self
 
 

@@ -1,4 +1,4 @@
-"""The bundled demo suites as a table of tasks; their rows come from the demo language."""
+"""The bundled demo suites as a table of tasks; the demo language generates their rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from compt_core.language.cases import GRADES, SKILLS
 from compt_core.language.suites import BY_NAME, SUITE, DemoTask, suite_rows
 from compt_core.tasks.spec import Row, Task
 
-_METRICS: Final = {  # as the GLUE task that each of demo-glue mirrors; accuracy elsewhere
+_METRICS: Final = {  # each task of demo-glue has those of the GLUE task it mirrors; the others have accuracy
     "demo-cola": ("accuracy", "matthews"), "demo-mrpc": ("accuracy", "f1"), "demo-qqp": ("accuracy", "f1"),
     "demo-stsb": ("pearson", "spearman"),
 }

@@ -1,4 +1,4 @@
-"""Few-shot samples: balanced over labels and stable under the seed. No torch."""
+"""Few-shot samples: balanced over labels and fixed by the seed. No torch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from compt_core.settings.config import RunConfig
 from compt_core.streams import stream
 from compt_core.tasks.spec import Row, Task, TaskData
 
-EVAL_SEED = 20240813  # of --eval-rows: the same dev rows whatever the run's seed
+EVAL_SEED = 20240813  # for --eval-rows: the same dev rows whatever the run's seed
 
 
 def sample_shots(data: TaskData, config: RunConfig) -> tuple[Row, ...]:
     """The training rows of one run on one task, in a fixed order.
 
-    Per task: ``shots // labels`` rows of each label, the remainder drawn from the rest; a numeric
-    task (STS-B), whose labels outnumber the shots, is drawn freely and always per task. Per class:
-    `shots` rows of each label. Raises ConfigError where there are fewer rows than shots.
+    Per task: ``shots // labels`` rows of each label, and the remainder drawn from the other rows. A numeric task
+    (STS-B) has more labels than shots, so its rows are drawn freely and always per task. Per class: `shots` rows of
+    each label. Raises ConfigError where there are fewer rows than shots.
     """
     task, shots = data.task, config.shots
     by_label = _of_train(data)
@@ -44,7 +44,7 @@ def sample_shots(data: TaskData, config: RunConfig) -> tuple[Row, ...]:
 
 
 def sample_dev(data: TaskData, eval_rows: int | None) -> tuple[Row, ...]:
-    """The dev rows that are scored: all, or `eval_rows` of them by a draw that no seed of a run moves."""
+    """The dev rows that are scored: all, or `eval_rows` of them, drawn independently of the run's seed."""
     if eval_rows is None or eval_rows >= len(data.dev):
         return data.dev
     chosen = stream(EVAL_SEED, "dev", data.task.name).permutation(len(data.dev))[:eval_rows]
@@ -52,7 +52,7 @@ def sample_dev(data: TaskData, eval_rows: int | None) -> tuple[Row, ...]:
 
 
 def shots_of(config: RunConfig, data: TaskData) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """(rows of a task that a run trains on, those held out to choose its best step). Raises as :func:`sample_shots`."""
+    """(rows of a task that a run trains on, rows held out to choose its best step). Raises as :func:`sample_shots`."""
     rows = sample_shots(data, config)
     if config.select != "best":
         return rows, ()
@@ -60,16 +60,17 @@ def shots_of(config: RunConfig, data: TaskData) -> tuple[tuple[Row, ...], tuple[
 
 
 def held_out_digest(config: RunConfig, data: TaskData) -> str:
-    """sha256 of the rows of a task that a run holds out: which these are follows from more than its settings."""
+    """sha256 of the rows of a task that a run holds out: its settings alone do not tell which rows these are."""
     rows = [(row.texts, row.value) for row in shots_of(config, data)[1]]
     return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
 def hold_out(task: Task, rows: Sequence[Row], seed: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """(rows to train on, rows to choose the best step by): a quarter is held out, drawn by `seed` for each task apart.
+    """(rows to train on, rows to choose the best step by): a quarter is held out, drawn by `seed` for each task.
 
-    One row of every label first, as far as they reach, then in the labels' proportions; a label's last row stays in
-    training. Of a numeric task one row of each of as many bands of its values, of different values where it can be.
+    The held-out rows are one of every label first, as far as they reach, then in proportion to the labels. The last row
+    of a label stays in training. For a numeric task they are one row from each of as many bands of its values, with
+    different values where possible.
     """
     draw = stream(seed, "hold-out", task.name)
     held = (_from_bands if task.numeric else _from_labels)(task, rows, len(rows) // 4, draw)
@@ -78,13 +79,13 @@ def hold_out(task: Task, rows: Sequence[Row], seed: int) -> tuple[tuple[Row, ...
 
 
 def _from_labels(task: Task, rows: Sequence[Row], count: int, draw: np.random.Generator) -> set[int]:
-    """Places of `count` rows, spread over labels."""
+    """The places of `count` rows, spread over labels."""
     of_label = [draw.permutation(places).tolist() for places in _by_label(rows, len(task.labels))]
     first, taken = draw.permutation(len(of_label)).tolist(), [0] * len(of_label)
 
     def turn(label: int) -> tuple[bool, bool, float, int]:
         size, out = len(of_label[label]), taken[label]
-        return size - out > 1, not out, size / (2 * out + 1), first[label]  # the last decides among equals
+        return size - out > 1, not out, size / (2 * out + 1), first[label]  # the last one breaks ties
 
     for _ in range(count):
         taken[max((label for label, places in enumerate(of_label) if taken[label] < len(places)), key=turn)] += 1
@@ -92,11 +93,11 @@ def _from_labels(task: Task, rows: Sequence[Row], count: int, draw: np.random.Ge
 
 
 def _from_bands(task: Task, rows: Sequence[Row], count: int, draw: np.random.Generator) -> set[int]:
-    """Places of `count` rows, spread over values."""
+    """The places of `count` rows, spread over values."""
     order = np.argsort([row.value for row in rows], kind="stable")
     bands = [draw.permutation(band).tolist() for band in np.array_split(order, count)] if count else []
     held: dict[int, int] = {}  # place -> label
-    for band in sorted(bands, key=lambda band: len({rows[place].label for place in band})):  # the fewest choices first
+    for band in sorted(bands, key=lambda band: len({rows[place].label for place in band})):  # fewest choices first
         place = next((one for one in band if rows[one].label not in held.values()), band[0])
         held[place] = rows[place].label
     return set(held)
@@ -109,7 +110,7 @@ def rows_per_label(task: Task, rows: Sequence[Row]) -> dict[str, int]:
 
 
 def lacking(task: Task, counts: Mapping[str, int]) -> tuple[str, ...]:
-    """The labels of which there is no row; none of a numeric task, whose scores outnumber the shots."""
+    """The labels that no row has; empty for a numeric task, which has more scores than shots."""
     return () if task.numeric else tuple(label for label, count in counts.items() if not count)
 
 
@@ -118,12 +119,12 @@ def total_steps(config: RunConfig, rows: int) -> int:
     return config.steps or max(1, int(np.ceil(rows * config.epochs / config.batch)))
 
 
-@lru_cache(maxsize=64)  # every seed and shot count of a grid asks for the same
+@lru_cache(maxsize=64)  # every seed and shot count of a grid needs the same
 def _of_train(data: TaskData) -> list[np.ndarray]:
     return _by_label(data.train, len(data.task.labels))
 
 
 def _by_label(rows: Sequence[Row], labels: int) -> list[np.ndarray]:
-    """Places of the rows of each label."""
+    """The places of the rows of each label."""
     index = np.array([row.label for row in rows])
     return [np.flatnonzero(index == label) for label in range(labels)]

@@ -1,4 +1,4 @@
-"""Rows of a task, wherever they come from: generated, a folder of files, or the datasets hub. Loads no torch."""
+"""Rows of a task from any source: generated, a folder of files, or the datasets hub. Loads no torch."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Stamp = tuple[tuple[str, int, int], ...]  # (file, time of change in ns, bytes)
 def load_task(task: Task, data_dir: str | None) -> TaskData:
     """Train and dev rows of `task`; rows with label −1 are left out and counted.
 
-    So are training rows whose texts stand in dev: no prompt may have seen what it is scored on.
-    Demo tasks are generated; others come from `data_dir`/TASK, or else from the datasets hub. Read
-    once per process while no file of the folder changes. Raises DataError naming the file and line
-    of every problem.
+    Training rows whose texts are also in dev are left out as well: no prompt may have seen what it is scored on.
+    Demo tasks are generated; others come from `data_dir`/TASK, or from the datasets hub without a `data_dir`. The data
+    is read once per process as long as no file of the folder changes. Raises DataError that names the file and line of
+    every problem.
     """
     folder = Path(data_dir) / task.name if data_dir else None
     try:
@@ -36,7 +36,7 @@ def load_task(task: Task, data_dir: str | None) -> TaskData:
 
 
 def read_folder(task: Task, data_dir: str) -> TaskData:
-    """As :func:`load_task` for a folder that will not be read again: nothing of it is remembered."""
+    """As :func:`load_task`, for a folder that will not be read again, so nothing is remembered."""
     return _load.__wrapped__(task, data_dir, ())
 
 
@@ -61,7 +61,7 @@ def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
 
 
 def _unused(task: Task, tables: Iterable[Table]) -> tuple[str, ...]:
-    """A sentence that names the columns which nothing is read from, if there are any."""
+    """A sentence that names the columns that nothing is read from, if there are any."""
     given = dict.fromkeys(str(name) for table in tables for name in table.columns)
     names = [name for name in given if name not in (*task.columns, task.label_column)]
     if not names:
@@ -73,10 +73,10 @@ def _unused(task: Task, tables: Iterable[Table]) -> tuple[str, ...]:
 
 
 def _read_folder(task: Task, data_dir: Path, problems: list[str]) -> dict[str, Table]:
-    """The splits that can be read; `problems` gets the others'."""
+    """The splits that can be read; the problems of the others go to `problems`."""
     folder = data_dir / task.name
     if not folder.is_dir():
-        raise DataError(f"The data folder '{data_dir}' has no folder '{task.name}' for the task of that name. "
+        raise DataError(f"The data folder '{data_dir}' has no folder for the task '{task.name}'. "
                         f"Put {task.name}/train and {task.name}/dev files (.{', .'.join(FORMATS)}) there.")
     if (folder / "dataset_dict.json").is_file():
         return read_saved(task, folder)

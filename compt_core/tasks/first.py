@@ -1,10 +1,11 @@
-"""The first tokens of texts, without tokenizing what stands far behind them.
+"""The first tokens of texts, without tokenizing what comes far after them.
 
 A text is cut at white space, some tokens after the last one that is needed. Normalisers and tokenizers of the
 T5 family look at a word and its neighbours, so what follows the cut changes nothing before it. A stretch without white
-space is one word, of which a Unigram model takes the best way through: it passes one of ENDINGS neighbouring places,
-for no piece of a T5 is longer, so where the beginnings up to all of them agree, the whole text begins so, too. Only
-where they differ ("aaaa…", which has many best ways) the text counts as ending after GIANT times what was looked at.
+space is one word, and a Unigram model takes the best way through it. That way passes one of ENDINGS neighbouring
+places, since no piece of a T5 is longer. So if the beginnings up to all these places agree, the whole text begins with
+the same ids. Only if they differ ("aaaa…", which has many best ways) is the text taken to end after GIANT times what was
+looked at.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""GLUE-8 as a table. Label words in the order of the hub's indices (rte, qnli: 0 = entailment)."""
+"""GLUE-8 as a table. Label words are in the order of the hub's indices (rte, qnli: 0 = entailment)."""
 
 from compt_core.tasks.spec import SIMILARITY_STEP, Task
 

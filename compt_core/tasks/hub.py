@@ -9,8 +9,8 @@ from compt_core.errors import DataError, HubError, quoted
 from compt_core.tasks.readers import Table, arrow_columns, reason
 from compt_core.tasks.spec import Task
 
-HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
-SPLITS = {"train": ("train",), "dev": ("dev", "validation")}  # ours -> how they may be called
+HUB_SECONDS = 5.0  # without an answer in this time, the hub counts as unreachable
+SPLITS = {"train": ("train",), "dev": ("dev", "validation")}  # our name -> the names that it may have
 
 
 def read_saved(task: Task, folder: Path) -> dict[str, Table]:
@@ -21,7 +21,7 @@ def read_saved(task: Task, folder: Path) -> dict[str, Table]:
         return _splits(task, datasets.load_from_disk(str(folder)), f"'{folder}'")
     except DataError:
         raise
-    except Exception as error:  # a broken file makes arrow, json and datasets raise what they like
+    except Exception as error:  # a broken file makes arrow, json and datasets raise anything
         raise DataError(f"The data set in '{folder}' cannot be read: {reason(error)}. Write it again with "
                         "save_to_disk.") from None
 
@@ -39,13 +39,13 @@ def read_hub(task: Task) -> dict[str, Table]:
         return _splits(task, datasets.load_dataset(path, config), f"data set '{path}'")
     except DataError:
         raise
-    except Exception as error:  # the libraries raise a dozen unrelated types; all mean: no data came
+    except Exception as error:  # the libraries raise a dozen unrelated types, which all mean that no data came
         raise HubError(f"The data set {name} could not be loaded from the hub ({type(error).__name__}). Check the "
                        "network, or give a data folder (--data-dir).") from error
 
 
 def _ask_hub(path: str, name: str) -> None:
-    """Fails at once where load_dataset would try again for half a minute; offline by choice, it does not try."""
+    """Fails at once where load_dataset would try again for half a minute; with HF_HUB_OFFLINE it does nothing."""
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -57,11 +57,11 @@ def _ask_hub(path: str, name: str) -> None:
         raise DataError(f"The hub has no public data set {name}. Give a data folder (--data-dir).") from None
     except Exception as error:  # as above
         raise HubError(f"The hub with the data set {name} cannot be reached. Check the network, give a data folder "
-                       "(--data-dir), or start with HF_HUB_OFFLINE=1 to use what was loaded before.") from error
+                       "(--data-dir), or start with HF_HUB_OFFLINE=1 to use data that was loaded before.") from error
 
 
 def _splits(task: Task, loaded: Any, where: str) -> dict[str, Table]:
-    """The task's splits; a split called train, dev or validation goes before the hub's own name for it."""
+    """The task's splits; a split called train, dev or validation wins over the hub's own name for it."""
     own = dict(zip(SPLITS, task.hub[2:] if task.hub else (), strict=False))
     tables: dict[str, Table] = {}
     for split, names in SPLITS.items():

@@ -1,4 +1,4 @@
-"""Tables from files: tsv, csv, jsonl, parquet. A cell is what stands there: "NA" and "null" are words. No torch."""
+"""Tables from files: tsv, csv, jsonl, parquet. Cells are taken as written: "NA" and "null" are words. No torch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 FORMATS = ("tsv", "csv", "jsonl", "parquet")
 MOST_BYTES = 1_000_000_000  # of a file
-MOST_COLUMNS = 1000  # a table of rows with names of their own would grow with the square of its file
+MOST_COLUMNS = 1000  # a table whose rows have different names would grow with the square of its file
 MOST_CELLS = 20_000_000  # of a table
-MOST_TEXT = 10_000_000  # characters of a cell: a row keeps some hundred tokens of them
-MOST_LINE = 4 * MOST_TEXT  # characters of a line of JSON, which may say one character in six
-MOST_SAID = 3  # lines of a file whose fault is told; more are counted
+MOST_TEXT = 10_000_000  # characters of a cell; only some hundred tokens of them are used
+MOST_LINE = 4 * MOST_TEXT  # characters of a line of JSON, where one character may be written with six
+MOST_SAID = 3  # problems of a file that are described; further ones are counted
 _NAMED = "ClassLabel"  # the type of a column of label indices with names, as `datasets` writes it
 
-csv.field_size_limit(MOST_TEXT)  # of the whole process, which nobody else in it needs to be smaller
+csv.field_size_limit(MOST_TEXT)  # of the whole process; nothing else in it needs a smaller one
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Table:
     """Columns by name, and how to name a row in a message: ``'train.tsv', line 7``.
 
     where    file or data set
-    numbers  line in which each row begins, where it has lines; else rows are counted from 1
-    names    column -> what the data call the numbers 0, 1, … in it
-    notes    what is odd in the file but no fault
+    numbers  line in which each row begins, if the file has lines; otherwise rows are counted from 1
+    names    column -> the data's own names for the numbers 0, 1, … in it
+    notes    what is odd in the file but not wrong
     """
 
     columns: Mapping[str, Sequence[Any]]
@@ -45,7 +45,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def at(self, row: int) -> str:
-        """Where row `row` (from 0) stands."""
+        """Where row `row` (from 0) is."""
         return f"{self.where}, {self.line(row)}"
 
     def line(self, row: int) -> str:
@@ -54,9 +54,9 @@ class Table:
 
 
 def read_file(path: Path, needed: Collection[str] | None = None) -> Table:
-    """The rows of a file by its ending. Raises DataError when it is unreadable, ragged, too large or has no row.
+    """The rows of a file, read by its ending. Raises DataError when it is unreadable, ragged, too large or has no row.
 
-    Columns beyond `needed` (all by default) may be empty.
+    Columns that are not `needed` (default: all are) may be empty.
     """
     try:
         _check(path, path.stat().st_size, MOST_BYTES, "bytes")
@@ -69,7 +69,7 @@ def read_file(path: Path, needed: Collection[str] | None = None) -> Table:
 
 
 def _read_tsv(path: Path) -> Table:
-    """One row per line, cells between tabs; quotes are text, as in GLUE's files."""
+    """One row per line, with tabs between cells; quotes are text, as in GLUE's files."""
     return _rectangle(path, ((number, line.split("\t")) for number, line in _lines(_text(path)) if line))
 
 
@@ -95,21 +95,21 @@ def _read_csv(path: Path) -> Table:
     if not several:
         return table
     counted = f"1 row of '{path}' has" if len(several) == 1 else f"{len(several):,} rows of '{path}' have"
-    return replace(table, notes=(f"{counted} line ends in quoted cells: the first begins in line {several[0]}, the "
+    return replace(table, notes=(f"{counted} line ends in quoted cells: the first begins in line {several[0]}, and the "
                                  f"longest has {longest:,} lines.",))
 
 
 def _csv_reason(said: str, begins: int, now: int) -> str:
-    """What the csv module says of a row from line `begins` to `now`, in words that name the cause."""
+    """The csv module's message about a row from line `begins` to `now`, in words that name the cause."""
     if "unexpected end" in said:
-        return 'no quote (") closes the cell that one opens there. Close it, or write "" for a quote in a quoted cell.'
+        return 'a cell is opened with a quote (") that never closes. Close it, or write "" for a quote in such a cell.'
     if "field limit" in said:
         return f'a cell has more than {MOST_TEXT:,} characters. Cut it, or close the quote (") that opens it.'
     return f"{said}{f' in line {now}' if now != begins else ''}."
 
 
 def _read_jsonl(path: Path) -> Table:
-    """One object per line; a column that an object lacks is None there."""
+    """One object per line; columns that an object lacks are None."""
     rows, numbers, problems = [], [], list[str]()
     for number, line in _lines(_text(path)):
         if not line or line.isspace():
@@ -123,9 +123,9 @@ def _read_jsonl(path: Path) -> Table:
     _check_lines(path, problems)
     names = dict.fromkeys(name for row in rows for name in row)
     _check(path, len(names), MOST_COLUMNS, "columns")
-    if len(rows) * len(names) > MOST_CELLS:  # lines that lack most columns take little in the file
-        raise DataError(f"The file '{path}' has {len(rows):,} lines with {len(names)} different names, more than "
-                        f"{MOST_CELLS:,} cells as a table. Leave out the names that the task does not need.")
+    if len(rows) * len(names) > MOST_CELLS:  # lines that lack most columns take little space in the file
+        raise DataError(f"The file '{path}' has {len(rows):,} lines with {len(names)} different names, which makes "
+                        f"more than {MOST_CELLS:,} cells. Leave out the names that the task does not need.")
     return Table({name: [row.get(name) for row in rows] for name in names}, f"'{path}'", numbers)
 
 
@@ -144,8 +144,8 @@ def _object(where: str, line: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         said = error.msg.removesuffix(" at")
         raise DataError(f"{where} is not valid JSON: {said} at character {error.pos + 1}.") from None
-    except (ValueError, RecursionError):  # an integer of thousands of digits; thousands of brackets
-        raise DataError(f"{where} is JSON too long or too deep in one value. Leave that value out.") from None
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or thousands of brackets
+        raise DataError(f"{where} has a JSON value that is too long or too deep. Leave that value out.") from None
     if not isinstance(row, dict):
         raise DataError(f"{where} must hold an object. Got {quoted(row)} instead.")
     return row
@@ -165,12 +165,12 @@ def _read_parquet(path: Path, needed: Collection[str] | None) -> Table:
         wanted = [name for name in names if needed is None or name in needed]
         _check(path, about.num_rows * len(wanted), MOST_CELLS, "cells")
         texts = [name for name in wanted if schema.field(name).type in (pa.string(), pa.large_string(), pa.binary())]
-        # As dictionaries: a few bytes may stand for a million rows.
+        # As dictionaries, since a few bytes may stand for a million rows.
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
             read = file.read(columns=wanted)
     except DataError:
         raise
-    except Exception as error:  # a broken file makes arrow raise what it likes
+    except Exception as error:  # a broken file makes arrow raise anything
         raise _unreadable(path, error) from None
     columns = arrow_columns(read, f"'{path}'")
     return Table({name: columns.get(name, ()) for name in names}, f"'{path}'", names=_names(read.schema))
@@ -180,7 +180,7 @@ _READERS: dict[str, Callable[[Path], Table]] = {".tsv": _read_tsv, ".csv": _read
 
 
 def arrow_columns(table: pa.Table, where: str) -> dict[str, list[Any]]:
-    """The cells of an Arrow table, equal texts of a dictionary as one object. Raises DataError naming the column."""
+    """The cells of an Arrow table; equal texts of a dictionary are one object. Raises DataError naming the column."""
     columns = {}
     for name in table.column_names:
         try:
@@ -191,7 +191,7 @@ def arrow_columns(table: pa.Table, where: str) -> dict[str, list[Any]]:
 
 
 def _cells(chunk: pa.Array) -> list[Any]:
-    """Cells as Python values. What of a text is not UTF-8 becomes lone surrogates, so that its row can be named."""
+    """Cells as Python values. Bytes that are not UTF-8 become lone surrogates, so that their row can be named."""
     import pyarrow as pa
 
     if isinstance(chunk, pa.DictionaryArray):
@@ -200,27 +200,27 @@ def _cells(chunk: pa.Array) -> list[Any]:
         return [None if index is None else words[index] for index in chunk.indices.to_pylist()]
     text = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
     cells = chunk.view(text[chunk.type]) if chunk.type in text else chunk
-    cells.validate(full=True)  # arrow would follow a broken file anywhere in memory
+    cells.validate(full=True)  # otherwise arrow would follow a broken file anywhere in memory
     return [cell.decode(errors="surrogateescape") if isinstance(cell, bytes) and chunk.type in text else cell
             for cell in cells.to_pylist()]
 
 
 def _names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
-    """The label names that `datasets` leaves in the metadata of what it writes, by column."""
+    """The label names by column, from the metadata that `datasets` writes."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return {name: tuple(map(str, one["names"])) for name, one in features.items()
                 if isinstance(one, dict) and one.get("_type") == _NAMED}
-    except (KeyError, ValueError, TypeError, AttributeError):  # of another program
+    except (KeyError, ValueError, TypeError, AttributeError):  # written by another program
         return {}
 
 
 def _text(path: Path) -> str:
-    """The file's text, without a byte order mark and with its line ends as they are."""
+    """The file's text, without a byte order mark and with unchanged line ends."""
     data = path.read_bytes()
-    encoding = json.detect_encoding(data[:4])  # by marks and by NULs, for every table begins with ASCII
+    encoding = json.detect_encoding(data[:4])  # by marks and NULs, since every table begins with ASCII
     if not encoding.startswith("utf-8"):
-        raise DataError(f"The file '{path}' is not text in UTF-8 but, by its first bytes, in {encoding.upper()}. "
+        raise DataError(f"The file '{path}' is not text in UTF-8. By its first bytes it is in {encoding.upper()}. "
                         "Save it as UTF-8.")
     try:
         text = data.decode("utf-8-sig")
@@ -234,7 +234,7 @@ def _text(path: Path) -> str:
 
 
 def _lines(text: str) -> Iterable[tuple[int, str]]:
-    r"""Lines with their numbers. \n and \r\n end one, \r only in a file without any \n; all else may be text."""
+    r"""Lines with their numbers. \n and \r\n end a line, \r only in a file without \n; anything else may be text."""
     return enumerate((line.rstrip("\r") for line in text.split("\n" if "\n" in text else "\r")), start=1)
 
 
@@ -252,7 +252,7 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
 
 
 def _check_lines(path: Path, problems: Sequence[str]) -> None:
-    """Raises DataError with the first `problems` of lines, and the number of the others."""
+    """Raises DataError with the first `problems` of lines and the number of further ones."""
     more = len(problems) - MOST_SAID
     if problems:
         also = [f"{more:,} more {'line of it is' if more == 1 else 'lines of it are'} wrong."] if more > 0 else []
@@ -268,14 +268,14 @@ def _unreadable(path: Path, error: Exception) -> DataError:
 
 
 def reason(error: Exception) -> str:
-    """What a library says of a broken file, as a part of one line."""
+    """A library's message about a broken file, as a part of one line."""
     said = " ".join(str(getattr(error, "strerror", None) or error).split())[:200].rstrip(".")
     said = "".join(mark if mark.isprintable() else "?" for mark in said)
     return f"{type(error).__name__} {said}".rstrip() if isinstance(error, LookupError) or not said else said
 
 
 def _rectangle(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Table:
-    """(line number, cells) with the header first as a Table; every row must have as many cells as the header."""
+    """A Table from (line number, cells), header first; every row must have as many cells as the header."""
     stream = iter(lines)
     _, names = next(stream)
     _check_header(path, names)

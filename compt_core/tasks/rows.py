@@ -1,4 +1,4 @@
-"""Tables as rows of a task: texts and labels checked, all that is wrong told together, what is odd noted. No torch."""
+"""Tables as rows of a task: texts and labels checked, all problems reported together, oddities noted. No torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from compt_core.tasks.spec import Row, Task
 
 @dataclass(frozen=True)
 class Rows:
-    """The labelled rows of a table, the number of those without a label (−1), and what is odd, in full sentences."""
+    """The labelled rows of a table, the number of rows without a label (−1), and notes on oddities."""
 
     kept: tuple[Row, ...]
     skipped: int
@@ -22,7 +22,7 @@ class Rows:
 
 
 def read_rows(task: Task, tables: Mapping[str, Table], problems: Sequence[str] = ()) -> dict[str, Rows]:
-    """The rows of each split's table. Raises DataError with `problems` and with what is wrong in every table."""
+    """The rows of each split's table. Raises DataError with `problems` and the problems found in every table."""
     problems = list(problems)
     found = {split: _read(task, split, table, problems) for split, table in tables.items()}
     if problems:
@@ -38,7 +38,7 @@ def _read(task: Task, split: str, table: Table, problems: list[str]) -> Rows:
                         f"It has: {quoted(list(table.columns), 200)[1:-1]}.")
         return Rows((), 0, ())
     characters = sum(len(cell) for name in task.columns for cell in table.columns[name] if isinstance(cell, str))
-    if characters > MOST_BYTES:  # of a few in a Parquet file, said once and meant a million times
+    if characters > MOST_BYTES:  # a Parquet file may store a few and repeat them a million times
         problems.append(f"The {split} texts of task '{task.name}' in {table.where} have {characters:,} characters, "
                         f"more than {MOST_BYTES:,} in all. Give fewer rows.")
         return Rows((), 0, ())
@@ -51,10 +51,10 @@ def _read(task: Task, split: str, table: Table, problems: list[str]) -> Rows:
 
 
 def _scan(task: Task, table: Table) -> tuple[dict[int, Row], int, list[str]]:
-    """(labelled rows by their number in the table, rows without a label, what is wrong with the others)."""
+    """(labelled rows by their number in the table, rows without a label, what is wrong with the other rows)."""
     rows, skipped = dict[int, Row](), 0
-    faults, more = dict[tuple[str, str], str](), 0  # (column, what is wrong) -> its sentence; further rows like that
-    known: dict[str, tuple[int, float] | DataError | None] = {}  # a task has few different labels
+    faults, more = dict[tuple[str, str], str](), 0  # (column, what is wrong) -> its sentence; further such rows
+    known: dict[str, tuple[int, float] | DataError | None] = {}  # a task has only a few different labels
     cells = zip(_labels(task, table), *(table.columns[name] for name in task.columns), strict=True)
     for number, (label, *texts) in enumerate(cells):
         if (key := str(label)) not in known:
@@ -64,16 +64,16 @@ def _scan(task: Task, table: Table) -> tuple[dict[int, Row], int, list[str]]:
             said = f"The column '{fault[0]}' of task '{task.name}' in {table.at(number)} {fault[1]}"
         elif isinstance(parsed, DataError):
             fault, named = (task.label_column, key), bool(table.names.get(task.label_column))
-            said = f"{parsed}{' The data set itself names its labels so (ClassLabel): rename them there.' * named}" \
+            said = f"{parsed}{' The data set itself uses this name (ClassLabel), so rename it there.' * named}" \
                 if task.label_column not in map(itemgetter(0), faults) else \
-                f"{quoted(label)} in {table.line(number)} is no label of it either."
+                f"{quoted(label)} in {table.line(number)} is not a label of it either."
         else:
             skipped += parsed is None
             if parsed is not None:
                 rows[number] = Row(tuple(text or "" for text in texts), *parsed)
             continue
         if fault not in faults and len(faults) == MOST_SAID:
-            return rows, skipped, [*faults.values(), f"More rows of {table.where} are wrong, too."]
+            return rows, skipped, [*faults.values(), f"More rows of {table.where} are wrong as well."]
         more += fault in faults
         faults.setdefault(fault, said)
     also = [f"{more:,} more {'row is' if more == 1 else 'rows are'} wrong in the same way."] if more else []
@@ -81,7 +81,7 @@ def _scan(task: Task, table: Table) -> tuple[dict[int, Row], int, list[str]]:
 
 
 def _labels(task: Task, table: Table) -> Sequence[Any]:
-    """Label cells; indices as the words that the data name them by, whatever their order, where they name them."""
+    """Label cells. Indices that the data has names for become those names, whatever their order."""
     cells, names = table.columns[task.label_column], table.names.get(task.label_column, ())
     words = dict(zip(task.hub_names, task.labels, strict=False))
     if set(names) <= set(words):
@@ -104,7 +104,7 @@ def _label(task: Task, label: object, where: str) -> tuple[int, float] | DataErr
 
 
 def _fault(name: str, text: object) -> tuple[str, str] | None:
-    """(column, its sentence from the verb on) of a cell that is no text; None where it is one.
+    """(column, what is wrong with the cell, from the verb on) for a cell that is not text; None for text.
 
     An empty cell counts as a text, and a missing one does as well: tsv and csv cannot tell them apart, and public data
     have some.

@@ -1,4 +1,4 @@
-"""The paper's second set of tasks, as a table; mrpc stands with GLUE. Dev is the hub's test split for reviews."""
+"""The paper's second set of tasks, as a table; mrpc is in the GLUE table. For reviews, dev is the hub's test split."""
 
 from compt_core.tasks.spec import Task
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from compt_core.errors import DataError, nearest, quoted
 
 SIMILARITY_STEP = 0.2  # STS-B candidates, as in the T5 paper (appendix D)
-# A number in a cell. Python would also take "0_1", " 1" and the digits of any script.
+# A number in a cell. Python would also accept "0_1", " 1" and the digits of any script.
 _NUMBER = re.compile(r"-?([0-9]+([.][0-9]+)?|[.][0-9]+)(e[+-]?[0-9]+)?")
-_DIGITS = 50  # characters of one; no format writes more for a number of its own
+_DIGITS = 50  # characters of a number; no format writes more
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,17 @@ class Task:
     """One task as a row of a table.
 
     name      as typed by a person and printed in every table
-    suite     benchmark it belongs to: "demo", "demo-glue", "glue" or "set2"
-    family    group of like tasks, for ordering and for the family oracle
-    columns   text columns, in the order in which they are read
-    labels    label words in the order of the hub's indices (one candidate per score)
+    suite     benchmark that it belongs to: "demo", "demo-glue", "glue" or "set2"
+    family    group of similar tasks, for ordering and for the family oracle
+    columns   text columns, in reading order
+    labels    label words in the order of the hub's indices (for a numeric task one candidate per score)
     metrics   names of its scores, primary first
     hub       (data set, configuration or None, train split, dev split) on the datasets hub
     native    T5's own prefix word; "" where T5 was never trained on the task
-    numeric   gold values are numbers (STS-B): `labels` are numbers as text
+    numeric   gold values are numbers (STS-B), and `labels` are numbers as text
     label_column  name of the label column in files and on the hub
     aliases  (word in a data set, our label word) where the two differ
-    hub_names  what the hub's data set calls the indices of `labels`, where that is nothing that may stand in a cell
+    hub_names  the hub's own names for the indices of `labels`, where they must not be used in a cell
     """
 
     name: str
@@ -47,11 +47,11 @@ class Task:
 
     @property
     def bundled(self) -> bool:
-        """Whether its rows are generated, so that it needs no data from anywhere."""
+        """Whether its rows are generated, so that it needs no data files."""
         return self.suite.startswith("demo")
 
     def digest(self) -> str:
-        """sha256 of all that makes its inputs, targets and scores out of rows: with other label words it is another."""
+        """sha256 of everything that makes inputs, targets and scores out of rows; other label words change it."""
         said = (self.name, self.columns, self.labels, self.metrics, self.native, self.numeric)
         return hashlib.sha256(repr(said).encode()).hexdigest()
 
@@ -60,7 +60,7 @@ class Task:
         return self.native if style == "native" and self.native else f"{self.name}:"
 
     def field_names(self, style: str) -> tuple[str, ...]:
-        """What stands before each text, without its colon; neutral uses the same words for all tasks."""
+        """What comes before each text, without its colon; neutral uses the same words for all tasks."""
         if style == "native" and self.native:
             return self.columns
         return ("sentence",) if len(self.columns) == 1 else tuple(f"sentence{i + 1}" for i in range(len(self.columns)))
@@ -92,14 +92,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One example: its texts in the order of the task's columns, label index and gold value."""
+    """One example: its texts in the order of the task's columns, its label index and its gold value."""
 
     texts: tuple[str, ...]
     label: int
     value: float
 
 
-@dataclass(frozen=True, eq=False)  # read once: the same object, the same rows
+@dataclass(frozen=True, eq=False)  # read once: the same object means the same rows
 class TaskData:
     """The rows of one task, and what was left out while reading them."""
 
@@ -108,7 +108,7 @@ class TaskData:
     dev: tuple[Row, ...]
     digest: str  # sha256 of all rows: two runs with the same digest saw the same data
     skipped: dict[str, int] = field(default_factory=dict)  # split -> rows without a label (−1)
-    overlap: int = 0  # training rows left out because their texts stand in dev, too
+    overlap: int = 0  # training rows left out because their texts are also in dev
     unknown: dict[str, tuple[float, str]] = field(default_factory=dict)  # split -> share of its words that the
     # backbone has no pieces for, and one of them; only where there are any
-    notes: tuple[str, ...] = ()  # what to know of the rows before training on them, a sentence each
+    notes: tuple[str, ...] = ()  # what to know about the rows before training on them, a sentence each

@@ -1,6 +1,6 @@
-"""The tasks that come with the project, by name, and the suites they are compared in. Loads no torch.
+"""The tasks that come with the project, by name, and the suites for comparing them. Loads no torch.
 
-One source of definitions, for experiments that are built, checked and submitted; a stored one has its own.
+This is the source of definitions for experiments being built, checked and submitted; a stored one has its own.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ SUITES: dict[str, tuple[str, ...]] = {
     "glue": tuple(GLUE_TASKS), "set2": tuple(SET2_TASKS),
 }
 
-_SEEN = {  # suite -> which public checkpoints have met its tasks before
-    "glue": "Original T5 checkpoints were trained on GLUE, and FLAN-T5 was instruction-tuned on these very tasks: with "
-            "either a prompt can mostly only hurt; v1.1 and LM-adapted checkpoints are the clean ones.",
+_SEEN = {  # suite -> which public checkpoints have seen its tasks before
+    "glue": "Original T5 checkpoints were trained on GLUE, and FLAN-T5 was instruction-tuned on these tasks. With "
+            "either of them, a prompt can mostly only hurt. The v1.1 and LM-adapted checkpoints have not seen these tasks.",
     "set2": "FLAN-T5 was instruction-tuned on most tasks of SET2, and original T5 checkpoints were trained on mrpc and "
-            "multinli: there a prompt can mostly only hurt; v1.1 and LM-adapted checkpoints are the clean ones.",
+            "multinli. There, a prompt can mostly only hurt. The v1.1 and LM-adapted checkpoints have not seen them.",
 }
 
 
 def seen_before(suites: Collection[str]) -> list[str]:
-    """What to mind of results on `suites` whose tasks public checkpoints were trained on, a sentence for each."""
+    """What to bear in mind about results on `suites` that public checkpoints were trained on, a sentence for each."""
     return [said for suite, said in _SEEN.items() if suite in suites]

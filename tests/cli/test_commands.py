@@ -131,7 +131,7 @@ def test_a_failed_run_is_exit_code_1_and_the_others_results_are_kept(
 def test_ctrl_c_is_exit_code_130_and_one_line(call: Call, trainer: Callable[..., None], tmp_path: Path) -> None:
     trainer(KeyboardInterrupt())
     done = call("run", *SMALL, "--methods", "pt", "--json", tmp_path / "out.json")
-    assert done == (130, "", "Interrupted; what was running is stopped.\n")
+    assert done == (130, "", "Interrupted. What was running has been stopped.\n")
     assert not (tmp_path / "out.json").exists()
 
 
@@ -159,7 +159,7 @@ def test_a_disk_that_fails_is_exit_code_1_and_one_line(
 
     monkeypatch.setattr("rich.console.Console.print", full)  # the file into which the table goes
     assert call("tasks") == (1, "", "The output cannot be written: No space left on device. Free some space on its "
-                             "disk or mend it, then try again.\n")
+                             "disk or repair it, then try again.\n")
 
 
 def test_the_json_goes_through_a_link(call: Call, trainer: Callable[..., None], tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_ctrl_c_while_the_command_line_is_imported_is_one_line() -> None:
             "sys.meta_path.insert(0, Interrupt())\n"
             "runpy.run_module('compt_core', run_name='__main__')\n")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted; what was running is stopped.\n")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted. What was running has been stopped.\n")
 
 
 @pytest.mark.slow

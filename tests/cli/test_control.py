@@ -18,7 +18,7 @@ from compt_core.settings.config import build_experiment
 from compt_core.training.events import Checkpoint
 
 Call = Callable[..., Any]
-TRAINS = "; 'python -m compt_core worker' or the dashboard trains"
+TRAINS = "; start 'python -m compt_core worker' or the dashboard to train"
 
 
 @pytest.fixture
@@ -65,9 +65,9 @@ def test_while_somebody_trains_they_ask_that_one(call: Call, store: Store, runs:
     lease = Lease(store.home)
     assert lease.acquire()
     assert call("resume", first).out == f"Run {first} is running.\n"
-    assert call("cancel", second).out == f"Run {second} is running, and stops at its next step.\n"
-    assert call("delete", third).out == f"Run {third} is deleted once its training has stopped, at its next step.\n"
-    assert call("pause", fourth).out == f"Run {fourth} is running, and pauses at its next step.\n"
+    assert call("cancel", second).out == f"Run {second} is running and stops at its next step.\n"
+    assert f"Run {third} is deleted as soon as its training has stopped" in call("delete", third).out
+    assert call("pause", fourth).out == f"Run {fourth} is running and pauses at its next step.\n"
     assert call("runs").out.count(" running ") == 4
     lease.release()  # and is killed
     left = existing_store().runs(runs[0].experiment)

@@ -283,7 +283,7 @@ def test_files_of_before_are_replaced_whole_and_others_stay(
     monkeypatch.setattr(os, "replace", fails)
     done = call("export", experiment, "--format", "csv", "--out", out)
     assert done.code == 1 and done.err == f"The folder '{out}' of --out cannot be written: No space left on device. " \
-        "Free some space on its disk or mend it, then try again.\n"
+        "Free some space on its disk or repair it, then try again.\n"
     assert sorted(path.name for path in out.iterdir()) == ["mine.txt", "scores.csv"]  # and no half-written ones
     assert (out / "scores.csv").read_text() == "old"
     monkeypatch.undo()

@@ -27,12 +27,12 @@ def test_who_waits_is_told_for_what(home: Path, capsys: pytest.CaptureFixture[st
     ticker = Ticker(store, _Held(False))  # type: ignore[arg-type]
     for _ in range(2):  # said once
         ticker.tick(store.runs(second))
-    assert capsys.readouterr().err == "waiting: 2 runs of other experiments ahead in the queue\n"
+    assert capsys.readouterr().err == "waiting: 2 runs of other experiments come first in the queue\n"
     for record in store.claim():
         store.request(record.id, "cancel")
     store.sweep()
     ticker.tick(store.runs(second))
-    assert capsys.readouterr().err == "waiting: another process is training, this experiment is next\n"
+    assert capsys.readouterr().err == "waiting: another process trains; this experiment is next\n"
     assert {record.state for record in store.runs(first)} == {State.CANCELLED}
     Ticker(store, _Held(True)).tick(store.runs(second))  # type: ignore[arg-type]
     record, = store.claim()

@@ -174,7 +174,7 @@ def test_all_other_defaults_are_values_themselves() -> None:
     ({"tasks": "demo-mood,demo-mood"}, "tasks", "must not repeat a value. Got 'demo-mood' twice."),
     ({"methods": "pt,pt"}, "methods", "must not repeat a value. Got 'pt' twice."),
     ({"seeds": "1,0-2"}, "seeds", "must not repeat a value. Got 1 twice."),
-    ({"seeds": "0-99999"}, "seeds", f"An experiment holds at most {MAX_RUNS} runs. Got 300000;"),
+    ({"seeds": "0-99999"}, "seeds", f"at most {MAX_RUNS} runs. Got 300000;"),
     ({"seeds": "0-99999999999"}, "seeds", "Got '0-99999999999' instead."),
     ({"seeds": -1}, "seeds", "must be integers >= 0, as in 0,1,2 or 0-9. Got -1 instead."),
     ({"sourcs": 3}, "sourcs", "There is no setting 'sourcs'. Did you mean 'sources'?"),

@@ -111,7 +111,7 @@ def test_a_frame_that_leaves_no_room_is_an_error(backbone) -> None:
     assert room_for_text(TASKS["mrpc"], pieces, 18) == 2
     with pytest.raises(ConfigError) as caught:
         room_for_text(TASKS["mrpc"], pieces, 17)
-    assert "names of task 'mrpc' take 16 tokens of this backbone. Got 17 instead; set at least 18." in str(caught.value)
+    assert "take 16 tokens with this backbone. Got 17 instead; set at least 18." in str(caught.value)
     with pytest.raises(ConfigError, match="'max_tokens' setting of an experiment must leave room"):
         encode(backbone, max_tokens=10)
 

@@ -126,7 +126,7 @@ def test_demo_tasks_need_no_files(tmp_path: Path) -> None:
 
 def test_a_missing_folder_says_what_to_put_there(tmp_path: Path) -> None:
     assert problem(tmp_path) == (
-        f"The data folder '{tmp_path}' has no folder 'rte' for the task of that name. "
+        f"The data folder '{tmp_path}' has no folder for the task 'rte'. "
         "Put rte/train and rte/dev files (.tsv, .csv, .jsonl, .parquet) there.")
 
 
@@ -202,7 +202,7 @@ def test_what_is_wrong_in_both_files_is_told_together(tmp_path: Path) -> None:
     train, dev = tmp_path / "rte" / "train.tsv", tmp_path / "rte" / "dev.tsv"
     assert problem(tmp_path) == (
         f"The label of task 'rte' in '{train}', line 2 must be one of 'entailment', 'not_entailment', or its index 0 "
-        "to 1. Got 'yes' instead. 'no' in line 3 is no label of it either. 1 more row is wrong in the same way. "
+        "to 1. Got 'yes' instead. 'no' in line 3 is not a label of it either. 1 more row is wrong in the same way. "
         f"The data of task 'rte' in '{dev}' has no column 'sentence2'. It has: 'sentence1', ' sentence2', 'label'.")
     train.write_text("sentence1\tsentence2\tlabel\na\n")
     assert "line 2, must have 3 cells" in problem(tmp_path) and "has no column 'sentence2'" in problem(tmp_path)

@@ -101,7 +101,7 @@ def test_a_hub_that_refuses_is_one_sentence_at_once(online: pytest.MonkeyPatch) 
     assert time.monotonic() - start < 30  # busy cores allowed for
     assert str(caught.value) == (
         "The hub with the data set 'nyu-mll/glue' (rte) cannot be reached. Check the network, give a data folder "
-        "(--data-dir), or start with HF_HUB_OFFLINE=1 to use what was loaded before.")
+        "(--data-dir), or start with HF_HUB_OFFLINE=1 to use data that was loaded before.")
 
 
 def test_a_hub_that_never_answers_is_given_up(online: pytest.MonkeyPatch) -> None:
@@ -197,9 +197,9 @@ def test_label_names_that_the_task_does_not_know_are_refused_by_name(
     with pytest.raises(DataError) as caught:
         written(tmp_path, name, train=named(name, names, [0, 1]), dev=named(name, names, [1], "d"))
     said = str(caught.value)
-    assert all(f"Got {word!r} instead" in said or f"{word!r} in row 2 is no label" in said
+    assert all(f"Got {word!r} instead" in said or f"{word!r} in row 2 is not a label" in said
                for word in names if word != "1")
-    assert "(ClassLabel): rename them there." in said
+    assert "(ClassLabel), so rename it there." in said
 
 
 @pytest.mark.parametrize("written", [save, parquet])

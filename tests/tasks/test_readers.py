@@ -110,7 +110,7 @@ def test_rows_over_several_lines_are_noted_and_begin_where_they_begin(tmp_path: 
     table = read_file(tmp_path / "a.csv")
     assert [table.line(row) for row in range(3)] == ["line 2", "line 3", "line 7"]
     assert table.notes == (f"2 rows of '{tmp_path}/a.csv' have line ends in quoted cells: the first begins in line "
-                           "3, the longest has 3 lines.",)
+                           "3, and the longest has 3 lines.",)
 
 
 def test_a_line_of_json_has_an_upper_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,13 +158,13 @@ def test_a_parquet_file_without_rows_has_no_rows(tmp_path: Path) -> None:
     ("a.tsv", "text\tlabel\na\tb\t1\n", "line 2, must have 2 cells, as its header has. Got 3 instead."),
     ("a.csv", "text,label\n\"a\nb\",1\nc,d,1\n", "line 4, must have 2 cells, as its header has. Got 3 instead."),
     ("a.csv", "text,label\na,1\n\"b\" c,1\n", "line 3, is not valid CSV: ',' expected after '\"'."),
-    ("a.csv", "text,label\nc,0\n\"a,1\n" + "b,0\n" * 9, "line 3, is not valid CSV: no quote (\") closes the cell that"),
+    ("a.csv", "text,label\nc,0\n\"a,1\n" + "b,0\n" * 9, "line 3, is not valid CSV: a cell is opened with a quote"),
     ("a.csv", "text,label\n\"a,1\nb,0\n\"c\",0\n", "line 2, is not valid CSV: ',' expected after '\"' in line 4."),
     ("a.tsv", "text\ttext\tlabel\na\tb\t1\n", "has several columns called 'text'. Rename or remove one."),
     ("a.jsonl", '{"text": "a"}\n{"text": "b"\n', "line 2, is not valid JSON:"),
     ("a.jsonl", '["a", 1]\n', "line 1, must hold an object. Got ['a', 1] instead."),
-    ("a.jsonl", '{"text": "a"}\n' + "[" * 20_000, "line 2, is JSON too long or too deep in one value."),
-    ("a.jsonl", '{"text": ' + "1" * 5000 + "}", "line 1, is JSON too long or too deep in one value."),
+    ("a.jsonl", '{"text": "a"}\n' + "[" * 20_000, "line 2, has a JSON value that is too long or too deep."),
+    ("a.jsonl", '{"text": ' + "1" * 5000 + "}", "line 1, has a JSON value that is too long or too deep."),
     ("a.jsonl", '{"text": "a", "b": 1, "text": "c"}', "line 1, has the name 'text' more than once. Keep one of them."),
     ("a.jsonl", '{"a": {"\\ud800": 1, "\\ud800": 2}}', r"line 1, has the name '\ud800' more than once."),
     ("a.tsv", b"text\tlabel\ncaf\xe9\t1\n", "is not text in UTF-8 (byte 14). Save it as UTF-8."),
@@ -181,7 +181,7 @@ def test_what_is_wrong_is_one_sentence(tmp_path: Path, name: str, content: str |
 @pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl"])
 def test_another_encoding_is_named(tmp_path: Path, name: str, encoding: str, called: str) -> None:
     text = '{"text": "日本"}\n' if name == "a.jsonl" else "text\n日本\n"
-    assert f"is not text in UTF-8 but, by its first bytes, in {called}. Save it as UTF-8." in problem(
+    assert f"is not text in UTF-8. By its first bytes it is in {called}. Save it as UTF-8." in problem(
         tmp_path, name, text.encode(encoding))
 
 

@@ -61,7 +61,7 @@ def test_many_faults_are_three_sentences_and_their_number() -> None:
         "The label of task 'sst2' in 'x.csv', line 10 must be one of 'negative', 'positive', or its index 0 to 1. "
         "Got 'glad' instead. 2 more rows are wrong in the same way.")
     said = problem("sst2", sentence=["a"] * 9, label=[0, *"abcdefgh"])
-    assert said.count("is no label of it either") == 2 and said.endswith("More rows of 'x.csv' are wrong, too.")
+    assert said.count("is not a label of it either") == 2 and said.endswith("More rows of 'x.csv' are wrong as well.")
 
 
 def test_texts_without_anything_in_them_are_noted() -> None:
