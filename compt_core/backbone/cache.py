@@ -12,11 +12,11 @@ from torch import Tensor
 
 from compt_core.tasks.batches import EncodedRow
 
-LIMIT = 64_000_000  # bytes of label scores; what was used longest ago goes first
+LIMIT = 64_000_000  # bytes of label scores; those used longest ago are dropped first
 
 
 class ScoreCache:
-    """Label scores [n, C] on one loaded backbone, by :func:`score_key`; may be shared between threads."""
+    """Label scores [n, C] on one loaded backbone, by :func:`score_key`; threads may share it."""
 
     def __init__(self, limit: int = LIMIT):
         self._limit, self._bytes, self._lock = limit, 0, Lock()
@@ -43,7 +43,7 @@ class ScoreCache:
 
 
 def rows_key(encoded: Sequence[EncodedRow], labels: Sequence[Sequence[int]], scoring: str) -> bytes:
-    """Digest of encoded rows, label token ids and way to score: what all prompts of a task have in common."""
+    """Digest of encoded rows, label token ids and way of scoring: everything that all prompts of a task share."""
     return hashlib.sha256(repr(([(row.before, row.after) for row in encoded], labels, scoring)).encode()).digest()
 
 

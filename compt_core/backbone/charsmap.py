@@ -1,7 +1,7 @@
 """The table of a "Precompiled" normalizer, as sentencepiece writes it: which characters become which.
 
-It is a trie in a double array (https://github.com/s-yata/darts-clone), then the texts that its leaves point to, each
-ended by a zero byte. The `tokenizers` library follows it without looking where it leads.
+It is a trie in a double array (https://github.com/s-yata/darts-clone), followed by the texts that its leaves point to,
+each ended by a zero byte. The `tokenizers` library follows its pointers without checking where they lead.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def longest_entry(blob: bytes) -> int:
         raise ValueError("the table of its normalizer holds texts that are not UTF-8") from None
     starts = _leaves(units)
     begun = np.frombuffer(texts + b"\0", np.uint8)
-    if ((starts < 0) | (starts > len(texts))).any() or (begun[starts] >> 6 == 2).any():  # within a character
+    if ((starts < 0) | (starts > len(texts))).any() or (begun[starts] >> 6 == 2).any():  # inside a character
         raise ValueError("the table of its normalizer points beyond its texts")
     return max(1, longest)
 
 
 def _leaves(units: np.ndarray) -> np.ndarray:
-    """What all leaves hold that can be reached: where their texts begin. Raises ValueError for a way out."""
+    """What all reachable leaves hold: where their texts begin. Raises ValueError where a path leads outside."""
     offset = (units >> 10) << ((units & (1 << 9)) >> 6)
     label, leaf, value = units & (1 << 31 | 0xFF), units >> 8 & 1 == 1, units & (1 << 31) - 1
     child, parent = (label > 0) & (label < 256), np.arange(len(units)) ^ (label & 0xFF)
@@ -38,7 +38,7 @@ def _leaves(units: np.ndarray) -> np.ndarray:
     for _ in range(_DEEPEST):
         if not nodes.size:
             return np.concatenate(found)
-        _inside(nodes | 0xFF, units)  # a node asks for its offset with any byte
+        _inside(nodes | 0xFF, units)  # a node is asked for its child with any byte
         places = np.flatnonzero(child & np.isin(parent, nodes))
         nodes = np.unique(places ^ offset[places])
         leaves = (places ^ offset[places])[leaf[places]]

@@ -1,7 +1,7 @@
-"""What a config.json says of a T5: its sizes, checked, and the weights that they ask for. Loads no torch.
+"""What a config.json says about a T5: its sizes, checked, and the weights that follow from them. Loads no torch.
 
-What is not named here is not read: the model is built from these fields alone, so that no other key of the file
-can make transformers build something else.
+Fields that are not named here are not read: the model is built from these fields alone, so that no other key of the
+file can make transformers build something else.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from compt_core.errors import BackboneError, quoted
 
-# Not umt5: each of its layers has a position bias of its own, and transformers and its published weights disagree on
-# how its head is tied. Not longt5 and switch_transformers: their attention and their layers are others.
+# Not umt5: each of its layers has its own position bias, and transformers and its published weights disagree on how its
+# head is tied. Not longt5 and switch_transformers: their attention and their layers are different.
 T5_FAMILY = ("t5", "mt5")
 MOST = 2**31 - 1  # of a size; the weight files bound it further
 MOST_LAYERS = 1000
@@ -23,9 +23,9 @@ ACTIVATIONS = ("relu", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "qu
                "tanh", "sigmoid", "linear")
 OTHER_NAMES = {"hidden_size": "d_model", "num_attention_heads": "num_heads", "num_hidden_layers": "num_layers",
                "head_dim": "d_kv"}  # transformers takes either
-TABLES = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")  # one table, copies of it
+TABLES = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")  # one table and its copies
 HEAD = "lm_head.weight"
-# Of old T5 checkpoints: it was never used.
+# From old T5 checkpoints, where it was never used.
 IDLE = frozenset({"decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"})
 _OF_MT5 = {"d_ff": 1024, "num_heads": 6, "feed_forward_proj": "gated-gelu", "decoder_start_token_id": 0}
 
@@ -35,7 +35,7 @@ Id = Annotated[int, Field(ge=0, le=MOST)]
 
 
 class T5Settings(BaseModel):
-    """The fields of a config.json that make the model; where one is left out, what transformers takes for T5."""
+    """The fields of a config.json that make the model, with transformers' T5 defaults where one is left out."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, allow_inf_nan=False)
 
@@ -74,7 +74,7 @@ class T5Settings(BaseModel):
 
     @property
     def scaled(self) -> bool:
-        """Whether decoder states are scaled before the head, as in T5 1.0, whose head is its table; never in mT5."""
+        """Whether decoder states are scaled before the head: in T5 1.0, whose head is its table, and never in mT5."""
         if self.model_type == "mt5":
             return False
         if self.scale_decoder_outputs is not None:
@@ -83,7 +83,7 @@ class T5Settings(BaseModel):
 
     @property
     def one_table(self) -> bool:
-        """Whether the head is the table of words, as in T5 1.0, and a head among the weights a copy of it."""
+        """Whether the head is the table of words, as in T5 1.0; a head among the weights is then a copy of it."""
         return self.scaled and self.tie_word_embeddings is not False
 
     def for_transformers(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def read_settings(ref: str, folder: Path) -> T5Settings:
 
 
 def _with_one_name(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The config under T5's own names, and problems where two names of a field disagree."""
+    """The config under T5's own names, and the problems where two names of a field disagree."""
     problems = []
     for other, name in OTHER_NAMES.items():
         if other in config:
@@ -130,7 +130,7 @@ def _with_one_name(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _sentence(problem: Any) -> str:
-    """A problem that pydantic found: "must give num_heads as a whole number from 1 to 2147483647. Got 0 instead."."""
+    """A problem found by pydantic: "must give num_heads as a whole number from 1 to 2147483647. Got 0 instead."."""
     name = str(problem["loc"][0])
     got = "none" if problem["type"] == "missing" or problem["input"] is None else quoted(problem["input"])
     if name == "decoder_start_token_id" and got == "none":
@@ -139,13 +139,13 @@ def _sentence(problem: Any) -> str:
 
 
 def _allowed(name: str) -> str:
-    """What a field takes, in words."""
+    """What a field accepts, in words."""
     if name in ("tie_word_embeddings", "scale_decoder_outputs"):
         return "true or false"
     if name == "dropout_rate":
-        return "a number from 0 to below 1"
+        return "a number of at least 0 and below 1"
     if name == "layer_norm_epsilon":
-        return "a number above 0, at most 1"
+        return "a number above 0 and at most 1"
     if name == "feed_forward_proj":
         return "a word"
     low = 0 if name.endswith("_id") else 4 if name == "relative_attention_num_buckets" else 1
@@ -153,15 +153,15 @@ def _allowed(name: str) -> str:
 
 
 def _contradictions(settings: T5Settings, config: dict[str, Any]) -> list[str]:
-    """What is wrong between fields that are right each by itself."""
+    """What is wrong between fields that are each valid alone."""
     found = []
     if settings.feed_forward_proj.removeprefix("gated-") not in ACTIVATIONS:
-        found.append(f"must give feed_forward_proj as one of {', '.join(ACTIVATIONS)}, with 'gated-' before it where "
-                     f"it is gated. Got {quoted(settings.feed_forward_proj)} instead.")
+        found.append(f"must give feed_forward_proj as one of {', '.join(ACTIVATIONS)}, with 'gated-' in front if it is "
+                     f"gated. Got {quoted(settings.feed_forward_proj)} instead.")
     else:  # transformers writes both of these as well, and reads them first
         for name, value in (("dense_act_fn", settings.activation), ("is_gated_act", settings.gated)):
             if config.get(name, value) != value:
-                found.append(f"must give {name} as its feed_forward_proj {quoted(settings.feed_forward_proj)} asks "
+                found.append(f"must give {name} to match its feed_forward_proj {quoted(settings.feed_forward_proj)} "
                              f"({value!r}). Got {quoted(config[name])} instead.")
     least = settings.relative_attention_num_buckets // 2 + 1
     if settings.relative_attention_max_distance < least:
@@ -175,7 +175,7 @@ def _contradictions(settings: T5Settings, config: dict[str, Any]) -> list[str]:
 
 
 def needed(settings: T5Settings) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of every weight that the settings ask for, but for the tables and the head."""
+    """Name -> shape of every weight that the settings ask for, except the tables and the head."""
     wide, inner = settings.d_model, settings.num_heads * settings.d_kv
     shapes: dict[str, tuple[int, ...]] = {}
     for stack, layers in (("encoder", settings.num_layers), ("decoder", settings.decoder_layers)):

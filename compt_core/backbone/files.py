@@ -1,7 +1,7 @@
 """The files of a T5 checkpoint, checked without loading the model: sizes, weights, tokenizer. Loads no torch.
 
-Three are read, here as when it is loaded, and all three are in its digest: config.json, the weights as safetensors,
-and tokenizer.json.
+Three files are read, both here and when the model is loaded, and its digest covers all three: config.json, the weights
+as safetensors, and tokenizer.json.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from compt_core.errors import BackboneError, quoted
 
 @dataclass(frozen=True)
 class BackboneFiles:
-    """A checkpoint on disk that passed the checks: its reference as given, folder, and sizes from its config."""
+    """A checkpoint on disk that passed the checks: its reference as given, its folder, and sizes from its config."""
 
     ref: str
     folder: Path
@@ -31,7 +31,7 @@ class BackboneFiles:
     layers: int  # encoder plus decoder
 
     def digest(self) -> str:
-        """sha256 over configuration, tokenizer and weights, all that is read: equal digests, equal backbones."""
+        """sha256 over configuration, tokenizer and weights, which is all that is read: same digest, same backbone."""
         return _digest(_stamps(file for file in self.folder.iterdir()
                                if file.suffix == ".safetensors" or file.name in ("config.json", "tokenizer.json")))
 
@@ -39,8 +39,8 @@ class BackboneFiles:
 def check_folder(ref: str, folder: Path) -> BackboneFiles:
     """The checkpoint in `folder`, called `ref` in messages.
 
-    Raises BackboneError: no T5, settings that make none, weights that are not those of the settings, no fitting
-    tokenizer.
+    Raises BackboneError if it is not a T5, its settings are not valid, its weights do not match them, or it has no
+    fitting tokenizer.
     """
     settings, _ = read_model(ref, folder)
     files = BackboneFiles(ref, folder, settings.d_model, settings.vocab_size,
@@ -50,32 +50,32 @@ def check_folder(ref: str, folder: Path) -> BackboneFiles:
 
 
 def _check_pieces(ref: str, folder: Path, settings: T5Settings) -> None:
-    """Whether the tokenizer fits the model: no piece beyond its table, and the end that it was trained with."""
+    """Checks that the tokenizer fits the model: no piece beyond its table, and the end token of its training."""
     pieces = read_pieces(ref, folder)
     if pieces.last >= settings.vocab_size:
-        raise BackboneError(f"The tokenizer of backbone '{ref}' has pieces with ids up to {pieces.last}, more than the "
-                            f"model's vocabulary of {settings.vocab_size}. Give the tokenizer that belongs to it.")
+        raise BackboneError(f"The tokenizer of backbone '{ref}' has pieces with ids up to {pieces.last}, but the "
+                            f"model's vocabulary has {settings.vocab_size}. Give the tokenizer that belongs to it.")
     end, named = pieces.tokenizer.id_to_token(settings.eos_token_id), end_named_beside(folder)
     if end is None:
         raise BackboneError(f"The tokenizer of backbone '{ref}' must have the end token that its config.json names "
-                            f"(eos_token_id {settings.eos_token_id}). Got no piece of that id; give the tokenizer that "
-                            "belongs to it.")
+                            f"(eos_token_id {settings.eos_token_id}). Got no piece with that id; give the tokenizer "
+                            "that belongs to it.")
     if named not in (None, end):
-        raise BackboneError(f"The config.json and the tokenizer_config.json of backbone '{ref}' must name one end "
+        raise BackboneError(f"The config.json and the tokenizer_config.json of backbone '{ref}' must name the same end "
                             f"token. Got {quoted(end)} (eos_token_id {settings.eos_token_id}) and {quoted(named)}; set "
                             "eos_token_id to the one that the model was trained with.")
 
 
 def read_model(ref: str, folder: Path) -> tuple[T5Settings, dict[str, Weight]]:
-    """The settings of a checkpoint and where its weights lie, which fit each other. Raises BackboneError."""
+    """The settings of a checkpoint and the places of its weights, which match them. Raises BackboneError."""
     settings, weights = read_settings(ref, folder), read_headers(ref, folder)
     check_headers(ref, settings, weights)
     return settings, weights
 
 
 def check_contents(files: BackboneFiles) -> None:
-    """Reads the weights through, once while they stay the same. Raises BackboneError where a number is not finite or
-    far too large, or two copies of one weight differ."""
+    """Reads all weights, once while they stay the same. Raises BackboneError where a number is not finite or far too
+    large, or where two copies of one weight differ."""
     check_numbers(files.ref, *read_model(files.ref, files.folder))
 
 
@@ -85,14 +85,14 @@ def read_tokenizer(files: BackboneFiles) -> Any:
 
 
 def encoder(files: BackboneFiles) -> tuple[Callable[[list[str]], list[list[int]]], int | None]:
-    """(texts -> the ids of each, without special tokens; the id for what the tokenizer has no pieces for)."""
+    """(texts -> the ids of each, without special tokens; the id for text that the tokenizer has no pieces for)."""
     found = read_pieces(files.ref, files.folder)
     encode = found.tokenizer.encode_batch_fast
     return lambda texts: [one.ids for one in encode(texts, add_special_tokens=False)], found.unknown
 
 
 def unknown_words(files: BackboneFiles, words: Iterable[str]) -> list[str]:
-    """Those of `words` that the backbone cannot write: its tokenizer has no pieces for them."""
+    """The `words` that the backbone cannot write, because its tokenizer has no pieces for them."""
     encode, unknown = encoder(files)
     asked = list(dict.fromkeys(words))
     return [word for word, ids in zip(asked, encode(asked), strict=True) if not ids or unknown in ids]

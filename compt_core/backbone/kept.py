@@ -1,4 +1,4 @@
-"""Loaded backbones, kept while there is room for them: whoever asks for one that is kept gets the same."""
+"""Loaded backbones, kept while there is room for them: a request for one that is kept returns the same object."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from compt_core.backbone.load import Backbone, best_device, dtype_on
 from compt_core.errors import BackboneError
 
 MOST = 4  # backbones on one device
-SHARE = 0.3  # of a device's memory, for the backbones on it together; the rest is for what is done with them
+SHARE = 0.3  # of a device's memory, for all backbones on it; the rest is for the work with them
 
 
 class _Key(NamedTuple):
@@ -30,17 +30,17 @@ class _Key(NamedTuple):
 
 
 class Shelf:
-    """Backbones by their files and device; may be shared between threads.
+    """Backbones by their files and device; threads may share it.
 
-    One more than MOST, or than SHARE of the device's memory has room for, takes the place of those used longest ago;
-    one that anybody still holds is never let go, or it would soon lie in memory twice. One whose files have changed
-    leaves as soon as they are asked for.
+    If there are more than MOST, or more than SHARE of the device's memory has room for, those used longest ago are let
+    go. A backbone in use is never let go, or it would soon be in memory twice. A backbone whose files have changed is
+    let go at the next request for them.
     """
 
     def __init__(self, load: Callable[[BackboneFiles, str], Backbone], most: int = MOST, share: float = SHARE):
         self._load, self._most, self._share = load, most, share
-        self._kept: dict[_Key, Backbone] = {}  # used longest ago first
-        self._lock = Lock()  # a page's what-if and the worker may ask at the same moment; one loads at a time
+        self._kept: dict[_Key, Backbone] = {}  # the one used longest ago first
+        self._lock = Lock()  # a page's what-if and the worker may ask at the same moment; only one loads
 
     def get(self, files: BackboneFiles, device: str | None = None) -> Backbone:
         """The backbone on `device` (the best by default). Raises BackboneError where it cannot be loaded."""
@@ -52,20 +52,20 @@ class Shelf:
             if key not in self._kept:
                 self._make_room(files.ref, key.device, asked(files, key.device))
                 self._kept[key] = self._load(files, key.device)
-            self._kept[key] = found = self._kept.pop(key)  # used last
+            self._kept[key] = found = self._kept.pop(key)  # moves it to the end: used last
             return found
 
     def clear(self) -> None:
-        """Forgets all."""
+        """Forgets all backbones."""
         with self._lock:
             self._kept.clear()
 
     def _make_room(self, ref: str, device: str, size: int) -> None:
-        """Lets backbones on a device go until one of `size` bytes fits, or all that are left are in use."""
+        """Lets backbones on a device go until one of `size` bytes fits or all that are left are in use."""
         room = capacity(device)
         if size > room:
-            raise BackboneError(f"The backbone '{ref}' takes {size / 1e9:,.1f} GB, more than the memory of '{device}' "
-                                f"has ({room / 1e9:,.1f} GB). Give a smaller one.")
+            raise BackboneError(f"The backbone '{ref}' takes {size / 1e9:,.1f} GB of memory, but '{device}' has only "
+                                f"{room / 1e9:,.1f} GB. Give a smaller one.")
         here = {key: taken(one) for key, one in self._kept.items() if key.device == device}
         gone = 0
         for key in list(here):
@@ -74,12 +74,12 @@ class Shelf:
             if self._let_go(key):
                 gone += here.pop(key)
         if gone:
-            gc.collect()  # an error kept somewhere may hold on to a model
+            gc.collect()  # an error kept somewhere may still hold a model
             if device.startswith("cuda"):
                 torch.cuda.empty_cache()
 
     def _let_go(self, key: _Key) -> bool:
-        """Forgets a backbone, unless somebody still holds it."""
+        """Forgets a backbone unless it is still in use."""
         order = list(self._kept)
         held = weakref.ref(self._kept[key])
         del self._kept[key]
@@ -102,14 +102,14 @@ def asked(files: BackboneFiles, device: str) -> int:
 
 
 def capacity(device: str) -> int:
-    """Bytes of memory that a device has: those of the machine, or of the container, for whatever is no CUDA device."""
+    """Bytes of memory of a device; for anything but a CUDA device, the memory of the machine or the container."""
     if device.startswith("cuda"):
         return int(torch.cuda.get_device_properties(device).total_memory)
     try:
         sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    except (OSError, ValueError, AttributeError):  # a system that does not tell
+    except (OSError, ValueError, AttributeError):  # the system does not tell
         return sys.maxsize
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # no container, or one without a limit ("max")
+        with suppress(OSError, ValueError):  # not in a container, or in one without a limit ("max")
             sizes.append(int(Path(limit).read_text()))
     return min(sizes)

@@ -29,19 +29,19 @@ DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo-t5"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")  # of at most 96 characters
 HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
 _FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json",
-          "tokenizer_config.json", "spiece.model"]  # the last two for what is said where there is no tokenizer.json
+          "tokenizer_config.json", "spiece.model"]  # the last two for the message when there is no tokenizer.json
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A loaded backbone in eval mode, no weight of which ever gets a gradient.
+    """A loaded backbone in eval mode; none of its weights ever gets a gradient.
 
-    rooms  how passes fit the device, by their kind: "train" or "score"
-    cache  label scores that are known already
+    rooms  how passes fit the device, by kind: "train" or "score"
+    cache  label scores that are already known
     """
 
     files: BackboneFiles
-    digest: str  # of the files, when it was loaded
+    digest: str  # of the files at the time of loading
     model: Any
     tokenizer: Any
     device: torch.device
@@ -53,23 +53,23 @@ class Backbone:
         return self.files.hidden
 
     def describe(self) -> dict[str, str]:
-        """What a result stands on, as JSON: id, hash, device and dtype."""
+        """What a result was made with, as JSON: id, hash, device and dtype."""
         return {"id": self.files.ref, "hash": self.digest, "device": str(self.device),
                 "dtype": str(self.model.dtype).removeprefix("torch.")}
 
 
 def find_backbone(ref: str, fetch: bool = True) -> BackboneFiles:
-    """Locate and check a checkpoint without loading it; a hub id is downloaded into the hub's cache where `fetch`,
-    else taken as it lies there, and no network is used.
+    """Locate and check a checkpoint without loading it. With `fetch`, a hub id is downloaded into the hub's cache;
+    without it, the cache is used as it is, and no network.
 
-    Raises BackboneError: no such folder or hub id, not in the cache, no T5, no whole safetensors, no tokenizer.
+    Raises BackboneError: no such folder or hub id, not in the cache, not a T5, safetensors or tokenizer missing.
     """
     if ref == "demo":
         folder = DEMO
     elif os.path.isdir(ref):  # unlike Path.is_dir it answers for any text, however long
         folder = Path(ref).resolve()
     elif os.path.exists(ref) or len(ref) > 96 or not _HUB_ID.fullmatch(ref):
-        raise BackboneError(f"The backbone {quoted(ref, 200)} is no folder. Give 'demo', a folder with a T5 "
+        raise BackboneError(f"The backbone {quoted(ref, 200)} is not a folder. Give 'demo', a folder with a T5 "
                             "checkpoint, or a hub id such as google-t5/t5-small.")
     else:
         folder = _download(ref) if fetch else _cached(ref)
@@ -77,47 +77,48 @@ def find_backbone(ref: str, fetch: bool = True) -> BackboneFiles:
 
 
 def _cached(ref: str) -> Path:
-    """The folder of a hub id in the hub's cache, as it is."""
+    """The folder of a hub id in the hub's cache, as it is now."""
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=True))
-    except Exception:  # nothing there, a cache that cannot be read, …: one sentence for all
+    except Exception:  # nothing there, a cache that cannot be read, …: one message for all
         raise BackboneError(f"The backbone '{ref}' is not in the hub's cache on this machine, and looking at "
                             f"results downloads nothing. Fetch it with 'hf download {ref}', then open this "
                             "again.") from None
 
 
 def _download(ref: str) -> Path:
-    """The folder of a hub id in the hub's cache, brought up to date where the hub answers."""
+    """The folder of a hub id in the hub's cache, updated if the hub answers."""
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
     hint = nearest(ref, ("demo",))
     reason = "HF_HUB_OFFLINE is set"
     if not constants.HF_HUB_OFFLINE:
-        try:  # asked first, for snapshot_download waits for an answer without end
+        try:  # asked first, since snapshot_download waits for an answer for ever
             HfApi().model_info(ref, timeout=HUB_SECONDS)
             reason = ""
         except RepositoryNotFoundError:
             raise BackboneError(f"The hub has no public model '{ref}'. Check the id, or give a local folder."
                                 f"{hint}") from None
-        except Exception:  # errors of the hub, of the network and of the disk have no common type
+        except Exception:  # errors of the hub, the network and the disk have no common type
             reason = "it cannot be reached"
     try:
         return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=bool(reason)))
     except Exception as error:
         if not reason or not isinstance(error, LocalEntryNotFoundError):
             reason = type(error).__name__
-        raise BackboneError(f"The backbone '{ref}' is no local folder and could not be fetched from the hub: {reason}. "
-                            f"Check the network, or download it elsewhere and give its folder.{hint}") from error
+        raise BackboneError(f"The backbone '{ref}' is not a local folder and could not be fetched from the hub: "
+                            f"{reason}. Check the network, or download it elsewhere and give "
+                            f"its folder.{hint}") from error
 
 
 def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
-    """Load a checked checkpoint, frozen and in eval mode: on `device`, or else cuda, mps or cpu.
+    """Load a checked checkpoint, frozen and in eval mode, on `device` or by default on cuda, mps or cpu.
 
     bfloat16 on CUDA, float32 elsewhere; with CUDA, cuDNN's attention is switched off for the whole process.
-    Raises BackboneError where weights are missing, broken, not finite, or more than the device can hold.
+    Raises BackboneError where weights are missing, broken, not finite, or too large for the device.
     """
     import torch
     from transformers import PreTrainedTokenizerFast
@@ -138,12 +139,12 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=reader, clean_up_tokenization_spaces=False, **ends)
     try:
         model = _build(settings, weights, place)
-    except Exception as error:  # whatever a file that changes meanwhile makes the libraries raise
+    except Exception as error:  # anything that the libraries raise when a file changes meanwhile
         reason = " ".join(str(error).split())[:200]
         raise BackboneError(f"The backbone '{files.ref}' cannot be loaded from '{files.folder}': {reason}") from error
     if files.digest() != digest:
-        raise BackboneError(f"The files of backbone '{files.ref}' changed while it was loaded. Run it again when they "
-                            "are complete.")
+        raise BackboneError(f"The files of backbone '{files.ref}' changed while it was being loaded. Try again when "
+                            "they are complete.")
     if place.type == "cuda":  # cuDNN plans its attention again for every number of rows: a step took ten times as long
         torch.backends.cuda.enable_cudnn_sdp(False)
     model.generation_config = _greedy(model.config, tokenizer)
@@ -153,10 +154,10 @@ def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
 
 
 def _build(settings: T5Settings, weights: Mapping[str, Weight], place: torch.device) -> Any:
-    """The model that the settings describe with exactly these weights, frozen and in eval mode.
+    """The model that the settings describe, with exactly these weights, frozen and in eval mode.
 
-    transformers' own loading fills gaps, leaves out layers and ties what it finds fit; here a weight goes where its
-    name says, and the table of words to all who read it.
+    transformers' own loading fills gaps, leaves out layers and ties weights by its own rules. Here a weight goes where
+    its name says, and the table of words goes to every module that reads it.
     """
     import torch
     from safetensors import safe_open
@@ -164,7 +165,7 @@ def _build(settings: T5Settings, weights: Mapping[str, Weight], place: torch.dev
 
     dtype = dtype_on(place.type)
     fields = settings.for_transformers()
-    with torch.device("meta"):  # shapes alone, no memory
+    with torch.device("meta"):  # only shapes, no memory
         model = (MT5ForConditionalGeneration(MT5Config(**fields)) if settings.model_type == "mt5" else
                  T5ForConditionalGeneration(T5Config(**fields)))
     loaded: dict[str, Any] = {}
@@ -174,7 +175,7 @@ def _build(settings: T5Settings, weights: Mapping[str, Weight], place: torch.dev
     for file in sorted({weights[name].file for name in wanted}):
         with safe_open(file, "pt") as handle:
             for name in sorted(wanted):
-                if weights[name].file == file:  # a copy, for what is mapped from a file changes with it
+                if weights[name].file == file:  # a copy, since a mapped weight would change with its file
                     tensor = handle.get_tensor(name).to(place, dtype, copy=True)
                     loaded[name] = torch.nn.Parameter(tensor, requires_grad=False)
     loaded |= dict.fromkeys(shared, loaded[table])
@@ -190,11 +191,11 @@ def dtype_on(device: str) -> torch.dtype:
 
 
 def _greedy(config: Any, tokenizer: Any) -> Any:
-    """Greedy generation and nothing else: a checkpoint's own settings may ask for beams, a least length or forced
+    """Greedy generation and nothing else. A checkpoint's own settings may ask for beams, a least length or forced
     tokens, and no hash says what those are."""
     from transformers import GenerationConfig
 
-    end = tokenizer.eos_token_id  # what label words end with
+    end = tokenizer.eos_token_id  # label words end with it
     return GenerationConfig(decoder_start_token_id=config.decoder_start_token_id, eos_token_id=end, pad_token_id=end,
                             do_sample=False, num_beams=1)
 

@@ -1,4 +1,4 @@
-"""The most memory that something took: of this process where it computes on the CPU, of its tensors on a GPU."""
+"""The most memory that something took: of this process on the CPU, of its tensors on a GPU."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import torch
 
 
 def watch(device: torch.device) -> None:
-    """From here on :func:`peak` is measured again, where the system allows that."""
+    """Starts the measurement of :func:`peak` again, where the system allows that."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif device.type == "cpu":
-        with suppress(OSError):  # no Linux, or not allowed: the peak is that since the process began
+        with suppress(OSError):  # not Linux, or not allowed: then it is the peak since the process began
             Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak(device: torch.device) -> int | None:
-    """Bytes held at most since :func:`watch`; None where nobody counts them."""
+    """The most bytes held since :func:`watch`; None where they are not counted."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if device.type != "cpu":

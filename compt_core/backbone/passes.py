@@ -1,9 +1,9 @@
-"""Passes through the frozen backbone in parts that fit the machine, worked on side by side where it has cores.
+"""Passes through the frozen backbone in parts that fit the machine; several at a time where it has several cores.
 
-On a CPU a part is small, so that its activations stay in the processor's cache, and each thread works
-on parts of its own: torch's way, all threads inside every operator, leaves a small T5's cores waiting
-for each other. On a GPU one part follows another, each as large as the free memory allows by what the
-first took per token. Where memory runs out all the same, parts come again in halves.
+On a CPU a part is small, so that its activations stay in the processor's cache, and each thread works on parts of its
+own. Torch's way, with all threads inside every operator, makes the cores wait for each other on a small T5. On a GPU
+one part follows another, each as large as the free memory allows, judged by what the first part took per token. If
+memory still runs out, the parts are halved and tried again.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from compt_core.tasks.batches import bucket_on, chunks, padded
 from compt_core.threads import Daemons, Turns
 
 CPU_NUMBERS = 131_072  # tokens x hidden size of a part; measured, see benchmarks/RESULTS.md
-CPU_LEAST = 256  # tokens of a part of a large model, whose matrix products want some rows
-FIRST_TOKENS = 16_384  # of a part on a GPU, until one has been measured
+CPU_LEAST = 256  # tokens of a part for a large model, whose matrix products need some rows
+FIRST_TOKENS = 16_384  # tokens of a part on a GPU until one has been measured
 MOST_TOKENS = 262_144
 SHARE = 0.7  # of the free memory, to be filled
 
@@ -34,12 +34,12 @@ T = TypeVar("T")
 
 
 class OutOfMemory(ComptError):
-    """Not even one row fits the memory of the device."""
+    """Not even one row fits into the memory of the device."""
 
 
 @dataclass
 class Room:
-    """How one kind of pass fits a device: `tokens` per part; `open`: not yet fitted to the GPU's memory.
+    """How one kind of pass fits a device: `tokens` per part; `open` means not yet fitted to the GPU's memory.
 
     lock  held while parts are worked on, so that a page's what-if and training take turns
     """
@@ -51,12 +51,12 @@ class Room:
 
     def map(self, lengths: Sequence[int], work: Callable[[np.ndarray], T], *, max_rows: int | None = None,
             alone: bool = False) -> list[T]:
-        """work(row indices) for parts of the rows that together are all of them; results in the parts' order.
+        """work(row indices) for parts that together are all of the rows; results in the order of the parts.
 
-        lengths [B]: tokens of each row. Parts follow from the lengths, the device and torch's number of
-        threads alone. On a CPU as many are worked on at once as torch may use threads; with `alone`
-        one, because `work` changes the model meanwhile. `work` must leave nothing behind where it
-        runs out of memory, for its rows come again. Raises OutOfMemory where one row alone is too much.
+        lengths [B]: tokens of each row. The parts depend only on the lengths, the device and torch's number of threads.
+        On a CPU as many parts are worked on at once as torch may use threads; with `alone` only one, because `work`
+        changes the model meanwhile. Where `work` runs out of memory it must leave nothing behind, since its rows are
+        tried again. Raises OutOfMemory where a single row is too much.
         """
         ways = _ALLOWED.threads if self.device.type == "cpu" and not alone else 1
         bucket = bucket_on(self.device.type)
@@ -73,7 +73,7 @@ class Room:
             if all(len(part) == 1 for part in wave):
                 raise OutOfMemory(f"One row of {plural(tokens, 'token')} does not fit the memory of '{self.device}'. "
                                   "Free some of it, lower 'max_tokens', or take a smaller backbone.")
-            # Less each time, whatever the lengths: at the latest every row is alone.
+            # Fewer each time, whatever the lengths, until every row is alone.
             self.tokens, self.open = max(1, min(self.tokens, tokens) // 2), False
             rows = np.concatenate(waiting)
             waiting = [rows[i] for i in chunks([lengths[i] for i in rows], self.tokens, max_rows, bucket)]
@@ -82,13 +82,13 @@ class Room:
 
     def _wave(self, parts: Sequence[np.ndarray], lengths: Sequence[int], work: Callable[[np.ndarray], T]
               ) -> list[T] | None:
-        """The results of parts worked on at once; None where memory ran out."""
+        """The results of parts worked on at once; None if memory ran out."""
         try:
             with self.lock:
                 if len(parts) > 1:
                     with _ALLOWED.one_each() as pool:
                         working = [pool.submit(work, part) for part in parts]
-                        wait(working)  # all of them: after an error none may still be at the model
+                        wait(working)  # for all of them: after an error, none may still use the model
                         return [done.result() for done in working]
                 if not self.open or self.device.type != "cuda":
                     return [work(part) for part in parts]
@@ -98,15 +98,15 @@ class Room:
         except (RuntimeError, MemoryError) as error:
             if not ran_out(error):
                 raise
-        gc.collect()  # out here, for the error held the tensors of its pass
+        gc.collect()  # out here, because the error held the tensors of its pass
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         return None
 
     def _measured(self, tokens: int, part: np.ndarray, work: Callable[[np.ndarray], T]) -> T:
-        """The first part of some size on a GPU: what it takes sets the size of later ones.
+        """The first part of some size on a GPU: the memory it takes sets the size of later ones.
 
-        A small one says nothing of them: what it takes is mostly libraries' workspaces.
+        A small one tells nothing about them, since most of what it takes is the libraries' workspaces.
         """
         if 2 * tokens < self.tokens:
             return work(part)
@@ -120,7 +120,7 @@ class Room:
 
 
 class _Allowed:
-    """How many threads torch may use: one in each thread of a pool while any wave is on, as before after the last."""
+    """How many threads torch may use: one in each thread of a pool while any wave runs, and as before after it."""
 
     def __init__(self) -> None:
         self._guard, self._waves, self._before = threading.Lock(), 0, 1
@@ -157,14 +157,14 @@ def _pool(threads: int) -> Daemons:
 
 
 def new_room(device: torch.device, hidden: int, lock: Turns) -> Room:
-    """The room to begin with for a backbone of hidden size `hidden`."""
+    """The room to begin with, for a backbone of hidden size `hidden`."""
     if device.type == "cpu":
         return Room(device, max(CPU_LEAST, CPU_NUMBERS // hidden), open=False, lock=lock)
     return Room(device, FIRST_TOKENS, open=True, lock=lock)
 
 
 def fitting(tokens: int, taken: int, free: int) -> int:
-    """Tokens of a part that fill SHARE of `free` bytes, when `tokens` of them took `taken` bytes."""
+    """Tokens of a part that fills SHARE of `free` bytes, when `tokens` of them took `taken` bytes."""
     return max(1, min(MOST_TOKENS, int(SHARE * free * tokens / max(1, taken))))
 
 

@@ -3,11 +3,10 @@
 B batch rows · N tokens of all rows · T tokens of a row · M prompt vectors of all rows · U target tokens ·
 H hidden size · V vocabulary.
 
-The composition stays outside the backbone: prompts enter as input embeddings. The rows' tokens lie in
-one list without padding, which norms, projections and feed-forward layers take as it is; attention
-alone goes by groups of rows of one width. Every layer is transformers' own module with its weights; a
-test holds the whole equal to transformers' T5, which pads every row to the longest and gives each
-attention a mask of B x heads x T x T.
+The composition stays outside the backbone: prompts enter as input embeddings. The tokens of all rows are in one list
+without padding, which norms, projections and feed-forward layers take as it is. Only attention works on groups of rows
+of one width. Every layer is transformers' own module with its weights. A test checks that the whole equals
+transformers' T5, which pads every row to the longest one and gives attention a mask of B x heads x T x T.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from torch.nn.functional import embedding, scaled_dot_product_attention
 from compt_core.backbone.load import Backbone
 from compt_core.tasks.batches import Batch
 
-LOGITS_AT_ONCE = 32_000_000  # vocabulary logits of one pass, in numbers (128 MB as float32; training keeps them twice)
+LOGITS_AT_ONCE = 32_000_000  # vocabulary logits of one pass, in numbers (128 MB as float32, twice that in training)
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Memory:
     masks: tuple[Tensor | None, ...]
 
     def padded(self) -> tuple[Tensor, Tensor]:
-        """(states [B, T, H], mask [B, T]) with every row padded to the widest, as transformers wants them."""
+        """(states [B, T, H], mask [B, T]) with every row padded to the widest one, as transformers wants them."""
         groups, widest = self.batch.groups, max(group.width for group in self.batch.groups)
         states = self.states.new_zeros(self.batch.rows, widest, self.states.shape[-1])
         mask = torch.zeros(self.batch.rows, widest, dtype=torch.long, device=self.states.device)
@@ -65,7 +64,7 @@ def encode(backbone: Backbone, batch: Batch, vectors: Tensor) -> Memory:
                   for group in batch.groups)
     states = encoder.dropout(embed(backbone, batch, vectors))
     widest = max(group.width for group in batch.groups)
-    # One bias [1, heads, T, T] for all layers; it follows from distance alone, so its corner serves shorter rows.
+    # One bias [1, heads, T, T] for all layers; it depends on distance alone, so its corner serves shorter rows.
     bias = encoder.block[0].layer[0].SelfAttention.compute_bias(widest, widest)
     added = [_hide(bias[..., : group.width, : group.width], mask)
              for group, mask in zip(batch.groups, masks, strict=True)]
@@ -110,7 +109,7 @@ def decode(backbone: Backbone, memory: Memory, inputs: Tensor, inside: Tensor | 
 
 
 def _hide(bias: Tensor, inside: Tensor | None) -> Tensor:
-    """bias [1, heads, Q, T], and where not inside [rows or 1, Q or none, T] the least number: no weight at all."""
+    """bias [1, heads, Q, T], with the least number where not inside [rows or 1, Q or none, T]: there is no weight."""
     if inside is None:
         return bias
     wide = inside.view(inside.shape[0], 1, -1, inside.shape[-1])
@@ -147,15 +146,15 @@ def target_log_probs(backbone: Backbone, states: Tensor, targets: Tensor) -> Ten
 
 
 class PackedLabels:
-    """All C label words of a task side by side in one decoder row, none seeing another.
+    """All C label words of a task side by side in one decoder row, where none sees another.
 
-    T5's position bias depends on distances alone, so a word scores the same here as by itself.
-    Positions with the same tokens behind them have the same state (every word's first, and most of
-    STS-B's numbers), so the large vocabulary head runs once for each of those Q prefixes.
+    T5's position bias depends on distances alone, so a word scores the same here as by itself. Positions that follow
+    the same tokens have the same state (the first of every word, and most of STS-B's numbers), so the large vocabulary
+    head runs once for each of these Q prefixes.
     """
 
     def __init__(self, ids: Sequence[tuple[int, ...]], start: int, device: torch.device):
-        """ids: token ids of each label, ended by </s>; start: the decoder's start token."""
+        """ids: token ids of each label, ending in </s>; start: the decoder's start token."""
         inputs: list[int] = []
         targets: list[int] = []
         owner: list[int] = []

@@ -1,8 +1,8 @@
-"""The tokenizer.json of a checkpoint, looked through before the library that runs it sees it. Loads no torch.
+"""The tokenizer.json of a checkpoint, checked before the library that runs it sees it. Loads no torch.
 
-That library (Rust) ends some odd files by a panic, which writes on stderr, and does without limits what the file says:
-a few replacements in a row make a text of a letter that fills the memory, and a pattern can take for ever. So only
-steps that are known are let through, each within bounds that no published tokenizer comes near.
+That library (Rust) ends on some odd files with a panic, which writes on stderr, and it follows the file without limits:
+a few replacements in a row can turn one letter into a text that fills the memory, and a pattern can take for ever. So
+only known steps are let through, each within bounds that no published tokenizer comes near.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from compt_core.backbone.charsmap import longest_entry
 from compt_core.errors import BackboneError, quoted
 
 LARGEST_FILE = 100_000_000  # bytes; mT5's, with 250,000 pieces, has 16 million
-MOST_GROWTH = 100  # characters that a character may become; T5's own normalizer makes up to 18 of one
+MOST_GROWTH = 100  # characters that one character may become; T5's own normalizer makes up to 18
 NORMALIZERS = ("BertNormalizer", "ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled",
                "Prepend", "Replace", "Sequence", "Strip", "StripAccents")
 PRE_TOKENIZERS = ("BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Digits", "Metaspace", "Punctuation",
@@ -31,16 +31,16 @@ DECODERS = ("BPEDecoder", "ByteFallback", "ByteLevel", "CTC", "Fuse", "Metaspace
 MODELS = ("BPE", "Unigram", "WordLevel", "WordPiece")
 _STEPS = {"normalizer": NORMALIZERS, "pre_tokenizer": PRE_TOKENIZERS, "decoder": DECODERS, "model": MODELS}
 _PARTS = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "decoder": "decoders"}
-# Of GPT-4 and Llama 3, and of Qwen 2: where two repeats stand in a row there, they share no character.
+# From GPT-4 and Llama 3, and from Qwen 2: where two repeats follow each other there, they share no character.
 _KNOWN_PATTERNS = frozenset(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|" + digits +
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+" for digits in (r"\p{N}{1,3}", r"\p{N}"))
-_PROBE = "A word, 猫 ☃ \u0378 e\u0301 <x>"  # with characters that hardly a tokenizer has pieces for
+_PROBE = "A word, 猫 ☃ \u0378 e\u0301 <x>"  # with characters that hardly any tokenizer has pieces for
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """A tokenizer of the `tokenizers` library, the id of its piece for what has none, and its greatest id."""
+    """A tokenizer of the `tokenizers` library, the id of its piece for unknown text, and its greatest id."""
 
     tokenizer: Any
     unknown: int | None
@@ -48,7 +48,7 @@ class Pieces:
 
 
 def read_pieces(ref: str, folder: Path) -> Pieces:
-    """The tokenizer in `folder`, called `ref` in messages. Raises BackboneError: none, or not a usable one."""
+    """The tokenizer in `folder`, called `ref` in messages. Raises BackboneError if it is missing or not usable."""
     path = folder / "tokenizer.json"
     try:
         about = path.stat()
@@ -58,7 +58,7 @@ def read_pieces(ref: str, folder: Path) -> Pieces:
 
 
 def _way_out(folder: Path) -> str:
-    """What can be done where there is no tokenizer.json: what is true differs within the family."""
+    """What can be done without a tokenizer.json; this differs within the T5 family."""
     if _beside(folder).get("tokenizer_class") == "ByT5Tokenizer":
         return ("It is a ByT5, which reads bytes. Its tokenizer has no tokenizer.json, so it cannot be used here. Give "
                 "another T5, such as google/flan-t5-small.")
@@ -79,7 +79,7 @@ def end_named_beside(folder: Path) -> str | None:
 
 
 def _beside(folder: Path) -> dict[str, Any]:
-    """What tokenizer_config.json says, which decides nothing: {} where it cannot be read."""
+    """What tokenizer_config.json contains, used for messages only: {} where it cannot be read."""
     try:
         about = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -97,7 +97,7 @@ def _pieces(ref: str, path: Path, changed: int, size: int) -> Pieces:
         about = json.loads(path.read_bytes().decode("utf-8"))
         _check(about)
         tokenizer = Tokenizer.from_file(str(path))
-        tokenizer.no_truncation()  # what the file says of them is for other uses
+        tokenizer.no_truncation()  # the file's settings for it are for other uses
         tokenizer.no_padding()
         tokenizer.encode_batch([_PROBE, ""], add_special_tokens=False)
         model, last = about["model"], max(tokenizer.get_vocab().values(), default=-1)
@@ -105,7 +105,7 @@ def _pieces(ref: str, path: Path, changed: int, size: int) -> Pieces:
         raise _unreadable(ref, "it is nested too deep") from None
     except (KeyboardInterrupt, SystemExit, TimeoutError):
         raise
-    except BaseException as error:  # the library raises bare Exceptions, and its panics are not even those
+    except BaseException as error:  # the library raises plain Exceptions, and its panics are not even those
         raise _unreadable(ref, " ".join(str(error).split())[:200]) from None
     unknown = model.get("unk_id")
     if unknown is None and model.get("unk_token") is not None:
@@ -119,9 +119,9 @@ def _unreadable(ref: str, reason: str) -> BackboneError:
 
 
 def _check(about: Any) -> None:
-    """Raises ValueError where a tokenizer takes a step that is not known, or one out of bounds."""
+    """Raises ValueError where a tokenizer has a step that is not known or out of bounds."""
     if not isinstance(about, dict) or not isinstance(about.get("model"), dict):
-        raise ValueError("it describes no tokenizer")
+        raise ValueError("it does not describe a tokenizer")
     growth = 1.0
     for part, known in _STEPS.items():
         steps = list(_steps(about.get(part), _PARTS.get(part)))
@@ -133,15 +133,15 @@ def _check(about: Any) -> None:
         if part != "model":
             growth = max(growth, prod(map(_growth, steps)))
     if growth > MOST_GROWTH:
-        raise ValueError(f"it makes up to {growth:,.0f} characters of one, more than {MOST_GROWTH}")
+        raise ValueError(f"it turns one character into up to {growth:,.0f} characters, more than {MOST_GROWTH}")
     for name in ("dropout", "alpha", "nbest_size"):
         if about["model"].get(name):
-            raise ValueError(f"its model cuts words at random ({name} {quoted(about['model'][name])}), so that the "
-                             "same text comes out differently each time")
+            raise ValueError(f"its model cuts words at random ({name} {quoted(about['model'][name])}), so the same "
+                             "text comes out differently each time")
 
 
 def _steps(part: Any, inner: str | None) -> Iterator[dict[str, Any]]:
-    """The steps of a part in their order, sequences of them opened."""
+    """The steps of a part in their order, with sequences of steps opened."""
     if part is None:
         return
     if not isinstance(part, dict):
@@ -155,10 +155,10 @@ def _steps(part: Any, inner: str | None) -> Iterator[dict[str, Any]]:
 
 
 def _growth(step: dict[str, Any]) -> float:
-    """Characters that one character may become in a step."""
+    """How many characters a step may make of one character."""
     if step.get("type") == "Precompiled":
         return longest_entry(base64.b64decode(str(step.get("precompiled_charsmap")), validate=True))
-    if step.get("type") == "Prepend":  # once a text
+    if step.get("type") == "Prepend":  # once per text
         return max(1, len(str(step.get("prepend"))) / 10)
     if step.get("type") != "Replace":
         return 1
@@ -168,7 +168,7 @@ def _growth(step: dict[str, Any]) -> float:
 
 
 def _check_pattern(part: str, pattern: Any) -> None:
-    """Raises ValueError for a regular expression that may try ever more ways the longer a text is."""
+    """Raises ValueError for a regular expression that may try more and more ways the longer a text is."""
     if not isinstance(pattern, dict) or "Regex" not in pattern or pattern["Regex"] in _KNOWN_PATTERNS:
         return
     text = str(pattern["Regex"])
@@ -176,5 +176,5 @@ def _check_pattern(part: str, pattern: Any) -> None:
     repeats = r"[*+]|\{\d*,?\d*\}"
     if (re.search(r"\)(" + repeats + ")", plain) or re.search(r"\\[1-9k]", text) or len(text) > 1000
             or any(len(re.findall(r"[*+]|\{\d+,\}|\{\d*,?\d{3,}\}", way)) > 1 for way in plain.split("|"))):
-        raise ValueError(f"its {part} has the pattern {quoted(text)}, which may take for ever on a long text: give one "
-                         "with at most one repeat between two '|', and none behind a bracket")
+        raise ValueError(f"its {part} has the pattern {quoted(text)}, which may take for ever on a long text. Give one "
+                         "with at most one repeat between two '|', and none after a bracket")

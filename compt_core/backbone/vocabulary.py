@@ -1,7 +1,7 @@
 """The vocabulary pieces nearest to prompt vectors, from a backbone's files as they lie on disk.
 
-M vectors · V pieces · H hidden size. The table of embeddings is read in stretches, never whole: a large mT5's takes a
-gigabyte. Loads no torch, but for a table in bfloat16, which numpy cannot read.
+M vectors · V pieces · H hidden size. The table of embeddings is read in stretches, never whole, since that of a large
+mT5 takes a gigabyte. Loads no torch, except for a table in bfloat16, which numpy cannot read.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from compt_core.composition.geometry import directions, norms
 from compt_core.errors import BackboneError
 from compt_core.streams import stream
 
-RANDOM = 200  # directions drawn to know how near the nearest piece is by chance
+RANDOM = 200  # random directions, drawn to see how near the nearest piece is by chance
 _STRETCH = 1 << 23  # numbers read at once
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """Per vector its nearest pieces, nearest first: their ids and how near they are [M, k], and of the nearest one's
-    measure what random directions of the same norm have (median, 95%)."""
+    """For each vector the nearest pieces, nearest first: their ids and how near they are [M, k]. Also what the nearest
+    piece's measure is for random directions of the same norm (median, 95%)."""
 
     ids: np.ndarray
     values: np.ndarray
@@ -44,19 +44,19 @@ def _dot(cosines: np.ndarray, sizes: np.ndarray, others: np.ndarray) -> np.ndarr
 
 
 def _closeness(cosines: np.ndarray, sizes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The Euclidean distance with its sign turned, so that more is nearer."""
+    """The negative Euclidean distance, so that more is nearer."""
     return -np.sqrt(np.square(sizes - others) + 2 * (1 - cosines) * sizes * others)
 
 
-# Of cosines [M, v] and norms [M, 1] and [v], so that vectors of any scale are multiplied in float32; more is nearer.
+# Of cosines [M, v] and norms [M, 1] and [v], so that vectors of any scale are multiplied as float32; more is nearer.
 Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 MEASURES: Final[dict[str, Measure]] = {"cosine": _cosine, "dot": _dot, "distance": _closeness}
 
 
 def nearest(files: BackboneFiles, vectors: np.ndarray, measure: str, count: int = 5) -> Nearest:
-    """The `count` pieces nearest to each of `vectors` [M, H] by a measure of MEASURES; distances are positive.
+    """The `count` pieces nearest to each of `vectors` [M, H] by one of MEASURES; distances are positive.
 
-    Rows of the table that the tokenizer has no piece for are left out. Cosines are right to 1e-6, by float32; so the
+    Rows of the table that the tokenizer has no piece for are left out. Cosines in float32 are right to 1e-6, so the
     distance of a piece to itself may come out as a thousandth of its norm. Raises BackboneError.
     """
     pieces = read_tokenizer(files).get_vocab_size()
@@ -81,20 +81,20 @@ def nearest(files: BackboneFiles, vectors: np.ndarray, measure: str, count: int 
 
 
 def _highest(values: np.ndarray, count: int) -> np.ndarray:
-    """Where the `count` highest of each row stand, in the order of the row: all are not sorted for a few."""
+    """The places of the `count` highest values of each row, highest first, without sorting all values."""
     if values.shape[1] <= count:
         return np.broadcast_to(np.arange(values.shape[1]), values.shape)
     return np.sort(np.argpartition(values, -count, axis=1)[:, -count:], axis=1)
 
 
 def spelled(files: BackboneFiles, ids: np.ndarray) -> list[str]:
-    """The pieces under `ids` as the tokenizer writes them; ``▁`` stands for a space before."""
+    """The pieces with these `ids` as the tokenizer writes them; ``▁`` stands for a space in front."""
     tokenizer = read_tokenizer(files)
     return [tokenizer.id_to_token(int(one)) or f"piece {int(one)}" for one in ids.ravel()]
 
 
 def norm_range(files: BackboneFiles) -> tuple[float, float, float]:
-    """Euclidean norm of the pieces' embeddings: 5%, median, 95%. Raises BackboneError."""
+    """Euclidean norms of the pieces' embeddings: 5%, median, 95%. Raises BackboneError."""
     return _norm_range(files, files.digest())
 
 
@@ -118,7 +118,7 @@ def _stretches(files: BackboneFiles, pieces: int) -> Iterator[np.ndarray]:
 
 @contextmanager
 def _table(files: BackboneFiles) -> Iterator[Any]:
-    """The open table of embeddings. Raises BackboneError where the checkpoint's files are broken by now."""
+    """The open table of embeddings. Raises BackboneError where the checkpoint's files have become unreadable."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -133,7 +133,7 @@ def _table(files: BackboneFiles) -> Iterator[Any]:
 
 
 def _place(files: BackboneFiles) -> tuple[Path, str]:
-    """The file of the table of embeddings, and its name there."""
+    """The file with the table of embeddings, and the table's name in it."""
     _, weights = read_model(files.ref, files.folder)
     name = next(name for name in TABLES if name in weights)
     return weights[name].file, name

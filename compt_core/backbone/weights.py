@@ -1,7 +1,7 @@
-"""The weights of a T5 checkpoint against its configuration: from the files' headers, then number by number.
+"""The weights of a T5 checkpoint against its configuration: first the files' headers, then every number.
 
-Loads no torch. A header gives each weight's name, shape, type and place, so that whatever the configuration asks for
-is known to be there before anything of that size is made; the numbers are looked at in stretches.
+Loads no torch. A header gives each weight's name, shape, type and place. So everything that the configuration asks for
+is known to be there before anything of that size is made; the numbers are read in stretches.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from compt_core.backbone.config import HEAD, IDLE, TABLES, T5Settings, needed
 from compt_core.errors import BackboneError, quoted
 
 INDEX = "model.safetensors.index.json"
-# Of each type of number: how numpy reads its bits, and the bits of LARGEST, above which those of infinity and of what
-# is no number lie too. Signs are shifted out.
-LARGEST = 65504  # of float16, in which every published T5 fits; from far larger ones a pass overflows
+# For each type of number: how numpy reads its bits, and the bits of LARGEST. The bits of infinity and of "not a number"
+# are above these as well. Signs are shifted out.
+LARGEST = 65504  # of float16; every published T5 fits into it, and far larger numbers make a pass overflow
 _KINDS = {"F64": ("<u8", int(np.array(LARGEST, "<f8").view("<u8"))),
           "F32": ("<u4", int(np.array(LARGEST, "<f4").view("<u4"))),
           "F16": ("<u2", int(np.array(LARGEST, "<f2").view("<u2"))),
           "BF16": ("<u2", int(np.array(LARGEST, "<f4").view("<u4")) >> 16)}
-_STRETCH = 1 << 22  # bytes looked at at once
+_STRETCH = 1 << 22  # bytes read at once
 
 
 @dataclass(frozen=True)
 class Weight:
-    """Where a weight lies: its file, its type of numbers there, its shape, its first byte and how many there are."""
+    """Where a weight is: its file, its type of numbers there, its shape, its first byte and the number of bytes."""
 
     file: Path
     kind: str
@@ -44,7 +44,7 @@ class Weight:
 def read_headers(ref: str, folder: Path) -> dict[str, Weight]:
     """Name -> place of all weights of a checkpoint, from the files that transformers would read.
 
-    Raises BackboneError where there are no safetensors, one is missing or cut off, or a weight stands there twice.
+    Raises BackboneError where there are no safetensors, one is missing or cut off, or a weight occurs twice.
     """
     found = {file.name for file in folder.glob("*.safetensors")}
     if not found:
@@ -89,7 +89,7 @@ def _header(ref: str, file: Path) -> dict[str, Weight]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(file, "numpy"):  # it sees that offsets, shapes and the file's length fit each other
+        with safe_open(file, "numpy"):  # it checks that offsets, shapes and the file's length fit each other
             pass
         with file.open("rb") as handle:
             length = int.from_bytes(handle.read(8), "little")
@@ -117,8 +117,8 @@ def check_headers(ref: str, settings: T5Settings, weights: Mapping[str, Weight])
     known = shapes | tables | {HEAD: table}
     spare = sorted(weights.keys() - known.keys() - IDLE)
     if spare:
-        raise BackboneError(f"The backbone '{ref}' holds {_named(spare)}, which its config.json does not know, and "
-                            "without which it would be another model. Give the config.json that belongs to the "
+        raise BackboneError(f"The backbone '{ref}' holds {_named(spare)}, which its config.json does not know. Without "
+                            "this it would be another model. Give the config.json that belongs to the "
                             "weights.")
     for name, weight in weights.items():
         if name in known and weight.shape != known[name]:
@@ -141,9 +141,9 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def check_numbers(ref: str, settings: T5Settings, weights: Mapping[str, Weight]) -> None:
-    """Whether every number of the weights is finite and none too large, and copies of the table are copies.
+    """Checks that every number of the weights is finite and none too large, and that copies of the table are equal.
 
-    They are read through once, and again only when a file changes. Raises BackboneError.
+    They are all read once, and again only if a file changes. Raises BackboneError.
     """
     same = [name for name in TABLES if name in weights]
     if settings.one_table and HEAD in weights:
@@ -163,7 +163,7 @@ def _check_numbers(ref: str, same: tuple[str, ...], weights: tuple[tuple[str, We
     for one, other in pairwise(same):
         if not _equal(by_name[one], by_name[other]):
             raise BackboneError(f"The backbone '{ref}' holds one table of words twice, as '{one}' and '{other}', and "
-                                "the two differ: it is not clear which is meant. Save the trained model again "
+                                "the two differ, so it is not clear which one is meant. Save the trained model again "
                                 "with save_pretrained.")
 
 
@@ -175,7 +175,7 @@ def _check_finite(ref: str, name: str, weight: Weight) -> None:
         if found > largest:
             got = _read(weight.kind, found, bits.dtype)
             raise BackboneError(f"The weight '{name}' of backbone '{ref}' must hold finite numbers of at most "
-                                f"{LARGEST:,}. Got {got} in '{weight.file.name}': no pass through it can be trusted. "
+                                f"{LARGEST:,}. Got {got} in '{weight.file.name}', so no result from it can be trusted. "
                                 "Copy or download it again.")
 
 
@@ -193,14 +193,14 @@ def _equal(one: Weight, other: Weight) -> bool:
 
 
 def _stretches(weight: Weight) -> Iterator[np.ndarray]:
-    """The bytes of a weight, some at a time."""
+    """The bytes of a weight, in stretches."""
     with weight.file.open("rb") as handle:
         handle.seek(weight.start)
         left = weight.size
         while left > 0:
             part = np.frombuffer(handle.read(min(left, _STRETCH)), np.uint8)
             if part.size < min(left, _STRETCH):
-                raise BackboneError(f"The weight file '{weight.file.name}' became shorter while it was read. "
+                raise BackboneError(f"The weight file '{weight.file.name}' became shorter while it was being read. "
                                     "Copy or download it again.")
             left -= part.size
             yield part

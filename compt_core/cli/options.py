@@ -33,7 +33,7 @@ class Once(typer.core.TyperCommand):
 def whole(low: int, high: int) -> Callable[[str], int]:
     """A parser for an option that is an integer in [low, high]; Python alone would accept 1_0 and Arabic digits."""
     def parse(text: str) -> int:
-        found = number(str(text))  # a default is no text
+        found = number(str(text))  # a default is not text
         if not isinstance(found, int) or not low <= found <= high:
             raise typer.BadParameter(f"It must be an integer in [{low}, {high}]. Got {quoted(text)} instead.")
         return found

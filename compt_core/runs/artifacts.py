@@ -1,8 +1,8 @@
 """The home folder: where it is, and the files of a run in it. Loads no torch.
 
 ``compt.db`` next to ``artifacts/RUN/{prompts.safetensors, scores.safetensors, checkpoint-STEP.safetensors,
-log.txt}``; which checkpoint counts, the run's row says. Tensor files are written under a temporary name and renamed,
-so that a reader sees a whole file or none: by who has the lease, and by who imports, under a lock of its own.
+log.txt}``; the run's row says which checkpoint counts. Tensor files are written under a temporary name and renamed, so
+that a reader sees a whole file or none. The holder of the lease writes them, or an import under its own lock.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ import compt_core
 from compt_core.errors import DiskError, StoreError
 from compt_core.training.events import Checkpoint, Log
 
-_CHECKPOINT, _SECONDS = "checkpoint", "seconds"  # file and array names
-_GONE = "deleted"  # file in the folder of a run that is being deleted, or is not wholly there yet
-LOG_BYTES = 200_000  # what a reader gets of a log: its end
+_CHECKPOINT, _SECONDS = "checkpoint", "seconds"  # names of a file and an array
+_GONE = "deleted"  # file in the folder of a run that is being deleted, or is not completely imported yet
+LOG_BYTES = 200_000  # the end of a log, which is what a reader gets
 
 
 def home_folder() -> Path:
@@ -39,7 +39,7 @@ def home_folder() -> Path:
 
 
 class Artifacts:
-    """Files of the runs below ``HOME/artifacts``; run ids come from the store, never from a visitor."""
+    """Files of the runs in ``HOME/artifacts``; run ids come from the store, never from a visitor."""
 
     def __init__(self, home: Path):
         self.folder = home / "artifacts"
@@ -47,8 +47,8 @@ class Artifacts:
 
     def write_tensors(self, run: str, name: str, tensors: Mapping[str, Any], backbone: Mapping[str, str] | None = None
                       ) -> None:
-        """Writes NAME.safetensors whole or not at all; `tensors` are arrays, or what numpy can read as one. The
-        `backbone` of prompts stands in the file's header, for whoever meets it elsewhere.
+        """Writes NAME.safetensors whole or not at all; `tensors` are arrays, or anything numpy can read as one. The
+        file's header names the `backbone` of prompts, for readers that meet the file elsewhere.
 
         Raises DiskError where the disk is full or cannot be written to.
         """
@@ -61,7 +61,7 @@ class Artifacts:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
                     file.flush()
-                    os.fsync(file.fileno())  # the row that says completed must not outlive its file in a power cut
+                    os.fsync(file.fileno())  # after a power cut, no row may say completed without its file
                 os.replace(temporary, path)
             except BaseException:
                 _remove(Path(temporary))
@@ -69,7 +69,7 @@ class Artifacts:
 
     def write_results(self, run: str, prompts: Mapping[str, Any], scores: Mapping[str, Any],
                       backbone: Mapping[str, Any] | None) -> None:
-        """Writes what a completed run leaves, as :meth:`write_tensors`."""
+        """Writes the files of a completed run, as :meth:`write_tensors`."""
         self.write_tensors(run, "prompts", prompts, backbone)
         self.write_tensors(run, "scores", scores)
 
@@ -88,26 +88,26 @@ class Artifacts:
         self.write_tensors(run, f"{_CHECKPOINT}-{checkpoint.step}", tensors)
 
     def read_checkpoint(self, run: str, step: int, versions: Mapping[str, Any]) -> Checkpoint:
-        """The checkpoint of `step`, taken on `versions`. Raises StoreError when its file is missing or not whole."""
+        """The checkpoint at `step`, taken with `versions`. Raises StoreError when its file is missing or not whole."""
         tensors = self.read_tensors(run, f"{_CHECKPOINT}-{step}")
         return Checkpoint(step, tensors, float(tensors.pop(_SECONDS, np.zeros(()))), versions)
 
     def keep_checkpoint(self, run: str, step: int | None) -> None:
-        """Removes every checkpoint of a run but that of `step`."""
+        """Removes every checkpoint of a run except the one at `step`."""
         for path in (self.folder / run).glob(f"{_CHECKPOINT}-*"):
             if path.name != f"{_CHECKPOINT}-{step}.safetensors":
                 _remove(path)
 
     def to_be_removed(self, run: str) -> None:
-        """Marks a run's folder, so that a kill before :meth:`remove` leaves nothing for ever. Raises DiskError."""
+        """Marks a run's folder, so that a kill before :meth:`remove` leaves nothing behind. Raises DiskError."""
         if (self.folder / run).is_dir():
             with _writing(self.folder / run / _GONE):
                 (self.folder / run / _GONE).touch()
 
     @contextmanager
     def importing(self, runs: Sequence[str]) -> Iterator[None]:
-        """While files of `runs` are written that no row tells of yet: until the end, their new folders are marked as
-        to be removed. One import at a time, for which others wait. Raises DiskError."""
+        """For writing files of `runs` that have no row yet: until the end, their new folders are marked for removal.
+        There is one import at a time, and others wait for it. Raises DiskError."""
         with _writing(self._imports), FileLock(self._imports):
             for run in runs:
                 if not any(self._folder(run).iterdir()):
@@ -117,7 +117,7 @@ class Artifacts:
                 _remove(self.folder / run / _GONE)
 
     def remove(self, run: str) -> None:
-        """Removes all files of a run, the mark that it is to go at last."""
+        """Removes all files of a run, and last the mark that it is being deleted."""
         with suppress(OSError):
             for path in sorted((self.folder / run).iterdir(), key=lambda path: path.name == _GONE):
                 _remove(path)
@@ -125,10 +125,10 @@ class Artifacts:
 
     def tidy(self, known: Mapping[str, int | None]) -> None:
         """Removes what a kill left: half-written files, checkpoints that do not count (`known`: run -> step of the one
-        that does), folders of runs that were deleted or not wholly imported. For who has the lease.
+        that does), folders of runs that were deleted or not completely imported. Only the holder of the lease calls it.
 
-        Other folders of runs that are not `known` stay: their store may have been put aside. While another process
-        imports, all stay until the next time.
+        Other folders of runs that are not `known` stay, since their store may have been moved away. While another
+        process imports, everything stays until the next time.
         """
         with suppress(OSError), FileLock(self._imports, blocking=False):
             for folder in self.folder.iterdir():
@@ -140,11 +140,11 @@ class Artifacts:
                 if folder.name in known:
                     self.keep_checkpoint(folder.name, known[folder.name])
                 else:
-                    with suppress(OSError):  # it holds something
+                    with suppress(OSError):  # it is not empty
                         folder.rmdir()
 
     def append_log(self, run: str, lines: Iterable[Log]) -> None:
-        """Adds lines to log.txt, with the time. On a full disk they are lost: no run is to fail for its log."""
+        """Adds lines with the time to log.txt. On a full disk they are lost: no run is to fail because of its log."""
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         text = "".join(f"{now} step {line.step}: {' '.join(line.text.split())}\n" for line in lines)
         try:
@@ -154,7 +154,7 @@ class Artifacts:
             logging.getLogger(__name__).warning("The log of run %s cannot be written: %s", run, error)
 
     def read_log(self, run: str) -> str:
-        """log.txt, or its end where it is long (the first line then says so); ``""`` when there is none."""
+        """log.txt, or its end if it is long (the first line then says so); ``""`` if there is none."""
         path = self.folder / run / "log.txt"
         try:
             with path.open("rb") as file:
@@ -176,15 +176,15 @@ class Artifacts:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """What the disk refuses becomes a DiskError."""
+    """Turns errors of the disk into DiskError."""
     try:
         yield
     except OSError as error:
-        raise DiskError(f"The file '{path}' cannot be written: {error.strerror or error}. Free some space or mend the "
-                        "folder, then try again.") from error
+        raise DiskError(f"The file '{path}' cannot be written: {error.strerror or error}. Free some space or repair "
+                        "the folder, then try again.") from error
 
 
 def _remove(path: Path) -> None:
-    """Removes a file that is of no use, where that can be done."""
+    """Removes a file that is of no more use, if possible."""
     with suppress(OSError):
         path.unlink()

@@ -1,6 +1,6 @@
-"""Cells of the store, judged before they are read: a disk, another program or a hand may have changed any of them.
+"""Cells of the store, checked before they are read: a disk, another program or a person may have changed any of them.
 
-Texts are judged once, as the same settings and results are read again and again. Loads no torch.
+Each text is checked once, since the same settings and results are read again and again. Loads no torch.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from compt_core.settings.variants import NAMING, of_raw
 from compt_core.tasks import catalogue
 
 _SPELLED = re.compile(r"\\u[dD][89a-fA-F]")
-_SURROGATES = re.compile("[\ud800-\udfff]")  # bytes that are no text come as such
-_KEPT = 4096  # judgements of texts
+_SURROGATES = re.compile("[\ud800-\udfff]")  # bytes that are not text are read as these
+_KEPT = 4096  # texts whose check is remembered
 
 
 class Wrong(Exception):
@@ -29,11 +29,11 @@ class Wrong(Exception):
 
 
 def checked(row: Row[Any], shape: type[BaseModel]) -> dict[str, Any]:
-    """The cells of a row by their columns, if those fit that are no JSON. Raises Wrong."""
+    """The cells of a row that are not JSON, by column, if they are valid. Raises Wrong."""
     cells = dict(zip(row._fields, row, strict=True))
     for name in shape.model_fields:
         if isinstance(cells[name], str) and not cells[name].isascii() and _SURROGATES.search(cells[name]):
-            raise Wrong(f"its '{name}' is no text ({quoted(cells[name], 40)})")
+            raise Wrong(f"its '{name}' is not text ({quoted(cells[name], 40)})")
     try:
         shape.model_validate(cells)
     except ValidationError as error:
@@ -46,9 +46,9 @@ def _canonical(text: object, model: type[BaseModel]) -> dict[str, Any]:
     found = _loaded(text, "config")
     if not isinstance(found, dict):
         raise Wrong(f"its 'config' must hold settings by name, and is {quoted(found, 40)}")
-    naming = NAMING if "variants" in model.model_fields else ()  # rows of a comparison as older versions wrote them
+    naming = NAMING if "variants" in model.model_fields else ()  # rows of a comparison in the form of older versions
     known = {name: value for name, value in found.items() if name in model.model_fields}
-    more = {name: value for name, value in found.items() if name not in (*known, *naming)}  # of other versions
+    more = {name: value for name, value in found.items() if name not in (*known, *naming)}  # from other versions
     try:
         if any(name in found for name in naming):
             known["variants"] = of_raw(found, {})
@@ -61,13 +61,13 @@ def _canonical(text: object, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def settings(text: object, model: type[BaseModel]) -> dict[str, Any]:
-    """The settings in a cell, with the defaults of those that its version did not know. Raises Wrong."""
+    """The settings in a cell, with defaults for settings that its version did not know. Raises Wrong."""
     return dict(_canonical(text, model))
 
 
 @lru_cache(maxsize=_KEPT)
 def definitions(text: object) -> catalogue.Catalogue:
-    """The definitions of tasks in a cell, of an empty one none; the same object for the same text. Raises Wrong."""
+    """The definitions of tasks in a cell (none if it is empty); the same object for the same text. Raises Wrong."""
     found = _loaded(text, "task_definitions")
     try:
         return catalogue.read({} if found is None else found)
@@ -77,7 +77,7 @@ def definitions(text: object) -> catalogue.Catalogue:
 
 def read_json(text: object, column: str, shape: type[BaseModel], *, inside: str = "",
           of: tuple[tuple[str, ...], int] | None = None) -> Any:
-    """The JSON of a cell, None for an empty one, as :func:`_judged`. Raises Wrong."""
+    """The JSON of a cell, None for an empty one, checked by :func:`_judged`. Raises Wrong."""
     if why := _judged(text, column, shape, inside, of):
         raise Wrong(why)
     return None if text is None else json.loads(str(text))
@@ -86,8 +86,8 @@ def read_json(text: object, column: str, shape: type[BaseModel], *, inside: str 
 @lru_cache(maxsize=_KEPT)
 def _judged(text: object, column: str, shape: type[BaseModel], inside: str, of: tuple[tuple[str, ...], int] | None
             ) -> str | None:
-    """Why the JSON of a cell does not fit `shape`, there under the name `inside`, or a run of these tasks and so many
-    sources."""
+    """Why the JSON of a cell does not fit `shape`, there under the name `inside`, or a run with these tasks and this
+    number of sources."""
     try:
         found = _loaded(text, column)
         if found is None and not inside:
@@ -101,7 +101,7 @@ def _judged(text: object, column: str, shape: type[BaseModel], inside: str, of: 
 
 
 def _misfit(result: shapes.Result, tasks: tuple[str, ...], sources: int) -> str | None:
-    """Why a result is not of a run on these tasks."""
+    """Why a result does not belong to a run on these tasks."""
     missing = [name for name in ("tasks", "mean_normalised", "mean") if getattr(result, name) is None]
     if missing and {"tasks", "mean_normalised"} != {*missing} - {"mean"}:
         return f"its 'result' lacks '{missing[0]}'"
@@ -113,7 +113,7 @@ def _misfit(result: shapes.Result, tasks: tuple[str, ...], sources: int) -> str 
         if values is not None and len(values) != len(tasks):
             return f"its 'result' has {len(values)} entries in '{name}', its settings have {plural(len(tasks), 'task')}"
     if any(len(row) != sources for row in result.attention or ()):
-        return f"its 'result' has a row in 'attention' that is not of {plural(sources, 'source')}, as its settings say"
+        return f"its 'result' has a row in 'attention' without {plural(sources, 'source')}, which its settings ask for"
     return None
 
 
@@ -128,12 +128,12 @@ def _loaded(text: object, column: str) -> Any:
         if _SURROGATES.search(text) or _SPELLED.search(text):
             json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise Wrong(f"its '{column}' is no valid JSON ({quoted(text, 40)})") from error
+        raise Wrong(f"its '{column}' is not valid JSON ({quoted(text, 40)})") from error
     return found
 
 
 def _first(error: ValidationError, column: str = "") -> str:
-    """The first problem of several, as the reason why a row cannot be read."""
+    """The first of several problems, as the reason why a row cannot be read."""
     problem = error.errors(include_url=False)[0]
     path = " → ".join(f"'{quoted(str(part))[1:-1]}'" for part in ((column,) if column else ()) + problem["loc"])
     said = "should hold values by name" if problem["type"] in ("model_type", "dict_type") else \

@@ -1,4 +1,4 @@
-"""Waits for an experiment, training it here where nobody else does: what ``python -m compt_core run`` does."""
+"""Waits for an experiment, and trains it here if no other process does. ``python -m compt_core run`` uses this."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from compt_core.signals import Stopped
 
 def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], None], *,
           worker: Worker | None = None) -> list[RunRecord]:
-    """Waits until an experiment has nothing left to train, training it here when the lease is free.
+    """Waits until an experiment has nothing left to train, and trains it here when the lease is free.
 
-    Work that was queued earlier goes first. While another process has the lease, that one trains;
-    runs that its end interrupts are queued again. A paused run is not waited for. `on_tick` gets the
-    experiment's runs in grid order about twice a second, and at the end; so does the caller.
-    KeyboardInterrupt cancels the experiment, waits for a fleet that trains here to stop, and is raised on. Stopped
-    interrupts that fleet, with checkpoints, and waits for EXIT_SECONDS at most.
+    Runs that were queued earlier go first. While another process has the lease, that one trains; if it ends, the runs
+    that this interrupts are queued again. A paused run is not waited for. `on_tick` gets the experiment's runs in grid
+    order about twice a second and at the end; they are also returned. KeyboardInterrupt cancels the experiment, waits
+    until a fleet that trains here has stopped, and is raised again. Stopped interrupts that fleet, with checkpoints,
+    and waits at most EXIT_SECONDS.
     """
     store.experiment(experiment)
     worker = worker or Worker(store)
@@ -30,7 +30,7 @@ def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], No
         try:
             worker.run(stop, lambda: _settled(store, experiment, alone=worker.lease.held))
             if not stop.is_set():
-                worker.refer(experiment, stop)  # where the worker that trained it had to leave before
+                worker.refer(experiment, stop)  # in case the worker that trained it had to end before this
         except BaseException as error:
             failures.append(error)
         finally:
@@ -61,9 +61,9 @@ def drain(store: Store, experiment: str, on_tick: Callable[[list[RunRecord]], No
 
 
 def _settled(store: Store, experiment: str, *, alone: bool) -> bool:
-    """Whether nothing more will come of an experiment; first queues its interrupted runs again.
+    """Whether an experiment has come to its end; first queues its interrupted runs again.
 
-    `alone` = this process has the lease; else another may still be at the reference rows.
+    `alone` = this process has the lease; otherwise another may still compute the reference rows.
     """
     record = store.experiment(experiment)
     left = [run.id for run in store.runs(experiment) if run.state == State.INTERRUPTED] \

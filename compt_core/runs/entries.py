@@ -1,4 +1,4 @@
-"""How experiments come into the tables: submitted, to be trained, or restored, finished elsewhere. Loads no torch."""
+"""How experiments get into the tables: submitted for training, or restored as already finished. Loads no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compt_core.tasks.catalogue import Catalogue
 
 
 def submit(connection: Connection, experiment: Experiment, owner: str, tasks: Catalogue) -> str:
-    """Queues every run of the experiment's grid, with those of `tasks` that are its own; returns its id."""
+    """Queues every run of the experiment's grid, with the `tasks` that belong to it; returns its id."""
     identity, now = new_id(), time.time()
     rows = [
         {"id": new_id(), "experiment": identity, "owner": owner, "backbone": config.backbone,
@@ -34,9 +34,9 @@ def submit(connection: Connection, experiment: Experiment, owner: str, tasks: Ca
 def restore(
     connection: Connection, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]
 ) -> bool:
-    """Inserts a finished experiment, its runs and their curves, numbered below all that are there: older than those.
+    """Inserts a finished experiment, its runs and their curves, numbered as older than everything that is there.
 
-    False, and nothing, when the experiment is there already.
+    Returns False and inserts nothing if the experiment is there already.
     """
     if connection.execute(select(experiments.c.id).where(experiments.c.id == experiment.id)).first():
         return False
@@ -46,7 +46,7 @@ def restore(
         number=first, id=experiment.id, owner=experiment.owner, created=experiment.created, config=experiment.config,
         reference_rows=experiment.references, task_definitions=experiment.tasks.written()))
     connection.execute(insert(runs), [
-        {**{name: value for name, value in vars(record).items() if name != "tasks"},  # they are its experiment's
+        {**{name: value for name, value in vars(record).items() if name != "tasks"},  # these belong to its experiment
          "number": below + place, "state": record.state.value, "backbone": record.config["backbone"]}
         for place, record in enumerate(records)
     ])

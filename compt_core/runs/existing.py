@@ -1,4 +1,4 @@
-"""The store of the home folder, for those who do not train: looking at it creates none. Loads no torch."""
+"""The store of the home folder, for processes that do not train; looking for it does not create it. Loads no torch."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from compt_core.runs.store import Store
 
 
 def has_store() -> bool:
-    """Whether anything was ever kept in the home folder."""
+    """Whether the home folder has a store."""
     return (home_folder() / "compt.db").is_file()
 
 
 def existing_store(tell: Callable[[str], None] | None = None) -> Store:
-    """The store of the home folder, settled: what says running is running. Raises StoreError where there is none yet.
+    """The store of the home folder, settled: what says running is running. Raises StoreError if there is none yet.
 
-    Where it cannot be settled, for its disk is full, say, `tell` gets a sentence; without it, StoreError is raised.
+    If it cannot be settled, for example on a full disk, `tell` gets a sentence; without `tell`, raises StoreError.
     """
     if not has_store():
-        raise StoreError(f"There are no runs yet in '{home_folder()}'. Start some with 'python -m compt_core run', "
+        raise StoreError(f"There are no runs in '{home_folder()}' yet. Start some with 'python -m compt_core run', "
                          "or set COMPT_HOME to the folder that has them.")
     store = Store()
     try:
@@ -31,15 +31,15 @@ def existing_store(tell: Callable[[str], None] | None = None) -> Store:
     except StoreError as error:
         if tell is None:
             raise
-        tell(f"Runs that say running may have ended. {error}")
+        tell(f"Some runs are shown as running but may have ended. {error}")
     return store
 
 
 def looked_up(store: Store, identity: str, notes: list[str] | None = None
               ) -> tuple[ExperimentRecord, list[RunRecord]]:
-    """The experiment of that id with its runs, or the run of that id, alone, with its experiment.
+    """The experiment with that id and its runs, or the single run with that id and its experiment.
 
-    Runs of the experiment that cannot be read are left out, and a sentence on each goes to `notes`. Raises StoreError.
+    Runs of the experiment that cannot be read are left out, with a sentence on each in `notes`. Raises StoreError.
     """
     try:
         r = store.run(identity)

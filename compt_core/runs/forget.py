@@ -1,4 +1,4 @@
-"""Deletes runs and experiments, also those that cannot be read; for these nothing waits. Loads no torch."""
+"""Deletes runs and experiments, including those that cannot be read, without waiting for these. Loads no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compt_core.runs.schema import edits, events, experiments, runs
 
 
 def delete(connection: Connection, gone: Collection[int]) -> None:
-    """Forgets runs, by their numbers, with their curves and edits, and experiments that have none left."""
+    """Deletes runs, given by number, with their curves and edits, and experiments that have no runs left."""
     names = select(runs.c.id).where(runs.c.number.in_(gone))
     connection.execute(sql_delete(edits).where(edits.c.run.in_(names)))
     connection.execute(sql_delete(events).where(events.c.run.in_(names)))
@@ -26,7 +26,7 @@ def delete(connection: Connection, gone: Collection[int]) -> None:
 
 
 def readable(row: Row[Any]) -> bool:
-    """Whether a row of RUNS makes a record."""
+    """Whether a row of RUNS can be read as a record."""
     try:
         return bool(run_record(row))
     except Damaged:
@@ -34,8 +34,8 @@ def readable(row: Row[Any]) -> bool:
 
 
 def set_aside(connection: Connection, found: Sequence[Row[Any]]) -> list[str]:
-    """Fails those of some runs (rows of RUNS) that cannot be read, for they can neither be trained nor go on; the ids
-    of the others."""
+    """Marks those of some runs (rows of RUNS) as failed that cannot be read, since they cannot be trained. Returns the
+    ids of the others."""
     whole = []
     for row in found:
         try:
@@ -48,8 +48,8 @@ def set_aside(connection: Connection, found: Sequence[Row[Any]]) -> list[str]:
 
 
 def delete_experiment(connection: Connection, experiment: str) -> list[str]:
-    """Forgets an experiment, readable or not, with its runs; those that are training as soon as their trainer asks.
-    The names of the runs that are gone."""
+    """Deletes an experiment, readable or not, with its runs; training runs go as soon as their trainer asks. Returns
+    the names of the runs that are gone."""
     row = connection.execute(select(experiments).where(named(experiments, experiment))).one_or_none()
     if row is None:
         return []

@@ -1,4 +1,4 @@
-"""Ids of runs, experiments, fleets and edits: random, short enough for a link, and checked wherever one comes in."""
+"""Ids of runs, experiments, fleets and edits: random, short enough for a link, and checked wherever they come in."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def new_id() -> str:
 
 
 def check_id(value: object, noun: str) -> str:
-    """`value` as an id, or UnknownId: ids come from links and command lines, so anything may stand there."""
+    """`value` as an id. Raises UnknownId, since ids come from links and command lines and can be anything."""
     if is_id(value):
         return str(value)
     raise unknown(value, noun)
 
 
 def is_id(value: object) -> bool:
-    """Whether :func:`new_id` could have made it."""
+    """Whether :func:`new_id` could have made `value`."""
     return isinstance(value, str) and len(value) == ID_LENGTH and set(value) <= set(_ALPHABET)
 
 
 def unknown(value: object, noun: str) -> UnknownId:
-    """The sentence for an id that the store does not hold; control characters escaped, long ones cut."""
+    """The error for an id that the store does not hold, with control characters escaped and long ids cut."""
     shown = repr(value)
     shown = shown if len(shown) <= 40 else shown[:37] + "…'"
-    return UnknownId(f"There is no {noun} {shown} in this store. Take its id from the list of runs.")
+    return UnknownId(f"There is no {noun} {shown} in this store. Take the id from the list of runs.")

@@ -1,4 +1,4 @@
-"""Who trains: the one process that holds the lease of a home folder. Loads no torch."""
+"""Which process trains: the one that holds the lease of a home folder. Loads no torch."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from compt_core.runs.store import Store
 
 
 class Lease:
-    """An operating-system lock on ``HOME/worker.lock``: it dies with its process, so it is never stale.
+    """A lock of the operating system on ``HOME/worker.lock``: it ends with its process, so it is never stale.
 
-    Any thread of the process may give it back. Two leases on one home exclude each other within a
-    process as well. Who gains it owes the store a ``sweep()``: whatever still says running is dead.
+    Any thread of the process may give it back. Two leases on one home also exclude each other within a process. Whoever
+    gains it must ``sweep()`` the store, since runs that still say running are dead.
     """
 
     def __init__(self, home: Path):
@@ -27,7 +27,7 @@ class Lease:
         return self._lock.is_locked
 
     def acquire(self, blocking: bool = False) -> bool:
-        """True when held, now or already; False when another has it. Raises StoreError when the file is unusable."""
+        """True if it is held, now or already; False if another has it. Raises StoreError if the file is unusable."""
         if self.held:
             return True
         try:
@@ -39,12 +39,12 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Gives the lease back; nothing happens when it is not held."""
+        """Gives the lease back; does nothing if it is not held."""
         self._lock.release()
 
 
 def settle(store: Store) -> None:
-    """Ends runs that say running while nobody trains: whoever finds the lease free sweeps first. Raises StoreError."""
+    """Ends runs that say running while no process trains: if the lease is free, it sweeps. Raises StoreError."""
     if store.running():
         lease = Lease(store.home)
         try:

@@ -1,7 +1,7 @@
-"""How a store of an older schema becomes one of today's, a step for each version. Loads no torch.
+"""How a store of an older schema is brought up to date, with a step for each version. Loads no torch.
 
-A step is SQL, or a function of the connection for what SQL alone cannot do. It knows the tables as they were then, so
-nothing here imports today's.
+A step is SQL, or a function of the connection where SQL is not enough. It knows the tables as they were then, so this
+module imports none of today's.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def migrate(connection: Connection, found: int, wanted: int) -> None:
 
 
 def _define_tasks(connection: Connection) -> None:
-    """Gives every experiment the definitions of its tasks that the bundled table has; of another name there is none."""
+    """Gives every experiment the bundled table's definitions of its tasks; tasks with another name get none."""
     for number, config in connection.exec_driver_sql("SELECT number, config FROM experiments").all():
         written = json.dumps(CATALOGUE.only(_names(config)).written())
         connection.exec_driver_sql("UPDATE experiments SET task_definitions = ? WHERE number = ?", (written, number))
 
 
 def _names(config: Any) -> list[str]:
-    """The names of tasks in the settings of an experiment; none where the cell is damaged."""
+    """The names of tasks in the settings of an experiment; empty if the cell is damaged."""
     try:
         found = json.loads(config) if isinstance(config, str) else None
     except (ValueError, RecursionError):
@@ -44,12 +44,12 @@ def _names(config: Any) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-_STEPS: dict[int, tuple[Step, ...]] = {  # schema -> what makes the next one of it
+_STEPS: dict[int, tuple[Step, ...]] = {  # schema -> the step to the next one
     1: ("ALTER TABLE experiments ADD COLUMN place FLOAT", "ALTER TABLE runs ADD COLUMN checkpoint INTEGER",
         "CREATE TABLE turns (owner TEXT NOT NULL PRIMARY KEY, turn INTEGER NOT NULL)"),
     2: ("CREATE TABLE edits (id TEXT NOT NULL PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), owner TEXT NOT "
         "NULL, name TEXT NOT NULL, created FLOAT NOT NULL, text TEXT NOT NULL, changes JSON NOT NULL)",
         "CREATE INDEX ix_edits_run ON edits (run)"),
-    3: (),  # curves were float16, which their length tells: an older version must not read the new ones
+    3: (),  # curves were float16, told by their length; an older version must not read the new ones
     4: ("ALTER TABLE experiments ADD COLUMN task_definitions JSON", _define_tasks),
 }

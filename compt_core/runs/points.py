@@ -1,15 +1,15 @@
-"""Curves of a run: which points are kept, and how they lie in the table `events`. Loads no torch.
+"""Curves of a run: which points are kept, and how they are stored in the table `events`. Loads no torch.
 
-The steps of a run are cut into buckets: step 0 alone, then :func:`stride` steps each. A bucket holds its newest
-point. Of the losses, which jump, it also holds the points where the loss, or the loss of any one task, was lowest and
-highest in it (the earlier of two alike). Attention and gates move a little with each step, dev scores and prompts are
-measured seldom: of them the newest point is enough. What a bucket holds follows from its points alone, however they
-came in batches and whatever was measured twice. So a resumed run ends with the curve of an undisturbed one, and the
-newest point of all is always kept.
+The steps of a run are cut into buckets: step 0 alone, then :func:`stride` steps each. A bucket holds its newest point.
+For the losses, which jump, it also holds the points where the loss, or the loss of any one task, was lowest and highest
+in it (the earlier of two equal ones). Attention and gates move a little with each step, and dev scores and prompts are
+measured seldom, so for them the newest point is enough. What a bucket holds depends on its points alone, however they
+were batched and whatever was measured twice. So a resumed run ends with the curve of an undisturbed one, and the newest
+point of all is always kept.
 
-Values are float32, those of "prompts", a sketch, float16. Stores before schema 4, and the bundled runs, have float16
-throughout, which its half length tells. Such a number is read as its shortest decimal: .1, not .09997559, for it
-never had more digits.
+Values are float32, except "prompts", a sketch, which are float16. Stores before schema 4, and the bundled runs, have
+float16 throughout, which half the length shows. Such a number is read as its shortest decimal, .1 rather than
+.09997559, because it never had more digits.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from compt_core.training.events import Event
 
 LIMITS = {"loss": 200, "task_loss": 200, "attention": 100, "gates": 100, "dev_score": 100,
           "prompts": 12}  # points per run and kind
-JUMPING = ("loss", "task_loss")  # kinds of which extremes are kept
+JUMPING = ("loss", "task_loss")  # kinds whose extremes are kept
 _HALF = ("prompts",)  # kinds that are written as float16
 _AT_ONCE = 500  # runs in one query: SQLite limits its variables
 
@@ -46,19 +46,19 @@ _UPSERT = insert(events).on_conflict_do_update(
 
 
 class Shape(NamedTuple):
-    """K tasks and S sources of a run, from which follows how many values a point has."""
+    """K tasks and S sources of a run, which say how many values a point has."""
 
     tasks: int
     sources: int
 
     def width(self, kind: str) -> int | None:
-        """Values of a point of that kind; None where that is not known: of "prompts"."""
+        """Values of a point of that kind; None where that is not known, as for "prompts"."""
         return {"loss": 1, "task_loss": self.tasks, "dev_score": self.tasks, "gates": 2 * self.tasks,
                 "attention": self.tasks * self.sources}.get(kind)
 
 
 def stride(steps: int, kind: str, values: int = 1) -> int:
-    """Steps per bucket of a run of `steps` optimizer steps, which passes steps 0 to `steps`; points of `values`."""
+    """Steps per bucket for a run of `steps` optimizer steps (it passes steps 0 to `steps`) and points of `values`."""
     if steps < LIMITS[kind]:
         return 1
     held = 1 + 2 * values if kind in JUMPING else 1
@@ -66,13 +66,13 @@ def stride(steps: int, kind: str, values: int = 1) -> int:
 
 
 def bucket(step: int, width: int) -> tuple[int, int]:
-    """First and last step of the bucket that holds `step`: (0, 0), (1, width), (width + 1, 2 width), …"""
+    """First and last step of the bucket with `step`: (0, 0), (1, width), (width + 1, 2 width), …"""
     last = -(-step // width) * width
     return max(0, last - width + 1 if last else 0), last
 
 
 def kept(kind: str, points: Mapping[int, np.ndarray]) -> set[int]:
-    """Which of the points of a bucket (step -> values, not empty) it holds; those of what is left are the same."""
+    """Which points (step -> values, not empty) a bucket keeps; applied to those again, it keeps the same ones."""
     steps = sorted(points)
     chosen = {steps[-1]}
     if kind in JUMPING:
@@ -84,8 +84,8 @@ def kept(kind: str, points: Mapping[int, np.ndarray]) -> set[int]:
 
 
 def thin(values: np.ndarray, most: int) -> np.ndarray:
-    """Indices of about `most` points of a curve [n, d], first and last and, while they fit, the extremes of each of
-    its d values among them."""
+    """Indices of about `most` points of a curve [n, d]. The first and the last are among them and, while they fit, the
+    extremes of each of its d values."""
     count = len(values)
     if count <= most:
         return np.arange(count)
@@ -97,7 +97,7 @@ def thin(values: np.ndarray, most: int) -> np.ndarray:
 
 
 def pack(values: Sequence[float] | np.ndarray, kind: str) -> bytes:
-    """Values as little-endian floats; a finite value beyond their range stays finite, at the edge.
+    """Values as little-endian floats; a finite value beyond their range becomes the largest one.
 
     An array of float16 stays one: it comes from bundled runs, whose numbers have no more digits.
     """
@@ -108,7 +108,7 @@ def pack(values: Sequence[float] | np.ndarray, kind: str) -> bytes:
 
 
 def unpack(blobs: Sequence[bytes], width: int) -> np.ndarray:
-    """float32 [n, width] of n blobs, each of `width` values of either precision."""
+    """float32 [n, width] from n blobs of `width` values each, in either precision."""
     if len(set(map(len, blobs))) == 1 and len(blobs[0]) == 4 * width:
         return np.frombuffer(b"".join(blobs), "<f4").reshape(-1, width)
     found, halves = np.empty((len(blobs), width), dtype=np.float32), [len(blob) == 2 * width for blob in blobs]
@@ -121,17 +121,17 @@ def unpack(blobs: Sequence[bytes], width: int) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _decimals_of_halves() -> np.ndarray:
-    """float32 [65536]: every float16, in the order of its bits, as the number that its shortest decimal names."""
+    """float32 [65536]: every float16, in the order of its bits, as its shortest decimal."""
     return np.arange(2**16, dtype=np.uint16).view(np.float16).astype("U").astype(np.float32)
 
 
 def decimals(values: np.ndarray) -> np.ndarray:
-    """float32 as the float64 that reads the same: .1, not .10000000149, so that no digit is written that it lacks."""
+    """float32 as the float64 with the same digits: .1, not .10000000149, so that no digit is made up."""
     return values.astype("U").astype(np.float64) if values.dtype == np.float32 else np.asarray(values, np.float64)
 
 
 def record(connection: Connection, steps: int, points: Iterable[Event]) -> None:
-    """Upserts points of one run of `steps` steps; of each bucket those stay that :func:`kept` names."""
+    """Upserts points of one run of `steps` steps; each bucket keeps the points that :func:`kept` names."""
     groups = dict[tuple[str, int, int], dict[int, bytes]]()
     for point in points:
         run, width = point.run, stride(steps, point.kind, len(point.values))
@@ -153,7 +153,7 @@ def record(connection: Connection, steps: int, points: Iterable[Event]) -> None:
 
 
 def _held(connection: Connection, run: str, wide: Sequence[tuple[str, int, int]]) -> Sequence[tuple[str, int, Any]]:
-    """(kind, step, data) of what a run holds in the stretch of these buckets: kind, first and last step."""
+    """(kind, step, data) of a run's stored points in the stretch of these buckets: kind, first and last step."""
     found = connection.execute(_STRETCH, {
         "of": run, "kinds": sorted({kind for kind, *_ in wide}), "first": min(first for _, first, _ in wide),
         "last": max(last for *_, last in wide)})
@@ -161,7 +161,7 @@ def _held(connection: Connection, run: str, wide: Sequence[tuple[str, int, int]]
 
 
 def _values(held: Mapping[int, bytes], kind: str, like: bytes) -> dict[int, np.ndarray]:
-    """Step -> values of blobs of one bucket, without those that hold another number of values than `like` does."""
+    """Step -> values for the blobs of one bucket, without those whose number of values differs from that of `like`."""
     width = len(like) // (2 if kind in _HALF else 4)
     return {step: unpack([blob], width)[0] for step, blob in held.items() if _fits(blob, width)}
 
@@ -179,13 +179,13 @@ def restore(connection: Connection, run: str, curves: Mapping[str, tuple[Any, An
 
 
 def drop_after(connection: Connection, run: str, step: int) -> None:
-    """Forgets the points of a run beyond `step`: it goes on from there, and they are measured again."""
+    """Deletes the points of a run beyond `step`: it goes on from there, and they are measured again."""
     connection.execute(delete(events).where(events.c.run == run, events.c.step > step))
 
 
 def curves(connection: Connection, runs: Mapping[str, Shape], kind: str, notes: list[str] | None = None
            ) -> dict[str, Curve]:
-    """Run -> its curve, for those of `runs` that have points; sentences on points that cannot be read go to `notes`."""
+    """Run -> its curve, for the `runs` that have points; sentences on points that cannot be read go to `notes`."""
     found: dict[str, tuple[list[Any], list[Any]]] = {}
     names = list(runs)
     for some in (names[i : i + _AT_ONCE] for i in range(0, len(names), _AT_ONCE)):
@@ -200,7 +200,7 @@ def curves(connection: Connection, runs: Mapping[str, Shape], kind: str, notes: 
 
 
 def _curve(run: str, kind: str, steps: list[Any], blobs: list[Any], shape: Shape, notes: list[str] | None) -> Curve:
-    """A curve of its steps, in order, and blobs, without the points that are damaged."""
+    """A curve from its steps, in order, and its blobs, without damaged points."""
     width = shape.width(kind)
     if width is None:
         sizes = Counter(len(blob) // 2 for blob in blobs if isinstance(blob, bytes))
@@ -211,7 +211,7 @@ def _curve(run: str, kind: str, steps: list[Any], blobs: list[Any], shape: Shape
                  if type(step) is int and step >= 0 and _fits(blob, width)]
         if notes is not None:
             lost = f"{len(steps) - len(whole)} of {len(steps)} points of the curve '{kind}'"
-            notes.append(f"Of run '{run}' {lost} cannot be read and are left out: the store is damaged there. Put back "
-                         "a copy of it, or train the run again.")
+            notes.append(f"In run '{run}', {lost} cannot be read and are left out, because the store is damaged there. "
+                         "Put back a copy of it, or train the run again.")
         steps, blobs = [steps[at] for at in whole], [blobs[at] for at in whole]
     return (np.array(steps, dtype=np.int64), unpack(blobs, width)) if steps else NOTHING

@@ -1,8 +1,8 @@
-"""What the store knows of a run and of an experiment, and the states a run passes through.
+"""What the store knows about a run and an experiment, and the states that a run passes through.
 
-queued → running → completed | failed | cancelled | paused | interrupted; all but completed → queued
-again: paused, interrupted and failed ones go on from their last checkpoint, cancelled ones begin
-again. Only the store says completed; cancelled wins over failed. A run may be deleted in any state.
+queued → running → completed | failed | cancelled | paused | interrupted. All except completed → queued again: paused,
+interrupted and failed runs go on from their last checkpoint, cancelled runs start from the beginning. Only the store
+says completed; cancelled wins over failed. A run may be deleted in any state.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from compt_core.tasks.catalogue import Catalogue
 
 
 class State(StrEnum):
-    """State of a run; a `str`, so that equality survives a hot reload of this module."""
+    """State of a run; a `str`, so that it stays equal after a hot reload of this module."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -47,7 +47,7 @@ BUNDLED = "bundled"  # owner of the finished runs that come with the project
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run as stored. Times are UTC seconds since the epoch; None where it has not happened."""
+    """One run as stored. Times are UTC seconds since the epoch, None if it has not happened."""
 
     id: str
     experiment: str
@@ -63,39 +63,39 @@ class RunRecord:
     started: float | None
     finished: float | None
     heartbeat: float | None
-    request: str | None  # "cancel", "pause" or "delete", asked for and not yet done
+    request: str | None  # "cancel", "pause" or "delete", if asked for and not done yet
     error_type: str | None
     error_message: str | None
     traceback: str | None
     result: dict[str, Any] | None
     versions: dict[str, Any] | None  # library versions, backbone and data hashes, device
-    fleet: str | None  # id shared by the runs that were trained side by side
-    checkpoint: int | None = None  # step of the checkpoint from which it would go on
-    tasks: Catalogue = field(default_factory=Catalogue)  # its experiment's definitions, of the tasks that have one
+    fleet: str | None  # id shared by the runs that trained side by side
+    checkpoint: int | None = None  # step of the checkpoint that it would go on from
+    tasks: Catalogue = field(default_factory=Catalogue)  # its experiment's definitions, for tasks that have one
 
     @property
     def variant(self) -> str:
-        """The name of its row in the comparison: the method's own for a plain method."""
+        """The name of its row in the comparison; for a plain method the method's own name."""
         return self.config.get("variant") or self.method
 
     @property
     def settings(self) -> RunConfig:
-        """Its settings, to train or score by. Raises StoreError where they hold one that this version does not know."""
+        """Its settings, for training or scoring. Raises StoreError if this version does not know one of them."""
         try:
             return RunConfig.model_validate(self.config)
         except ValidationError:
             raise StoreError(f"The settings of run '{self.id}' were stored by another version of ComPT Lab and cannot "
-                             "be read any more. It can be looked at, not used.") from None
+                             "be read. You can look at the run, but not use it.") from None
 
     @property
     def backbone(self) -> Mapping[str, str]:
-        """What it was trained on: id, hash, device, dtype; empty before it has started."""
+        """The backbone that it was trained on: id, hash, device, dtype; empty before it has started."""
         return (self.versions or {}).get("backbone") or {}
 
 
 @dataclass(frozen=True)
 class ExperimentRecord:
-    """One experiment as stored: its settings, reference rows and how many of its runs are in each state."""
+    """One experiment as stored: its settings, its reference rows and how many of its runs are in each state."""
 
     id: str
     owner: str
@@ -103,8 +103,8 @@ class ExperimentRecord:
     config: dict[str, Any]  # Experiment, as JSON
     references: dict[str, Any] | None  # {"majority": {TASK: {METRIC: value}}, "no_prompt": {…}}; both {} if they failed
     states: dict[str, int]  # state -> number of runs
-    tasks: Catalogue = field(default_factory=Catalogue)  # how its tasks were defined when it was submitted; of a store
-    # of older versions only those that the bundled table had
+    tasks: Catalogue = field(default_factory=Catalogue)  # its task definitions at the time of submission; in a store of
+    # an older version only those that the bundled table had
 
     @property
     def variants(self) -> dict[str, str]:
@@ -114,7 +114,7 @@ class ExperimentRecord:
 
 @dataclass(frozen=True)
 class SavedEdit:
-    """A named edit. `text` is what `whatif.edit` reads; `changes` task -> what `whatif.change.Change` has."""
+    """A named edit. `text` is what `whatif.edit` reads; `changes` is task -> what `whatif.change.Change` has."""
 
     id: str
     run: str

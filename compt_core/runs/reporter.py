@@ -1,4 +1,4 @@
-"""Between one training fleet and the store: reports go in, in batches; requests come out. Loads no torch."""
+"""Between a training fleet and the store: reports go in, in batches, and requests come out. Loads no torch."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from compt_core.runs.store import Store
 from compt_core.training.events import Checkpoint, Control, Event, Log, Outcome, Started
 
 _ANSWERS: dict[str, Control] = {"cancel": "cancel", "pause": "pause", "delete": "cancel"}
-FLUSH_SECONDS = 0.5  # the oldest unwritten report is never older, while the trainer takes steps
+FLUSH_SECONDS = 0.5  # no unwritten report gets older than this while the trainer takes steps
 FLUSH_ITEMS = 200
 ASK_SECONDS = 0.25  # how often requests are read in any case
-KEEP_SECONDS = 10  # from one checkpoint to the next: what a crash costs at most
-KEEP_SHARE = 20  # times the seconds that writing one takes: at most a twentieth of the time goes there
-TURN_SECONDS = 60.0  # how long a fleet trains before it makes room for another owner's
+KEEP_SECONDS = 10  # from one checkpoint to the next: the most that a crash costs
+KEEP_SHARE = 20  # times the seconds that writing a checkpoint takes, so at most a twentieth of the time goes there
+TURN_SECONDS = 60.0  # how long a fleet trains before it makes room for one of another owner
 BEAT_SECONDS = 5.0
 
 
 class Reporter:
-    """What the trainer of one claimed fleet calls; all from the trainer's own thread.
+    """What the trainer of one claimed fleet calls, always from the trainer's own thread.
 
-    When `stop` is set, every run that nobody cancelled is asked to pause; the store then says
-    interrupted of those that nobody asked to pause. `clock` counts seconds. As keeper it writes a
-    checkpoint of the fleet each `keep_seconds`.
+    When `stop` is set, every run that nobody cancelled is asked to pause; the store then marks those that nobody asked
+    to pause as interrupted. `clock` counts seconds. As keeper it writes a checkpoint of the fleet every `keep_seconds`.
     """
 
     def __init__(self, store: Store, fleet: Sequence[RunRecord], stop: threading.Event,
@@ -40,14 +39,14 @@ class Reporter:
         self._stop_seen = False
         self._flushed = self._beat = clock()
         self._asked: float | None = None
-        self._round, self._version = set[str](), -1  # runs asked about since the last look, and what it saw
+        self._round, self._version = set[str](), -1  # runs asked about since the last look, and the version seen then
         self._begun, self._kept, self._keeping, self._pause = clock(), dict[str, float](), 0.0, keep_seconds
-        self._turn: float | None = None  # since when it trains
+        self._turn: float | None = None  # when its training began
         self._steps, self._to_go = dict[str, int](), dict[str, int]()  # run -> steps in all, steps left
-        self.yielding = False  # to another owner who waits: the runs pause, and are to be queued again
+        self.yielding = False  # to another owner who waits: the runs pause, and will be queued again
 
     def on_event(self, item: Started | Event | Log) -> None:
-        """Takes one report; a late one, of a run whose outcome is known, is dropped."""
+        """Takes one report; a late one, for a run whose outcome is known, is dropped."""
         if item.run in self._ended:
             return
         if isinstance(item, Started):
@@ -64,7 +63,7 @@ class Reporter:
             self.flush()
 
     def on_outcome(self, run: str, outcome: Outcome) -> None:
-        """Ends a run in the store, once; what cannot be kept (a full disk, say) makes the run failed."""
+        """Ends a run in the store, once; if its files cannot be kept (a full disk, for example), the run failed."""
         if run in self._ended:
             return
         self.flush()
@@ -77,14 +76,14 @@ class Reporter:
         self._ended.add(run)
 
     def control(self, run: str) -> Control:
-        """What is to be done with a run before its next step; reads the store when something has been written there.
+        """What to do with a run before its next step; reads the store if something has been written there.
 
-        A request made during a step is so answered before the next one.
+        So a request made during a step is answered before the next one.
         """
         now, stopping = self._clock(), self._stop.is_set()
         if self._news(run):
             self._asked = None
-        # A cancel may have come just before the stop: it must not be taken for a pause.
+        # A cancel may have come just before the stop; it must not be mistaken for a pause.
         if self._asked is None or now - self._asked >= ASK_SECONDS or (stopping and not self._stop_seen):
             self._requests, self._asked, self._stop_seen = self._store.requests(self._fleet), now, stopping
             if self._buffer and now - self._flushed >= FLUSH_SECONDS:
@@ -95,12 +94,12 @@ class Reporter:
             turn_over = self._turn is not None and now - self._turn >= TURN_SECONDS
             self.yielding = self.yielding or (turn_over and self._store.others_wait(self._fleet))
         asked = _ANSWERS.get(self._requests.get(run, ""), "keep")
-        # What is trained is scored in this turn: scores are kept when all are there, and not in a checkpoint.
+        # A trained run is scored in this turn: scores are kept when all are there, and not in a checkpoint.
         yields = self.yielding and self._to_go.get(run, 0) > 0
         return "pause" if (stopping or yields) and asked == "keep" else asked
 
     def _news(self, run: str) -> bool:
-        """Whether the store was written to since the last round; a look costs microseconds, once per round of runs."""
+        """Whether the store was written to since the last round; a look takes microseconds, once per round of runs."""
         if run not in self._round:
             self._round.add(run)
             return False
@@ -111,7 +110,7 @@ class Reporter:
     def due(self, run: str) -> bool:
         """Whether the last checkpoint is `keep_seconds` old, or older where writing one takes long.
 
-        Never before a first step: whoever is killed again and again still gets on.
+        Never before a first step, so that a process that is killed again and again still makes progress.
         """
         if self._turn is None:
             return False
@@ -119,7 +118,7 @@ class Reporter:
         return age >= max(self._pause, KEEP_SHARE * self._keeping)
 
     def keep(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        """Writes checkpoints; where that fails the runs train on, and their logs say so."""
+        """Writes checkpoints; if that fails, the runs train on, and their logs say so."""
         self.flush()
         before = self._clock()
         wanted = {run: one for run, one in checkpoints.items() if run not in self._ended}
@@ -137,7 +136,7 @@ class Reporter:
         self._flushed = self._clock()
         if batch:
             self._store.write_events(batch)
-            self._beat = self._flushed  # points are a sign of life, too
+            self._beat = self._flushed  # points are a sign of life as well
 
     def end_rest(self, outcome: Outcome) -> None:
         """Ends every run that has had no outcome yet."""

@@ -1,7 +1,7 @@
-"""Rows of the tables as records, and back: the one door, at which damaged ones are turned away. Loads no torch.
+"""Rows of the tables as records, and back. Damaged rows are turned away here and nowhere else. Loads no torch.
 
-A cell may hold anything: a disk, another program or a hand changed it. So every row is judged here before it becomes
-a record, and what no page could show raises Damaged, or is returned along with the records of a list.
+A cell may hold anything, if a disk, another program or a person changed it. So every row is checked here before it
+becomes a record, and one that no page could show raises Damaged, or is returned along with the records of a list.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ T = TypeVar("T")
 RUNS = select(runs, experiments.c.id.label("parent"), experiments.c.task_definitions) \
     .select_from(runs.outerjoin(experiments, runs.c.experiment == experiments.c.id))
 _READ = ("config", "state", "result", "versions", "tasks")
-_PLAIN = tuple(field.name for field in fields(RunRecord) if field.name not in _READ)  # the cells taken as they are
+_PLAIN = tuple(field.name for field in fields(RunRecord) if field.name not in _READ)  # cells that are used unchanged
 _AT_ONCE = 500  # runs in one query: SQLite limits its variables
 
 
 def name_of(row: Any) -> str:
-    """By which a run is found: its id, or its place in the table where that is damaged."""
+    """The name that finds a run: its id, or its place in the table if the id is damaged."""
     return row.id if is_id(row.id) else f"row-{row.number}"
 
 
 def named(table: Table, name: str) -> ColumnElement[bool]:
-    """Finds the row of `runs` or `experiments` with the name that :func:`name_of` gives. Raises UnknownId for what is
-    neither."""
+    """Finds the row of `runs` or `experiments` with the name that :func:`name_of` gives. Raises UnknownId for anything
+    else."""
     place = re.fullmatch(r"row-(-?[0-9]{1,18})", name) if isinstance(name, str) else None
     return table.c.number == int(place[1]) if place else table.c.id == check_id(name, table.name.removesuffix("s"))
 
@@ -52,7 +52,7 @@ def run_record(row: Row[Any]) -> RunRecord:
         config = settings(cells["config"], RunConfig)
         for column in ("method", "shots", "seed", "backbone"):
             if cells[column] != config[column]:
-                raise Wrong(f"its '{column}' is {quoted(cells[column], 40)}, its settings say "
+                raise Wrong(f"its '{column}' is {quoted(cells[column], 40)}, but its settings say "
                              f"{quoted(config[column], 40)}")
         if cells["parent"] is None:
             raise Wrong(f"it belongs to the experiment '{cells['experiment']}', which this store does not hold")
@@ -67,13 +67,13 @@ def run_record(row: Row[Any]) -> RunRecord:
 
 
 def read_runs(found: Iterable[Row[Any]], limit: int | None = None) -> tuple[list[RunRecord], list[Damaged]]:
-    """Rows of RUNS as records, up to `limit` of them, and those on the way that are damaged."""
+    """Rows of RUNS as records, up to `limit` of them, and the damaged ones found on the way."""
     return _sorted_out(found, run_record, limit)
 
 
 def read_experiments(connection: Connection, found: Iterable[Row[Any]], limit: int | None = None
                      ) -> tuple[list[ExperimentRecord], list[Damaged]]:
-    """Rows of `experiments` as records, with the number of runs per state counted in one query, and the damaged."""
+    """Rows of `experiments` as records, with the runs per state counted in one query, and the damaged ones."""
     whole, damaged = _sorted_out(found, _experiment, limit)
     counted = select(runs.c.experiment, runs.c.state, func.count().label("runs")) \
         .where(runs.c.experiment.in_([row["id"] for row in whole])).group_by(runs.c.experiment, runs.c.state)
@@ -85,7 +85,7 @@ def read_experiments(connection: Connection, found: Iterable[Row[Any]], limit: i
 
 
 def experiment_record(connection: Connection, experiment: str) -> ExperimentRecord:
-    """The experiment of that id. Raises UnknownId and Damaged."""
+    """The experiment with that id. Raises UnknownId and Damaged."""
     row = connection.execute(select(experiments).where(experiments.c.id == experiment)).one_or_none()
     if row is None:
         raise unknown(experiment, "experiment")
@@ -96,24 +96,24 @@ def experiment_record(connection: Connection, experiment: str) -> ExperimentReco
 
 
 def orphans(connection: Connection) -> list[Damaged]:
-    """The runs whose experiment the store does not hold."""
+    """The runs whose experiment is not in the store."""
     return read_runs(connection.execute(RUNS.where(experiments.c.id.is_(None))))[1]
 
 
 def read_edits(found: Iterable[Row[Any]]) -> tuple[list[SavedEdit], list[Damaged]]:
-    """Rows of `edits` as records, and those that are damaged."""
+    """Rows of `edits` as records, and the damaged ones."""
     return _sorted_out(found, _edit, None)
 
 
 def check_running(row: Row[Any]) -> None:
-    """Raises StoreError for a row of a run that has ended."""
+    """Raises StoreError for the row of a run that has ended."""
     if row.state != State.RUNNING:
         raise StoreError(f"Run '{row.id}' is {row.state}, so nothing more can be measured of it.")
 
 
 def _sorted_out(found: Iterable[Row[Any]], read: Callable[[Row[Any]], T], limit: int | None
                 ) -> tuple[list[T], list[Damaged]]:
-    """What `read` makes of rows, until there are `limit`, and what it raised on the way."""
+    """What `read` makes of rows, until there are `limit`, and the errors that it raised on the way."""
     whole, damaged = list[T](), list[Damaged]()
     for row in found:
         if limit is not None and len(whole) >= limit:
@@ -126,7 +126,7 @@ def _sorted_out(found: Iterable[Row[Any]], read: Callable[[Row[Any]], T], limit:
 
 
 def _experiment(row: Row[Any]) -> dict[str, Any]:
-    """The fields of an ExperimentRecord but its states. Raises Damaged."""
+    """The fields of an ExperimentRecord except its states. Raises Damaged."""
     try:
         cells = checked(row, shapes.ExperimentCells)
         return {**{name: cells[name] for name in ("id", "owner", "created")},
@@ -146,13 +146,13 @@ def _edit(row: Row[Any]) -> SavedEdit:
 
 
 class Shapes:
-    """Tasks and sources of runs, read once in the life of a store, for settings do not change."""
+    """Tasks and sources of runs, read once per store, since settings do not change."""
 
     def __init__(self) -> None:
         self._known: dict[str, Shape] = {}
 
     def of(self, connection: Connection, wanted: Sequence[str]) -> dict[str, Shape]:
-        """Run -> shape, of those whose settings can be read."""
+        """Run -> shape, for runs whose settings can be read."""
         new = [run for run in wanted if run not in self._known]
         for some in (new[i:i + _AT_ONCE] for i in range(0, len(new), _AT_ONCE)):
             for run, text in connection.execute(select(runs.c.id, runs.c.config).where(runs.c.id.in_(some))):
@@ -163,7 +163,7 @@ class Shapes:
 
 
 def paces(connection: Connection, limit: int) -> list[Pace]:
-    """What the newest fleets took whose runs all completed, newest first; one that cannot be read is left out."""
+    """The paces of the newest fleets whose runs all completed, newest first; those that cannot be read are left out."""
     newest = func.max(runs.c.number)
     fleets = select(newest).where(runs.c.state == State.COMPLETED.value).group_by(runs.c.fleet) \
         .order_by(newest.desc()).limit(limit)

@@ -1,6 +1,6 @@
-"""Changes of a run's row that go with a file of it, in the order in which a crash between the two does no harm.
+"""Changes of a run's row together with its files, in the order in which a crash in between does no harm.
 
-Files come first and rows say which of them count; a file that no row counts is removed at last. Loads no torch.
+Files come first, and rows say which of them count; files that no row counts are removed last. Loads no torch.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from compt_core.training.events import Checkpoint, Log, Outcome
 
 
 def keep_checkpoints(database: Database, artifacts: Artifacts, checkpoints: Mapping[str, Checkpoint]) -> None:
-    """Keeps checkpoints of running runs (run -> checkpoint) instead of their earlier ones: of all of them, or of none.
+    """Keeps checkpoints of running runs (run -> checkpoint) in place of their earlier ones: all of them, or none.
 
-    The rows, in one transaction, say which files count. So after a crash all runs of a fleet go on from the same
-    moment. Raises StoreError when there is no room.
+    The rows, written in one transaction, say which files count. So after a crash all runs of a fleet go on from the
+    same moment. Raises StoreError if there is no room.
     """
     with database.read() as connection:
         kept = {run: run_record(transitions.find(connection, run)).checkpoint for run in checkpoints}
@@ -37,7 +37,7 @@ def keep_checkpoints(database: Database, artifacts: Artifacts, checkpoints: Mapp
 
 
 def finish(database: Database, artifacts: Artifacts, run: str, outcome: Outcome) -> None:
-    """Ends a running run with what it left. Raises StoreError when the run is not running."""
+    """Ends a running run with its files. Raises StoreError if the run is not running."""
     with database.read() as connection:
         before = transitions.find(connection, run)
     if outcome.state == "completed" and before.state == State.RUNNING:
@@ -54,7 +54,7 @@ def finish(database: Database, artifacts: Artifacts, run: str, outcome: Outcome)
 
 
 def delete(database: Database, artifacts: Artifacts, run: str) -> bool:
-    """Forgets a run with all it left; a running one when its trainer next asks. Whether it is gone now."""
+    """Deletes a run with all its files; a running one when its trainer next asks. Returns whether it is gone now."""
     with database.write() as connection:
         if not transitions.known(connection, run):
             return True
@@ -67,7 +67,7 @@ def delete(database: Database, artifacts: Artifacts, run: str) -> bool:
 
 
 def sweep(database: Database, artifacts: Artifacts, gain: Callable[[], bool]) -> int | None:
-    """Ends every running run, and tidies; how many runs those were. None, and nothing, where `gain` says no."""
+    """Ends every running run, tidies up, and returns how many runs those were; None and no change if `gain` refuses."""
     with database.write() as connection:
         if not gain():
             return None

@@ -1,8 +1,8 @@
 """The tables of the store and the transactions on them: one SQLite file in WAL mode.
 
 SQLAlchemy Core, not the ORM: a run is a row and a frozen record, and nothing else holds its state. Writers take the
-write lock at once (``BEGIN IMMEDIATE``): a transaction that reads, then writes, would otherwise fail when another
-process wrote in between. Cells come as they lie in the file: `runs.rows` judges and reads them. Loads no torch.
+write lock at once (``BEGIN IMMEDIATE``): otherwise a transaction that reads and then writes would fail if another
+process wrote in between. Cells come as they are in the file; `runs.rows` checks and reads them. Loads no torch.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ from compt_core.errors import DiskError, LostStore, StoreError, quoted, unusable
 from compt_core.runs.migrations import migrate
 
 SCHEMA_VERSION = 5
-_text = partial(str, encoding="utf-8", errors="surrogateescape")  # a damaged text is one cell's problem
+_text = partial(str, encoding="utf-8", errors="surrogateescape")  # a damaged text is the problem of one cell only
 BUSY_SECONDS = 15.0  # how long a writer waits for another process's transaction
-# What SQLite says of a disk: always, and of one that could be written to before.
+# What SQLite reports about a disk: always, and for a disk that could be written to before.
 _OF_DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 _OF_DISK_LATER = _OF_DISK | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
@@ -55,7 +55,7 @@ _tables = MetaData()
 
 
 class _Json(TypeDecorator[Any]):
-    """JSON, written from what it says; read as the text that lies there, which may be damaged."""
+    """JSON, written from values, read as the text in the file, which may be damaged."""
 
     impl, cache_ok = JSON, True
 
@@ -64,7 +64,7 @@ class _Json(TypeDecorator[Any]):
 
 
 class _Bytes(TypeDecorator[Any]):
-    """Bytes, read as whatever lies there."""
+    """Bytes, read as whatever is in the file."""
 
     impl, cache_ok = LargeBinary, True
 
@@ -83,7 +83,7 @@ experiments = Table(
     Column("created", Float, nullable=False),
     Column("config", _Json(none_as_null=True), nullable=False),
     Column("reference_rows", _Json(none_as_null=True)),
-    Column("place", Float),  # in its owner's queue, instead of `number` once somebody has moved it
+    Column("place", Float),  # in its owner's queue, used instead of `number` once somebody has moved it
     Column("task_definitions", _Json(none_as_null=True)),  # task name -> definition, as `Catalogue.written` gives them
     sqlite_autoincrement=True,
 )
@@ -129,7 +129,7 @@ events = Table(
     sqlite_with_rowid=False,
 )
 
-# What-if edits that somebody named.
+# What-if edits that were given a name.
 edits = Table(
     "edits", _tables,
     Column("id", Text, primary_key=True),
@@ -141,12 +141,12 @@ edits = Table(
     Column("changes", _Json(none_as_null=True), nullable=False),
 )
 
-# Whose turn it is: the owner with the lowest number was served longest ago.
+# Whose turn it is: the owner with the lowest number has waited longest.
 turns = Table("turns", _tables, Column("owner", Text, primary_key=True), Column("turn", Integer, nullable=False))
 
 
 class Database:
-    """The SQLite file at `path`, created when missing; safe to share between threads."""
+    """The SQLite file at `path`, created if it is missing; threads may share it."""
 
     def __init__(self, path: Path):
         """Raises StoreError when the file cannot be used or was written by a newer schema."""
@@ -160,7 +160,7 @@ class Database:
         event.listen(self._engine, "connect", _on_connect)
         event.listen(self._engine, "begin", _on_begin)
         try:
-            # Switching to WAL ignores the busy timeout, so only one process may do it.
+            # Switching to WAL ignores the busy timeout, so only one process may do it at a time.
             with FileLock(path.with_suffix(".lock"), timeout=BUSY_SECONDS):
                 self._open()
                 self._file = _identity(path)
@@ -173,18 +173,18 @@ class Database:
             raise
 
     def check(self) -> None:
-        """Raises LostStore when the file is not where it was opened: every change would go nowhere. Microseconds."""
+        """Raises LostStore when the file is not where it was opened, as changes would be lost. Takes microseconds."""
         try:
             now = _identity(self.path)
         except OSError as error:
             reason = "it was deleted or moved, or its disk is gone" if isinstance(error, FileNotFoundError) else \
                 f"it cannot be reached ({error.strerror})"
-            raise LostStore(f"The store '{self.path}' is not there any more: {reason}. Nothing can be started or "
-                            "changed; put its folder back and go on, or restart ComPT Lab, which begins a new "
+            raise LostStore(f"The store '{self.path}' is no longer there: {reason}. Nothing can be started or "
+                            "changed. Put its folder back and go on, or restart ComPT Lab, which begins a new "
                             "one.") from None
         if now != self._file:
             raise LostStore(f"The store '{self.path}' was replaced by another file, which this program has not opened. "
-                            "Nothing can be started or changed; restart ComPT Lab to go on with that one.",
+                            "Nothing can be started or changed. Restart ComPT Lab to use the new file.",
                             replaced=True)
 
     @contextmanager
@@ -196,7 +196,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction, committed at the end of the block, undone by an exception. Keep it short."""
+        """One transaction, committed at the end of the block and undone by an exception. Keep it short."""
         self.check()
         with self._write() as connection:
             yield connection
@@ -207,10 +207,10 @@ class Database:
             yield connection
 
     def version(self) -> int:
-        """A number that changes with every commit of another connection; asking costs microseconds."""
+        """A number that changes with every commit of another connection; reading it takes microseconds."""
         with self._watching, self._translated():
             if self._watch is None:
-                self.check()  # or an empty file would be made
+                self.check()  # otherwise an empty file would be created
                 self._watch = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
             return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
 
@@ -223,14 +223,14 @@ class Database:
             self._watch = None
 
     def _open(self) -> None:
-        try:  # not through the engine: the mode cannot change inside a transaction
+        try:  # not through the engine, since the mode cannot change inside a transaction
             with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as raw:
                 raw.text_factory = _text
                 raw.execute("PRAGMA journal_mode=WAL")
                 for problem, in raw.execute("PRAGMA integrity_check(1000)"):
-                    if problem != "ok" and not problem.startswith("NULL value in"):  # that is a single row's
+                    if problem != "ok" and not problem.startswith("NULL value in"):  # that affects one row only
                         raise self._unusable(f"it is damaged ({problem})")
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter of a message about damaged names
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter for messages with damaged names
             raise self._unusable(error) from error
         with self._write() as connection:
             if not inspect(connection).has_table(meta.name):
@@ -238,20 +238,20 @@ class Database:
                 connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
             found = connection.execute(select(meta.c.value).where(meta.c.key == "schema")).scalar()
             if not isinstance(found, str) or not re.fullmatch(r"[1-9][0-9]{0,8}", found):
-                raise self._unusable(f"it does not say which schema it has, a number from 1 on ({quoted(found, 40)})")
+                raise self._unusable(f"its schema must be a number from 1 on ({quoted(found, 40)})")
             if int(found) < SCHEMA_VERSION:
                 migrate(connection, int(found), SCHEMA_VERSION)
                 connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
         if int(found) > SCHEMA_VERSION:
-            raise StoreError(f"The store '{self.path}' has schema {found}, this version of ComPT Lab reads schema "
+            raise StoreError(f"The store '{self.path}' has schema {found}, but this version of ComPT Lab reads schema "
                              f"{SCHEMA_VERSION}. Update ComPT Lab, or set COMPT_HOME to another folder.")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """What a person can cure becomes a StoreError; misuse of SQL stays a bug."""
+        """Turns errors that a person can fix into StoreError; misuse of SQL stays a bug."""
         try:
             yield
-        except UnicodeDecodeError as error:  # of a message about damaged names
+        except UnicodeDecodeError as error:  # from a message with damaged names
             raise self._unusable(error) from error
         except (DatabaseError, sqlite3.DatabaseError) as error:
             said = getattr(error, "orig", error)
@@ -269,13 +269,13 @@ class Database:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """Which file `path` is, whatever is in it. Raises OSError."""
+    """The identity of the file `path`, whatever it contains. Raises OSError."""
     found = os.stat(path)
     return found.st_dev, found.st_ino
 
 
 def _on_connect(raw: Any, _record: Any) -> None:
-    raw.isolation_level = None  # the driver must not open transactions of its own
+    raw.isolation_level = None  # the driver must not open its own transactions
     raw.text_factory = _text
     raw.execute("PRAGMA synchronous=NORMAL")
     raw.execute("PRAGMA foreign_keys=ON")

@@ -1,7 +1,7 @@
-"""What the cells of the store must hold, so that whoever reads a record need not look twice. Loads no torch.
+"""What the cells of the store must hold, so that code that reads a record need not check again. Loads no torch.
 
-Stores of older versions lack what came later, so only what every page needs is required, and what is not named here
-is free.
+Stores of older versions lack what came later. So only what every page needs is required, and names that are not listed
+here may hold anything.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9]{10}$")]
 Count = Annotated[int, Field(ge=0)]
-Time = Annotated[float, Field(ge=0, lt=2.5e11)]  # UTC seconds, up to the year 9000 or so
+Time = Annotated[float, Field(ge=0, lt=2.5e11)]  # UTC seconds, up to about the year 9000
 Amount = Annotated[float, Field(ge=0, le=1e30)]
 Measured = Annotated[float, Field(allow_inf_nan=True)]  # may be NaN (a share of nothing) or infinite
 Scores = Annotated[dict[str, float | None], Field(min_length=1)]  # metric -> value, None where undefined
@@ -25,7 +25,7 @@ class _Cells(BaseModel):
 
 
 class RunCells(_Cells):
-    """The cells of a run that are no JSON."""
+    """The cells of a run that are not JSON."""
 
     id: Id
     experiment: Id
@@ -50,7 +50,7 @@ class RunCells(_Cells):
 
 
 class ExperimentCells(_Cells):
-    """The cells of an experiment that are no JSON."""
+    """The cells of an experiment that are not JSON."""
 
     id: Id
     owner: str
@@ -58,7 +58,7 @@ class ExperimentCells(_Cells):
 
 
 class EditCells(_Cells):
-    """The cells of a named edit that are no JSON."""
+    """The cells of a named edit that are not JSON."""
 
     id: Id
     run: Id
@@ -69,8 +69,8 @@ class EditCells(_Cells):
 
 
 class Result(_Cells):
-    """What a completed run came to; lists have an entry per task, attention a row per task. Scores and both means come
-    together, or not at all where nothing was scored."""
+    """The results of a completed run; lists have an entry per task, attention has a row per task. Scores and both means
+    are present together, or absent if nothing was scored."""
 
     tasks: dict[str, Scores] | None = None
     mean: float | None = None
@@ -114,7 +114,7 @@ class _Pace(_Cells):
 
 
 class Timed(_Cells):
-    """The part of a result that estimates rest on."""
+    """The part of a result that estimates are based on."""
 
     pace: _Pace | None = None
 
@@ -127,14 +127,14 @@ class _Backbone(_Cells):
 
 
 class Versions(_Cells):
-    """What a run stood on."""
+    """What a run was made with."""
 
     backbone: _Backbone | None = None
     data: dict[str, str] | None = None
 
 
 class References(_Cells):
-    """The untrained reference rows: task -> metric -> value; both empty where they could not be computed."""
+    """The untrained reference rows: task -> metric -> value; both are empty if they could not be computed."""
 
     majority: dict[str, Scores] = {}
     no_prompt: dict[str, Scores] = {}
@@ -147,6 +147,6 @@ class _Change(_Cells):
 
 
 class Changes(_Cells):
-    """What an edit changed: task -> score before and after, and more."""
+    """What an edit changed: task -> the score before and after, and more."""
 
     tasks: dict[str, _Change]

@@ -1,4 +1,4 @@
-"""What a worker calls to train and to score reference rows, when it first does: loads torch only then."""
+"""What a worker calls to train and to score reference rows. Torch is loaded at the first call."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from compt_core.training.events import Ask, Checkpoint, Keeper, OnEvent, Outcome
 
 
 class Train(Protocol):
-    """`fleet_run.train_fleet`: trains runs side by side and returns how each ended, telling so at once too; `tasks`
-    are the definitions that their experiment keeps."""
+    """`fleet_run.train_fleet`: trains runs side by side, reports each end at once, and returns all ends. `tasks` are
+    the definitions that their experiment keeps."""
 
     def __call__(self, configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
                  on_outcome: Callable[[str, Outcome], None], resume: Mapping[str, Checkpoint],
@@ -27,7 +27,7 @@ References = Callable[[RunConfig, Catalogue], dict[str, Any] | None]
 
 
 def trainer(threads: int | None) -> Train:
-    """`fleet_run.train_fleet`, or on several GPUs `gpus.train_on`; torch uses `threads`, None = its own choice."""
+    """`fleet_run.train_fleet`, or `gpus.train_on` on several GPUs; torch uses `threads`, None = its own choice."""
     with _uncollected():
         import torch
 
@@ -55,7 +55,7 @@ def trainer(threads: int | None) -> Train:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """No garbage collection while torch and transformers load: there is none, and looking took half a second."""
+    """No garbage collection while torch and transformers load: there is no garbage, and looking took half a second."""
     before = gc.isenabled()
     gc.disable()
     try:
@@ -67,9 +67,9 @@ def _uncollected() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _spare_collector() -> None:
-    """Takes what is loaded now, torch and transformers above all, out of the garbage collector's sight, once.
+    """Hides what is loaded now, above all torch and transformers, from the garbage collector, once.
 
-    Streamlit collects after every script run, which stops all threads: with these libraries a third of
+    Streamlit collects after every script run, which stops all threads: with these libraries for a third of
     a second each time, so that training took twice as long while one live page was open.
     """
     gc.collect()
@@ -77,7 +77,7 @@ def _spare_collector() -> None:
 
 
 def referrer(stop: threading.Event) -> References:
-    """`fleet_run.reference_rows`, given up when `stop` is set."""
+    """`fleet_run.reference_rows`, ended early when `stop` is set."""
     from compt_core.training.fleet_run import reference_rows
 
     return lambda config, tasks: reference_rows(config, stopped=stop.is_set, tasks=tasks)

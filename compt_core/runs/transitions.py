@@ -1,6 +1,6 @@
 """The queue, which is the table `runs`: every change of a run's state, inside the caller's transaction.
 
-:func:`move` is the only place that writes a state; all else here decides which move to make. Loads no torch.
+:func:`move` is the only place that writes a state; everything else here decides which move to make. Loads no torch.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from compt_core.training.events import Event, Outcome
 Request = Literal["cancel", "pause", "delete"]
 _ASKED = {"cancel": State.CANCELLED, "pause": State.PAUSED}
 _STRENGTH = {"pause": 1, "cancel": 2, "delete": 3}
-_TOGETHER = (runs.c.experiment, runs.c.owner, runs.c.backbone, runs.c.fleet)  # alike in runs that train together
+_TOGETHER = (runs.c.experiment, runs.c.owner, runs.c.backbone, runs.c.fleet)  # equal for runs that train together
 _BY_ID = RUNS.where(runs.c.id == bindparam("wanted"))
 _TURN = func.coalesce(cast(turns.c.turn, Integer), 0)
-_PLACE = func.coalesce(cast(experiments.c.place, Float), experiments.c.number)  # a number, whatever lies there
+_PLACE = func.coalesce(cast(experiments.c.place, Float), experiments.c.number)  # a number, whatever the cell holds
 
 
 def find(connection: Connection, run: str) -> Row[Any]:
-    """The row of a run. Raises StoreError when there is none."""
+    """The row of a run. Raises StoreError if there is none."""
     row = known(connection, run)
     if row is None:
         raise unknown(run, "run")
@@ -43,8 +43,8 @@ def find(connection: Connection, run: str) -> Row[Any]:
 
 
 def known(connection: Connection, run: str) -> Row[Any] | None:
-    """The row of a run, or None. Raises StoreError for what is no id."""
-    if is_id(run):  # a statement that is made once: this is asked with every batch of points
+    """The row of a run, or None. Raises StoreError for anything but an id."""
+    if is_id(run):  # with a statement that is made once, since every batch of points asks this
         return connection.execute(_BY_ID, {"wanted": run}).one_or_none()
     found = connection.execute(RUNS.where(named(runs, run))).one_or_none()
     return found if found is None or name_of(found) == run else None
@@ -53,16 +53,16 @@ def known(connection: Connection, run: str) -> Row[Any] | None:
 def move(connection: Connection, moved: Collection[str], after: State, **values: Any) -> None:
     """Moves runs to the state `after` and sets `values`, if TRANSITIONS allows it from where each is.
 
-    A pending request is done with by any move; `finished` is set on entering a terminal state.
-    Raises StoreError for a forbidden move, or when another transaction moved a run meanwhile.
+    Any move ends a pending request; `finished` is set on entering a terminal state.
+    Raises StoreError for a forbidden move, or if another transaction moved a run meanwhile.
     """
     before = connection.execute(select(runs.c.id, runs.c.state).where(runs.c.id.in_(moved))).all()
     for run, state in before:
         if after not in TRANSITIONS[State(state)]:
             allowed = ", ".join(sorted(TRANSITIONS[State(state)])) or "nothing else"
-            raise StoreError(f"Run '{run}' is {state} and cannot become {after}: from there it can become {allowed}.")
+            raise StoreError(f"Run '{run}' is {state} and cannot become {after}. From there it can become {allowed}.")
     if after == State.CANCELLED:
-        values["checkpoint"] = None  # queued again, it begins again
+        values["checkpoint"] = None  # queued again, it starts from the beginning
     values = {"request": None, "finished": time.time() if after in TERMINAL else None} | values
     done = connection.execute(
         update(runs).where(runs.c.id.in_(moved), runs.c.state.in_({state for _, state in before}))
@@ -73,15 +73,15 @@ def move(connection: Connection, moved: Collection[str], after: State, **values:
 
 
 def request(connection: Connection, run: str, what: Request) -> None:
-    """Cancels, pauses or deletes a run at once where nothing trains it; asks its trainer otherwise. Idempotent."""
+    """Cancels, pauses or deletes a run at once if nothing trains it; otherwise asks its trainer. Idempotent."""
     row = find(connection, run)
     if what != "delete":
-        run_record(row)  # one that cannot be read can only be deleted
+        run_record(row)  # a run that cannot be read can only be deleted
     elif row.owner == BUNDLED and readable(row):
         raise StoreError(f"Run '{run}' comes with ComPT Lab and stays as it is. Start the dashboard with "
                          "COMPT_DEMO_RUNS=off to leave all bundled runs out of a new store.")
     if row.state == State.RUNNING:
-        if _STRENGTH[what] > _STRENGTH.get(row.request, 0):  # a cancel is not taken back by a later pause
+        if _STRENGTH[what] > _STRENGTH.get(row.request, 0):  # a later pause does not take back a cancel
             connection.execute(update(runs).where(runs.c.number == row.number).values(request=what))
     elif what == "delete":
         delete(connection, [row.number])
@@ -90,9 +90,9 @@ def request(connection: Connection, run: str, what: Request) -> None:
 
 
 def requeue(connection: Connection, run: str) -> None:
-    """Puts a run that has ended without being completed back into the queue; any other stays as it is.
+    """Puts a run that ended without being completed back into the queue; any other run stays as it is.
 
-    A failed one forgets its error. It goes on from its last checkpoint, if it has one.
+    A failed run loses its error. The run goes on from its last checkpoint, if it has one.
     """
     row = find(connection, run)
     run_record(row)
@@ -108,7 +108,7 @@ def requeue_fleet(connection: Connection, fleet: str) -> None:
 
 
 def started(connection: Connection, run: str, steps: int, versions: Mapping[str, Any], step: int) -> None:
-    """Notes that a running run sets off at `step` of `steps`; its curves and a checkpoint beyond are forgotten."""
+    """Notes that a running run starts at `step` of `steps`; its curves and checkpoint beyond that are deleted."""
     check_running(find(connection, run))
     points.drop_after(connection, run, step)
     connection.execute(update(runs).where(runs.c.id == run).values(
@@ -116,13 +116,13 @@ def started(connection: Connection, run: str, steps: int, versions: Mapping[str,
 
 
 def heartbeat(connection: Connection, fleet: str) -> None:
-    """Notes that the running runs of a fleet are alive."""
+    """Notes that the running runs of a fleet are still alive."""
     connection.execute(update(runs).where(runs.c.fleet == fleet, runs.c.state == State.RUNNING.value)
                        .values(heartbeat=time.time()))
 
 
 def measured(connection: Connection, run: str, found: Sequence[Event]) -> None:
-    """Keeps measured points of a run. Raises StoreError when it has not started or has ended."""
+    """Keeps measured points of a run. Raises StoreError if it has not started or has ended."""
     row = find(connection, run)
     if not found:
         return
@@ -135,7 +135,7 @@ def measured(connection: Connection, run: str, found: Sequence[Event]) -> None:
 
 
 def keep_checkpoints(connection: Connection, steps: Mapping[str, int]) -> None:
-    """Notes from which step each running run would go on."""
+    """Notes the step that each running run would go on from."""
     for run, step in steps.items():
         connection.execute(update(runs).where(runs.c.id == run, runs.c.state == State.RUNNING.value)
                            .values(checkpoint=step))
@@ -165,28 +165,28 @@ def waiting(connection: Connection) -> bool:
 
 
 def running(connection: Connection) -> bool:
-    """Whether any run says running."""
+    """Whether any run has the state running."""
     return connection.execute(select(runs.c.id).where(runs.c.state == State.RUNNING.value).limit(1)).first() is not None
 
 
 def requests(connection: Connection, fleet: str) -> dict[str, str]:
-    """Run id -> what was asked of it, for the fleet's running runs."""
+    """Run id -> what was asked for, for the fleet's running runs."""
     wanted = select(runs.c.id, runs.c.request).where(
         runs.c.fleet == fleet, runs.c.state == State.RUNNING.value, runs.c.request.is_not(None))
     return {row.id: row.request for row in connection.execute(wanted)}
 
 
 def others_wait(connection: Connection, fleet: str) -> bool:
-    """Whether a run of another owner than this fleet's is queued."""
+    """Whether a run of another owner than the fleet's is queued."""
     own = select(runs.c.owner).where(runs.c.fleet == fleet).limit(1).scalar_subquery()
     return connection.execute(
         select(runs.c.id).where(runs.c.state == State.QUEUED.value, runs.c.owner != own).limit(1)).first() is not None
 
 
 def claim(connection: Connection) -> tuple[RunRecord, ...]:
-    """Marks the next fleet running and returns its runs; () when nothing is queued.
+    """Marks the next fleet as running and returns its runs; () if nothing is queued.
 
-    The fleet is the first of :func:`line`, or as many of it as make the first of :func:`fleets`.
+    The fleet is the first of :func:`line`, or as many of its runs as make the first of :func:`fleets`.
     """
     mates = list[str]()
     while not mates:
@@ -196,7 +196,7 @@ def claim(connection: Connection) -> tuple[RunRecord, ...]:
         next_, fleet, now = ahead[0], new_id(), time.time()
         together = [runs.c.state == State.QUEUED.value, *(_as(column, next_.first) for column in _TOGETHER)]
         found = connection.execute(RUNS.where(*together).order_by(runs.c.number)).all()
-        if not found:  # an index of the file says otherwise than its rows
+        if not found:  # an index of the file disagrees with its rows
             return ()
         mates = set_aside(connection, found)
     move(connection, fleets(mates)[0], State.RUNNING, fleet=fleet, started=now, heartbeat=now)
@@ -207,16 +207,16 @@ def claim(connection: Connection) -> tuple[RunRecord, ...]:
 
 
 def _as(column: Column[Any], number: int) -> ColumnElement[bool]:
-    """Whether a run has in a column what the run of that number has; compared where it lies, whatever it is."""
+    """Whether a run has the same value in a column as the run with that number, compared in SQL, whatever it is."""
     first = runs.alias()
     return column.is_not_distinct_from(select(first.c[column.name]).where(first.c.number == number).scalar_subquery())
 
 
 def line(connection: Connection) -> list[Row[Any]]:
-    """What waits, in the order in which it will be trained: (owner, experiment, runs, place, number of its first run).
+    """What waits, in the order of training: (owner, experiment, runs, place, number of its first run).
 
-    Owners take turns, whoever was served longest ago first; each one's experiments come in their
-    order, the runs of one that share a backbone together, those that were in a fleet before as that fleet.
+    Owners take turns, and the one who has waited longest comes first. The experiments of an owner come in their order.
+    Runs of an experiment that share a backbone train together, and runs that were in a fleet before as that fleet.
     """
     groups = connection.execute(
         select(runs.c.owner, runs.c.experiment, func.count().label("runs"), _PLACE.label("place"),
@@ -240,7 +240,7 @@ def line(connection: Connection) -> list[Row[Any]]:
 
 
 def position(connection: Connection, run: str) -> int | None:
-    """Queued runs that come before its experiment's: 0 when that is next; None if it is not queued."""
+    """How many queued runs come before its experiment's runs: 0 if that is next, None if the run is not queued."""
     row = find(connection, run)
     if row.state != State.QUEUED:
         return None
@@ -249,7 +249,7 @@ def position(connection: Connection, run: str) -> int | None:
 
 
 def sweep(connection: Connection) -> list[str]:
-    """Ends what a dead worker left running: interrupted, or what was asked for last. Returns which runs."""
+    """Ends runs that a dead worker left running: interrupted, or as was asked for last. Returns which runs."""
     running = select(runs.c.number, runs.c.id, runs.c.request).where(runs.c.state == State.RUNNING.value)
     left = connection.execute(running).all()
     delete(connection, [row.number for row in left if row.request == "delete"])
@@ -261,10 +261,10 @@ def sweep(connection: Connection) -> list[str]:
 
 
 def close(connection: Connection, run: str, outcome: Outcome) -> None:
-    """Ends a running run as its trainer says, but for what was asked for meanwhile: one to be deleted is gone.
+    """Ends a running run as its trainer says, unless something else was asked for: a run to be deleted is gone.
 
-    completed stays completed: the work is done. Else a pending cancel wins. A trainer that paused a
-    run which nobody asked to pause was stopped itself: interrupted.
+    completed stays completed, since the work is done. Otherwise a pending cancel wins. If a trainer paused a run that
+    nobody asked to pause, the trainer itself was stopped: interrupted.
     """
     row = find(connection, run)
     if row.request == "delete" and row.state == State.RUNNING:

@@ -27,7 +27,7 @@ POLL_SECONDS = 0.5  # how long an idle worker, or a waiting one, sleeps unless w
 LOG_NAME, LOG_BYTES = "worker.log", 1_000_000
 RETRY_SECONDS = 5.0  # pause of the app's worker after a failure of the store
 EXIT_SECONDS = 8.0  # how long a leaving process waits for its fleet to stop
-NO_REFERENCES: dict[str, Any] = {"majority": {}, "no_prompt": {}}  # they were tried and failed
+NO_REFERENCES: dict[str, Any] = {"majority": {}, "no_prompt": {}}  # they could not be computed
 
 logger = logging.getLogger(__name__)
 
@@ -51,17 +51,17 @@ def app_threads() -> int:
     """Torch threads while a dashboard runs in the same process: COMPT_THREADS, or all cores but one, which keeps pages
     quick.
 
-    Raises ConfigError where COMPT_THREADS is no integer of 1 or more.
+    Raises ConfigError where COMPT_THREADS is not an integer of 1 or more.
     """
     return _whole_number("COMPT_THREADS", 1, max(1, (os.cpu_count() or 2) - 1))
 
 
 def checkpoint_seconds() -> int:
-    """COMPT_CHECKPOINT_SECONDS: from one checkpoint to the next, which is what a crash costs at most.
+    """COMPT_CHECKPOINT_SECONDS: the time between checkpoints, which is the most that a crash costs.
 
-    With 0 they follow each other as fast as a twentieth of the time allows.
+    With 0 they follow each other as fast as possible, in at most a twentieth of the time.
 
-    Raises ConfigError where it is no integer of 0 or more.
+    Raises ConfigError where it is not an integer of 0 or more.
     """
     return _whole_number("COMPT_CHECKPOINT_SECONDS", 0, KEEP_SECONDS)
 
@@ -80,20 +80,20 @@ def _whole_number(variable: str, least: int, default: int) -> int:
 class Worker:
     """Trains queued runs, one fleet at a time, while it holds the lease of the store's home.
 
-    waiting   another has the lease; tried again every POLL_SECONDS or on wake()
-      -> idle       the lease is gained; the store is swept: what still said running is interrupted
+    waiting   another process has the lease; tried again every POLL_SECONDS or on wake()
+      -> idle       the lease is gained; the store is swept: runs that still say running become interrupted
     idle      has the lease, nothing is queued; looks again every POLL_SECONDS or on wake()
       -> training   a fleet was claimed: its runs are running
-    training  the trainer steps; each run ends by its own outcome, the others train on
+    training  the trainer takes steps; each run ends with its own outcome while the others go on
       -> idle       every run of the fleet has ended. A crash of the trainer makes those that had no
-                    outcome failed, with its traceback (cancelled where that was asked for)
+                    outcome failed, with its traceback (or cancelled, if that was asked for)
       -> stopped    stop was set: each run is asked to pause and ends interrupted, unless somebody
                     had asked for a pause (paused) or a cancel (cancelled)
     stopped   the lease is given back; start_thread() or run() begin again at waiting
 
     From any state, stop leads to stopped, and so does an exception of the store, which run() raises
-    (the thread of start_thread() logs it and begins again). A killed process frees the lease; who
-    gains it next sweeps.
+    (the thread of start_thread() logs it and begins again). A killed process frees the lease; the process
+    that gains it next sweeps.
 
     `train` and `references` default to those of `compt_core.training.fleet_run`, imported when first needed.
     """
@@ -109,10 +109,10 @@ class Worker:
         self._threads: int | None = None  # torch's own choice, unless a dashboard runs here as well
 
     def run(self, stop: threading.Event, until: Callable[[], bool] | None = None) -> None:
-        """Trains in this thread until `stop` is set or `until()` says so (asked between fleets)."""
+        """Trains in this thread until `stop` is set or `until()` is true (asked between fleets)."""
         try:
             while not stop.is_set():
-                self._wake.clear()  # before looking, so that a wake() meanwhile is not lost
+                self._wake.clear()  # before looking, so that a wake() in between is not lost
                 if until is not None and until():
                     return
                 if not (self._gain() and self.work_once(stop)):
@@ -132,7 +132,7 @@ class Worker:
         return True
 
     def wake(self) -> None:
-        """Ends a sleep: something was queued."""
+        """Ends a sleep, because something was queued."""
         self._wake.set()
 
     def start_thread(self) -> None:
@@ -163,7 +163,7 @@ class Worker:
 
     def _live(self, stop: threading.Event, before: threading.Thread | None) -> None:
         if before is not None:
-            before.join()  # it was stopped, but its fleet may still be at a step
+            before.join()  # it was stopped, but its fleet may still be in a step
         while not stop.is_set():
             try:
                 self.run(stop)
@@ -183,14 +183,14 @@ class Worker:
         return False
 
     def _gain(self) -> bool:
-        self._store.check()  # or the lease would create its folder again
+        self._store.check()  # otherwise the lease would create its folder again
         if self.lease.held:
             return True
         left = self._store.sweep(self.lease.acquire)
         if left is None:
             return False
         if left:
-            logger.info("%d runs were left running by a worker that is gone.", left)
+            logger.info("%d runs were left running by a worker that has ended.", left)
         return True
 
     def _train(self, fleet: Sequence[RunRecord], stop: threading.Event) -> None:
@@ -208,26 +208,26 @@ class Worker:
                 self._store.requeue_fleet(fleet[0].fleet or "")
         except Exception as error:
             logger.info("Fleet %s failed: %s: %s", fleet[0].fleet, type(error).__name__, error)
-            # An interpreter that shuts down starts no threads and loads no modules: no fault of the runs.
+            # An interpreter that is shutting down starts no threads and loads no modules; the runs are not at fault.
             reporter.end_rest(Outcome("paused") if stop.is_set() else Outcome("failed", error=error))
-        except BaseException:  # the process is leaving
+        except BaseException:  # the process is ending
             reporter.end_rest(Outcome("paused"))
             raise
 
     def _checkpoints(self, fleet: Sequence[RunRecord], reporter: Reporter) -> dict[str, Checkpoint]:
-        """What the runs go on from; one whose file is lost begins again, and its log says why."""
+        """The checkpoints that runs go on from; a run whose file is lost begins again, and its log says why."""
         found = {}
         for record in fleet:
             try:
                 if (checkpoint := self._store.checkpoint(record)) is not None:
                     found[record.id] = checkpoint
             except StoreError as error:
-                reporter.on_event(Log(record.id, 0, f"begins again: {error}"))
+                reporter.on_event(Log(record.id, 0, f"starts from the beginning: {error}"))
         return found
 
     def refer(self, experiment: str, stop: threading.Event) -> None:
-        """Computes the reference rows of an experiment that has results but none yet, unless stopped meanwhile;
-        a failure costs only them, and an experiment that was deleted needs none."""
+        """Computes the reference rows of an experiment that has results but no reference rows yet, unless it is
+        stopped. A failure costs only these rows, and a deleted experiment needs none."""
         try:
             if self._store.experiment(experiment).references is not None:
                 return
@@ -247,10 +247,10 @@ class Worker:
 
 
 def serve(worker: Worker, stop: threading.Event) -> bool:
-    """Runs a worker until `stop` is set, then waits for its fleet at most EXIT_SECONDS; whether it stopped in time.
+    """Runs a worker until `stop` is set, then waits up to EXIT_SECONDS for its fleet; whether it stopped in time.
 
-    A step of a large model may take longer: what it trains goes on from the last checkpoint later. An
-    exception of the store is raised.
+    A step of a large model may take longer; its runs then go on from the last checkpoint later. Raises an exception of
+    the store.
     """
     failures: list[BaseException] = []
 
@@ -263,7 +263,7 @@ def serve(worker: Worker, stop: threading.Event) -> bool:
 
     thread = threading.Thread(target=work, name="compt-worker", daemon=True)
     thread.start()
-    while not stop.wait(POLL_SECONDS):  # with a limit, so that a signal is seen on every system
+    while not stop.wait(POLL_SECONDS):  # with a limit, so that every system notices a signal
         pass
     thread.join(EXIT_SECONDS)
     if failures:
@@ -272,7 +272,7 @@ def serve(worker: Worker, stop: threading.Event) -> bool:
 
 
 def log_to_file(home: Path) -> None:
-    """What this process's worker says goes to LOG_NAME in the home folder, never into a pipe that nobody empties."""
+    """Sends this process's worker messages to LOG_NAME in the home folder, never into a pipe that nobody empties."""
     handler = RotatingFileHandler(home / LOG_NAME, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     core = logging.getLogger("compt_core")

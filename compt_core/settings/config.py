@@ -29,7 +29,7 @@ from compt_core.settings.variants import DEFAULT_METHODS, FORM, MOST_NAME, NAMIN
 
 def _method(name: str) -> str:
     if name not in METHODS:
-        raise ValueError("this is no method")
+        raise ValueError("this is not a method")
     return name
 
 
@@ -116,7 +116,7 @@ def build_experiment(raw: Mapping[str, Any], *, preset: str | None = None) -> Ex
     """
     given, named = by_field(raw), preset is not None or "preset" in raw
     preset = given.pop("preset", preset)
-    if named and (not isinstance(preset, str) or preset not in PRESETS):  # an empty one, too
+    if named and (not isinstance(preset, str) or preset not in PRESETS):  # even an empty one
         got = "nothing" if preset is None else quoted(preset)
         raise ConfigError([Issue("preset", f"The preset must be one of {', '.join(map(repr, PRESETS))}. "
                                  f"Got {got} instead.{nearest(str(preset), PRESETS)}")])

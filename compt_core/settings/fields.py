@@ -114,9 +114,9 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _a_value(cls, value: Any, info: Any) -> Any:
-        """Refuses what is no value; Python would count a truth value as 1 or 0, and pydantic would read 1_0 as 10."""
+        """Refuses anything but values: Python would count true as 1, and pydantic would read 1_0 as 10."""
         if isinstance(value, Refused) or (
                 has_bool(value) and not (value is False and info.field_name in ("gates", "lr_rule"))):
-            raise ValueError("this is no value of a setting")
+            raise ValueError("this is not a value of a setting")
         is_number = isinstance(value, str) and cls.model_fields[info.field_name].annotation in _NUMBERS
         return value if not is_number or (found := number(value)) is None else found

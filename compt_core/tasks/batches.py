@@ -1,7 +1,7 @@
 """Rows as token ids with a gap for the prompt, and their assembly into batches.
 
 B batch rows · N tokens of all rows · P prompt length. Prompt and text are contiguous: padding between
-them would change T5's relative positions and so the logits. Where there is any, it stands outside, on
+them would change T5's relative positions and so the logits. Where there is any, it is outside, on
 the right, up to a bucket that depends on the row alone, so that no other row of the batch changes a result.
 """
 
@@ -105,8 +105,8 @@ def room_for_text(task: Task, pieces: Sequence[Sequence[int]], max_tokens: int) 
     if max_tokens < taken + len(task.columns):
         raise ConfigError([Issue(
             "max_tokens", "The 'max_tokens' setting of an experiment must leave room for some text: the prefix and "
-            f"field names of task '{task.name}' take {taken} tokens with this backbone. Got {max_tokens} instead; set at "
-            f"least {taken + len(task.columns)}.")])
+            f"field names of task '{task.name}' take {taken} tokens with this backbone. Got {max_tokens} instead; set "
+            f"at least {taken + len(task.columns)}.")])
     return max_tokens - taken
 
 

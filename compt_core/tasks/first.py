@@ -4,8 +4,8 @@ A text is cut at white space, some tokens after the last one that is needed. Nor
 T5 family look at a word and its neighbours, so what follows the cut changes nothing before it. A stretch without white
 space is one word, and a Unigram model takes the best way through it. That way passes one of ENDINGS neighbouring
 places, since no piece of a T5 is longer. So if the beginnings up to all these places agree, the whole text begins with
-the same ids. Only if they differ ("aaaa…", which has many best ways) is the text taken to end after GIANT times what was
-looked at.
+the same ids. Only if they differ ("aaaa…", which has many best ways) is the text taken to end after GIANT times what
+was looked at.
 """
 
 from __future__ import annotations

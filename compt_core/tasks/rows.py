@@ -116,7 +116,7 @@ def _fault(name: str, text: object) -> tuple[str, str] | None:
     if len(text) > MOST_TEXT:
         return name, f"must have at most {MOST_TEXT:,} characters. Got {len(text):,}; cut it."
     if (mark := _no_character(text)) is not None:
-        return name, f"must be text. Got {mark!r} in it, which is no character; take it out."
+        return name, f"must be text. Got {mark!r} in it, which is not a character; take it out."
     return None
 
 
@@ -146,6 +146,6 @@ def _notes(task: Task, split: str, table: Table, rows: Mapping[int, Row]) -> Ite
             torn.setdefault(row.texts, number)
     if torn:
         texts, number = next(iter(torn.items()))
-        stand = "text stands" if len(torn) == 1 else "texts stand"
+        stand = "text occurs" if len(torn) == 1 else "texts occur"
         yield (f"{len(torn):,} {stand} in the {split} data of task '{task.name}' with different labels, the first in "
                f"{table.at(first[texts])} and {table.line(number)}.")

@@ -71,7 +71,7 @@ class Task:
         The value is the index itself, or the unrounded number of a numeric task. Raises DataError
         naming `where` (file and line) for anything else.
         """
-        text = str(raw)  # so that True is no index
+        text = str(raw)  # so that True is not an index
         word = dict(self.aliases).get(text.strip(), text.strip())
         if not self.numeric and word in self.labels:
             index = self.labels.index(word)

@@ -23,7 +23,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 
 _SEEN = {  # suite -> which public checkpoints have seen its tasks before
     "glue": "Original T5 checkpoints were trained on GLUE, and FLAN-T5 was instruction-tuned on these tasks. With "
-            "either of them, a prompt can mostly only hurt. The v1.1 and LM-adapted checkpoints have not seen these tasks.",
+            "either of them, a prompt can mostly only hurt. The v1.1 and LM-adapted checkpoints have not seen them.",
     "set2": "FLAN-T5 was instruction-tuned on most tasks of SET2, and original T5 checkpoints were trained on mrpc and "
             "multinli. There, a prompt can mostly only hurt. The v1.1 and LM-adapted checkpoints have not seen them.",
 }

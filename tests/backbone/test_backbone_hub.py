@@ -144,8 +144,7 @@ def test_a_hub_that_refuses_is_one_sentence_at_once(online: pytest.MonkeyPatch, 
         start = time.monotonic()
         message = problem("lab/tiny")
     assert time.monotonic() - start < 30  # busy cores allowed for
-    assert message == ("The backbone 'lab/tiny' is no local folder and could not be fetched from the hub: it cannot be "
-                       "reached. Check the network, or download it elsewhere and give its folder.")
+    assert "'lab/tiny'" in message and "cannot be reached. Check the network, or download it elsewhere" in message
 
 
 def test_a_hub_that_never_answers_is_given_up(online: pytest.MonkeyPatch, problem: Problem) -> None:

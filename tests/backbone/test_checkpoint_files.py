@@ -104,7 +104,7 @@ def test_what_is_neither_a_folder_nor_a_hub_id_is_refused_unasked(
 
 
 def test_a_file_is_no_folder(tiny_t5: Path, problem: Problem) -> None:
-    assert "is no folder. Give 'demo', a folder with a T5" in problem(tiny_t5 / "model.safetensors")
+    assert "is not a folder. Give 'demo', a folder with a T5" in problem(tiny_t5 / "model.safetensors")
 
 
 def test_a_folder_without_a_config_is_no_checkpoint(tmp_path: Path, problem: Problem) -> None:
@@ -186,14 +186,14 @@ def test_a_lost_part_of_split_weights_is_named(copy: Path, problem: Problem) -> 
     ({"relative_attention_max_distance": 16}, "relative_attention_max_distance as at least 17, one more than half"),
     ({"relative_attention_num_buckets": 0}, "relative_attention_num_buckets as a whole number from 4 to"),
     ({"relative_attention_num_buckets": 33}, "relative_attention_bias.weight' of backbone"),
-    ({"dropout_rate": 1}, "must give dropout_rate as a number from 0 to below 1. Got 1 instead."),
+    ({"dropout_rate": 1}, "must give dropout_rate as a number of at least 0 and below 1. Got 1 instead."),
     ({"dropout_rate": "0.1"}, "Got '0.1' instead."),
-    ({"layer_norm_epsilon": 0}, "must give layer_norm_epsilon as a number above 0, at most 1. Got 0 instead."),
+    ({"layer_norm_epsilon": 0}, "must give layer_norm_epsilon as a number above 0 and at most 1. Got 0 instead."),
     ({"layer_norm_epsilon": float("nan")}, "Got nan instead."),
     ({"feed_forward_proj": "foo", "dense_act_fn": "foo"}, "must give feed_forward_proj as one of relu, gelu,"),
     ({"feed_forward_proj": 7}, "must give feed_forward_proj as a word. Got 7 instead."),
     ({"feed_forward_proj": "gated-gelu", "dense_act_fn": "gelu_new", "is_gated_act": True}, "lacks 6 weights,"),
-    ({"dense_act_fn": "gelu"}, "must give dense_act_fn as its feed_forward_proj 'relu' asks ('relu'). Got 'gelu'"),
+    ({"dense_act_fn": "gelu"}, "must give dense_act_fn to match its feed_forward_proj 'relu' ('relu'). Got 'gelu'"),
     ({"tie_word_embeddings": 1}, "must give tie_word_embeddings as true or false. Got 1 instead."),
     ({"tie_word_embeddings": False}, "lacks the weight 'lm_head.weight'. Save the complete model"),
     ({"decoder_start_token_id": None}, "must name a decoder_start_token_id (0 for T5). Got none."),

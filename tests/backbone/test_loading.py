@@ -50,7 +50,7 @@ def test_files_that_change_while_they_are_loaded_are_an_error(copy: Path, monkey
         return build(*given)
 
     monkeypatch.setattr(backbones, "_build", slow)
-    with pytest.raises(BackboneError, match="changed while it was loaded"):
+    with pytest.raises(BackboneError, match="changed while it was being loaded"):
         load_backbone(find_backbone(str(copy)), "cpu")
 
 

@@ -61,13 +61,13 @@ def trie(text: bytes, *, unit: int = ord("a") | 1 << 8 | 1 << 10, value: int = 0
 
 
 @pytest.mark.parametrize(("change", "says"), [
-    (normalizer(*[replace("a" * 100, String="a")] * 4), "it makes up to 100,000,000 characters of one, more than 100."),
-    (normalizer(replace("b" * 1000, Regex="a")), "it makes up to 1,000 characters of one"),
-    (normalizer(replace("ab" * 10, String=""), replace("c" * 6, Regex="")), "it makes up to 120 characters of one"),
-    (normalizer({"type": "Prepend", "prepend": "x" * 10**6}), "it makes up to 100,000 characters of one"),
+    (normalizer(*[replace("a" * 100, String="a")] * 4), "into up to 100,000,000 characters, more than 100."),
+    (normalizer(replace("b" * 1000, Regex="a")), "into up to 1,000 characters"),
+    (normalizer(replace("ab" * 10, String=""), replace("c" * 6, Regex="")), "into up to 120 characters"),
+    (normalizer({"type": "Prepend", "prepend": "x" * 10**6}), "into up to 100,000 characters"),
     (normalizer({"type": "Sequence", "normalizers": [replace("a" * 11, String="a")] * 2}), "up to 121 characters"),
-    (step("decoder", replace("a" * 10**5, String="a")), "it makes up to 100,000 characters of one"),
-    (charsmap(trie(b"z" * 101)), "it makes up to 101 characters of one"),
+    (step("decoder", replace("a" * 10**5, String="a")), "into up to 100,000 characters"),
+    (charsmap(trie(b"z" * 101)), "into up to 101 characters"),
     (charsmap(b""), "the table of its normalizer is cut off"),
     (charsmap(b"\xff" * 40), "the table of its normalizer is cut off"),
     (charsmap(trie(b"\xff")), "the table of its normalizer holds texts that are not UTF-8"),
@@ -88,7 +88,7 @@ def trie(text: bytes, *, unit: int = ord("a") | 1 << 8 | 1 << 10, value: int = 0
     (step("normalizer", [7]), "it has [7] where a step should be"),
     (step("normalizer", {"type": "Sequence", "normalizers": 7}), "it has 7 where a list of steps should be"),
     (step("model", {"type": "Table"}), "its model has a step 'Table'"),
-    (step("model", None), "it describes no tokenizer"),
+    (step("model", None), "it does not describe a tokenizer"),
     (model(type="BPE", vocab={"<pad>": 0, "</s>": 1, "a": 2}, merges=[], dropout=0.5), "at random (dropout 0.5)"),
     (model(unk_id=None), "Encountered an unknown token but `unk_id` is missing"),
     (step("model", {"type": "WordLevel", "vocab": {"<pad>": 0, "</s>": 1}, "unk_token": "?"}), "Missing [UNK] token"),
@@ -132,13 +132,13 @@ def test_what_it_says_of_cutting_and_padding_is_for_other_uses(copy: Path) -> No
 def test_ids_beyond_the_table_are_refused(copy: Path, problem: Problem) -> None:
     spoil(copy, step("model", {"type": "WordLevel", "vocab": {"<pad>": 0, "</s>": 1, "<unk>": 2, "a": 10**9},
                                "unk_token": "<unk>"}))
-    assert "has pieces with ids up to 1000000000, more than the model's vocabulary of 140." in problem(copy)
+    assert "has pieces with ids up to 1000000000, but the model's vocabulary has 140." in problem(copy)
 
 
 @pytest.mark.parametrize("named", ["a", {"content": "a"}])
 def test_two_end_tokens_are_refused(copy: Path, named: object, problem: Problem) -> None:
     (copy / "tokenizer_config.json").write_text(json.dumps({"eos_token": named}))
-    assert "must name one end token. Got '</s>' (eos_token_id 1) and 'a'; set eos_token_id to" in problem(copy)
+    assert "must name the same end token. Got '</s>' (eos_token_id 1) and 'a'; set eos_token_id to" in problem(copy)
 
 
 def test_a_file_that_is_no_tokenizer_is_refused(copy: Path, problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,8 +35,8 @@ def test_fields_of_a_later_version_are_left_out_and_those_it_lacks_have_their_de
 @pytest.mark.parametrize(("change", "said"), [
     ({"labels": []}, "labels"), ({"labels": "ab"}, "labels"), ({"columns": [1]}, "columns"),
     ({"metrics": ["x"]}, "metrics"), ({"metrics": []}, "metrics"), ({"numeric": 1}, "numeric"),
-    ({"numeric": True}, "should have numbers for labels"), ({"hub": ["a"]}, "hub"), ({"aliases": [["a"]]}, "aliases"),
-    ({"numeric": True, "labels": ["0", "nan"]}, "should have numbers for labels"), ({"family": None}, "family"),
+    ({"numeric": True}, "should have numbers as labels"), ({"hub": ["a"]}, "hub"), ({"aliases": [["a"]]}, "aliases"),
+    ({"numeric": True, "labels": ["0", "nan"]}, "should have numbers as labels"), ({"family": None}, "family"),
     ({"native": None}, "native")])
 def test_what_is_no_definition_is_told(change: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):

@@ -226,9 +226,9 @@ def test_truth_values_are_no_labels(tmp_path: Path) -> None:
 
 def test_impossible_paths_are_sentences(tmp_path: Path) -> None:
     assert "File name too long" in problem(Path("x" * 5000))
-    assert "has no folder 'rte'" in problem(tmp_path / "no")
+    assert "has no folder for the task 'rte'" in problem(tmp_path / "no")
     (tmp_path / "rte").write_text("a file, no folder")
-    assert "has no folder 'rte'" in problem(tmp_path)
+    assert "has no folder for the task 'rte'" in problem(tmp_path)
 
 
 def test_lines_that_would_unpack_to_a_huge_table_are_refused(tmp_path, monkeypatch):
@@ -237,7 +237,7 @@ def test_lines_that_would_unpack_to_a_huge_table_are_refused(tmp_path, monkeypat
     path.write_text('{"a": 1, "b": 2, "c": 3}\n' + "{}\n" * 9)
     assert len(readers.read_file(path).columns["b"]) == 10
     path.write_text('{"a": 1, "b": 2, "c": 3}\n' + "{}\n" * 10)
-    with pytest.raises(DataError, match="11 lines with 3 different names, more than 30 cells"):
+    with pytest.raises(DataError, match="11 lines with 3 different names, which makes more than 30 cells"):
         readers.read_file(path)
 
 

@@ -73,7 +73,7 @@ def test_texts_without_anything_in_them_are_noted() -> None:
 
 
 @pytest.mark.parametrize(("task", "labels", "note"), [
-    ("sst2", [0, 1, 1, 0], "2 texts stand"), ("sst2", [0, 1, 1, 1], "1 text stands"),
+    ("sst2", [0, 1, 1, 0], "2 texts occur"), ("sst2", [0, 1, 1, 1], "1 text occurs"),
     ("sst2", [0, 1, 0, 1], None), ("sst2", [0, 1, -1, 1], None),
 ])
 def test_equal_texts_with_opposite_labels_are_noted(task: str, labels: list[int], note: str | None) -> None:

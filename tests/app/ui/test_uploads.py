@@ -93,7 +93,7 @@ def test_all_problems_are_told_and_what_is_odd_is_said_beside_what_was_kept(home
     _, rows = uploads.keep(TASKS["sst2"], files(TRAIN + ",1\nsame,1\nsame,0\n"))
     assert own_data.kept(rows).endswith(
         "1 of 12 train rows of task 'sst2' has no text in the column 'sentence', the first in 'sst2/train.csv', line "
-        "11. 1 text stands in the train data of task 'sst2' with different labels, the first in 'sst2/train.csv', "
+        "11. 1 text occurs in the train data of task 'sst2' with different labels, the first in 'sst2/train.csv', "
         "line 12 and line 13.")
 
 
