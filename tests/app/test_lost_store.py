@@ -36,7 +36,7 @@ def test_every_page_says_that_the_store_is_gone_and_is_back_with_it(lab, visit, 
     home.rename(tmp_path / "aside")
     app.run()
     assert not app.exception and len(said(app)) == 1
-    assert "is not there any more: it was deleted or moved" in said(app)[0]
+    assert "is no longer there: it was deleted or moved" in said(app)[0]
     assert [button.label for button in app.button] == ["Look again"] and not home.exists()
     (tmp_path / "aside").rename(home)
     app.button[0].click().run()
@@ -48,7 +48,7 @@ def test_no_launch_and_no_upload_is_taken_for_a_store_that_is_gone(visit, home):
     store = services.store()
     shutil.rmtree(home)
     app.button(key="launch").click().run()
-    assert not app.exception and "is not there any more" in said(app)[0]
+    assert not app.exception and "is no longer there" in said(app)[0]
     assert not home.exists() and not uploads.uploads_folder().exists()
     store.close()
 

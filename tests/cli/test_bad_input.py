@@ -131,8 +131,8 @@ def test_bad_settings_are_one_line(refused: Callable[..., str], words: tuple[str
     ("export", ("abc", "--out", "a", "--out", "b", "--format", "csv"), "The option --out must be given once."),
     ("whatif", ("abc", "--edit", "mute=s1", "--edit", "mute=s2"), "The option --edit must be given once."),
     ("show", (), "Missing argument 'RUN'. See 'python -m compt_core show --help'."),
-    ("show", ("abc",), "There are no runs yet in "),
-    ("cancel", ("abc",), "There are no runs yet in "),
+    ("show", ("abc",), "There are no runs in "),
+    ("cancel", ("abc",), "There are no runs in "),
 ])
 def test_bad_words_are_one_line(refused: Callable[..., str], command: str, words: tuple[str, ...], says: str) -> None:
     assert says in refused(*words, command=command)
@@ -143,7 +143,7 @@ def test_all_problems_of_a_set_are_reported_together(refused: Callable[..., str]
     for name in ("'shots'", "'steps'", "'clip'", "'bach'. Did you mean 'batch'?"):
         assert message.count(name) == 1
     message = refused("--tasks", "nope,demo-mood", "--shots", "1024", "--set", "shots_per=class", "--backbone", "/none")
-    for part in ("There is no task 'nope'.", "per label (1000)", "'/none' is no folder"):
+    for part in ("There is no task 'nope'.", "per label (1000)", "'/none' is not a folder"):
         assert part in message
 
 
@@ -206,7 +206,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line_at_once(tmp_path: Path) -> Non
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     assert "The hub with the data set 'nyu-mll/glue' (rte) cannot be reached." in done.stderr
-    assert "The backbone 'lab/t5' is no local folder and could not be fetched from the hub: it cannot" in done.stderr
+    assert "'lab/t5' is not a local folder and could not be fetched from the hub: it cannot" in done.stderr
     assert not (tmp_path / "home").exists()
 
 

@@ -98,7 +98,7 @@ def test_where_nothing_can_be_written_looks_go_on_and_changes_do_not(
     monkeypatch.setattr(Store, "sweep", full)
     for words in (["runs"], ["show", runs[0].id], ["export", runs[0].id, "--format", "json", "--out", "out"]):
         done = call(*words)
-        assert (done.code, done.err) == (0, "Runs that say running may have ended. The store cannot be written: "
-                                         "database or disk is full.\n"), words
+        assert done.code == 0, words
+        assert done.err.endswith("may have ended. The store cannot be written: database or disk is full.\n"), words
     for command in ("cancel", "pause", "resume", "delete"):
         assert call(command, runs[0].id) == (1, "", "The store cannot be written: database or disk is full.\n")

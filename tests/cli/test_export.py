@@ -319,7 +319,7 @@ def test_bad_input_is_one_line(call: Call, experiment: str, tmp_path: Path, word
 
 def test_without_a_store_nothing_is_made(call: Call, home: Path, tmp_path: Path) -> None:
     done = call("export", "ifgbtgr923", "--format", "json", "--out", tmp_path / "out")
-    assert done.code == 2 and done.err.startswith("There are no runs yet in ")
+    assert done.code == 2 and done.err.startswith("There are no runs in ")
     assert not home.exists() and not (tmp_path / "out").exists()
 
 

@@ -140,7 +140,7 @@ def test_a_spoilt_checkpoint_costs_time_only(tmp_path: Path, spoil: Callable[[Pa
     spoil(store.home / "artifacts" / run / "checkpoint-5.safetensors")
     store.requeue(run)
     Worker(store).work_once()
-    assert "begins again: The file" in store.log(run)
+    assert "starts from the beginning: The file" in store.log(run)
     assert store.run(run).state == "completed"
     assert all(np.array_equal(array, store.prompts(run)[name]) for name, array in calm.prompts(whole).items())
 

@@ -73,10 +73,10 @@ def test_every_problem_of_names_data_and_backbone_is_found_at_once(problems: Any
     found = problems(tasks="zzz,rte,imdb,paws", backbone="/nowhere", shots=60)
     assert [field for field, _ in found] == ["tasks", "data_dir", "data_dir", "shots", "backbone"]
     assert "There is no task 'zzz'." in found[0][1]
-    assert "no folder 'imdb'" in found[1][1]
-    assert "no folder 'paws'" in found[2][1]
+    assert "no folder for the task 'imdb'" in found[1][1]
+    assert "no folder for the task 'paws'" in found[2][1]
     assert "training rows of task 'rte' (48). Got 60 instead" in found[3][1]
-    assert "'/nowhere' is no folder" in found[4][1]
+    assert "'/nowhere' is not a folder" in found[4][1]
 
 
 def test_a_missing_data_folder_is_one_problem_whatever_the_tasks(problems: Any, tmp_path: Path) -> None:

@@ -177,6 +177,6 @@ def test_files_that_are_not_whole_are_named_and_leave_nothing(folder: Path, stor
 
 
 def test_an_unfinished_experiment_is_not_bundled(store: Store, grid: Callable[..., Experiment], tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="did not complete"):
+    with pytest.raises(StoreError, match="are not completed"):
         bundle.write_bundle(store, store.submit(grid()), tmp_path, "x")
     assert list(tmp_path.glob("*.json")) == []

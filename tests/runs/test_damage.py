@@ -197,7 +197,7 @@ def test_points_that_cannot_be_read_are_left_out_and_told(
     notes: list[str] = []
     steps, values = store.curves([run], "loss", notes).get(run, (np.zeros(0), np.zeros((0, 1))))
     assert steps.tolist() == left and values[:, 0].tolist() == [step / 2 for step in left]
-    assert [f"Of run '{run}' {5 - len(left)} of 5 points of the curve 'loss' cannot be read" in one for one in notes] \
+    assert [f"In run '{run}', {5 - len(left)} of 5 points of the curve 'loss' cannot be read" in one for one in notes] \
         == [True]
 
 
@@ -216,7 +216,7 @@ def test_a_schema_that_is_no_number_is_one_sentence(store: Store, home: Path, sp
                                                     value: object) -> None:
     store.close()
     spoil("UPDATE meta SET value = ?", value)
-    with pytest.raises(StoreError, match=r"compt.db' cannot be used: it does not say which schema it has.*COMPT_HOME"):
+    with pytest.raises(StoreError, match=r"cannot be used: its schema must be a number from 1 on.*COMPT_HOME"):
         Store(home)
 
 
@@ -248,12 +248,12 @@ def test_a_store_that_was_deleted_moved_or_replaced_takes_nothing(
     uses = (store.check, store.runs, store.experiments, store.claim, lambda: store.submit(grid()), store.sweep,
             lambda: store.edits.save(run, "a", "{}", {}), lambda: store.delete(run))
     for use in uses:
-        with pytest.raises(LostStore, match=r"is not there any more: it was deleted or moved.* put its folder back"):
+        with pytest.raises(LostStore, match=r"is no longer there: it was deleted or moved.* Put its folder back"):
             use()
     assert not home.exists()  # nothing was made in its place
     Store(home).close()
     for use in uses:
-        with pytest.raises(LostStore, match=r"was replaced by another file.* restart ComPT Lab"):
+        with pytest.raises(LostStore, match=r"was replaced by another file.* Restart ComPT Lab"):
             use()
     assert Store(home).runs() == []
     home.rename(tmp_path / "other")

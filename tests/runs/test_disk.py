@@ -75,7 +75,7 @@ def test_a_home_that_goes_while_it_is_used_is_a_disk_error_and_never_bad_input(s
     shutil.rmtree(home)
     store.close()
     for use in (store.experiments, store.version):
-        with pytest.raises(DiskError, match="is not there any more"):
+        with pytest.raises(DiskError, match="is no longer there"):
             use()
 
 

@@ -16,7 +16,7 @@ from compt_core.training.events import Checkpoint, Event, Log, Outcome
 
 HOSTILE = ["", "x", "../../../etc/passwd", "a" * 5000, "aaaaaaaaaa", "AAAAAAAAAA", "' OR 1=1 --", "aaaaaaaaa\n",
            "\x00" * 10, "\ud800" * 10, "\u202eaaaaaaaaa", "\uff41" * 10, "\u0661" * 10, None, 3, b"aaaaaaaaaa", ["x"]]
-SENTENCE = r"There is no (run|experiment) .* in this store\. Take its id from the list of runs\."
+SENTENCE = r"There is no (run|experiment) .* in this store\. Take the id from the list of runs\."
 
 
 def put(store, run, state):

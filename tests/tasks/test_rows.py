@@ -32,7 +32,7 @@ def problem(task: str, **columns: Sequence[Any]) -> str:
 def test_half_a_character_and_a_nul_are_named_with_their_line(mark: str, text: str) -> None:
     said = problem("sst2", sentence=["a", text.format(mark)], label=[0, 1])
     assert said == (f"The column 'sentence' of task 'sst2' in 'x.csv', line 4 must be text. Got {mark!r} in it, which "
-                    "is no character; take it out.")
+                    "is not a character; take it out.")
 
 
 @pytest.mark.parametrize("text", ["😀", "\ufeff", "\uffff", "\x01\x7f", "\u202e", "e\u0301"])

@@ -269,7 +269,7 @@ def test_the_nearest_piece_of_a_piece_is_itself_at_any_scale(visit, lab, store):
 def test_a_backbone_that_is_gone_or_another_one_now_is_a_sentence_and_the_rest_stays(visit, lab, store):
     run = run_of(store, lab.finished(backbone="/no/such/folder"), "spp")
     app = visit("space", run=run.id)
-    assert not app.exception and not app.error and "is no folder" in words(app)
+    assert not app.exception and not app.error and "is not a folder" in words(app)
     assert figure(app, "similarity") and "of a vocabulary piece" not in words(app)
 
 
