@@ -44,12 +44,12 @@ soak:
 quick:
 	@.ci/setup.sh quick
 	$(PYTHON) -m ruff check .
-	$(PYTHON) -m mypy
+	$(PYTHON) -m mypy -n 2
 	.venv/bin/lint-imports --no-cache
 	$(PYTHON) -m pytest -n 2 --no-loadscope-reorder -m "not slow"
 
 test:
 	@.ci/setup.sh test
 	$(PYTHON) -m ruff check .
-	$(PYTHON) -m mypy
+	$(PYTHON) -m mypy -n 2
 	$(PYTHON) -m pytest -n 2 --no-loadscope-reorder
