@@ -281,7 +281,7 @@ def _hover(cell: Any, scale: Scale) -> str:
     if cell.constant:
         lines.append(f"one label for every dev row in {cell.constant} of {cell.n}")
     if unread(cell):
-        lines.append(f"{cell.unreadable:.1%} of the answers are no label and count as wrong")
+        lines.append(f"{cell.unreadable:.1%} of the answers match no label and count as wrong")
     if cell.undefined:
         lines.append(f"undefined in {cell.undefined} of {cell.n}, counted as 0")
     return "<br>".join(lines)

@@ -167,7 +167,7 @@ def sample(summary: pd.DataFrame) -> str:
 
 
 def marks(summary: pd.DataFrame, unread: float = 0.0) -> list[str]:
-    """What the marks in the cells mean, for those that occur; `unread` is the largest share of answers that are no
+    """What the marks in the cells mean, for those that occur; `unread` is the largest share of answers that match no
     label."""
     found = []
     constant = int((summary["constant"] > 0).sum())
@@ -177,8 +177,8 @@ def marks(summary: pd.DataFrame, unread: float = 0.0) -> list[str]:
         found.append(f"† predicts one label for every dev row ({plural(constant, 'cell')}): such an accuracy is only "
                      "the frequency of that label. Compare the majority row.")
     if unread > 0:
-        found.append(f"§ some answers are no label (up to {unread:.1%}) and count as wrong: such a score is low for "
-                     "their form, too.")
+        found.append(f"§ some answers match no label (up to {unread:.1%}) and count as wrong: the wrong form "
+                     "alone lowers such a score.")
     if (summary["undefined"] > 0).any():
         found.append("undef. and ‡: a correlation is undefined for a constant prediction; it counts 0 in means.")
     return found
@@ -239,7 +239,7 @@ def relatedness(tests: tuple[Mantel, Mantel] | None, seeds: int) -> list[str]:
     test, pearson = tests
     lowest, highest = min(test.each), max(test.each)
     over = f" (mean over {plural(seeds, 'seed')}, {lowest:.2f} to {highest:.2f})" if seeds > 1 else ""
-    verdict = "beyond chance" if test.p < _SIGNIFICANT else "not told from chance"
+    verdict = "beyond chance" if test.p < _SIGNIFICANT else "not beyond chance"
     strength = "hardly follow" if test.r < _WEAK else "partly follow" if test.r < _STRONG else "follow"
     return [f"The weights {strength} the tasks' known families: Spearman's rank correlation of similar weights with "
             f"same family is {test.r:.2f}{over}, {verdict} (Mantel's test, p = {test.p:.2g}; the smallest it can give "

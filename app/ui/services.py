@@ -112,7 +112,7 @@ def _settle() -> None:
     try:
         settle(store())
     except StoreError as error:  # what reads the store says so, if it cannot be read either
-        logging.getLogger(__name__).warning("Runs that say running may have ended. %s", error)
+        logging.getLogger(__name__).warning("Some runs listed as running may already have ended. %s", error)
 
 
 def trains_here() -> bool:
@@ -198,7 +198,7 @@ def first_seen(run: RunRecord) -> Observation | None:
     Not its `started`: loading the backbone and the data lies between that and the first step.
     """
     if run.started is None or run.heartbeat is None or run.step < 1 or run.heartbeat <= run.started:
-        return None  # the last: a run that goes on has its steps of before while its backbone loads
+        return None  # the last: a resumed run keeps its earlier steps while its backbone loads
     return _first_seen(run.id, run.started, (run.heartbeat, run.step))
 
 

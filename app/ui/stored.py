@@ -36,8 +36,8 @@ def settings(identity: str) -> tuple[Experiment, str]:
     try:
         return Experiment.model_validate(config), name
     except ValidationError:
-        raise StoreError(f"The settings of {name} were stored by another version of ComPT Lab and cannot be read any "
-                         "more.") from None
+        raise StoreError(f"The settings of {name} were stored by another version of ComPT Lab and can no longer "
+                         "be read.") from None
 
 
 def _of_run(identity: str) -> tuple[dict[str, Any], str]:

@@ -95,8 +95,8 @@ def put(files: Mapping[str, bytes], check: Callable[[Path], T]) -> tuple[Path, T
             if not target.is_dir():
                 _rename(made, target)
     except OSError as error:
-        raise DataError(f"The files cannot be kept in '{folder}': {error.strerror or error}. Free some space or mend "
-                        "the folder, then upload them again.") from None
+        raise DataError(f"The files cannot be kept in '{folder}': {error.strerror or error}. Free some disk "
+                        "space or repair the folder, then upload them again.") from None
     return target, checked
 
 

@@ -85,7 +85,7 @@ def adapters(tiny_t5, tmp_path_factory):
     import torch
     from transformers import AutoModelForSeq2SeqLM
 
-    warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for a name of before; pytest resets this
+    warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for an old name; pytest resets this
     root, given = tmp_path_factory.mktemp("peft"), {}
     shared = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": 4}
     several = {"num_tasks": 3, "num_ranks": 2}

@@ -66,7 +66,7 @@ def test_the_tour_by_keys_and_presenter_mode(
     page.get_by_role("button", name="Present").click()
     page.get_by_role("button", name="Presenter mode").click()
     expect(menu).to_be_hidden(timeout=PAGE_MS)
-    expect(dropped.first).to_be_visible()  # for a moment the page of before is there as well
+    expect(dropped.first).to_be_visible()  # for a moment the previous page is there as well
     page.goto(f"{page.url}&controls=off")
     expect(dropped).to_be_visible(timeout=PAGE_MS)
     expect(page.get_by_role("slider")).to_have_count(0)
