@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 import pyarrow as pa
 from plotly.colors import sample_colorscale, unlabel_rgb
 
-from app.show.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, same
+from app.show.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, SAME, same
 from app.show.styles import BAR, BAR_HEIGHT, DIVERGING, MAGNITUDE, PRIVATE, Look, ink, label
 from compt_core.errors import plural
 
@@ -49,6 +49,8 @@ def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, fl
         hovertemplate="%{customdata}<extra></extra>", hoverongaps=False,
         colorscale=colours, zmin=low, zmax=high, xgap=2, ygap=2,
         colorbar={"thickness": 10, "outlinewidth": 0, "len": 1, "tickfont": _font(12),
+                  "tickvals": [low, (low + high) / 2, high] if len(y) == 1 else None,  # more would overlap
+                  "tickformat": ".0f" if len(y) == 1 else None,
                   "title": {"text": title, "side": "right", "font": _font(12)}},
     ))
     share = [(value - low) / (high - low) for line in z for value in line if value is not None]
@@ -241,7 +243,7 @@ def cell_text(cell: Any, scale: Scale) -> str:
     number = f"{100 * cell.value:+.1f}" if scale == "difference" else f"{100 * cell.value:.1f}"
     marks = "".join(mark for mark, found in ((CONSTANT, cell.constant), (PARTLY, cell.undefined),
                                              (UNREAD, unread(cell)), (BEYOND, beyond(cell))) if found)
-    interval = "" if math.isnan(cell.half) else IDENTICAL if same(cell.half) else f"±{100 * cell.half:.1f}"
+    interval = "" if math.isnan(cell.half) else SAME if same(cell.half) else f"±{100 * cell.half:.1f}"
     return f"{number}{marks}" + (f"<br>{interval}" if interval else "")
 
 

@@ -25,6 +25,7 @@ _ORDER = tuple(METHODS)
 REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}  # worded as in the terminal's table, and so are
 MEAN, NORMALISED = "mean", "mean, chance = 0"  # these two
 IDENTICAL = "identical"  # instead of an interval, where all seeds have one score
+SAME = "same"  # the same in a cell of a figure, which is narrow
 BREAK = " · "  # between task and metric in a column's name
 MOST_LINES = 12  # of a loss chart; beyond, a line is the mean over seeds
 _POINTS = 200  # of a line

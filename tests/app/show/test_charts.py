@@ -54,7 +54,7 @@ def test_identical_seeds_are_said_and_the_mean_with_another_zero_has_no_fill():
     for scale in ("score", "difference"):
         figure = draw(frame, scale)
         assert list(figure.data[0].z[0]) == [50.0, None]
-        assert figure.data[1].text[0].endswith("50.0<br>identical") and "±" not in figure.data[0].customdata[0][0]
+        assert figure.data[1].text[0].endswith("50.0<br>same") and "±" not in figure.data[0].customdata[0][0]
         assert figure.data[2].text[0].endswith("10.0<br>±2.0") and "10.00 points" in figure.data[2].customdata[0]
 
 

@@ -65,7 +65,7 @@ def test_identical_seeds_have_no_interval(table):
     same = table({("pt", 0): 0.5, ("pt", 1): 0.5, ("spp", 0): 0.7, ("spp", 1): 0.7})
     [sentence] = readings.comparisons(same, None)
     assert "identical in all 2 paired seeds" in sentence and "interval" not in sentence
-    assert any(line.startswith("identical: ") for line in readings.marks(frames.summarise(same)))
+    assert any(line.startswith("same: ") for line in readings.marks(frames.summarise(same)))
 
 
 def test_few_dev_rows_are_said_in_points():
