@@ -19,7 +19,7 @@ PAGES = {
     "learn": ("Learn", "school", "A guided tour of the method. Every step has something to move."),
     "launch": ("Launch", "rocket_launch", "Choose tasks, shots and methods, check the settings and queue the runs."),
     "runs": ("Runs", "monitoring", "Queue, progress and training loss of an experiment. You can cancel it here."),
-    "accuracy": ("Accuracy", "grid_on", "Scores of every method on every task, and differences from PT and MST."),
+    "accuracy": ("Accuracy", "grid_on", "Scores of every row on every task, and differences between rows."),
     "attention": ("Attention", "hub", "How much of each shared source prompt every task uses."),
     "gates": ("Gates", "tune", "How much each task leans on its private prompt."),
     "whatif": ("What-if", "experiment", "Change what a run learned, and see what that does to its scores and answers."),

@@ -106,8 +106,9 @@ def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
 def _variants(issues: Sequence[Issue]) -> None:
     """The rows that differ from the plain methods, one per line; says which lines wait for their method."""
     lines = st.session_state[key("variants")] or ""
+    wrapped = sum(1 + len(line) // 60 for line in lines.splitlines())
     st.text_area(drafts.label("variants"), key=key("variants"), persist_state=_KEEP, max_chars=20_000,
-                 height=68 + 24 * min(lines.count("\n"), 6), placeholder="pt-long: method=pt prompt_length=10",
+                 height=68 + 24 * min(max(wrapped - 1, 0), 8), placeholder="pt-long: method=pt prompt_length=10",
                  help=VARIANTS_HELP)
     if waiting := rows.resting(st.session_state[key("methods")], lines):
         st.caption(f"{captions.listed([styles.label(name) for name in waiting])}: these settings are kept, and used "

@@ -118,7 +118,7 @@ def _buttons(names: list[str], chosen: str) -> None:
             st.button(text, icon=f":material/{icon}:", key=f"tour_{text.lower()}", shortcut=key, disabled=not there,
                       type="primary" if text == "Next" and there else "secondary", on_click=tour_board.go,
                       args=(STEP, names[to] if there else chosen),
-                      help=f"{STEPS[names[to]].name}; the key {key.lower()} does the same." if there else None)
+                      help=f"{STEPS[names[to]].name}; the {key.lower()} arrow key does the same." if there else None)
 
 
 def _present(chosen: str, board: Board, grid: Grid | None) -> None:
@@ -140,6 +140,6 @@ def _leave() -> None:
     """The button that leaves presenter mode."""
     st.button("Leave presenter mode", icon=":material/close_fullscreen:", key="tour_leave", shortcut="Escape",
               type="tertiary", on_click=tour_board.reset, args=(PRESENT, CONTROLS),
-              help="Brings back the menu, the list of steps and the widgets; the key Escape does the same.")
+              help="Brings back the menu, the list of steps and the widgets; the Escape key does the same.")
 
 

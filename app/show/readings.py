@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from app.show.captions import every, listed, literal, plural
-from app.show.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, differences, same, summarise
+from app.show.frames import IDENTICAL, MEAN, NORMALISED, REFERENCES, SAME, differences, same, summarise
 from app.show.pairs import pairs
 from app.show.styles import label
 from compt_core.analysis.relatedness import Mantel
@@ -22,8 +22,8 @@ from compt_core.settings.config import RunConfig
 _ACTING = {  # how a form joins the parts -> what of the gates acts in it
     "mean": "Form mean: the prompt is (beta × shared + alpha × private) / (alpha + beta), so that only the ratio of "
             "the gates acts.",
-    "gated_sum": "Form gated_sum: the prompt is shared + alpha × private. Alpha alone acts; beta has no part in it and "
-                 "stands at 1, so that the share of the gates is alpha / (alpha + 1).",
+    "gated_sum": "Form gated_sum: the prompt is shared + alpha × private. Only alpha acts; beta is not "
+                 "used and stays at 1, so that the share of the gates is alpha / (alpha + 1).",
     "sum": "Form sum: the prompt is shared + private. Neither gate acts; both stand at 1, and the share of the gates "
            "is a half whatever was learned.",
     "concat": "SCP: the prompt is beta × shared, then alpha × private. Each gate scales its own part.",
@@ -172,7 +172,7 @@ def marks(summary: pd.DataFrame, unread: float = 0.0) -> list[str]:
     found = []
     constant = int((summary["constant"] > 0).sum())
     if (summary["half"].map(same) & summary["value"].notna()).any():
-        found.append(f"{IDENTICAL}: the same in all seeds, so there is no interval; other seeds may still differ.")
+        found.append(f"{SAME}: all seeds gave this number, so there is no interval; other seeds may still differ.")
     if constant:
         found.append(f"† predicts one label for every dev row ({plural(constant, 'cell')}): such an accuracy is only "
                      "the frequency of that label. Compare the majority row.")

@@ -83,7 +83,7 @@ def open_run(runs: Sequence[RunRecord]) -> RunRecord:
     found = next((run for run in runs if run.id == wanted), None if wanted else runs[0])
     if found is None:
         raise StoreError(f"This link names the run '{wanted}', which has nothing to show here: it is of another "
-                         "experiment, unfinished, or of a method without shared prompts.")
+                         "experiment, unfinished, or of a method that this page does not show.")
     st.query_params[RUN] = found.id
     return found
 

@@ -158,7 +158,8 @@ def _private(trained: Trained, edit: Edit, where: str) -> None:
 
 
 def _whole_run(trained: Trained, edit: Edit, runs: Sequence[RunRecord]) -> None:
-    box = st.expander("The whole run: normaliser, blend with another run", icon=":material/tune:", key="whole-run",
+    parts = "blend with another run" if trained.logits is None else "normaliser, blend with another run"
+    box = st.expander(f"The whole run: {parts}", icon=":material/tune:", key="whole-run",
                       expanded=bool(edit.normalizer or edit.blend))
     with box:
         if trained.logits is not None:

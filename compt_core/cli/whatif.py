@@ -22,7 +22,7 @@ def whatif(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a completed run.")],
     edit: Annotated[str, typer.Option(metavar="TEXT", help="Changes separated by semicolons, such as "
                                       "'mute=s2;alpha:TASK=0'; copy them from the address of the What-if page.")] = "",
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write them as JSON.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the scores as JSON.")] = None,
 ) -> None:
     """Change what a finished run learned, score it on its dev rows, and compare that with the run as trained."""
     store = existing_store(say)

@@ -52,7 +52,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 TITLES: dict[str, str] = {  # for people; the names stay what files, links and the command line use
-    "demo": "Demo: all methods on twelve small tasks",
+    "demo": "Demo: four methods on twelve small tasks",
     "demo-glue": "Demo: GLUE in miniature",
     "glue": "GLUE with the paper's settings",
     "set2": "SET2 with the paper's settings",
