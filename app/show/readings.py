@@ -22,8 +22,8 @@ from compt_core.settings.config import RunConfig
 _ACTING = {  # how a form joins the parts -> what of the gates acts in it
     "mean": "Form mean: the prompt is (beta × shared + alpha × private) / (alpha + beta), so that only the ratio of "
             "the gates acts.",
-    "gated_sum": "Form gated_sum: the prompt is shared + alpha × private. Only alpha acts; beta is not "
-                 "used and stays at 1, so that the share of the gates is alpha / (alpha + 1).",
+    "gated_sum": "Form gated_sum: the prompt is shared + alpha × private. Only alpha acts; beta is not used and "
+                 "stays at 1, so that the share of the gates is alpha / (alpha + 1).",
     "sum": "Form sum: the prompt is shared + private. Neither gate acts; both stand at 1, and the share of the gates "
            "is a half whatever was learned.",
     "concat": "SCP: the prompt is beta × shared, then alpha × private. Each gate scales its own part.",

@@ -90,8 +90,7 @@ def by_field(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def for_all(method_settings: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> dict[str, dict[str, Any]]:
     """The settings of single methods, without those in `names`, which are to hold for all methods."""
-    left = {method: {k: v for k, v in own.items() if k not in names} for method, own in method_settings.items()}
-    return {method: own for method, own in left.items() if own}
+    return {method: {k: v for k, v in own.items() if k not in names} for method, own in method_settings.items()}
 
 
 def as_words(value: Any) -> Any:

@@ -148,7 +148,7 @@ def _problem(name: Any, own: Any) -> str | None:
                 f"=, begin with a letter or digit, and not be one of {', '.join(sorted(TAKEN))}. Got {quoted(name)} "
                 "instead.")
     if not isinstance(own, Mapping) or not all(isinstance(key, str) for key in own):
-        return f"The variant {quoted(name)} must have settings, as in '{FORM}'. Got {quoted(own)} instead."
+        return f"The variant {quoted(name)} must have settings, as in '{FORM}'. Got {_got(own)} instead."
     method = own.get("method")
     if method is None:
         return f"The variant {quoted(name)} must name its method, as in '{name}: method=pt'. Got none; choose one of " \
@@ -159,6 +159,10 @@ def _problem(name: Any, own: Any) -> str | None:
     if name in METHODS and name != method:
         return f"The name {quoted(name)} belongs to a method. Give the variant of method '{method}' another name."
     return None
+
+
+def _got(value: Any) -> str:
+    return "nothing" if value is None else quoted(value)
 
 
 def _by_method(value: Any) -> bool:

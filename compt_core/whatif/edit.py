@@ -168,7 +168,7 @@ def _renormalise(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
 
 def _private(edit: Edit, task: str, value: str, trained: Trained) -> Edit:
     if trained.private is None:
-        raise ValueError("needs a run with private prompts; MST has none.")
+        raise ValueError("needs a run with private prompts (PT, SPP or SCP).")
     if value not in trained.tasks:
         raise ValueError(f"must name one of this run's tasks, {_listed(trained.tasks)}.{nearest(value, trained.tasks)}")
     return replace(edit, private={**edit.private, task: value})

@@ -52,6 +52,16 @@ def test_options_hold_for_all_methods_also_where_the_file_has_settings_for_singl
     assert [run.steps for run in own.runs()] == [4, 9]
 
 
+def test_a_row_of_the_file_without_a_method_is_not_dropped_when_an_option_takes_its_settings(
+    call: Callable[..., Any], tmp_path: Path,
+) -> None:
+    file = tmp_path / "s.yaml"
+    for own in ("{}", "{steps: 3}"):
+        file.write_text(f"tasks: [demo-mood]\nvariants: {{a: {own}}}\n")
+        done = call("run", "--config", file, "--steps", "9")
+        assert done.code == 2 and "'a' must name its method" in done.err
+
+
 def test_a_file_alone_starts_from_defaults(submitted: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("tasks: [demo-mood, demo-echo]\n")
     experiment = submitted("--config", tmp_path / "s.yaml")

@@ -102,7 +102,7 @@ def test_weights_above_1_may_be_written_where_attention_was_fixed_to_such() -> N
 
 @pytest.mark.parametrize(("run", "text", "said"), [
     (PT, "mute=s0", "attention over sources"), (PT, "alpha=.5", "shared and private prompts"),
-    (PT, "normalizer=softmax", "learned attention"), (MST, "private:cola=demo-echo", "MST has none"),
+    (PT, "normalizer=softmax", "learned attention"), (MST, "private:cola=demo-echo", "with private prompts"),
 ])
 def test_what_a_method_does_not_have_cannot_be_edited(run: Trained, text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
