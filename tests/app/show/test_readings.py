@@ -186,7 +186,7 @@ def test_the_gates_that_are_said_to_act_are_those_that_do(method, form):
     moved = {"alpha": not same((0.2, 0.6), (0.4, 0.6)), "beta": not same((0.2, 0.6), (0.2, 0.3))}
     said = readings.gates_note(method, {"form": form})
     assert ("Neither gate acts" in said) == (not any(moved.values()))
-    assert ("Alpha alone acts" in said) == (moved == {"alpha": True, "beta": False})
+    assert ("Only alpha acts" in said) == (moved == {"alpha": True, "beta": False})
     assert ("only the ratio" in said) == (all(moved.values()) and same((0.2, 0.6), (0.1, 0.3)))
     assert ("Each gate scales its own part" in said) == (all(moved.values()) and not same((0.2, 0.6), (0.1, 0.3)))
 
