@@ -11,7 +11,7 @@ from compt_core.settings.config import to_yaml
 components.header("Launch", "PT", "MST", "MPT", "ComPT", "SPP", "SCP", "shots", "seed", "backbone",
                   "source prompt", "private prompt", "attention", "normaliser", "gates", "optimizer step",
                   "dev rows", "fleet")
-st.caption("Every combination of method, shots and seed becomes one run on the same frozen backbone.")
+st.caption("Every combination of method or variant, shots and seed becomes one run on the same frozen backbone.")
 
 forms.ready()
 notes = arrival.receive()

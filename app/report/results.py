@@ -41,7 +41,8 @@ def scores(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> Block:
         several = bool((summaries[count]["n"] > 1).any())
         unit = captions.plural(count, "shot")
         shown = [report_tables.scores(cells[count], "score", f"Scores × 100 at {unit}", ends, looks)]
-        shown += [report_tables.scores(gap, "difference", f"Difference to {label(name)}, {unit}, points", apart, looks)
+        shown += [report_tables.scores(gap, "difference", f"Difference from {label(name)}, {unit}, points", apart,
+                                       looks)
                   for (shots, name), gap in gaps.items() if shots == count and len(gap)]
         lines = [*readings.chance(at[count]), *readings.untrained(at[count], references),
                  *readings.comparisons(at[count][at[count]["column"] == MEAN], None)]

@@ -10,6 +10,7 @@ from app.runs import curves
 from app.show import captions, progress
 from app.ui import actions, components, diagnoses, services, state
 from compt_core.errors import UnknownId
+from compt_core.methods.table import METHODS
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 
 _SHOWN_FAILURES = 3
@@ -45,7 +46,7 @@ def _tick(identity: str, every: float | None) -> None:
         _queue(runs)
         _failures(runs)
         if any(run.state == State.COMPLETED for run in runs):
-            _links(identity)
+            _links(identity, runs)
         found = services.diagnosed(identity, runs)
         diagnoses.view(runs, found)
         _table(runs, left, curves.sparks(identity, runs), {run: diagnoses.brief(one) for run, one in found.items()})
@@ -77,10 +78,13 @@ def _failures(runs: Sequence[RunRecord]) -> None:
                      icon=":material/rocket_launch:")
 
 
-def _links(identity: str) -> None:
+def _links(identity: str, runs: Sequence[RunRecord]) -> None:
+    composed = any(METHODS[run.method].composed for run in runs if run.state == State.COMPLETED)  # else: no attention
     with st.container(horizontal=True):
         for name, label, icon in (("accuracy", "Accuracy", "grid_on"), ("attention", "Attention", "hub"),
                                   ("gates", "Gates", "tune"), ("whatif", "What-if", "experiment")):
+            if name in ("attention", "gates") and not composed:
+                continue
             st.page_link(components.page(name), label=label, icon=f":material/{icon}:",
                          query_params={state.EXPERIMENT: identity})
 

@@ -49,8 +49,7 @@ def heatmap(cells: pd.DataFrame, scale: Scale, title: str, ends: tuple[float, fl
         hovertemplate="%{customdata}<extra></extra>", hoverongaps=False,
         colorscale=colours, zmin=low, zmax=high, xgap=2, ygap=2,
         colorbar={"thickness": 10, "outlinewidth": 0, "len": 1, "tickfont": _font(12),
-                  "tickvals": [low, (low + high) / 2, high] if len(y) == 1 else None,  # more would overlap
-                  "tickformat": ".0f" if len(y) == 1 else None,
+                  **({"tickvals": [low, (low + high) / 2, high], "tickformat": ".3~g"} if len(y) == 1 else {}),
                   "title": {"text": title, "side": "right", "font": _font(12)}},
     ))
     share = [(value - low) / (high - low) for line in z for value in line if value is not None]
@@ -232,8 +231,7 @@ def cell_text(cell: Any, scale: Scale) -> str:
     if cell is None:
         return ""
     if scale == "shift":
-        return f"{cell.value:+.2f}{BEYOND if beyond(cell) else ''}" + ("" if math.isnan(cell.half)
-                                                                       else f"<br>±{cell.half:.2f}")
+        return f"{cell.value:+.2f}{BEYOND * beyond(cell)}" + ("" if math.isnan(cell.half) else f"<br>±{cell.half:.2f}")
     if scale == "count":
         return f"{cell.value:,.0f}"
     if scale == "weight":
@@ -249,7 +247,7 @@ def cell_text(cell: Any, scale: Scale) -> str:
 
 def beyond(cell: Any) -> bool:
     """Whether a difference is told from 0 after correction over tasks (frames.differences); never for scores."""
-    return getattr(cell, "corrected", math.nan) < LEVEL
+    return bool(getattr(cell, "corrected", math.nan) < LEVEL)
 
 
 def unread(cell: Any) -> bool:

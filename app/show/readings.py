@@ -241,9 +241,10 @@ def relatedness(tests: tuple[Mantel, Mantel] | None, seeds: int) -> list[str]:
     over = f" (mean over {plural(seeds, 'seed')}, {lowest:.2f} to {highest:.2f})" if seeds > 1 else ""
     verdict = "beyond chance" if test.p < _SIGNIFICANT else "not beyond chance"
     strength = "hardly follow" if test.r < _WEAK else "partly follow" if test.r < _STRONG else "follow"
-    return [f"The weights {strength} the tasks' known families: Spearman's rank correlation of similar weights with "
-            f"same family is {test.r:.2f}{over}, {verdict} (Mantel's test, p = {test.p:.2g}; the smallest it can give "
-            f"is {test.smallest:.2g}). Pearson's r is {pearson.r:.2f} (p = {pearson.p:.2g})."]
+    return [f"The weights {strength} the tasks' known families: Spearman's rank correlation between having "
+            f"similar weights and being of one family is {test.r:.2f}{over}, {verdict} (Mantel's test, "
+            f"p = {test.p:.2g}; the smallest it can give is {test.smallest:.2g}). "
+            f"Pearson's r is {pearson.r:.2f} (p = {pearson.p:.2g})."]
 
 
 def normaliser(result: Mapping[str, Any], config: Mapping[str, Any], seeds: int = 1) -> str:

@@ -82,8 +82,8 @@ def open_run(runs: Sequence[RunRecord]) -> RunRecord:
     wanted = read_id(RUN)
     found = next((run for run in runs if run.id == wanted), None if wanted else runs[0])
     if found is None:
-        raise StoreError(f"This link names the run '{wanted}', which has nothing to show here: it is of another "
-                         "experiment, unfinished, or of a method that this page does not show.")
+        raise StoreError(f"This link names the run '{wanted}', which has nothing to show here: it belongs to "
+                         "another experiment, is unfinished, or has a method that this page does not show.")
     st.query_params[RUN] = found.id
     return found
 

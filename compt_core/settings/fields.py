@@ -61,8 +61,8 @@ class Settings(BaseModel):
     beta: float | None = setting(
         None, "Fixed gate of the shared prompt, with gates=fixed; it does nothing in gated_sum.", ge=0, le=10)
     form: Literal["mean", "gated_sum", "sum"] = setting(
-        "mean", "SPP: 'mean' = (beta C + alpha private) / (alpha + beta); 'gated_sum' = C + alpha private; "
-        "'sum' = C + private.")
+        "mean", "SPP: 'mean' = (beta shared + alpha private) / (alpha + beta); 'gated_sum' = shared + alpha private; "
+        "'sum' = shared + private.")
     encoder: Literal["residual", "mlp", "none"] = setting(
         "residual", "Prompt encoder: E + MLP(E), MLP(E), or none (E itself, from the vocabulary).")
     encoder_hidden: int = setting(384, "Hidden width of the prompt encoder.", ge=1, le=4096)

@@ -108,6 +108,13 @@ def test_runs_shows_progress_without_claiming_the_end(visit, lab):
     assert len(app.get("vega_lite_chart")) == 1
 
 
+def test_runs_links_to_attention_and_gates_only_where_there_are_any(visit, lab):
+    links = [link.value for link in visit("runs", exp=lab.finished()).page_link]
+    assert {"Accuracy", "Attention", "Gates", "What-if"} <= {*links}
+    links = [link.value for link in visit("runs", exp=lab.finished(methods=["pt", "mpt"])).page_link]
+    assert {"Accuracy", "What-if"} <= {*links} and not {"Attention", "Gates"} & {*links}
+
+
 def test_runs_shows_the_place_in_the_queue(visit, lab):
     lab.queued()
     app = visit("runs", exp=lab.queued(seeds="1"))

@@ -224,5 +224,5 @@ def test_the_numbers_are_there_to_read_and_to_take_along_once_they_are_asked_for
 
 def test_rank_correlation_with_families_is_said(visit, lab):
     app = visit("attention", exp=lab.finished(tasks=list(DEMO_TASKS), sources=4))
-    assert "Spearman's rank correlation of similar weights with same family" in words(app)
+    assert "Spearman's rank correlation between having similar weights and being of one family" in words(app)
     assert "Pearson's r is" in words(app)

@@ -134,7 +134,7 @@ def test_numbers_are_those_of_the_store(whole, store):
                     cell = table[column][head].replace("†", "").replace("‡", "")
                     assert cell == f"{100 * mean:.1f} ±{100 * half:.1f}"
             assert table["sst2"]["majority"] == "45.0"
-    gap = page.tables["Difference to PT, 8 shots, points"]
+    gap = page.tables["Difference from PT, 8 shots, points"]
     assert gap["sst2"]["■ MST"].startswith("-10.0") and "● PT" not in gap["sst2"]
     mates = [run for run in runs if (run.method, run.shots) == ("scp", 16)]
     mean = weights.mean(mates)

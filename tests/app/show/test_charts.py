@@ -36,6 +36,13 @@ def test_a_missing_cell_stays_empty_and_does_not_shift_the_others():
     assert (numbers, blanks) == ([("a", "50.0"), ("a", "60.0"), ("b", "70.0")], [("b", "")])
 
 
+def test_the_colour_bar_of_one_row_has_three_ticks_that_can_be_told_apart():
+    bar = charts.heatmap(cells(("a", "s0", 0.4), ("a", "s1", 0.6)), "weight", "weight", (0, 1)).data[0].colorbar
+    assert tuple(bar.tickvals) == (0, 0.5, 1) and bar.tickformat == ".3~g"  # .0f would round the one in the middle
+    bar = draw(cells(("a", "x", 0.4), ("b", "x", 0.6)), "score").data[0].colorbar
+    assert bar.tickvals is None and bar.tickformat is None
+
+
 def test_marks_and_intervals_stand_in_the_cells():
     frame = cells(("pt", "a", 0.5), ("pt", "b", 0.25), ("pt", "c", math.nan))
     frame[["half", "n"]] = [[0.02, 3], [0.1, 3], [math.nan, 3]]
