@@ -86,6 +86,7 @@ class Method:
                  are clipped and the best step is chosen per task, and prompts learn faster
     composed     whether it has attention over sources and gates that people can look at and change
     repeats      whether its composed prompts are the same as one of its parts
+    ignores      settings that it never reads, so that a row that sets one can be told so
     lacks        for pages that show and change the parts: a sentence on what it does not have; "" if it has everything
     """
 
@@ -100,4 +101,5 @@ class Method:
     independent: bool = False
     composed: bool = False
     repeats: bool = False
+    ignores: frozenset[str] = frozenset()
     lacks: str = ""

@@ -46,5 +46,6 @@ def compose(block: Block) -> Tensor:
 
 
 METHOD = Method("mpt", "MPT", "one shared prompt, scaled for each task by a rank-one matrix", structure, parameters,
-                compose, lacks="MPT has no attention, gates or private prompts: each task scales the one shared prompt "
-                               "by its own matrix.")
+                compose, ignores=parts.COMPOSITION,
+                lacks="MPT has no attention, gates or private prompts: each task scales the one shared prompt "
+                      "by its own matrix.")

@@ -38,4 +38,5 @@ def compose(block: Block) -> Tensor:
 
 
 METHOD = Method("mst", "MST", "one prompt shared by all tasks", structure, parameters, compose, constants,
-                repeats=True, lacks="MST has no private prompts, attention or gates: all tasks share one prompt.")
+                repeats=True, ignores=parts.COMPOSITION | {"lr_private"},
+                lacks="MST has no private prompts, attention or gates: all tasks share one prompt.")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 GATES_OF_FORM = {"mean": ("gate.alpha", "gate.beta"), "concat": ("gate.alpha", "gate.beta"),
                  "gated_sum": ("gate.alpha",), "sum": ()}
+# Settings of mixed sources and gates, which only composed methods read.
+COMPOSITION = frozenset({"sources", "normalizer", "attention", "gates", "alpha", "beta", "form", "scp_length",
+                         "lr_attention", "lr_gate", "lr_rule", "weight_decay_weights"})
 VOCABULARY_LR = 0.3  # if the embedding itself is the prompt (encoder "none")
 
 

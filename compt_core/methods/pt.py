@@ -31,5 +31,5 @@ def compose(block: Block) -> Tensor:
 
 
 METHOD = Method("pt", "PT", "an independent prompt per task", structure, parameters, compose,
-                independent=True, repeats=True,
+                independent=True, repeats=True, ignores=parts.COMPOSITION | {"lr_source"},
                 lacks="PT has no sources, attention or gates: each task has its own prompt.")

@@ -35,4 +35,4 @@ def constants(config: RunConfig) -> Mapping[str, np.ndarray]:
 
 
 METHOD = Method("scp", "ComPT (SCP)", "shared sources concatenated with a private prompt", structure, parameters,
-                spp.compose, constants, spp.entering, composed=True)
+                spp.compose, constants, spp.entering, composed=True, ignores=frozenset({"form"}))

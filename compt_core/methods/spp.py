@@ -75,4 +75,4 @@ def entering(block: Block) -> tuple[Tensor, Tensor]:
 
 
 METHOD = Method("spp", "ComPT (SPP)", "shared sources plus a private prompt", structure, parameters, compose, constants,
-                entering, composed=True)
+                entering, composed=True, ignores=frozenset({"scp_length"}))

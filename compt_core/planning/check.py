@@ -13,7 +13,7 @@ import numpy as np
 from compt_core.backbone.files import BackboneFiles, check_contents, encoder, unknown_words
 from compt_core.backbone.load import find_backbone
 from compt_core.errors import BackboneError, ComptError, ConfigError, DataError, HubError, Issue, quoted
-from compt_core.methods.table import structure, trainable_parameters
+from compt_core.methods.table import METHODS, structure, trainable_parameters
 from compt_core.planning.data import MOST_UNKNOWN, as_read
 from compt_core.planning.estimate import Work, fleet_work, in_turn, run_work
 from compt_core.planning.fleets import fleets
@@ -96,8 +96,20 @@ def check(experiment: Experiment, catalogue: Catalogue = CATALOGUE) -> LaunchChe
     parameters, steps = tuple(trainable_parameters(run, files.hidden) for run in runs), _steps(runs, data)
     work = _work(files, data, runs, steps, parameters)
     per_label, lacks = _labels(runs, data)
-    notes = (*(note for task_data in data for note in task_data.notes), *lacks)
+    notes = (*_idle(experiment), *(note for task_data in data for note in task_data.notes), *lacks)
     return LaunchCheck(experiment, files, tuple(data), tuple(runs), steps, parameters, work, per_label, notes)
+
+
+def _idle(experiment: Experiment) -> list[str]:
+    """A sentence for each row with settings of its own that its method never reads."""
+    found = []
+    for name, own in experiment.variants.items():
+        method = METHODS[own["method"]]
+        if idle := [key for key in own if key in method.ignores]:
+            said = " and ".join(map(quoted, idle))
+            found.append(f"The row {quoted(name)} sets {said}, which {method.title} does not use, so this changes "
+                         "nothing.")
+    return found
 
 
 def _absolute(experiment: Experiment) -> Experiment:

@@ -107,3 +107,22 @@ def test_what_a_method_says_of_itself_holds_together(method):
 
 def test_one_source_with_fixed_attention_keeps_its_gates():
     assert "gate.alpha" in parameter_shapes(config("spp", sources=1, attention="uniform"), 24)
+
+
+OTHER = {"sources": 3, "normalizer": "entmax15", "attention": "uniform", "gates": "off", "alpha": 0.5, "beta": 0.25,
+         "form": "sum", "scp_length": "each", "lr_source": 0.9, "lr_private": 0.8, "lr_attention": 0.7, "lr_gate": 0.6,
+         "lr_rule": "author", "weight_decay_weights": 0.33, "prompt_length": 7, "encoder": "mlp", "lr_encoder": 0.5,
+         "encoder_hidden": 13, "weight_decay_prompt": 0.44}
+
+
+@pytest.mark.parametrize("name", OTHER)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_ignores_exactly_the_settings_that_change_nothing_in_it(method, name):
+    def made(**settings):
+        run = config(method, **settings)
+        return (structure(run), {k: v.tolist() for k, v in METHODS[method].constants(run).items()},
+                [(one.name, one.shape, one.rate, one.decay) for one in METHODS[method].parameters(run, 24)])
+
+    fixed = {"gates": "fixed", "alpha": 1.0, "beta": 1.0} if name in ("alpha", "beta") else {}
+    changed = made(**fixed | {name: OTHER[name]}) != made(**fixed)
+    assert changed == (name not in METHODS[method].ignores)

@@ -220,3 +220,9 @@ def test_a_check_reads_the_beginning_of_texts_only(
             "sentence\tlabel\n" + "".join(f"{text}\t{n % 2}\n" for n, text in enumerate(texts)))
     assert launch(folder, tiny_t5, tasks="sst2", shots=2).notes == ()
     assert seen < 3_500_000
+
+
+def test_a_rows_own_setting_that_its_method_never_reads_is_said(glue_dir: Path, tiny_t5: Path) -> None:
+    checked = launch(glue_dir, tiny_t5, variants=["a: method=pt sources=2 lr_gate=0.2", "b: method=spp sources=2"])
+    assert len(checked.notes) == 1
+    assert all(word in checked.notes[0] for word in ("'a'", "'sources' and 'lr_gate'", "PT"))
