@@ -49,7 +49,7 @@ def main() -> None:
             begun = time.perf_counter()
             for data, encoded in jobs:
                 fresh = replace(backbone, cache=ScoreCache())  # else the second round would find its scores known
-                score_task(fresh, data.task, data.dev, encoded, prompt, scoring=scoring)
+                score_task(fresh, data.task, data.dev, encoded, prompt, scoring=scoring, prefix="neutral")
             times.append(time.perf_counter() - begun)
     ours, peer = (statistics.median(times[1:]) for times in seconds.values())  # the first warms up
     rows = sum(len(data.dev) for data, _ in jobs)

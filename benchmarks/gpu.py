@@ -120,7 +120,7 @@ def label_scores(backbone: Backbone, runs: Sequence[RunRecord], prompts: Mapping
     for k, data in enumerate(s.rows_of(config.tasks, config.data_dir)):
         rows = sample_dev(data, config.eval_rows)
         scored = score_task(backbone, data.task, rows, encode_with(backbone.tokenizer, config, data.task, rows),
-                            {run.id: prompts[run.id][k].to(backbone.device) for run in runs})
+                            {run.id: prompts[run.id][k].to(backbone.device) for run in runs}, prefix="neutral")
         scores[data.task.name] = np.stack([scored[run.id].scores for run in runs])
         answers[data.task.name] = np.stack([predict(data.task, scored[run.id].scores) for run in runs])
         metrics.append([scored[run.id].metrics[data.task.metrics[0]] or 0.0 for run in runs])

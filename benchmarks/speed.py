@@ -114,7 +114,7 @@ def score_ours(setting: s.Setting, encoded: Sequence[Sequence[EncodedRow]], rows
         for k, (data, own) in enumerate(zip(setting.data, encoded, strict=True)):
             spans = {run: fleet.address[run, k] for run in setting.configs}
             score_task(backbone, data.task, data.dev[:rows], own,
-                       {run: vectors[start:start + length] for run, (start, length) in spans.items()})
+                       {run: vectors[start:start + length] for run, (start, length) in spans.items()}, prefix="neutral")
 
     return s.seconds(work, backbone)
 

@@ -79,7 +79,7 @@ def generated(store: Store, run: RunRecord, text: str) -> None:
     for name, prompt in prompts_of(store, run, text).items():
         rows, encoded = dev_rows(run, name, backbone)
         score_task(backbone, run.tasks[name], rows, encoded, {name: torch.from_numpy(prompt)}, scoring="generate",
-                   remember=False)
+                   remember=False, prefix="neutral")
 
 
 def sentence(store: Store, runs: Mapping[str, RunRecord], number: int) -> None:

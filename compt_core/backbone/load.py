@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +53,16 @@ class Backbone:
     @property
     def hidden(self) -> int:
         return self.files.hidden
+
+    @cached_property
+    def table_deviation(self) -> float:
+        """Standard deviation of the embedding table's numbers. Three significant digits, so that every device and
+        number type, which round differently, give the same."""
+        table = self.model.get_input_embeddings().weight
+        parts = [part.double() for part in table[:len(self.tokenizer)].split(1 << 12)]
+        mean = sum(float(part.sum()) for part in parts) / sum(part.numel() for part in parts)
+        squares = sum(float((part - mean).square().sum()) for part in parts)
+        return float(f"{math.sqrt(squares / sum(part.numel() for part in parts)):.3g}")
 
     def describe(self) -> dict[str, str]:
         """What a result was made with, as JSON: id, hash, device and dtype."""

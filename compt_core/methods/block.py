@@ -89,7 +89,7 @@ def build_block(runs: Sequence[str], configs: Sequence[RunConfig], hidden: int, 
         return torch.from_numpy(np.stack(arrays)).to(device, dtype)
 
     method = METHODS[configs[0].method]
-    declared = [{one.name: one for one in method.parameters(config, hidden)} for config in configs]
+    declared = [{one.name: one.on(vocabulary) for one in method.parameters(config, hidden)} for config in configs]
     initial = [{name: _start(config, one, vocabulary) for name, one in own.items()}
                for config, own in zip(configs, declared, strict=True)]
     fixed = [method.constants(config) for config in configs]

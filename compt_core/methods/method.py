@@ -6,8 +6,8 @@ R runs · K tasks · S sources · P, L prompt lengths · H hidden size.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -17,7 +17,19 @@ if TYPE_CHECKING:  # the settings import the methods to check their names
     from compt_core.methods.block import Block
     from compt_core.settings.config import RunConfig
 
-Vocabulary = Callable[[np.random.Generator, int], np.ndarray]  # draws n pieces of the backbone's vocabulary: [n, H]
+
+class Vocabulary(Protocol):
+    """What initial prompts may take from the backbone's table of embeddings."""
+
+    def pieces(self, draw: np.random.Generator, count: int) -> np.ndarray:
+        """Embeddings [count, H] of randomly drawn pieces."""
+        ...
+
+    def deviation(self) -> float:
+        """The standard deviation of the table's numbers: the unit for sizes and steps that suit this backbone."""
+        ...
+
+
 Start = Callable[[np.random.Generator, Vocabulary], Any]  # the initial values of one row of a tensor
 
 
@@ -31,6 +43,7 @@ class Parameter:
              stream under this name, so that source 0 starts the same for any S.
     start    the initial values of one row, from its stream (and from the vocabulary if prompts start there)
     rate     peak learning rate
+    by_table  whether `rate` is in units of the embedding table's standard deviation
     decay    AdamW's weight decay
     by_task  whether its rows belong to tasks; then a row moves only in steps with a training row of its task
     """
@@ -42,6 +55,11 @@ class Parameter:
     rate: float
     decay: float
     by_task: bool
+    by_table: bool = False
+
+    def on(self, vocabulary: Vocabulary) -> Parameter:
+        """The same with its rate as a plain number, for a backbone with this vocabulary."""
+        return replace(self, rate=self.rate * vocabulary.deviation(), by_table=False) if self.by_table else self
 
 
 @dataclass(frozen=True)

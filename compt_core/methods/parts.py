@@ -23,23 +23,26 @@ GATES_OF_FORM = {"mean": ("gate.alpha", "gate.beta"), "concat": ("gate.alpha", "
 # Settings of mixed sources and gates, which only composed methods read.
 COMPOSITION = frozenset({"sources", "normalizer", "attention", "gates", "alpha", "beta", "form", "scp_length",
                          "lr_attention", "lr_gate", "lr_rule", "weight_decay_weights"})
-VOCABULARY_LR = 0.3  # if the embedding itself is the prompt (encoder "none")
+VOCABULARY_LR = 0.25  # if the embedding itself is the prompt (encoder "none"), in the table's standard deviations
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Peak learning rates of a run's parts, after defaults and rules."""
+    """Peak learning rates of a run's parts, after defaults and rules; `by_table` names the prompts whose rate is in
+    units of the embedding table's standard deviation."""
 
     source: float
     private: float
     encoder: float
     attention: float
     gate: float
+    by_table: frozenset[str] = frozenset()
 
 
 def rates(config: RunConfig, *, independent: bool = False, composed: bool = False) -> Rates:
     """Peak learning rates. An empty rate for prompts becomes .05 for sources and for independent tasks, and .02 for
-    private prompts that are combined with sources; with encoder "none" it is .3 for all (Lester et al.).
+    private prompts that are combined with sources. With encoder "none" it is VOCABULARY_LR for all, in units of the
+    backbone's embedding table: the prompts start there, and what counts is the step relative to their size.
 
     ``lr_rule: author`` scales attention, private and source rates by S, as in the author's published settings; only
     composed methods have an S.
@@ -51,28 +54,33 @@ def rates(config: RunConfig, *, independent: bool = False, composed: bool = Fals
     if private is None:
         private = VOCABULARY_LR if bare else 0.05 if independent else 0.02
     attention = config.lr_attention
+    by_table = frozenset(part for part, own in (("source", config.lr_source), ("private", config.lr_private))
+                         if config.units == "table" or (bare and own is None))
     if config.lr_rule == "author" and composed:
         growth = 1 + math.log(config.sources)
         attention, private, source = attention / math.sqrt(config.sources), private / growth, min(source * growth, 0.15)
-    return Rates(source, private, config.lr_encoder, attention, config.lr_gate)
+    return Rates(source, private, config.lr_encoder, attention, config.lr_gate, by_table)
 
 
 def prompts(part: Literal["source", "private"], owners: Sequence[Any], length: int, config: RunConfig, hidden: int,
             at: Rates) -> tuple[Parameter, ...]:
     """The prompts of a part, one for each owner: embeddings E [n, P, H], and the weights of their encoders (paper,
     section 3), Linear(H, D) and Linear(D, H), initialised as in torch. E ~ U(−init_range, init_range), or pieces of
-    the vocabulary if E itself is the prompt."""
+    the vocabulary if E itself is the prompt. With ``units: table``, init_range is in units of the embedding table's
+    standard deviation."""
     n, width, bare = len(owners), config.encoder_hidden, config.encoder == "none"
 
-    def trained(name: str, shape: tuple[int, ...], start: Start, rate: float) -> Parameter:
+    def trained(name: str, shape: tuple[int, ...], start: Start, rate: float, by_table: bool = False
+                ) -> Parameter:
         return Parameter(f"{part}.{name}", (n, *shape), owners, start, rate, config.weight_decay_prompt,
-                         by_task=part == "private")
+                         by_task=part == "private", by_table=by_table)
 
     def piece(draw: np.random.Generator, vocabulary: Vocabulary) -> np.ndarray:
-        return vocabulary(draw, length)
+        return vocabulary.pieces(draw, length)
 
     embedding = trained("embedding", (length, hidden), piece if bare else
-                        _uniform((length, hidden), config.init_range), getattr(at, part))
+                        _uniform((length, hidden), config.init_range, config.units == "table"), getattr(at, part),
+                        part in at.by_table)
     layers: tuple[tuple[str, tuple[int, ...], int], ...] = (
         ("w1", (hidden, width), hidden), ("b1", (width,), hidden),
         ("w2", (width, hidden), width), ("b2", (hidden,), width))
@@ -80,8 +88,12 @@ def prompts(part: Literal["source", "private"], owners: Sequence[Any], length: i
                          for name, shape, fan_in in layers if not bare))
 
 
-def _uniform(shape: tuple[int, ...], most: float) -> Start:
-    return lambda draw, _: draw.uniform(-most, most, shape)
+def _uniform(shape: tuple[int, ...], most: float, by_table: bool) -> Start:
+    def start(draw: np.random.Generator, vocabulary: Vocabulary) -> np.ndarray:
+        limit = most * vocabulary.deviation() if by_table else most
+        return draw.uniform(-limit, limit, shape)
+
+    return start
 
 
 def _linear(shape: tuple[int, ...], fan_in: int) -> Start:

@@ -155,19 +155,22 @@ def _problems_of_shots(runs: Sequence[RunConfig], data: Sequence[TaskData]) -> l
 def _problems_of_words(files: BackboneFiles, tasks: Sequence[Task], runs: Sequence[RunConfig]) -> list[Issue]:
     """Label words that the backbone cannot write, and inputs too short for a task's prefix and field names."""
     problems: list[Issue] = []
-    unknown = {task.name: unknown_words(files, task.labels) for task in tasks}
-    lost = [f"'{name}' ({', '.join(words[:3])})" for name, words in unknown.items() if words]
+    styles = tuple(dict.fromkeys(run.prefix for run in runs))
+    words = {task.name: tuple(dict.fromkeys(word for style in styles for word in task.words(style))) for task in tasks}
+    unknown = {name: unknown_words(files, own) for name, own in words.items()}
+    lost = [f"'{name}' ({', '.join(own[:3])})" for name, own in unknown.items() if own]
     if lost:
         problems.append(Issue("backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for the label words "
                                           f"of {', '.join(lost)}. Choose a T5 checkpoint as the backbone, or other "
                                           "tasks."))
     encode, _ = encoder(files)
     for task in tasks:
-        same = _same(task.labels, encode(list(task.labels)))
-        if same and not unknown[task.name]:
-            problems.append(Issue("backbone", f"The label words {same} of task '{task.name}' are the same tokens for "
-                                              f"backbone '{files.ref}'. Choose another T5 checkpoint as the backbone, "
-                                              "or other tasks."))
+        for own in dict.fromkeys(map(task.words, styles)):
+            same = _same(own, encode(list(own)))
+            if same and not unknown[task.name]:
+                problems.append(Issue("backbone", f"The label words {same} of task '{task.name}' are the same tokens "
+                                                  f"for backbone '{files.ref}'. Choose another T5 checkpoint as the "
+                                                  "backbone, or other tasks."))
         for prefix, max_tokens in dict.fromkeys((run.prefix, run.max_tokens) for run in runs):
             try:
                 room_for_text(task, encode(frame(task, prefix)), max_tokens)
@@ -258,11 +261,15 @@ def _work(files: BackboneFiles, data: Sequence[TaskData], runs: Sequence[RunConf
     def lengths(split: str, prefix: str, most: int) -> list[float]:  # of each task, without the prompt
         return [mean_length(task_data, split, prefix, most) for task_data in data]
 
-    words = [sum(map(len, encode(list(d.task.labels)))) + len(d.task.labels) for d in data]
+    @cache
+    def words(prefix: str) -> list[int]:  # tokens of all label words of each task, with </s>
+        return [sum(map(len, encode(list(d.task.words(prefix))))) + len(d.task.labels) for d in data]
+
     works = []
     for run, count, numbers in zip(runs, steps, parameters, strict=True):
         dev = [min(len(d.dev), run.eval_rows or len(d.dev)) for d in data]
         prompt, kind = structure(run).length, (run.prefix, run.max_tokens)
-        scored = sum(n * (own + prompt + more) for n, own, more in zip(dev, lengths("dev", *kind), words, strict=True))
+        scored = sum(n * (own + prompt + more) for n, own, more in zip(dev, lengths("dev", *kind), words(run.prefix),
+                                                                            strict=True))
         works.append(run_work(count, run.batch, float(np.mean(lengths("train", *kind))) + prompt, numbers, scored))
     return in_turn(map(fleet_work, fleets(works)))

@@ -46,17 +46,18 @@ class TaskScores:
 
 def score_task(
     backbone: Backbone, task: Task, rows: Sequence[Row], encoded: Sequence[EncodedRow], prompts: Mapping[str, Tensor],
-    *, scoring: str = "sum", similarity: str = "argmax",
+    *, prefix: str, scoring: str = "sum", similarity: str = "argmax",
     going: Callable[[str], bool] = lambda name: True, remember: bool = True,
 ) -> dict[str, TaskScores]:
     """Score `rows` (encoded as `encoded`) of `task` under each prompt [L, H] of `prompts`, by name.
 
-    scoring: "sum" or "mean" of label log-probabilities, or greedy "generate"; similarity: how a numeric task reads its
-    candidates. Rows of all prompts share their passes. What was scored before comes from the backbone's cache; new
-    scores are added to it if `remember` is set. going(name) is asked before each pass; a prompt that is no longer
-    wanted is left out of the rest and of the result.
+    prefix: the style that the rows are encoded with, which also says the label words. scoring: "sum" or "mean" of label
+    log-probabilities, or greedy "generate"; similarity: how a numeric task reads its candidates. Rows of all prompts
+    share their passes. What was scored before comes from the backbone's cache; new scores are added to it if `remember`
+    is set. going(name) is asked before each pass; a prompt that is no longer wanted is left out of the rest and of the
+    result.
     """
-    words = label_ids(backbone.tokenizer, task.labels)
+    words = label_ids(backbone.tokenizer, task.words(prefix))
     common = rows_key(encoded, words, scoring)
     keys = {name: score_key(common, prompt) for name, prompt in prompts.items() if going(name)}
     result = {name: scores for name, key in keys.items() if (scores := backbone.cache.get(key)) is not None}

@@ -66,12 +66,16 @@ class Settings(BaseModel):
     encoder: Literal["residual", "mlp", "none"] = setting(
         "residual", "Prompt encoder: E + MLP(E), MLP(E), or none (E itself, from the vocabulary).")
     encoder_hidden: int = setting(384, "Hidden width of the prompt encoder.", ge=1, le=4096)
+    units: Literal["plain", "table"] = setting(
+        "plain", "Unit of init_range, lr_source and lr_private: plain numbers, or the standard deviation of the "
+        "backbone's embedding table, so that one value suits backbones of any scale.")
     init_range: float = setting(
         0.5, "Prompt embeddings start uniform in [-init_range, init_range] (not with encoder=none).", gt=0, le=1000)
     position: Literal["before_all", "after_prefix", "after_text"] = setting(
         "after_prefix", "Where the prompt goes: before everything, between prefix and text, or before </s>.")
-    prefix: Literal["neutral", "native"] = setting(
-        "neutral", "Task prefix: 'TASK: sentence1: …' or T5's own ('mnli premise: …').")
+    prefix: Literal["neutral", "native", "question"] = setting(
+        "neutral", "Task prefix: 'TASK: sentence1: …' (neutral), T5's own ('mnli premise: …'), or a question that is "
+        "answered in everyday words ('Do these questions ask the same thing?', yes or no).")
     max_tokens: int = setting(
         256, "Longest input in tokens, without the prompt; the longer text field is cut first.", ge=16, le=4096)
 
@@ -81,10 +85,11 @@ class Settings(BaseModel):
     epochs: float = setting(15, "Passes over the shots, used when steps is empty.", gt=0, le=10_000)
     batch: int = setting(16, "Rows per step, over all tasks.", ge=1, le=4096)
     lr_source: float | None = setting(
-        None, "Learning rate of source prompts; empty = .05, or .3 with encoder=none.", ge=0, le=100)
+        None, "Learning rate of source prompts; empty = .05, or with encoder=none .22 times the standard deviation of "
+        "the backbone's embedding table.", ge=0, le=100)
     lr_private: float | None = setting(
         None, "Learning rate of private prompts (MPT: of each task's matrix); empty = .05 for PT, .02 for the others, "
-        ".3 with encoder=none (MPT: .02).",
+        "with encoder=none as for sources (MPT: .02).",
         ge=0, le=100)
     lr_encoder: float = setting(0.003, "Learning rate of the prompt encoders' weights.", ge=0, le=10)
     lr_attention: float = setting(0.07, "Learning rate of attention logits.", ge=0, le=100)

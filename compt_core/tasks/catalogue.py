@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from compt_core.errors import ConfigError, DataError, Issue, nearest, quoted
-from compt_core.tasks.spec import Task
+from compt_core.tasks.spec import Question, Task
 
 
 class Catalogue(Mapping[str, Task]):
@@ -83,6 +83,16 @@ class Catalogue(Mapping[str, Task]):
 _Words = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+class _Question(BaseModel):
+    """A task's question in JSON."""
+
+    model_config = ConfigDict(strict=True)
+
+    text: Annotated[str, Field(min_length=1)]
+    fields: _Words
+    words: tuple[str, ...] = ()
+
+
 class _Definition(BaseModel):
     """The fields of a Task except its name, as JSON must have them; fields of later versions are left out."""
 
@@ -95,6 +105,7 @@ class _Definition(BaseModel):
     metrics: Annotated[tuple[Literal["accuracy", "f1", "matthews", "pearson", "spearman"], ...], Field(min_length=1)]
     hub: tuple[str, str | None, str, str] | None = None
     native: str = ""
+    question: _Question | None = None
     numeric: bool = False
     label_column: str = "label"
     aliases: tuple[tuple[str, str], ...] = ()
@@ -104,7 +115,16 @@ class _Definition(BaseModel):
     def _numbers(self) -> _Definition:
         if self.numeric and not all(map(_is_number, self.labels)):
             raise ValueError("should have numbers as labels, since its task is numeric")
+        if self.question and len(self.question.fields) != len(self.columns):
+            raise ValueError("should have as many fields in its question as columns")
+        if self.question and self.question.words and len(self.question.words) != len(self.labels):
+            raise ValueError("should have as many words in its question as labels, or none")
         return self
+
+    def task(self, name: str) -> Task:
+        """The task of this definition."""
+        asked = self.question and Question(**dict(self.question))
+        return Task(name, **dict(self) | {"question": asked})
 
 
 def _is_number(label: str) -> bool:
@@ -120,4 +140,4 @@ _DEFINITIONS = TypeAdapter(dict[str, _Definition])
 def read(found: object) -> Catalogue:
     """The catalogue that :meth:`Catalogue.written` wrote. Raises pydantic's ValidationError, a ValueError."""
     definitions = _DEFINITIONS.validate_json(json.dumps(found))
-    return Catalogue({name: Task(name, **dict(one)) for name, one in definitions.items()})
+    return Catalogue({name: one.task(name) for name, one in definitions.items()})

@@ -1,9 +1,17 @@
-"""GLUE-8 as a table. Label words are in the order of the hub's indices (rte, qnli: 0 = entailment)."""
+"""GLUE-8 as a table. Label words are in the order of the hub's indices (rte, qnli: 0 = entailment).
 
-from compt_core.tasks.spec import SIMILARITY_STEP, Task
+The questions are worded as in the instructions that FLAN-T5 was trained on (Chung et al., arXiv 2210.11416).
+"""
+
+from compt_core.tasks.spec import SIMILARITY_STEP, Question, Task
 
 _PAIR = ("sentence1", "sentence2")
 _SCORES = tuple(f"{i * SIMILARITY_STEP:.1f}" for i in range(26))
+_SENTENCES = ("sentence 1", "sentence 2")
+MOVIE = Question("Is this movie review positive or negative?", ("review",))
+SAME = Question("Do these sentences mean the same thing?", _SENTENCES, ("no", "yes"))
+ENTAILS = Question("Does the premise entail the hypothesis?", ("premise", "hypothesis"), ("yes", "no"))
+ENTAILS_OR_NOT = Question(ENTAILS.text, ENTAILS.fields, ("yes", "it is not possible to tell", "no"))
 
 
 def _hub(config: str, dev: str = "validation") -> tuple[str, str, str, str]:
@@ -12,19 +20,23 @@ def _hub(config: str, dev: str = "validation") -> tuple[str, str, str, str]:
 
 GLUE = (
     Task("cola", "glue", "acceptability", ("sentence",), ("unacceptable", "acceptable"),
-         ("accuracy", "matthews"), _hub("cola"), native="cola"),
+         ("accuracy", "matthews"), _hub("cola"), native="cola",
+         question=Question("Is this sentence grammatically correct?", ("sentence",), ("no", "yes"))),
     Task("sst2", "glue", "sentiment", ("sentence",), ("negative", "positive"),
-         ("accuracy",), _hub("sst2"), native="sst2"),
+         ("accuracy",), _hub("sst2"), native="sst2", question=MOVIE),
     Task("mrpc", "glue", "paraphrase", _PAIR, ("not_equivalent", "equivalent"),
-         ("accuracy", "f1"), _hub("mrpc"), native="mrpc"),
+         ("accuracy", "f1"), _hub("mrpc"), native="mrpc", question=SAME),
     Task("qqp", "glue", "paraphrase", ("question1", "question2"), ("not_duplicate", "duplicate"),
-         ("accuracy", "f1"), _hub("qqp"), native="qqp"),
+         ("accuracy", "f1"), _hub("qqp"), native="qqp",
+         question=Question("Do these questions ask the same thing?", ("question 1", "question 2"), ("no", "yes"))),
     Task("stsb", "glue", "similarity", _PAIR, _SCORES,
-         ("pearson", "spearman"), _hub("stsb"), native="stsb", numeric=True),
+         ("pearson", "spearman"), _hub("stsb"), native="stsb", numeric=True,
+         question=Question("How similar are these sentences, from 0 to 5?", _SENTENCES)),
     Task("mnli", "glue", "inference", ("premise", "hypothesis"), ("entailment", "neutral", "contradiction"),
-         ("accuracy",), _hub("mnli", "validation_matched"), native="mnli"),
+         ("accuracy",), _hub("mnli", "validation_matched"), native="mnli", question=ENTAILS_OR_NOT),
     Task("qnli", "glue", "inference", ("question", "sentence"), ("entailment", "not_entailment"),
-         ("accuracy",), _hub("qnli"), native="qnli"),
+         ("accuracy",), _hub("qnli"), native="qnli",
+         question=Question("Does the sentence answer the question?", ("question", "sentence"), ("yes", "no"))),
     Task("rte", "glue", "inference", _PAIR, ("entailment", "not_entailment"),
-         ("accuracy",), _hub("rte"), native="rte"),
+         ("accuracy",), _hub("rte"), native="rte", question=ENTAILS),
 )

@@ -15,17 +15,32 @@ _DIGITS = 50  # characters of a number; no format writes more
 
 
 @dataclass(frozen=True)
+class Question:
+    """A task asked in words: what a T5 that was trained to follow instructions (FLAN-T5) understands without training.
+
+    text    the question, which stands before the texts
+    fields  what comes before each text, in reading order, without its colon
+    words   the answers in the order of the task's labels; empty where the labels themselves are the answers
+    """
+
+    text: str
+    fields: tuple[str, ...]
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Task:
     """One task as a row of a table.
 
     name      as typed by a person and printed in every table
-    suite     benchmark that it belongs to: "demo", "demo-glue", "glue" or "set2"
+    suite     benchmark that it belongs to: "demo", "demo-glue", "glue", "set2" or "english"
     family    group of similar tasks, for ordering and for the family oracle
     columns   text columns, in reading order
     labels    label words in the order of the hub's indices (for a numeric task one candidate per score)
     metrics   names of its scores, primary first
     hub       (data set, configuration or None, train split, dev split) on the datasets hub
     native    T5's own prefix word; "" where T5 was never trained on the task
+    question  the task as a question with its own answers; None where there is none
     numeric   gold values are numbers (STS-B), and `labels` are numbers as text
     label_column  name of the label column in files and on the hub
     aliases  (word in a data set, our label word) where the two differ
@@ -40,6 +55,7 @@ class Task:
     metrics: tuple[str, ...] = ("accuracy",)
     hub: tuple[str, str | None, str, str] | None = None
     native: str = ""
+    question: Question | None = None
     numeric: bool = False
     label_column: str = "label"
     aliases: tuple[tuple[str, str], ...] = ()
@@ -50,20 +66,30 @@ class Task:
         """Whether its rows are generated, so that it needs no data files."""
         return self.suite.startswith("demo")
 
-    def digest(self) -> str:
+    def digest(self, style: str) -> str:
         """sha256 of everything that makes inputs, targets and scores out of rows; other label words change it."""
         said = (self.name, self.columns, self.labels, self.metrics, self.native, self.numeric)
-        return hashlib.sha256(repr(said).encode()).hexdigest()
+        asked = (self.question,) if style == "question" and self.question else ()
+        return hashlib.sha256(repr((*said, *asked)).encode()).hexdigest()
 
     def prefix(self, style: str) -> str:
-        """The task prefix in front of the text: ``"rte:"`` (neutral) or T5's own ``"rte"`` (native)."""
+        """The task prefix in front of the text: ``"rte:"`` (neutral), T5's own ``"rte"`` (native), or the question."""
+        if style == "question" and self.question:
+            return self.question.text
         return self.native if style == "native" and self.native else f"{self.name}:"
 
     def field_names(self, style: str) -> tuple[str, ...]:
         """What comes before each text, without its colon; neutral uses the same words for all tasks."""
+        if style == "question" and self.question:
+            return self.question.fields
         if style == "native" and self.native:
             return self.columns
         return ("sentence",) if len(self.columns) == 1 else tuple(f"sentence{i + 1}" for i in range(len(self.columns)))
+
+    def words(self, style: str) -> tuple[str, ...]:
+        """The words that the backbone answers with, in the order of `labels`; in a question they may be others."""
+        asked = self.question.words if style == "question" and self.question else ()
+        return asked or self.labels
 
     def parse_label(self, raw: object, where: str) -> tuple[int, float] | None:
         """(label index, gold value) of a cell: a label word or a hub index; None for −1 (a test row).

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -68,12 +67,20 @@ def build_fleet(configs: Mapping[str, RunConfig], backbone: Backbone) -> Fleet:
     for run, config in configs.items():
         groups.setdefault(structure(config), []).append(run)
     dtype = torch.float64 if backbone.model.dtype == torch.float64 else torch.float32
-    return Fleet([build_block(runs, [configs[run] for run in runs], backbone.hidden, partial(_pieces, backbone),
+    return Fleet([build_block(runs, [configs[run] for run in runs], backbone.hidden, _Vocabulary(backbone),
                               backbone.device, dtype) for runs in groups.values()], backbone)
 
 
-def _pieces(backbone: Backbone, draw: np.random.Generator, count: int) -> np.ndarray:
-    """Embeddings [count, H] of randomly drawn pieces of the vocabulary."""
-    table = backbone.model.get_input_embeddings().weight
-    ids = draw.integers(0, len(backbone.tokenizer), count)
-    return table[torch.from_numpy(ids).to(table.device)].double().cpu().numpy()
+@dataclass(frozen=True)
+class _Vocabulary:
+    """The pieces of a loaded backbone."""
+
+    backbone: Backbone
+
+    def pieces(self, draw: np.random.Generator, count: int) -> np.ndarray:
+        table = self.backbone.model.get_input_embeddings().weight
+        ids = draw.integers(0, len(self.backbone.tokenizer), count)
+        return table[torch.from_numpy(ids).to(table.device)].double().cpu().numpy()
+
+    def deviation(self) -> float:
+        return self.backbone.table_deviation

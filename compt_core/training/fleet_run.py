@@ -242,7 +242,7 @@ def _score_data(
 ) -> dict[str, TaskScores]:
     rows = sample_dev(data, config.eval_rows)
     encoded = encode_with(backbone.tokenizer, config, data.task, rows)
-    return score_task(backbone, data.task, rows, encoded, prompts,
+    return score_task(backbone, data.task, rows, encoded, prompts, prefix=config.prefix,
                       scoring=config.scoring, similarity=config.similarity, going=going)
 
 

@@ -87,7 +87,7 @@ def plan_run(config: RunConfig, data: Sequence[TaskData], tokenizer: Any) -> Run
 
 
 def _examples(config: RunConfig, index: int, task: Task, rows: Sequence[Row], tokenizer: Any) -> list[Example]:
-    targets = label_ids(tokenizer, task.labels)
+    targets = label_ids(tokenizer, task.words(config.prefix))
     encoded = encode_with(tokenizer, config, task, rows)
     return [Example(index, e, targets[row.label]) for e, row in zip(encoded, rows, strict=True)]
 

@@ -20,7 +20,8 @@ def versions(backbone: Backbone, config: RunConfig, data: Sequence[TaskData]) ->
     """What a run's result depends on besides its settings."""
     packages = {name: version(name) for name in ("torch", "transformers", "entmax", "numpy")}
     return {"compt": __version__, "packages": packages, "backbone": backbone.describe(),
-            "data": {d.task.name: d.digest for d in data}, "tasks": {d.task.name: d.task.digest() for d in data},
+            "data": {d.task.name: d.digest for d in data},
+            "tasks": {d.task.name: d.task.digest(config.prefix) for d in data},
             "held_out": {d.task.name: held_out_digest(config, d) for d in data} if config.select == "best" else {},
             "threads": torch.get_num_threads()}
 

@@ -68,8 +68,8 @@ class _Alike:
         for k, (task, rows, encoded) in enumerate(self.rows):
             spans = {run: self.fleet.address[run, k] for run in runs}
             prompts = {run: vectors[start:start + length] for run, (start, length) in spans.items()}
-            scored = score_task(self.fleet.backbone, task, rows, encoded, prompts, scoring=self.config.scoring,
-                                similarity=self.config.similarity, remember=False)
+            scored = score_task(self.fleet.backbone, task, rows, encoded, prompts, prefix=self.config.prefix,
+                                scoring=self.config.scoring, similarity=self.config.similarity, remember=False)
             for run in runs:
                 value = scored[run].metrics[task.metrics[0]]
                 found[run].append(math.nan if value is None else value)

@@ -153,7 +153,7 @@ def ablate(run: RunRecord, trained: Trained, scores: Mapping[str, np.ndarray], *
         task = run.tasks.needed(name)
         asked = {TRAINED: trained.composed[number - 1], **prompts[name]}
         wanted = {key: torch.from_numpy(prompt).to(backbone.device) for key, prompt in asked.items()}
-        found = score_task(backbone, task, rows, encoded, wanted, scoring=config["scoring"],
+        found = score_task(backbone, task, rows, encoded, wanted, prefix=run.settings.prefix, scoring=config["scoring"],
                            similarity=config["similarity"], going=lambda _: going())
         if len(found) < len(wanted):
             return None

@@ -111,7 +111,7 @@ def apply(run: RunRecord, scores: Mapping[str, np.ndarray], composed: Mapping[st
         asked = {"": prompts[name]} if reckons_alike(run, backbone) else {"": prompts[name], "trained": composed[name]}
         found = score_task(backbone, task, rows, encoded,
                            {key: torch.from_numpy(prompt).to(backbone.device) for key, prompt in asked.items()},
-                           scoring=run.config["scoring"], similarity=run.config["similarity"])
+                           prefix=run.settings.prefix, scoring=run.settings.scoring, similarity=run.settings.similarity)
         before = found["trained"].predicted if "trained" in found else stored_predictions(run, task, scores[name])
         yield name, Edited(found[""].scores, found[""].predicted, compare(task, rows, before, found[""].predicted),
                            stored=False)

@@ -39,7 +39,7 @@ def scores(backbone: Backbone, config: RunConfig, task: Task, texts: Sequence[Te
     """Label scores [n, C] of the texts under each prompt [L, H], by name, all in the same passes."""
     given = {name: _tensor(backbone, prompt) for name, prompt in prompts.items()}
     return label_scores(backbone, _encoded(backbone, config, task, texts), given,
-                        label_ids(backbone.tokenizer, task.labels), config.scoring)
+                        label_ids(backbone.tokenizer, task.words(config.prefix)), config.scoring)
 
 
 def cut(backbone: Backbone, config: RunConfig, task: Task, texts: Texts) -> bool:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,11 +13,14 @@ from compt_core.backbone.cache import ScoreCache
 from compt_core.backbone.load import find_backbone, load_backbone
 from compt_core.backbone.passes import Room
 from compt_core.scoring.predictions import UNREADABLE
-from compt_core.scoring.score import judge, majority, score_task
+from compt_core.scoring.score import judge, majority
+from compt_core.scoring.score import score_task as score_task_in
 from compt_core.tasks.batches import encode_rows, label_ids
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Row
 from compt_core.tasks.table import TASKS
+
+score_task = partial(score_task_in, prefix="neutral")
 
 STSB, SST2, MRPC = TASKS["stsb"], TASKS["sst2"], TASKS["mrpc"]
 

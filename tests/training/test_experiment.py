@@ -152,7 +152,7 @@ def test_references_are_of_the_scored_dev_rows_and_of_no_prompt_at_all(configs, 
         top = max(labels.count(label) for label in set(labels))
         assert rows["majority"][task.name]["accuracy"] == top / len(labels)
         encoded = encode_with(backbone.tokenizer, config, task, dev)
-        bare = score_task(backbone, task, dev, encoded, {"": torch.zeros(0, backbone.hidden)})[""]
+        bare = score_task(backbone, task, dev, encoded, {"": torch.zeros(0, backbone.hidden)}, prefix="neutral")[""]
         assert rows["no_prompt"][task.name] == bare.metrics
 
 

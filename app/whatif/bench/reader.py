@@ -71,8 +71,8 @@ class Reader:
 
         encoded = encode_with(self.backbone.tokenizer, self.config, self.task, rows)
         prompt = torch.from_numpy(self.side.prompts[EDITED]).to(self.backbone.device)
-        return score_task(self.backbone, self.task, rows, encoded, {EDITED: prompt}, scoring=self.config.scoring,
-                          similarity=self.config.similarity)[EDITED].predicted
+        return score_task(self.backbone, self.task, rows, encoded, {EDITED: prompt}, prefix=self.config.prefix,
+                          scoring=self.config.scoring, similarity=self.config.similarity)[EDITED].predicted
 
     def _scores(self, texts: Sequence[Texts], names: Sequence[str]) -> dict[str, np.ndarray]:
         """Label scores [n, C] by name; all that this session does not have yet are computed in the same passes."""

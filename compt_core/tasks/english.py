@@ -1,0 +1,18 @@
+"""Tasks of the `english` suite that are not in GLUE, as a table. For all of them, dev is the hub's test split."""
+
+from compt_core.tasks.glue import MOVIE
+from compt_core.tasks.set2 import REVIEW
+from compt_core.tasks.spec import Question, Task
+
+_TOPICS = ("World", "Sports", "Business", "Sci/Tech")
+
+ENGLISH = (
+    Task("rotten_tomatoes", "english", "sentiment", ("text",), REVIEW,
+         hub=("cornell-movie-review-data/rotten_tomatoes", None, "train", "test"), question=MOVIE,
+         hub_names=("neg", "pos")),
+    Task("cr", "english", "sentiment", ("text",), REVIEW, hub=("SetFit/CR", None, "train", "test"),
+         question=Question("Is this product review positive or negative?", ("review",))),
+    Task("ag_news", "english", "topic", ("text",), _TOPICS, hub=("fancyzhx/ag_news", None, "train", "test"),
+         question=Question("Is this news about world, sports, business or technology?", ("article",),
+                           ("world", "sports", "business", "technology"))),
+)
