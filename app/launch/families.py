@@ -10,7 +10,8 @@ import streamlit as st
 from compt_core.tasks.table import SUITES, TASKS
 
 ALL = "all"
-_NOTES = {"demo": "bundled", "demo-glue": "bundled", "glue": "needs data", "set2": "needs data"}
+_NOTES = {"demo": "bundled", "demo-glue": "bundled", "glue": "needs data", "set2": "needs data",
+          "english": "needs data"}
 
 
 def groups(suite: str) -> dict[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ DEMO_TASKS = [
 ]
 DEMO_GLUE_TASKS = ["demo-cola", "demo-sst2", "demo-mrpc", "demo-qqp", "demo-stsb", "demo-mnli", "demo-qnli", "demo-rte"]
 GLUE_TASKS = ["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte"]
-ENGLISH_TASKS = ["sst2", "rotten_tomatoes", "cr", "ag_news", "qnli", "mnli", "rte", "qqp", "mrpc"]
+ENGLISH_TASKS = ["sst2", "rotten_tomatoes", "cr", "ag_news", "qnli", "mnli", "rte", "qqp"]
 SET2_TASKS = ["imdb", "yelp_polarity", "mrpc", "paws", "scitail", "multinli"]
 
 # The settings of each method as benchmarks/tuning.py chose them on tuning seeds (docs/FINDINGS.md). Those of ComPT

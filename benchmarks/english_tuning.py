@@ -1,0 +1,124 @@
+"""Choose each method's settings for the preset `english`. ``python benchmarks/english_tuning.py --data-dir DIR``
+
+The same effort for every method, on the tuning seeds alone: five trials on one seed, then the best two on a second one;
+the trial with the higher mean over both is taken. A trial's score is its mean accuracy over the tasks at 16 shots, on
+100 dev rows of each. Rates and sizes of prompts are in units of the backbone's embedding table. Every number goes to
+--json, which a second call goes on from; nothing here may look at the seeds below FIRST_SEED, on which the methods are
+compared. DIR has a folder with train and dev files for each task; the backbone is `english` unless another is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final
+
+import torch
+from setting import ROOT
+
+from compt_core.backbone.load import Backbone, find_backbone, load_backbone
+from compt_core.settings.config import build_experiment
+from compt_core.settings.presets import ENGLISH_TASKS
+from compt_core.training.fleet_run import train_fleet
+
+FIRST_SEED: Final = 1000
+START: Final[dict[str, Any]] = {
+    "tasks": ENGLISH_TASKS, "shots": [16], "prefix": "question", "units": "table", "init_range": 0.75, "steps": 45,
+    "batch": 16, "max_tokens": 128, "eval_rows": 100, "watch_rows": 0,
+}
+MIXED: Final[dict[str, Any]] = {"sources": 3, "normalizer": "softmax", "form": "gated_sum", "lr_attention": 0.3}
+
+
+def _both(rate: float, **more: Any) -> dict[str, Any]:
+    """The same rate for all prompts of a method; a method ignores the one that it has no part for."""
+    return {"lr_source": rate, "lr_private": rate, **more}
+
+
+def trials(method: str) -> list[dict[str, Any]]:
+    """The settings of a method's trials: three rates, prompts from the vocabulary, and one choice of its own."""
+    if method == "mpt":  # its private rate is that of the matrices, which have a size of 1
+        found = [{"lr_source": rate} for rate in (0.075, 0.15, 0.0375)]
+        return [*found, {"lr_source": 0.25, "encoder": "none"}, {"lr_source": 0.075, "lr_private": 0.06}]
+    found = [_both(0.075), _both(0.15), _both(0.0375), _both(0.25, encoder="none")]
+    if method in ("pt", "mst"):
+        return [*found, _both(0.075, prompt_length=10)]
+    last = {"spp": {"form": "mean"}, "scp": {"scp_length": "each"}}[method]
+    return [MIXED | one for one in (*found, _both(0.075, **last))]
+
+
+@cache
+def _backbone(ref: str) -> Backbone:
+    torch.set_num_threads(1)  # two trials at once, one on each core, take less time than one on both
+    return load_backbone(find_backbone(ref), "cpu")
+
+
+def measure(method: str, trial: int, seed: int, backbone: str, data_dir: str) -> dict[str, float]:
+    """Task -> score of a trial on one seed."""
+    raw = {**START, **trials(method)[trial], "methods": [method], "seeds": [seed], "backbone": backbone,
+           "data_dir": data_dir}
+    config, = build_experiment(raw).runs()
+    outcome = train_fleet({"it": config}, lambda event: None, lambda run: "keep", backbone=_backbone(backbone))["it"]
+    if outcome.result is None:
+        return dict.fromkeys(ENGLISH_TASKS, 0.0)
+    return {task: round(float(next(iter(scores.values()))), 4) for task, scores in outcome.result["tasks"].items()}
+
+
+def mean(scores: Mapping[str, Mapping[str, float]]) -> float:
+    """Mean over seeds and tasks."""
+    return fmean(fmean(by_task.values()) for by_task in scores.values())
+
+
+def best_first(written: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A method's trials, those with most seeds first, then by mean score."""
+    return sorted(written, key=lambda name: (-len(written[name]), -mean(written[name])))
+
+
+def search(methods: list[str], written: dict[str, Any], path: Path, backbone: str, data_dir: str) -> None:
+    """Run what `written` does not hold yet: trials on the first seed, then the best two on the second."""
+    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
+        for seed, keep in ((FIRST_SEED, None), (FIRST_SEED + 1, 2)):
+            jobs = {}
+            for method in methods:
+                known = written.setdefault(method, {})
+                for name in (map(str, range(len(trials(method)))) if keep is None else
+                             sorted(known, key=lambda one: -mean({"": known[one][str(FIRST_SEED)]}))[:keep]):
+                    if str(seed) not in known.get(name, {}):
+                        jobs[method, name] = pool.submit(measure, method, int(name), seed, backbone, data_dir)
+            for (method, name), job in jobs.items():
+                written[method].setdefault(name, {})[str(seed)] = job.result()
+                path.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+                print(f"{method} {name} {seed}: {100 * mean({'': job.result()}):.1f}", flush=True)
+
+
+def report(written: Mapping[str, Any]) -> None:
+    """Print every trial, the taken one of each method first."""
+    for method, known in written.items():
+        print(f"\n{method}")
+        for name in best_first(known):
+            print(f"  {100 * mean(known[name]):5.1f}  seeds {len(known[name])}  {trials(method)[int(name)]}")
+
+
+def main() -> None:
+    """Search the settings of the named methods, print and keep every trial."""
+    parser = argparse.ArgumentParser(prog="python benchmarks/english_tuning.py", description=main.__doc__)
+    parser.add_argument("--methods", default="pt,mst,mpt,spp,scp")
+    parser.add_argument("--backbone", default="english")
+    parser.add_argument("--data-dir", default="")
+    parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "english_tuning.json")
+    parser.add_argument("--report", action="store_true", help="only print what the file holds")
+    given = parser.parse_args()
+    written: dict[str, Any] = json.loads(given.json.read_text()) if given.json.is_file() else {}
+    if not given.report:
+        search(given.methods.split(","), written, given.json, given.backbone, given.data_dir)
+    report(written)
+
+
+if __name__ == "__main__":
+    main()
