@@ -320,7 +320,7 @@ def test_presets_are_valid(preset: str) -> None:
 
 
 def test_presets_are_those_that_newcomers_are_told_of() -> None:
-    assert list(PRESETS) == ["demo", "demo-glue", "glue", "set2", "first-1", "first-2", "first-3"]
+    assert list(PRESETS) == ["demo", "demo-glue", "english", "glue", "set2", "first-1", "first-2", "first-3"]
     first = [build_experiment({}, preset=f"first-{n}") for n in (1, 2, 3)]
     assert [e.methods for e in first] == [("pt",), ("mst", "pt"), ("spp",)]
     assert [len(e.tasks) for e in first] == [1, 4, 2]
