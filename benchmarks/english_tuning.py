@@ -1,6 +1,6 @@
 """Choose each method's settings for the preset `english`. ``python benchmarks/english_tuning.py --data-dir DIR``
 
-The same effort for every method, on the tuning seeds alone: five trials on one seed, then the best two on a second one;
+The same effort for every method, on the tuning seeds alone: four trials on one seed, then the best two on a second one;
 the trial with the higher mean over both is taken. A trial's score is its mean accuracy over the tasks at 16 shots, on
 100 dev rows of each. Rates and sizes of prompts are in units of the backbone's embedding table. Every number goes to
 --json, which a second call goes on from; nothing here may look at the seeds below FIRST_SEED, on which the methods are
@@ -13,7 +13,7 @@ import argparse
 import json
 import os
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -33,6 +33,7 @@ START: Final[dict[str, Any]] = {
     "tasks": ENGLISH_TASKS, "shots": [16], "prefix": "question", "units": "table", "init_range": 0.75, "steps": 45,
     "batch": 16, "max_tokens": 128, "eval_rows": 100, "watch_rows": 0,
 }
+RATES: Final = (0.075, 0.15, 0.0375)
 MIXED: Final[dict[str, Any]] = {"sources": 3, "normalizer": "softmax", "form": "gated_sum", "lr_attention": 0.3}
 
 
@@ -42,15 +43,13 @@ def _both(rate: float, **more: Any) -> dict[str, Any]:
 
 
 def trials(method: str) -> list[dict[str, Any]]:
-    """The settings of a method's trials: three rates, prompts from the vocabulary, and one choice of its own."""
+    """The settings of a method's trials: three rates, and one choice of its own at the first of them."""
     if method == "mpt":  # its private rate is that of the matrices, which have a size of 1
-        found = [{"lr_source": rate} for rate in (0.075, 0.15, 0.0375)]
-        return [*found, {"lr_source": 0.25, "encoder": "none"}, {"lr_source": 0.075, "lr_private": 0.06}]
-    found = [_both(0.075), _both(0.15), _both(0.0375), _both(0.25, encoder="none")]
+        return [{"lr_source": rate} for rate in RATES] + [{"lr_source": RATES[0], "lr_private": 0.06}]
     if method in ("pt", "mst"):
-        return [*found, _both(0.075, prompt_length=10)]
-    last = {"spp": {"form": "mean"}, "scp": {"scp_length": "each"}}[method]
-    return [MIXED | one for one in (*found, _both(0.075, **last))]
+        return [*map(_both, RATES), _both(0.25, encoder="none")]
+    own = {"spp": {"form": "mean"}, "scp": {"scp_length": "each"}}[method]
+    return [MIXED | one for one in (*map(_both, RATES), _both(RATES[0], **own))]
 
 
 @cache
@@ -84,14 +83,16 @@ def search(methods: list[str], written: dict[str, Any], path: Path, backbone: st
     """Run what `written` does not hold yet: trials on the first seed, then the best two on the second."""
     with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
         for seed, keep in ((FIRST_SEED, None), (FIRST_SEED + 1, 2)):
-            jobs = {}
+            jobs: dict[tuple[str, str], Future[dict[str, float]]] = {}
             for method in methods:
                 known = written.setdefault(method, {})
                 for name in (map(str, range(len(trials(method)))) if keep is None else
                              sorted(known, key=lambda one: -mean({"": known[one][str(FIRST_SEED)]}))[:keep]):
                     if str(seed) not in known.get(name, {}):
                         jobs[method, name] = pool.submit(measure, method, int(name), seed, backbone, data_dir)
-            for (method, name), job in jobs.items():
+            names = {job: key for key, job in jobs.items()}
+            for job in as_completed(names):
+                method, name = names[job]
                 written[method].setdefault(name, {})[str(seed)] = job.result()
                 path.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
                 print(f"{method} {name} {seed}: {100 * mean({'': job.result()}):.1f}", flush=True)
