@@ -1,4 +1,4 @@
-"""What a T5 knows of each task before any training, by wording. ``python benchmarks/wording.py --data-dir DIR [--help]``
+"""What a T5 knows of each task before any training, by wording. ``python benchmarks/wording.py --data-dir DIR``
 
 For every task with data and each prefix style, on --rows dev rows without a prompt: accuracy, accuracy after the label
 scores were shifted by their medians (all that a prompt can gain by making one label likelier), and for two labels the
@@ -27,6 +27,7 @@ from compt_core.tasks.spec import TaskData
 from compt_core.tasks.table import TASKS
 
 STYLES: Final = ("neutral", "native", "question")
+NUMBERS: Final = ("accuracy", "shifted", "area", "majority")
 
 
 def known(backbone: Backbone, data: TaskData, style: str, rows: int) -> dict[str, Any]:
@@ -61,8 +62,8 @@ def main() -> None:
         for style in STYLES:
             if style == "neutral" or (style == "native" and task.native) or (style == "question" and task.question):
                 found.append(one := known(backbone, data, style, given.rows))
-                print(f"{name:16} {style:9} accuracy {100 * one['accuracy']:5.1f}  shifted {100 * one['shifted']:5.1f}  "
-                      f"area {one['area'] or 0:.3f}  majority {100 * one['majority']:5.1f}  {one['words']}", flush=True)
+                print(f"{name:16} {style:9} " + "  ".join(f"{key} {one[key] or 0:.3f}" for key in NUMBERS), one["words"],
+                      flush=True)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
