@@ -62,8 +62,8 @@ def main() -> None:
         for style in STYLES:
             if style == "neutral" or (style == "native" and task.native) or (style == "question" and task.question):
                 found.append(one := known(backbone, data, style, given.rows))
-                print(f"{name:16} {style:9} " + "  ".join(f"{key} {one[key] or 0:.3f}" for key in NUMBERS), one["words"],
-                      flush=True)
+                print(f"{name:16} {style:9} " + "  ".join(f"{key} {one[key] or 0:.3f}" for key in NUMBERS),
+                      one["words"], flush=True)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
