@@ -1,10 +1,10 @@
 """Choose each method's settings for the preset `english`. ``python benchmarks/english_tuning.py --data-dir DIR``
 
-The same effort for every method, on the tuning seeds alone: four trials on one seed, then the best two on a second one;
-the trial with the higher mean over both is taken. A trial's score is its mean accuracy over the tasks at 16 shots, on
-100 dev rows of each. Rates and sizes of prompts are in units of the backbone's embedding table. Every number goes to
---json, which a second call goes on from; nothing here may look at the seeds below FIRST_SEED, on which the methods are
-compared. DIR has a folder with train and dev files for each task; the backbone is `english` unless another is given.
+The same effort for every method, on a tuning seed alone: four trials each, of which the best is taken. A trial's score
+is its mean accuracy over the tasks at 16 shots, on 100 dev rows of each, so differences of two points are chance.
+Rates and sizes of prompts are in units of the backbone's embedding table. Every number goes to --json, which a second
+call goes on from; nothing here may look at the seeds on which the methods are compared. DIR has a folder with train and
+dev files for each task.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from compt_core.settings.config import build_experiment
 from compt_core.settings.presets import ENGLISH_TASKS
 from compt_core.training.fleet_run import train_fleet
 
-FIRST_SEED: Final = 1000
+SEED: Final = 1000
 START: Final[dict[str, Any]] = {
     "tasks": ENGLISH_TASKS, "shots": [16], "prefix": "question", "units": "table", "init_range": 0.75, "steps": 45,
     "batch": 16, "max_tokens": 128, "eval_rows": 100, "watch_rows": 0,
@@ -58,9 +58,9 @@ def _backbone(ref: str) -> Backbone:
     return load_backbone(find_backbone(ref), "cpu")
 
 
-def measure(method: str, trial: int, seed: int, backbone: str, data_dir: str) -> dict[str, float]:
-    """Task -> score of a trial on one seed."""
-    raw = {**START, **trials(method)[trial], "methods": [method], "seeds": [seed], "backbone": backbone,
+def measure(method: str, trial: int, backbone: str, data_dir: str) -> dict[str, float]:
+    """Task -> score of a trial."""
+    raw = {**START, **trials(method)[trial], "methods": [method], "seeds": [SEED], "backbone": backbone,
            "data_dir": data_dir}
     config, = build_experiment(raw).runs()
     outcome = train_fleet({"it": config}, lambda event: None, lambda run: "keep", backbone=_backbone(backbone))["it"]
@@ -69,33 +69,29 @@ def measure(method: str, trial: int, seed: int, backbone: str, data_dir: str) ->
     return {task: round(float(next(iter(scores.values()))), 4) for task, scores in outcome.result["tasks"].items()}
 
 
-def mean(scores: Mapping[str, Mapping[str, float]]) -> float:
-    """Mean over seeds and tasks."""
-    return fmean(fmean(by_task.values()) for by_task in scores.values())
+def mean(scores: Mapping[str, float]) -> float:
+    """Mean over tasks."""
+    return fmean(scores.values())
 
 
-def best_first(written: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A method's trials, those with most seeds first, then by mean score."""
-    return sorted(written, key=lambda name: (-len(written[name]), -mean(written[name])))
+def best_first(written: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """A method's trials by mean score; of equal ones the earlier."""
+    return sorted(written, key=lambda name: (-mean(written[name]), int(name)))
 
 
 def search(methods: list[str], written: dict[str, Any], path: Path, backbone: str, data_dir: str) -> None:
-    """Run what `written` does not hold yet: trials on the first seed, then the best two on the second."""
+    """Run the trials that `written` does not hold yet."""
     with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
-        for seed, keep in ((FIRST_SEED, None), (FIRST_SEED + 1, 2)):
-            jobs: dict[tuple[str, str], Future[dict[str, float]]] = {}
-            for method in methods:
-                known = written.setdefault(method, {})
-                for name in (map(str, range(len(trials(method)))) if keep is None else
-                             sorted(known, key=lambda one: -mean({"": known[one][str(FIRST_SEED)]}))[:keep]):
-                    if str(seed) not in known.get(name, {}):
-                        jobs[method, name] = pool.submit(measure, method, int(name), seed, backbone, data_dir)
-            names = {job: key for key, job in jobs.items()}
-            for job in as_completed(names):
-                method, name = names[job]
-                written[method].setdefault(name, {})[str(seed)] = job.result()
-                path.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
-                print(f"{method} {name} {seed}: {100 * mean({'': job.result()}):.1f}", flush=True)
+        jobs: dict[Future[dict[str, float]], tuple[str, str]] = {}
+        for method in methods:
+            for trial in range(len(trials(method))):
+                if str(trial) not in written.setdefault(method, {}):
+                    jobs[pool.submit(measure, method, trial, backbone, data_dir)] = method, str(trial)
+        for job in as_completed(jobs):
+            method, name = jobs[job]
+            written[method][name] = job.result()
+            path.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+            print(f"{method} {name}: {100 * mean(job.result()):.1f}", flush=True)
 
 
 def report(written: Mapping[str, Any]) -> None:
@@ -103,7 +99,7 @@ def report(written: Mapping[str, Any]) -> None:
     for method, known in written.items():
         print(f"\n{method}")
         for name in best_first(known):
-            print(f"  {100 * mean(known[name]):5.1f}  seeds {len(known[name])}  {trials(method)[int(name)]}")
+            print(f"  {100 * mean(known[name]):5.1f}  {trials(method)[int(name)]}")
 
 
 def main() -> None:

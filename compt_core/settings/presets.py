@@ -37,6 +37,7 @@ _ENGLISH: dict[str, Any] = {
     "backbone": "english", "data_dir": "english", "prefix": "question", "units": "table", "init_range": 0.75,
     "lr_source": 0.075, "lr_private": 0.075, "lr_attention": 0.3, "sources": 3, "normalizer": "softmax",
     "form": "gated_sum", "steps": 45, "batch": 16, "max_tokens": 128, "eval_rows": 300,
+    "method_settings": {"mpt": {"lr_private": 0.06}},
 }
 _ALL_METHODS = ["pt", "mst", "spp", "scp"]
 
