@@ -1,6 +1,6 @@
 #!/bin/sh
 # Brings .venv up to date: "setup.sh app" for the dashboard and the command line, "setup.sh quick" for the tests
-# as well, and "setup.sh test" for a browser in addition. Prints nothing if there is nothing to do.
+# as well, and "setup.sh test" for a browser and the English T5 in addition. Prints nothing if there is nothing to do.
 #
 # .venv/.app and .venv/.test hold the checksum of what was installed. .venv/.unfinished exists while something
 # is being written, so that an interrupted set-up is noticed and done again (pip itself would take a half-copied
@@ -70,6 +70,13 @@ No Chromium could be installed for the browser tests; see Playwright's reason ab
     fi
 }
 
+find_english() { # in .cache/english, for tests/english alone
+    if [ -d .cache/english ]; then return; fi
+    say "Fetching the English T5 for tests/english…"
+    COMPT_ENGLISH=.cache/english .venv/bin/python -m compt_core backbone fetch english >/dev/null ||
+        say "Without it the tests in tests/english are skipped; all others run."
+}
+
 # One set-up at a time: the lock is on this folder itself and leaves no file (macOS has no flock).
 if command -v flock >/dev/null; then exec 9<. && flock 9; fi
 
@@ -82,4 +89,4 @@ if [ "$(cat ".venv/.$stamp" 2>/dev/null)" != "$(checksum $files)" ]; then
     say "Installing $list into .venv…"
     install_packages
 fi
-if [ "$kind" = test ]; then find_browser; fi
+if [ "$kind" = test ]; then find_browser; find_english; fi

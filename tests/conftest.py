@@ -26,6 +26,7 @@ os.environ |= {
     "HF_HUB_OFFLINE": "1",
     "COMPT_DEMO_RUNS": "off",  # a store under test holds what the test puts there
     "COMPT_WORKER": "off",  # a page under test must not start to train; a test that wants a worker makes one
+    "COMPT_ENGLISH": "",  # in COMPT_HOME, where it is not; tests/english says where it is
     "COMPT_HOME": tempfile.mkdtemp(prefix="compt-tests-"),  # where a test without `home` would write
 }
 
@@ -50,8 +51,9 @@ TRAIN_ROWS, DEV_ROWS = 48, 20
 PROGRAMS = ("tests/browser/", "tests/faults/")
 # Folders and files whose every test has the marker `slow`: they train, drive pages or try many random inputs. Those of
 # QUICK inside them have not.
-SLOW = (*PROGRAMS, "tests/fuzz/", "tests/demo/", "tests/whatif/", "tests/app/", "tests/language/test_suites.py",
-        "tests/analysis/test_diagnosis.py", "tests/analysis/test_relatedness.py", "tests/test_findings.py",
+SLOW = (*PROGRAMS, "tests/english/", "tests/fuzz/", "tests/demo/", "tests/whatif/", "tests/app/",
+        "tests/language/test_suites.py", "tests/analysis/test_diagnosis.py", "tests/analysis/test_relatedness.py",
+        "tests/test_findings.py",
         *(f"tests/training/test_{name}.py" for name in ("fleets", "checkpoint", "experiment", "watch", "snapshots")),
         *(f"tests/runs/test_{name}.py" for name in ("damage", "lease", "drain", "bundle", "worker", "points")),
         *(f"tests/cli/test_{name}.py" for name in ("export", "commands", "whatif_command")))

@@ -10,8 +10,6 @@ import streamlit as st
 from compt_core.tasks.table import SUITES, TASKS
 
 ALL = "all"
-_NOTES = {"demo": "bundled", "demo-glue": "bundled", "glue": "needs data", "set2": "needs data",
-          "english": "needs data"}
 
 
 def groups(suite: str) -> dict[str, tuple[str, ...]]:
@@ -40,7 +38,8 @@ def pickers(key: str) -> None:
     for suite in SUITES:
         name, sizes = f"families.{suite}", {group: len(members) for group, members in groups(suite).items()}
         st.session_state[name] = whole(suite, st.session_state[key])  # the list decides, not what the buttons remember
-        st.pills(f"{suite} ({_NOTES[suite]})", list(sizes), key=name, selection_mode="multi", wrap=True,
+        note = "bundled" if all(TASKS[task].bundled for task in SUITES[suite]) else "needs data"
+        st.pills(f"{suite} ({note})", list(sizes), key=name, selection_mode="multi", wrap=True,
                  format_func=partial(_size, sizes), on_change=_click, args=(suite, key),
                  persist_state="session",  # a click that arrives after the page was left still finds it
                  help="A click adds all tasks of a family, or removes them again.")

@@ -12,9 +12,10 @@ from typing import Any
 
 import streamlit as st
 
-from app.launch import families, own_data, summary
+from app.launch import families, fetching, own_data, summary
 from app.show import captions, styles
 from app.ui import drafts, rows
+from compt_core.backbone.english import ENGLISH
 from compt_core.errors import Issue
 from compt_core.methods.parts import resolve_normalizer
 from compt_core.methods.table import METHODS
@@ -32,7 +33,7 @@ VARIANTS_HELP = ("Each line adds a row with its own settings. Write a name, a co
                  "the settings below, as in 'long: method=pt prompt_length=10'. This lets you compare prompt lengths, "
                  "numbers of sources or normalisers. A line that begins with a method's own name changes the settings "
                  "of that method.")
-BACKBONES = ["demo", "google-t5/t5-base", "google/flan-t5-base"]  # of the hub: with safetensors and tokenizer.json
+BACKBONES = ["demo", ENGLISH, "google-t5/t5-base", "google/flan-t5-base"]  # the hub's have all that is read
 
 
 def key(name: str) -> str:
@@ -41,10 +42,11 @@ def key(name: str) -> str:
 
 
 def ready() -> None:
-    """Fills the draft with the demo preset on a visitor's first visit."""
+    """Fills the draft with the demo preset on a visitor's first visit, and chooses a backbone that was fetched."""
     if any(key(name) not in st.session_state for name in drafts.FIELDS):
         st.session_state.setdefault(key("preset"), FIRST_PRESET)
         _fill(FIRST_PRESET)
+    fetching.select(key("backbone"))
 
 
 def draft() -> dict[str, Any]:
@@ -100,6 +102,7 @@ def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
             with st.expander(f"{captions.plural(len(notes), 'note')} about the data", expanded=True, key="data_notes"):
                 for note in notes:
                     st.markdown(captions.literal(note))
+    fetching.below(st.session_state[key("backbone")])  # across both columns: a narrow one would cut the button
     own_data.box(key("tasks"), key("data_dir"))
 
 

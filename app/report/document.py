@@ -144,6 +144,7 @@ def _flat(one: Mapping[str, Any]) -> dict[str, str]:
     hashes = {"backbone hash": backbone.get("hash"), **{f"data of {task}": digest
                                                         for task, digest in (one.get("data") or {}).items()}}
     about = {"ComPT Lab": one.get("compt"), **(one.get("packages") or {}), "backbone": backbone.get("id"),
+             "origin of the backbone": backbone.get("origin"),
              "device": backbone.get("device"), "number type": backbone.get("dtype"), "threads": one.get("threads"),
              **{name: str(digest)[:_HASH] for name, digest in hashes.items() if digest}}
     return {name: str(value) for name, value in about.items() if value is not None}

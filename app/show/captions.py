@@ -15,6 +15,7 @@ import pandas as pd
 from app.show.frames import MOST_LINES
 from app.show.progress import ago
 from app.show.styles import label
+from compt_core.backbone.english import origin
 from compt_core.errors import plural as plural  # the one way to write a count, for all pages
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import BUNDLED, ExperimentRecord, RunRecord, State
@@ -97,6 +98,7 @@ def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
         found.append("These are results of the small bundled model on a made-up language: they show how the methods "
                      "behave here, not how they compare on real text.")
     else:
+        found += [literal(said)] if (said := origin(experiment.config["backbone"])) else []
         found += seen_before(suites.split(", "))
     if len(experiment.config["seeds"]) == 1:
         found.append("One seed: no interval, and single runs can differ by many points from seed to seed.")

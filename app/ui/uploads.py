@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from compt_core.errors import DataError, quoted
-from compt_core.runs.artifacts import home_folder
+from compt_core.home import home_folder
 from compt_core.scratch import scratch
 from compt_core.tasks.files import read_folder
 from compt_core.tasks.spec import Task, TaskData

@@ -1,4 +1,4 @@
-"""The frozen backbone: the bundled demo T5, a local folder, or a hub id. Torch is loaded lazily.
+"""The frozen backbone: the bundled demo T5, the English one, a local folder, or a hub id. Torch is loaded lazily.
 
 :func:`find_backbone` answers "can this be used?" from the files alone, before anything is queued;
 :func:`load_backbone` loads it. Only safetensors are read, and no code of a checkpoint is ever run.
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compt_core.backbone.config import HEAD, TABLES, T5Settings
+from compt_core.backbone.english import ENGLISH, fetched, origin
 from compt_core.backbone.files import BackboneFiles as BackboneFiles
 from compt_core.backbone.files import check_contents, check_folder, read_model, read_tokenizer
 from compt_core.backbone.weights import Weight
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from compt_core.backbone.cache import ScoreCache
     from compt_core.backbone.passes import Room
 
+NAMED = ("demo", ENGLISH)  # these names mean the same in every folder
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo-t5"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")  # of at most 96 characters
 HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
@@ -65,24 +67,27 @@ class Backbone:
         return float(f"{math.sqrt(squares / sum(part.numel() for part in parts)):.3g}")
 
     def describe(self) -> dict[str, str]:
-        """What a result was made with, as JSON: id, hash, device and dtype."""
-        return {"id": self.files.ref, "hash": self.digest, "device": str(self.device),
-                "dtype": str(self.model.dtype).removeprefix("torch.")}
+        """What a result was made with, as JSON: id, hash, device and dtype, and the origin of the English one."""
+        about = {"id": self.files.ref, "hash": self.digest, "device": str(self.device),
+                 "dtype": str(self.model.dtype).removeprefix("torch.")}
+        return about | ({"origin": said} if (said := origin(self.files.ref)) else {})
 
 
 def find_backbone(ref: str, fetch: bool = True) -> BackboneFiles:
     """Locate and check a checkpoint without loading it. With `fetch`, a hub id is downloaded into the hub's cache;
-    without it, the cache is used as it is, and no network.
+    without it, the cache is used as it is, and no network. The English one is never downloaded here.
 
     Raises BackboneError: no such folder or hub id, not in the cache, not a T5, safetensors or tokenizer missing.
     """
     if ref == "demo":
         folder = DEMO
+    elif ref == ENGLISH:
+        folder = fetched()
     elif os.path.isdir(ref):  # unlike Path.is_dir it answers for any text, however long
         folder = Path(ref).resolve()
     elif os.path.exists(ref) or len(ref) > 96 or not _HUB_ID.fullmatch(ref):
-        raise BackboneError(f"The backbone {quoted(ref, 200)} is not a folder. Give 'demo', a folder with a T5 "
-                            "checkpoint, or a hub id such as google-t5/t5-small.")
+        raise BackboneError(f"The backbone {quoted(ref, 200)} is not a folder. Give 'demo', 'english', a folder with "
+                            "a T5 checkpoint, or a hub id such as google-t5/t5-small.")
     else:
         folder = _download(ref) if fetch else _cached(ref)
     return check_folder(ref, folder)
@@ -105,7 +110,7 @@ def _download(ref: str) -> Path:
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
-    hint = nearest(ref, ("demo",))
+    hint = nearest(ref, NAMED)
     reason = "HF_HUB_OFFLINE is set"
     if not constants.HF_HUB_OFFLINE:
         try:  # asked first, since snapshot_download waits for an answer for ever

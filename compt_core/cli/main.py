@@ -14,7 +14,7 @@ import warnings
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 import typer
 from rich.table import Table
@@ -23,6 +23,7 @@ from rich.text import Text
 from compt_core.analysis.answers import stored_answers
 from compt_core.analysis.diagnosis import KINDS, diagnose_runs
 from compt_core.analysis.signatures import Diagnosis
+from compt_core.cli.backbone import backbone as backbone_commands
 from compt_core.cli.control import cancel, delete, pause, resume
 from compt_core.cli.data import data
 from compt_core.cli.options import Once, settings, whole
@@ -85,12 +86,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _usage(error: typer.TyperException) -> str:
     """What is wrong with the words of a command line, and where to find its help."""
     message, context, option = error.format_message(), getattr(error, "ctx", None), getattr(error, "option_name", None)
-    command = getattr(context, "info_name", None) if getattr(context, "parent", None) else None
+    command, inner = "", cast(Any, context)
+    while getattr(inner, "parent", None):  # a command of a group has the group's context around its own
+        command, inner = f"{inner.info_name} {command}", inner.parent
     known = [name for parameter in context.command.params for name in parameter.opts] if context else []
     if option and context and option not in known:
         message = f"There is no option {quoted(option)}.{nearest(option, known)}"
     return f"{message.rstrip('.?')}{message[-1] if message[-1:] in '.?' else '.'} " \
-           f"See 'python -m compt_core {command + ' ' if command else ''}--help'."
+           f"See 'python -m compt_core {command}--help'."
 
 
 @app.command(cls=Once)
@@ -98,7 +101,7 @@ def run(
     preset: Annotated[str | None, typer.Option(help=f"Settings to start from: {', '.join(PRESETS)}. Default: demo, "
                                                "unless --config or --tasks is given.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings by name.")] = None,
-    backbone: Annotated[str | None, typer.Option(help="demo, a folder with a T5, or a hub id.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="demo, english, a folder with a T5, or a hub id.")] = None,
     tasks: Annotated[str | None, typer.Option(help="Task names: a,b,c.")] = None,
     methods: Annotated[str | None, typer.Option(help=f"Methods to compare, out of {', '.join(METHODS)}.")] = None,
     variant: Annotated[list[str] | None, typer.Option(metavar="'NAME: method=pt KEY=VALUE'", help="A row of the "
@@ -250,6 +253,7 @@ def export(
 
 for command in (whatif, cancel, pause, resume, delete):
     app.command(cls=Once)(command)
+app.add_typer(backbone_commands, name="backbone")
 
 
 @app.command(cls=Once)

@@ -15,6 +15,7 @@ from rich.text import Text
 from compt_core.analysis.diagnosis import by_signature
 from compt_core.analysis.signatures import Diagnosis
 from compt_core.analysis.signatures import titled as signature_title
+from compt_core.backbone.english import origin
 from compt_core.errors import plural
 from compt_core.exchange.differences import differences, titled
 from compt_core.methods.table import METHODS, structure
@@ -201,6 +202,7 @@ def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]
     if left_out:
         notes.append(f"Rows {'; '.join(left_out)}.")
     notes += data_notes(done)
+    notes += [said] if (said := origin(experiment.config["backbone"])) else []
     return notes + seen_before({task.suite for task in experiment.tasks.only(experiment.config["tasks"]).values()})
 
 

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from compt_core.backbone.files import BackboneFiles, check_contents, encoder, unknown_words
-from compt_core.backbone.load import find_backbone
+from compt_core.backbone.load import NAMED, find_backbone
 from compt_core.errors import BackboneError, ComptError, ConfigError, DataError, HubError, Issue, quoted
 from compt_core.methods.table import METHODS, structure, trainable_parameters
 from compt_core.planning.data import MOST_UNKNOWN, as_read
@@ -118,7 +118,7 @@ def _absolute(experiment: Experiment) -> Experiment:
     if experiment.data_dir is not None and experiment.data_dir not in selections.NAMES:
         paths["data_dir"] = os.path.abspath(os.path.expanduser(experiment.data_dir))
     folder = os.path.expanduser(experiment.backbone)
-    if experiment.backbone != "demo" and os.path.isdir(folder):
+    if experiment.backbone not in NAMED and os.path.isdir(folder):
         paths["backbone"] = os.path.abspath(folder)
     return experiment.model_copy(update=paths)
 

@@ -1,4 +1,4 @@
-"""The home folder: where it is, and the files of a run in it. Loads no torch.
+"""The files of a run in the home folder. Loads no torch.
 
 ``compt.db`` next to ``artifacts/RUN/{prompts.safetensors, scores.safetensors, checkpoint-STEP.safetensors,
 log.txt}``; the run's row says which checkpoint counts. Tensor files are written under a temporary name and renamed, so
@@ -23,19 +23,12 @@ from filelock import FileLock
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-import compt_core
 from compt_core.errors import DiskError, StoreError
 from compt_core.training.events import Checkpoint, Log
 
 _CHECKPOINT, _SECONDS = "checkpoint", "seconds"  # names of a file and an array
 _GONE = "deleted"  # file in the folder of a run that is being deleted, or is not completely imported yet
 LOG_BYTES = 200_000  # the end of a log, which is what a reader gets
-
-
-def home_folder() -> Path:
-    """``COMPT_HOME``, or ``.compt`` in the project's root."""
-    given = os.environ.get("COMPT_HOME", "").strip()
-    return Path(given).expanduser().absolute() if given else Path(compt_core.__file__).resolve().parents[1] / ".compt"
 
 
 class Artifacts:

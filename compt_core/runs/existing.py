@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from compt_core.errors import StoreError, UnknownId, quoted
-from compt_core.runs.artifacts import home_folder
+from compt_core.home import home_folder
 from compt_core.runs.lease import settle
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.runs.store import Store

@@ -14,9 +14,10 @@ import numpy as np
 from sqlalchemy import select
 
 from compt_core.errors import Damaged, unusable
+from compt_core.home import home_folder
 from compt_core.planning.estimate import Pace
 from compt_core.runs import entries, forget, points, rows, rows_and_files, transitions
-from compt_core.runs.artifacts import Artifacts, home_folder
+from compt_core.runs.artifacts import Artifacts
 from compt_core.runs.edits import Edits
 from compt_core.runs.ids import check_id
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
@@ -28,7 +29,7 @@ from compt_core.training.events import Checkpoint, Event, Log, Outcome
 
 
 class Store:
-    """Experiments, runs and their curves in the folder `home` (default: :func:`home_folder`)."""
+    """Experiments, runs and their curves in the folder `home` (default: :func:`~compt_core.home.home_folder`)."""
 
     def __init__(self, home: Path | None = None):
         """Opens the store, or creates it if it is missing. Raises StoreError if it cannot be used."""

@@ -38,8 +38,9 @@ class Settings(BaseModel):
         (), "Names of the tasks; every table and matrix keeps this order.",
         min_length=1, max_length=64, allowed="one or more task names",
     )
-    backbone: str = setting("demo", "'demo' (bundled), a folder with a T5 checkpoint, or a hub id.", min_length=1,
-                            allowed="'demo', a folder with a T5 checkpoint, or a hub id")
+    backbone: str = setting("demo", "'demo' (bundled), 'english' (a real small T5, to be fetched once), a folder "
+                            "with a T5 checkpoint, or a hub id.", min_length=1,
+                            allowed="'demo', 'english', a folder with a T5 checkpoint, or a hub id")
     data_dir: str | None = setting(
         None, "Folder with TASK/{train,dev}.{tsv,csv,jsonl,parquet} or TASK/ written by save_to_disk; "
         "without it GLUE and SET2 come from the datasets hub.", min_length=1, allowed="a folder, or left out",

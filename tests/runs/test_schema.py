@@ -12,7 +12,7 @@ from filelock import FileLock
 
 import compt_core
 from compt_core.errors import StoreError
-from compt_core.runs.artifacts import home_folder
+from compt_core.home import home_folder
 from compt_core.runs.schema import SCHEMA_VERSION
 from compt_core.runs.store import Store
 from compt_core.settings.config import RunConfig
