@@ -71,12 +71,18 @@ def measure(method: str, trial: int, backbone: str, data_dir: str) -> dict[str, 
 
 def mean(scores: Mapping[str, float]) -> float:
     """Mean over tasks."""
-    return fmean(scores.values())
+    return round(fmean(scores.values()), 4)
 
 
 def best_first(written: Mapping[str, Mapping[str, float]]) -> list[str]:
     """A method's trials by mean score; of equal ones the earlier."""
     return sorted(written, key=lambda name: (-mean(written[name]), int(name)))
+
+
+def chosen(method: str, written: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """The settings of a method's best trial whose prompt is as long as those of the other methods."""
+    found = (trials(method)[int(name)] for name in best_first(written))
+    return next(one for one in found if one.get("scp_length") != "each")
 
 
 def search(methods: list[str], written: dict[str, Any], path: Path, backbone: str, data_dir: str) -> None:

@@ -58,7 +58,7 @@ def test_the_english_preset_has_what_its_search_chose_for_every_method() -> None
     assert {method: len(trials) for method, trials in written.items()} == dict.fromkeys(written, 4)
     assert set(written) == set(METHODS)
     for method, trials in written.items():
-        chosen = {**tuning.START, **tuning.trials(method)[int(tuning.best_first(trials)[0])], "methods": [method]}
+        chosen = {**tuning.START, **tuning.chosen(method, trials), "methods": [method]}
         run, = build_experiment({"methods": [method]}, preset="english").runs()
         wanted, = build_experiment(chosen).runs()
         for name in {*tuning.START, *tuning.trials(method)[0], *tuning.trials(method)[3]} - {"eval_rows", "watch_rows"}:
