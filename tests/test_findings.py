@@ -52,6 +52,20 @@ def test_the_presets_have_what_the_search_chose_for_every_method() -> None:
             assert getattr(run, name) == getattr(wanted, name), (method, name)
 
 
+def test_the_english_preset_has_what_its_search_chose_for_every_method() -> None:
+    tuning = _script("english_tuning")
+    written = json.loads((ROOT / "benchmarks" / "english_tuning.json").read_text(encoding="utf-8"))
+    assert {method: len(trials) for method, trials in written.items()} == dict.fromkeys(written, 4)
+    assert set(written) == set(METHODS)
+    for method, trials in written.items():
+        chosen = {**tuning.START, **tuning.trials(method)[int(tuning.best_first(trials)[0])], "methods": [method]}
+        run, = build_experiment({"methods": [method]}, preset="english").runs()
+        wanted, = build_experiment(chosen).runs()
+        for name in {*tuning.START, *tuning.trials(method)[0], *tuning.trials(method)[3]} - {"eval_rows", "watch_rows"}:
+            if name not in METHODS[method].ignores:
+                assert getattr(run, name) == getattr(wanted, name), (method, name)
+
+
 def test_the_search_was_as_long_for_every_method_and_never_saw_a_seed_of_the_comparison() -> None:
     written = json.loads((ROOT / "benchmarks" / "tuning.json").read_text(encoding="utf-8"))
     sizes = {method: sorted(len(by_seed) for trial in trials.values() for by_seed in trial["scores"].values())

@@ -33,7 +33,7 @@ LABELS = {
     "lr_encoder": "Learning rate: encoders", "lr_attention": "Learning rate: attention",
     "lr_gate": "Learning rate: gates", "lr_rule": "Learning rate rule", "form": "SPP form",
     "scp_length": "SCP length", "max_tokens": "Longest input (tokens)", "clip": "Gradient clip (norm)",
-    "shots_per": "Shots per", "variants": "More rows",
+    "shots_per": "Shots per", "variants": "More rows", "units": "Unit of prompt sizes and rates",
 }
 EMPTY = {  # what an empty number means, as the field's placeholder
     "steps": "from epochs", "eval_rows": "all", "data_seed": "the run's seed", "init_seed": "the run's seed",

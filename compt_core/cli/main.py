@@ -25,6 +25,7 @@ from compt_core.analysis.diagnosis import KINDS, diagnose_runs
 from compt_core.analysis.signatures import Diagnosis
 from compt_core.cli.backbone import backbone as backbone_commands
 from compt_core.cli.control import cancel, delete, pause, resume
+from compt_core.cli.data import data
 from compt_core.cli.options import Once, settings, whole
 from compt_core.cli.output import Write, writable, write_file, write_folder
 from compt_core.cli.terminal import Ticker, console, quiet_libraries, say
@@ -46,6 +47,7 @@ from compt_core.tasks.table import TASKS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Compositional prompt tuning of a frozen T5, compared with PT and MST.")
+app.add_typer(data, name="data")
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 

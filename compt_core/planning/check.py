@@ -18,6 +18,7 @@ from compt_core.planning.data import MOST_UNKNOWN, as_read
 from compt_core.planning.estimate import Work, fleet_work, in_turn, run_work
 from compt_core.planning.fleets import fleets
 from compt_core.settings.config import Experiment, RunConfig
+from compt_core.tasks import selections
 from compt_core.tasks.batches import frame, room_for_text
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.fewshot import lacking, rows_per_label, sample_shots, shots_of, total_steps
@@ -114,7 +115,7 @@ def _idle(experiment: Experiment) -> list[str]:
 
 def _absolute(experiment: Experiment) -> Experiment:
     paths = {}
-    if experiment.data_dir is not None:
+    if experiment.data_dir is not None and experiment.data_dir not in selections.NAMES:
         paths["data_dir"] = os.path.abspath(os.path.expanduser(experiment.data_dir))
     folder = os.path.expanduser(experiment.backbone)
     if experiment.backbone not in NAMED and os.path.isdir(folder):
@@ -124,9 +125,10 @@ def _absolute(experiment: Experiment) -> Experiment:
 
 def _load(tasks: Sequence[Task], data_dir: str | None, problems: list[Issue]) -> list[TaskData]:
     """The data of every task whose data can be read; the problems of the others go to `problems`."""
-    if data_dir is not None and not os.path.isdir(data_dir):
-        problems.append(Issue("data_dir", f"The data folder {quoted(data_dir, 200)} does not exist. "
-                                          "Give a folder with TASK/train and TASK/dev files."))
+    if data_dir is not None and not selections.place(data_dir).is_dir():
+        problems.append(Issue("data_dir", selections.missing(data_dir) if data_dir in selections.NAMES else
+                              f"The data folder {quoted(data_dir, 200)} does not exist. Give a folder with TASK/train "
+                              "and TASK/dev files."))
         tasks = [task for task in tasks if task.bundled]
     data = []
     for task in tasks:

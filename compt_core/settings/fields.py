@@ -76,7 +76,8 @@ class Settings(BaseModel):
         "after_prefix", "Where the prompt goes: before everything, between prefix and text, or before </s>.")
     prefix: Literal["neutral", "native", "question"] = setting(
         "neutral", "Task prefix: 'TASK: sentence1: …' (neutral), T5's own ('mnli premise: …'), or a question that is "
-        "answered in everyday words ('Do these questions ask the same thing?', yes or no).")
+        "answered in everyday words ('Do these questions ask the same thing?', yes or no). A task without the chosen "
+        "one keeps the neutral prefix.")
     max_tokens: int = setting(
         256, "Longest input in tokens, without the prompt; the longer text field is cut first.", ge=16, le=4096)
 

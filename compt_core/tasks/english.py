@@ -1,4 +1,4 @@
-"""Tasks of the `english` suite that are not in GLUE, as a table. For all of them, dev is the hub's test split."""
+"""Tasks of the `english` suite that are not in GLUE, as a table. CR and AG News have a test split for dev."""
 
 from compt_core.tasks.glue import MOVIE
 from compt_core.tasks.set2 import REVIEW
@@ -8,7 +8,7 @@ _TOPICS = ("World", "Sports", "Business", "Sci/Tech")
 
 ENGLISH = (
     Task("rotten_tomatoes", "english", "sentiment", ("text",), REVIEW,
-         hub=("cornell-movie-review-data/rotten_tomatoes", None, "train", "test"), question=MOVIE,
+         hub=("cornell-movie-review-data/rotten_tomatoes", None, "train", "validation"), question=MOVIE,
          hub_names=("neg", "pos")),
     Task("cr", "english", "sentiment", ("text",), REVIEW, hub=("SetFit/CR", None, "train", "test"),
          question=Question("Is this product review positive or negative?", ("review",))),

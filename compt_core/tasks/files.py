@@ -8,10 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from compt_core.errors import DataError, quoted
+from compt_core.tasks import selections
 from compt_core.tasks.demo import demo_rows
 from compt_core.tasks.hub import SPLITS, read_hub, read_saved
 from compt_core.tasks.readers import FORMATS, Table, read_file
-from compt_core.tasks.rows import read_rows
+from compt_core.tasks.rows import labelled, read_rows
 from compt_core.tasks.spec import Row, Task, TaskData
 
 MOST_NAMED = 8  # unused columns that are named
@@ -26,13 +27,28 @@ def load_task(task: Task, data_dir: str | None) -> TaskData:
     is read once per process as long as no file of the folder changes. Raises DataError that names the file and line of
     every problem.
     """
-    folder = Path(data_dir) / task.name if data_dir else None
+    if data_dir in selections.NAMES and not selections.place(data_dir).is_dir():
+        raise DataError(selections.missing(data_dir))
+    folder = selections.place(data_dir) / task.name if data_dir else None
     try:
         files = sorted(f for f in folder.rglob("*") if f.is_file()) if folder else []
         stamp = tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
     except OSError as error:
         raise DataError(f"The data folder of task '{task.name}' cannot be read: {error.strerror}.") from None
     return _load(task, data_dir, stamp)
+
+
+def all_rows(task: Task, data_dir: str | None) -> tuple[Row, ...]:
+    """The labelled rows of both splits in `data_dir`/TASK, or of every split on the datasets hub that has labels.
+
+    Raises as :func:`load_task`.
+    """
+    problems: list[str] = []
+    tables = _read_folder(task, Path(data_dir), problems) if data_dir else read_hub(task, every=True)
+    found = tuple(row for table in tables.values() for row in labelled(task, table, problems))
+    if problems:
+        raise DataError(" ".join(problems))
+    return found
 
 
 def read_folder(task: Task, data_dir: str) -> TaskData:
@@ -46,7 +62,7 @@ def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
         rows = {split: demo_rows(task.name, split) for split in SPLITS}
         return TaskData(task, rows["train"], rows["dev"], digest_of(rows.values()))
     problems: list[str] = []
-    tables = _read_folder(task, Path(data_dir), problems) if data_dir else read_hub(task)
+    tables = _read_folder(task, selections.place(data_dir), problems) if data_dir else read_hub(task)
     read = read_rows(task, tables, problems)
     kept = {split: rows.kept for split, rows in read.items()}
     skipped = {split: rows.skipped for split, rows in read.items()}

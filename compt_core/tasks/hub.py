@@ -26,8 +26,11 @@ def read_saved(task: Task, folder: Path) -> dict[str, Table]:
                         "save_to_disk.") from None
 
 
-def read_hub(task: Task) -> dict[str, Table]:
-    """Splits of the task's data set on the hub. Raises HubError where the hub cannot be reached, and DataError."""
+def read_hub(task: Task, every: bool = False) -> dict[str, Table]:
+    """Train and dev of the task's data set on the hub, or with `every` all its splits under their own names.
+
+    Raises HubError where the hub cannot be reached, and DataError.
+    """
     import datasets
 
     if task.hub is None:
@@ -36,7 +39,9 @@ def read_hub(task: Task) -> dict[str, Table]:
     name = f"'{path}'{f' ({config})' if config else ''}"
     _ask_hub(path, name)
     try:
-        return _splits(task, datasets.load_dataset(path, config), f"data set '{path}'")
+        loaded, where = datasets.load_dataset(path, config), f"data set '{path}'"
+        return {name: _table(task, loaded[name], f"{where} ({name})") for name in loaded} if every else \
+            _splits(task, loaded, where)
     except DataError:
         raise
     except Exception as error:  # the libraries raise a dozen unrelated types, which all mean that no data came
@@ -69,9 +74,12 @@ def _splits(task: Task, loaded: Any, where: str) -> dict[str, Table]:
         if name is None:
             raise DataError(f"The data of task '{task.name}' in {where} has no split {' or '.join(names)}. "
                             f"It has: {', '.join(map(quoted, loaded))}.")
-        part, place = loaded[name], f"{where} ({name})"
-        needed = [column for column in (*task.columns, task.label_column) if column in part.column_names]
-        columns = arrow_columns(part.select_columns(needed).with_format("arrow")[:], place)
-        called = {column: part.features[column].names for column in needed if hasattr(part.features[column], "names")}
-        tables[split] = Table({c: columns.get(c, ()) for c in part.column_names}, place, names=called)
+        tables[split] = _table(task, loaded[name], f"{where} ({name})")
     return tables
+
+
+def _table(task: Task, part: Any, place: str) -> Table:
+    needed = [column for column in (*task.columns, task.label_column) if column in part.column_names]
+    columns = arrow_columns(part.select_columns(needed).with_format("arrow")[:], place)
+    called = {column: part.features[column].names for column in needed if hasattr(part.features[column], "names")}
+    return Table({c: columns.get(c, ()) for c in part.column_names}, place, names=called)

@@ -30,6 +30,13 @@ def read_rows(task: Task, tables: Mapping[str, Table], problems: Sequence[str] =
     return found
 
 
+def labelled(task: Task, table: Table, problems: list[str]) -> tuple[Row, ...]:
+    """The labelled rows of a table, of which there may be none; what is wrong in it goes to `problems`."""
+    rows, _, faults = _scan(task, table)
+    problems += faults
+    return tuple(rows.values())
+
+
 def _read(task: Task, split: str, table: Table, problems: list[str]) -> Rows:
     missing = [name for name in (*task.columns, task.label_column) if name not in table.columns]
     if missing:

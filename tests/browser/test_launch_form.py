@@ -16,6 +16,7 @@ def test_uploaded_data_travels_by_link_to_a_fresh_browser(
     page.goto(f"{dashboard}/launch?preset=first-1&shots=8,16&sources=7")
     expect(page.get_by_label("Shots", exact=True)).to_have_value("8, 16", timeout=60_000)
     page.get_by_text("Your own data").click()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()  # its end would close an open list
     page.get_by_role("combobox", name="Rows for the task").fill("sst2")
     page.get_by_role("option", name="sst2", exact=True).click()
     expect(page.get_by_text("is negative or positive")).to_be_visible()

@@ -1,9 +1,12 @@
 """One battery over every method: a new row of METHODS is tested before anyone writes a test for it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from compt_core.methods.parts import resolve_normalizer
+from compt_core.backbone.load import find_backbone, load_backbone
+from compt_core.methods.parts import VOCABULARY_LR, resolve_normalizer
 from compt_core.methods.table import METHODS, parameter_shapes, structure
 from compt_core.settings.config import RunConfig
 from compt_core.training.fleet import build_fleet
@@ -75,7 +78,8 @@ def test_scp_splits_the_length_rounded_up_or_doubles_it():
 
 def test_learning_rates_by_default_by_encoder_and_by_rule():
     assert (rate("pt", "private.embedding"), rate("spp", "private.embedding")) == (0.05, 0.02)
-    assert [rate("spp", f"{part}.embedding", encoder="none") for part in ("source", "private")] == [0.3, 0.3]
+    assert [rate("spp", f"{part}.embedding", encoder="none") for part in ("source", "private")] \
+        == [VOCABULARY_LR, VOCABULARY_LR]
     assert rate("spp", "source.embedding", encoder="none", lr_source=0.07) == 0.07
     author = {"lr_rule": "author", "lr_source": 0.05, "lr_private": 0.02, "lr_attention": 0.1}
     assert [rate("spp", name, **author) for name in ("attention.logits", "private.embedding", "source.embedding")] \
@@ -85,6 +89,31 @@ def test_learning_rates_by_default_by_encoder_and_by_rule():
 
 def rate(method, name, **settings):
     return {one.name: one.rate for one in METHODS[method].parameters(config(method, **settings), 24)}[name]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sizes_and_rates_of_prompts_may_be_in_units_of_the_embedding_table(method, backbone):
+    size = backbone.table_deviation
+    plain, scaled = (build_fleet({"a": config(method, lr_source=0.5, lr_private=0.25, units=units)}, backbone).blocks[0]
+                     for units in ("plain", "table"))
+    for name, start in plain.parameters.items():
+        unit = size if name.endswith(".embedding") else 1.0
+        torch.testing.assert_close(scaled.parameters[name], start * unit, rtol=1e-6, atol=1e-8)
+        assert scaled.declared[0][name].rate == pytest.approx(plain.declared[0][name].rate * unit)
+
+
+def test_the_default_rate_of_prompts_from_the_vocabulary_follows_the_table(backbone):
+    block = build_fleet({"a": config("spp", encoder="none", lr_source=0.5)}, backbone).blocks[0]
+    assert block.declared[0]["private.embedding"].rate == VOCABULARY_LR * backbone.table_deviation
+    assert block.declared[0]["source.embedding"].rate == 0.5  # given as a plain number
+
+
+def test_the_tables_deviation_is_that_of_its_pieces_on_every_number_type(tiny_t5):
+    loaded = load_backbone(find_backbone(str(tiny_t5)), "cpu")
+    table = loaded.model.get_input_embeddings().weight[:len(loaded.tokenizer)].double().numpy()
+    assert loaded.table_deviation == pytest.approx(table.std(), rel=5e-3)
+    half = replace(loaded, model=loaded.model.bfloat16())
+    assert half.table_deviation == loaded.table_deviation
 
 
 def test_the_authors_rule_leaves_methods_without_attention_alone():
@@ -112,7 +141,7 @@ def test_one_source_with_fixed_attention_keeps_its_gates():
 OTHER = {"sources": 3, "normalizer": "entmax15", "attention": "uniform", "gates": "off", "alpha": 0.5, "beta": 0.25,
          "form": "sum", "scp_length": "each", "lr_source": 0.9, "lr_private": 0.8, "lr_attention": 0.7, "lr_gate": 0.6,
          "lr_rule": "author", "weight_decay_weights": 0.33, "prompt_length": 7, "encoder": "mlp", "lr_encoder": 0.5,
-         "encoder_hidden": 13, "weight_decay_prompt": 0.44}
+         "encoder_hidden": 13, "weight_decay_prompt": 0.44, "units": "table"}
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -121,7 +150,8 @@ def test_a_method_ignores_exactly_the_settings_that_change_nothing_in_it(method,
     def made(**settings):
         run = config(method, **settings)
         return (structure(run), {k: v.tolist() for k, v in METHODS[method].constants(run).items()},
-                [(one.name, one.shape, one.rate, one.decay) for one in METHODS[method].parameters(run, 24)])
+                [(one.name, one.shape, one.rate, one.by_table, one.decay)
+                 for one in METHODS[method].parameters(run, 24)])
 
     fixed = {"gates": "fixed", "alpha": 1.0, "beta": 1.0} if name in ("alpha", "beta") else {}
     changed = made(**fixed | {name: OTHER[name]}) != made(**fixed)

@@ -36,7 +36,7 @@ TYPED: dict[str, tuple[str, Any]] = {
     "normalizer": ("entmax15", "entmax15"), "attention": ("uniform", "uniform"), "gates": ("off", "off"),
     "alpha": ("0.5", 0.5), "beta": ("0", 0.0), "form": ("gated_sum", "gated_sum"), "encoder": ("none", "none"),
     "encoder_hidden": ("12", 12), "init_range": ("0.2", 0.2), "position": ("after_text", "after_text"),
-    "prefix": ("native", "native"),
+    "prefix": ("native", "native"), "units": ("table", "table"),
     "max_tokens": ("64", 64), "shots_per": ("class", "class"), "steps": ("11", 11), "epochs": ("2.5", 2.5),
     "batch": ("13", 13), "lr_source": ("1e-2", 0.01), "lr_private": (".04", 0.04), "lr_encoder": ("0.005", 0.005),
     "lr_attention": ("1", 1.0), "lr_gate": ("0.2", 0.2), "lr_rule": ("author", "author"), "warmup": ("0", 0.0),
@@ -320,7 +320,7 @@ def test_presets_are_valid(preset: str) -> None:
 
 
 def test_presets_are_those_that_newcomers_are_told_of() -> None:
-    assert list(PRESETS) == ["demo", "demo-glue", "glue", "set2", "first-1", "first-2", "first-3"]
+    assert list(PRESETS) == ["demo", "demo-glue", "english", "glue", "set2", "first-1", "first-2", "first-3"]
     first = [build_experiment({}, preset=f"first-{n}") for n in (1, 2, 3)]
     assert [e.methods for e in first] == [("pt",), ("mst", "pt"), ("spp",)]
     assert [len(e.tasks) for e in first] == [1, 4, 2]

@@ -24,7 +24,7 @@ GLUE_AND_SET2 = [task for task in TASKS.values() if not task.bundled]
 HUB_SPLITS = {
     "mnli": ("validation_matched", "validation_mismatched", "test_matched", "test_mismatched"),
     "multinli": ("validation_matched", "validation_mismatched"), "imdb": ("test", "unsupervised"),
-    "yelp_polarity": ("test",),
+    "yelp_polarity": ("test",), "cr": ("test",), "ag_news": ("test",),
 }
 
 
@@ -75,12 +75,21 @@ def test_every_task_comes_from_its_data_set_on_the_hub(
         str(folder), config))
     data = load_task(TASKS[name], None)
     assert asked == [TASKS[name].hub[:2]]  # type: ignore[index]
-    dev = {"mnli": "validation_matched", "multinli": "validation_matched", "imdb": "test", "yelp_polarity": "test"}
+    dev = {"mnli": "validation_matched", "multinli": "validation_matched"} | dict.fromkeys(
+        ("imdb", "yelp_polarity", "cr", "ag_news"), "test")
     assert {row.texts[0].split()[0] for row in data.train} == {"train"}
     assert {row.texts[0].split()[0] for row in data.dev} == {dev.get(name, "validation")}
     assert [row.value for row in data.train] == ([0, 1.25, 2.5, 3.75] if name == "stsb" else [0, 1, 0, 1])
     assert len(data.train[0].texts) == len(TASKS[name].columns)
     assert load_task(TASKS[name], None) is data  # asked once per process
+
+
+def test_all_rows_are_those_of_every_split_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, load = hub_folder(tmp_path / "hub", "mnli"), datasets.load_dataset
+    monkeypatch.setattr(datasets, "load_dataset", lambda path, config: load(str(folder), config))
+    found = files.all_rows(TASKS["mnli"], None)
+    assert {row.texts[0].split()[0] for row in found} == {"train", *HUB_SPLITS["mnli"]}
+    assert len(found) == 4 * 5
 
 
 @pytest.fixture

@@ -35,12 +35,12 @@ def row(task: Task) -> Row:
 
 
 def test_suites_hold_the_benchmarks() -> None:
-    assert set(SUITES) == {"demo", "demo-glue", "glue", "set2"}
+    assert set(SUITES) == {"demo", "demo-glue", "glue", "set2", "english"}
     assert len(SUITES["glue"]) == 8
     assert SUITES["set2"] == ("imdb", "yelp_polarity", "mrpc", "paws", "scitail", "multinli")
     assert {name for names in SUITES.values() for name in names} == set(TASKS)
     assert all(TASKS[name].suite == suite and TASKS[name].bundled == suite.startswith("demo")
-               for suite, names in SUITES.items() if suite != "set2" for name in names)
+               for suite, names in SUITES.items() if suite not in ("set2", "english") for name in names)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -126,7 +126,7 @@ def test_scitail_calls_entailment_otherwise() -> None:
 
 @each
 def test_a_row_renders_its_prefix_and_both_fields(backbone, task: Task) -> None:
-    for style in ("neutral", "native"):
+    for style in ("neutral", "native", "question"):
         encoded, = encode_rows(backbone.tokenizer, task, [row(task)], prefix=style, position="after_prefix",
                                max_tokens=256)
         before, after = (backbone.tokenizer.decode(ids) for ids in (encoded.before, encoded.after))
@@ -155,11 +155,28 @@ def test_the_native_prefix_is_t5s_own_where_it_has_one(name: str, native: list[s
 
 
 @each
-def test_label_words_are_told_apart(backbone, task: Task) -> None:
-    ids = label_ids(backbone.tokenizer, task.labels)
+@pytest.mark.parametrize("style", ["neutral", "native", "question"])
+def test_label_words_are_told_apart(backbone, task: Task, style: str) -> None:
+    ids = label_ids(backbone.tokenizer, task.words(style))
     assert len(set(ids)) == len(task.labels)
     assert all(word[-1] == backbone.tokenizer.eos_token_id and len(word) > 1 for word in ids)
-    assert [backbone.tokenizer.decode(word[:-1]) for word in ids] == list(task.labels)
+    assert [backbone.tokenizer.decode(word[:-1]) for word in ids] == list(task.words(style))
+
+
+@each
+def test_only_a_question_has_words_of_its_own(task: Task) -> None:
+    assert task.words("neutral") == task.words("native") == task.labels
+    assert (task.digest("question") == task.digest("neutral")) is (task.question is None)
+
+
+def test_a_task_is_asked_as_a_question() -> None:
+    qqp, sst2 = TASKS["qqp"], TASKS["sst2"]
+    assert frame(qqp, "question") == ["Do these questions ask the same thing?", "question 1:", "question 2:"]
+    assert qqp.words("question") == ("no", "yes")  # index 1 is a duplicate
+    assert frame(sst2, "question") == ["Is this movie review positive or negative?", "review:"]
+    assert sst2.words("question") == sst2.labels
+    assert TASKS["rte"].words("question") == ("yes", "no")  # index 0 is entailment
+    assert frame(TASKS["demo-mood"], "question") == frame(TASKS["demo-mood"], "neutral")  # it has none
 
 
 # --- names

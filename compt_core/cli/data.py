@@ -1,0 +1,37 @@
+"""The commands about data: fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compt_core.cli.options import Once
+from compt_core.cli.terminal import say
+from compt_core.errors import DataError, nearest, quoted
+from compt_core.tasks import selections
+from compt_core.tasks.files import all_rows
+from compt_core.tasks.table import TASKS
+
+data = typer.Typer(no_args_is_help=True, help="Rows of public data sets: fetch.")
+
+
+@data.callback()
+def _group() -> None:
+    """Keeps `fetch` a command of its own while it is the only one."""
+
+
+@data.command(cls=Once)
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="english: 512 training rows and 300 dev rows of eight "
+                                                             "tasks, on which the bundled English runs were made.")],
+    source: Annotated[Path | None, typer.Option("--data-dir", help="Folder with TASK/{train,dev}.* to take the "
+                                                                     "rows from. Default: the datasets hub.")] = None,
+) -> None:
+    """Fetch a fixed selection of rows of public data sets, for the preset of the same name."""
+    if name not in selections.NAMES:
+        raise DataError(f"The rows to fetch must be those of {' or '.join(map(repr, selections.NAMES))}. Got "
+                        f"{quoted(name)} instead.{nearest(name, selections.NAMES)}")
+    place = selections.fetch(name, TASKS, lambda task: all_rows(task, str(source) if source else None), say)
+    print(f"The rows of '{name}' are in '{place}'. Use them with 'python -m compt_core run --preset {name}'.")
