@@ -104,7 +104,7 @@ def test_what_is_neither_a_folder_nor_a_hub_id_is_refused_unasked(
 
 
 def test_a_file_is_no_folder(tiny_t5: Path, problem: Problem) -> None:
-    assert "is not a folder. Give 'demo', a folder with a T5" in problem(tiny_t5 / "model.safetensors")
+    assert "is not a folder. Give 'demo', 'english', a folder with a T5" in problem(tiny_t5 / "model.safetensors")
 
 
 def test_a_folder_without_a_config_is_no_checkpoint(tmp_path: Path, problem: Problem) -> None:

@@ -106,7 +106,7 @@ DEV = HEADER + "c\td\t0\ne\tf\t1\n"
     (("--set", "preset=demo"), "only with --preset. Got --set 'preset=demo';"),
     (("--preset", "demo", "--set", "preset=first-1"), "only with --preset."),
     (("--data-dir", ""), "The 'data_dir' setting of an experiment must be a folder"),
-    (("--backbone", ""), "The 'backbone' setting of an experiment must be 'demo', a folder"),
+    (("--backbone", ""), "The 'backbone' setting of an experiment must be 'demo', 'english', a folder"),
     (("--foo",), "There is no option '--foo'. See 'python -m compt_core run --help'."),
     (("--shotz", "3"), "There is no option '--shotz'. Did you mean '--shots'? See 'python -m compt_core run --help'."),
     (("--shots",), "Option '--shots' requires an argument."),

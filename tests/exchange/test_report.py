@@ -247,6 +247,8 @@ def test_what_to_mind_stands_below_only_where_it_applies() -> None:
     demo = RESULT | {"tasks": {"demo-mood": {"accuracy": 0.5}}, "constant": {"demo-mood": False}}
     exp = experiment(config={"tasks": ["demo-mood"], "backbone": "demo"}, references=None)
     assert "trained on GLUE" not in table(exp, [run(result=demo)])
+    exp = experiment(config={"tasks": ["demo-mood"], "backbone": "english"}, references=None)
+    assert "tuned on titles" in table(exp, [run(result=demo)])
 
 
 def test_runs_that_did_not_complete_are_left_out() -> None:

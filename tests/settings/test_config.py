@@ -217,7 +217,7 @@ def test_all_other_defaults_are_values_themselves() -> None:
     ({"method_settings": parse_value("{pt: {steps: 1, steps: 2}}")}, "method_settings",
      "Got '{pt: {steps: 1, steps: 2}}' instead. It must name each setting once."),
     ({"seeds": [0, False]}, "seeds", "Got [0, False] instead."),
-    ({"backbone": ""}, "backbone", "'demo', a folder with a T5 checkpoint, or a hub id. Got '' instead."),
+    ({"backbone": ""}, "backbone", "'demo', 'english', a folder with a T5 checkpoint, or a hub id. Got '' instead."),
     ({"data_dir": ""}, "data_dir", "must be a folder, or left out. Got '' instead."),
     ({"select": "best", "shots": [2, 8]}, "select", "needs at least 4. Got 2 shots instead; use select=last."),
     ({"preset": "dmeo"}, "preset", "Got 'dmeo' instead. Did you mean 'demo'?"),

@@ -228,3 +228,4 @@ def test_caveats_follow_backbone_suite_and_seeds(lab, store):
     assert "FLAN-T5 was instruction-tuned" in glue
     assert "most tasks of SET2" in of(backbone="x/y", tasks="imdb,demo-rte", seeds="0,1")
     assert of(backbone="x/y", tasks="demo-rte", seeds="0,1") == "", "the mirror is not GLUE"
+    assert "tuned on titles" in of(backbone="english", tasks="demo-rte", seeds="0,1")
