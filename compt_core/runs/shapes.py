@@ -115,6 +115,7 @@ class _Pace(_Cells):
     train_seconds: Amount
     eval_seconds: Amount
     memory: Amount | None = None
+    measured: Time | None = None
 
 
 class Timed(_Cells):

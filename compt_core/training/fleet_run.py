@@ -71,10 +71,8 @@ def train_fleet(
     resumed = _set_off(fleet, plans, data, resume, on_event)
     first = [(run, example) for run, plan in plans.items() for example in plan.batch(0)]
     rms, before = {run: prompt_rms(fleet, run) for run in configs}, losses_by_run(fleet, first)
-    for run, config in configs.items():
-        on_event(Log(run, 0, f"{config.method}: initial prompt RMS {rms[run]:.3f} (a word's embedding has "
-                             f"{backbone.table_deviation:.3g}), {plural(plans[run].steps, 'step')}, loss "
-                             f"{before[run][0]:.3f} on the first batch"))
+    for run, plan in plans.items():
+        on_event(_beginning(run, plan, rms[run], backbone.table_deviation, before[run][0]))
     done, last = list[str](), LastLosses({run: plan.steps for run, plan in plans.items()})
 
     def ended(run: str, state: Ended, error: ComptError | None) -> None:
@@ -112,6 +110,12 @@ def _each(*watches: Watch) -> Watch:
             one(at)
 
     return watch
+
+
+def _beginning(run: str, plan: RunPlan, rms: float, word: float, loss: float) -> Log:
+    """What a run starts with; `rms` and `word` are the sizes of its prompts and of a word's embedding."""
+    return Log(run, 0, f"{plan.config.method}: initial prompt RMS {rms:.3f} (a word's embedding has {word:.3g}), "
+                       f"{plural(plan.steps, 'step')}, loss {loss:.3f} on the first batch")
 
 
 def _notes(plan: RunPlan, data: Sequence[TaskData]) -> list[str]:
