@@ -1,10 +1,11 @@
 """Launch: choose, check, queue. Each problem is shown at its field."""
 
+import time
 from functools import partial
 
 import streamlit as st
 
-from app.launch import arrival, forms, summary
+from app.launch import arrival, forms, measuring, summary
 from app.ui import command, components, drafts, services, state
 from compt_core.settings.config import to_yaml
 
@@ -33,15 +34,18 @@ with summary_side, st.container(border=True):
     queued = state.launched("launch", pressed=launch)
     if experiment and launch and (identity := queued.get(to_yaml(experiment))):  # the second click of a double click
         st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
-    if experiment and (check or launch):
+    if experiment and (check or launch or measuring.asked(to_yaml(experiment))):
         with st.spinner("Checking tasks, data and backbone …"):
             checked, issues = services.check(experiment)
         if checked is None:
             st.markdown(forms.to_correct(issues) + " Nothing was queued.")
         else:
-            st.table(summary.check_rows(checked, *services.estimate(checked)), border="horizontal",
+            seconds, memory = services.estimate(checked)
+            st.table(summary.check_rows(checked, seconds, memory, time.time()), border="horizontal",
                      alt="What this experiment will train, how long that takes and how much memory")
-            if launch:
+            if not launch:
+                measuring.box(checked, to_yaml(experiment), seconds)
+            else:
                 identity = state.once(queued, to_yaml(experiment), partial(services.submit, checked))
                 st.switch_page(components.page("runs"), query_params={state.EXPERIMENT: identity})
     for problem in forms.elsewhere(issues):

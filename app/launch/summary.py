@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.show.captions import listed, literal, plural
-from app.show.progress import duration
+from app.show.progress import ago, duration
 from app.show.styles import label
 from compt_core.methods.table import METHODS
 from compt_core.planning.check import LaunchCheck
 from compt_core.planning.estimate import STATE_BYTES, Estimate
 from compt_core.planning.fleets import LARGEST_FLEET, fleets
+from compt_core.runs.measuring import Measurement
 from compt_core.settings.config import Experiment
 from compt_core.tasks.table import TASKS
+
+UNTIL = "until a fleet has trained, or a step was measured, on this device with this backbone"
 
 
 def grid(experiment: Experiment) -> str:
@@ -53,8 +56,9 @@ def side_by_side(runs: int) -> str:
         "same time, one fleet after another."
 
 
-def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None) -> dict[str, str]:
-    """What a launch would train, how long that takes and how much memory, as a table of two columns.
+def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None, now: float) -> dict[str, str]:
+    """What a launch would train, how long that takes and how much memory, as a table of two columns; `now` in seconds
+    since the epoch.
 
     A number is given as a range where runs differ.
     """
@@ -65,7 +69,7 @@ def check_rows(check: LaunchCheck, time: Estimate | None, memory: float | None) 
     return {
         "Optimizer steps per run": f"{low:,}" if low == high else f"{low:,} to {high:,}",
         "Trainable parameters": " · ".join(f"{label(name)} {count:,}" for name, count in per_row.items()),
-        "Estimated time": estimated(time),
+        "Estimated time": estimated(time, now),
         "Estimated memory": _memory(check.most_trained, memory),
         "Rows available": f"{train:,} training rows and {dev:,} dev rows",
         **_per_label(check),
@@ -82,21 +86,31 @@ def _per_label(check: LaunchCheck) -> dict[str, str]:
             f"{low:,} to {high:,}, depending on sample and label"}
 
 
-def estimated(time: Estimate | None) -> str:
-    """How long training and scoring will take, and what the estimate is based on."""
+def estimated(time: Estimate | None, now: float) -> str:
+    """How long training and scoring will take, and what the estimate is based on; `now` in seconds since the epoch."""
     if time is None:
-        return "unknown until a first fleet has trained on this device with this backbone"
+        return f"unknown {UNTIL}"
     low, high = duration(time.low), duration(time.high)
     span = low if low == high else f"{low} to {high}"
-    return f"{span} on an idle machine, judging by {plural(time.fleets, 'measured fleet')}"
+    basis = f"by {plural(time.fleets, 'measured fleet')}" if time.measured is None else \
+        f"by a single step that was measured {ago(time.measured, now)} on this machine"
+    return f"{span} on an idle machine, judging {basis}"
+
+
+def standing(measurement: Measurement, training: bool) -> str:
+    """What a measurement that has not ended is doing, in words; `training`: whether any run trains now."""
+    if measurement.state == "measuring":
+        return f"Measuring: {measurement.doing or 'starting what trains'} …"
+    return "Waiting: the step is measured once the runs that train now have ended, as both would be slower …" \
+        if training else "Waiting for the trainer …"
 
 
 def _memory(trained: int, memory: float | None) -> str:
     """How much memory the largest fleet will take, and what the estimate is based on."""
     own = f"about {_bytes(STATE_BYTES * trained)} for the {plural(trained, 'number')} trained side by side"
     if memory is None:
-        return f"unknown until a first fleet has trained on this device with this backbone; it includes {own}"
-    return f"{_bytes(memory)}: {own}, plus the most that an earlier fleet took on top of its own"
+        return f"unknown {UNTIL}; it includes {own}"
+    return f"{_bytes(memory)}: {own}, plus the most that an earlier fleet or a measured step took on top of its own"
 
 
 def _bytes(count: float) -> str:

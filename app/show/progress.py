@@ -11,6 +11,7 @@ import pandas as pd
 from app.show import frames, styles
 from app.show.styles import marked
 from compt_core.errors import plural
+from compt_core.planning.estimate import duration as duration
 from compt_core.runs.record import TERMINAL, RunRecord, State
 
 Observation = tuple[float, int]  # (heartbeat in seconds since the epoch, optimizer steps done by then)
@@ -59,16 +60,6 @@ def phase(run: RunRecord) -> str:
             return "loading backbone and data"
         return SCORING if run.step >= run.steps else "training"
     return str(run.state.value)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words of at most two units: "45 s", "3 min 20 s", "2 h 5 min"."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
-    return f"{whole // 3600} h" + (f" {whole % 3600 // 60} min" if whole % 3600 >= 60 else "")
 
 
 def ago(then: float, now: float) -> str:

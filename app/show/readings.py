@@ -76,9 +76,10 @@ def tests(cells: pd.DataFrame, baseline: str) -> list[str]:
     for method, part in cells[cells["corrected"].notna()].groupby("row", sort=False):
         beyond = part[part["corrected"] < _SIGNIFICANT].sort_values("value", ascending=False)
         names = [f"{literal(row['column'])} ({100 * row['value']:+.1f})" for row in _records(beyond)]
-        where = f": {listed(names)}" if names else ""
-        found.append(f"{label(str(method))} differs from {label(baseline)} on {len(names)} of "
-                     f"{plural(len(part), 'column')} of single tasks{where} (paired t-test over "
+        own, other, scores = label(str(method)), label(baseline), plural(len(part), "task score")
+        said = f"{own} differs from {other} on {len(names)} of {scores}: {listed(names)}" if names else \
+            f"On none of {scores} is {own} shown to differ from {other}"
+        found.append(f"{said} (paired t-test over "
                      f"{plural(part['n'].max(), 'seed')}, p < {_SIGNIFICANT} after Holm's correction over them).")
     return found
 

@@ -181,7 +181,7 @@ def size_sentences(table: pd.DataFrame, vocabulary: tuple[float, float, float] |
     for group, part in table.groupby("group", sort=False):
         middle, low, high = part["norm"].median(), part["norm"].min(), part["norm"].max()
         span = f" at the median ({_number(low)} to {_number(high)})" if len(part) > 1 else ""
-        times = f", {_number(middle / vocabulary[1])} times that of a vocabulary piece" if vocabulary else ""
+        times = f", {_number(middle / vocabulary[1])} times the size of a word's embedding" if vocabulary else ""
         found.append(f"{str(group).capitalize()}: the vectors of {plural(len(part), 'prompt')} have a norm of "
                      f"{_number(middle)}{span}{times}.")
     if vocabulary:

@@ -70,8 +70,9 @@ def by_group(way: Journey, values: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def sentences(way: Journey) -> list[str]:
-    """For each group how far its prompts turned and grew, and when they were half way."""
+def sentences(way: Journey, word: float | None = None) -> list[str]:
+    """For each group how far its prompts turned and grew, and when they were half way; `word` is the norm of a word's
+    embedding, if it is known."""
     found = []
     turns, sizes = by_group(way, turned(way)), by_group(way, way.norms)
     for group, part in turns.groupby("group", sort=False):
@@ -80,8 +81,9 @@ def sentences(way: Journey) -> list[str]:
         turn = "" if half is None else (  # prompts that ended as zeros have no direction to turn to
             f"their direction at step {way.steps[0]} has a cosine of {part['value'].iloc[0]:.2f} with their final "
             f"direction (median); from step {way.steps[half]} on it is {HALF} or more. ")
+        times = f", {size.iloc[-1] / word:.3g} times the size of a word's embedding" if word else ""
         norm = (f"{'a vector' if way.whole else 'the mean of their vectors'} had a norm of {size.iloc[0]:.3g} at first "
-                f"and {size.iloc[-1]:.3g} at the end.")
+                f"and {size.iloc[-1]:.3g} at the end{times}.")
         found.append(f"{str(group).capitalize()} prompts: {turn}{norm[0].upper() + norm[1:] if turn else norm}")
     return found
 

@@ -47,7 +47,7 @@ def view(runs: Sequence[RunRecord]) -> None:
     vocabulary = nearby.of_run(run)
     _norms(shown, vocabulary, files)
     _map(shown, files)
-    _training(run, own, [one.group for one in shown.prompts], files)
+    _training(run, own, [one.group for one in shown.prompts], vocabulary, files)
     _nearest([*own, *second, *foreign], vocabulary, files)
     _numbers(shown, files, run.id)
 
@@ -192,7 +192,8 @@ def _points(digest: str, perplexity: int | None, _values: np.ndarray) -> tuple[n
     return found.points, found.explained
 
 
-def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], files: Files) -> None:
+def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], vocabulary: nearby.Vocabulary,
+              files: Files) -> None:
     st.header("How they changed in training", anchor=False)
     notes = list[str]()
     way = journeys.journey(*services.store().events(run.id, "prompts", notes=notes), own, groups)
@@ -209,7 +210,8 @@ def _training(run: RunRecord, own: Sequence[Prompt], groups: Sequence[str], file
     st.session_state[TASK] = chosen
     st.selectbox("Highlight", [NONE, *owners], key=TASK, on_change=state.go_to_choice, args=(TASK, NONE),
                  format_func=lambda name: "all" if name == NONE else name, help="One task's prompts, or one source.")
-    lines, (course, explained) = journeys.sentences(way), journeys.mapped(way, _laid_out)
+    word = vocabulary.norms[1] if vocabulary.norms else None
+    lines, (course, explained) = journeys.sentences(way, word), journeys.mapped(way, _laid_out)
     st.plotly_chart(maps.paths(course, explained, way.prompts, way.steps, None if chosen == NONE else chosen),
                     width="stretch", key="paths", config=charts.PLOTLY_CONFIG, alt=captions.plain(lines))
     turns, sizes = journeys.by_group(way, journeys.turned(way)), journeys.by_group(way, way.norms)

@@ -26,22 +26,25 @@ from compt_core.exchange.bundle import import_bundles
 from compt_core.planning import estimate as estimates
 from compt_core.planning.check import LaunchCheck
 from compt_core.planning.check import check as check_launch
-from compt_core.planning.estimate import Estimate, Pace, place
+from compt_core.planning.estimate import Estimate
 from compt_core.runs.ids import new_id
 from compt_core.runs.lease import settle
+from compt_core.runs.measuring import Measurement
 from compt_core.runs.record import ACTIVE, RunRecord
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker, app_threads, worker_mode
-from compt_core.settings.config import Experiment, build_experiment
+from compt_core.settings.config import Experiment, build_experiment, to_yaml
 
 T = TypeVar("T")
 _MOST_NOTES = 3  # about damaged curves, of a page
+_MOST_MEASURED = 32  # measurements that are remembered
 Curve = tuple[RunRecord, np.ndarray, np.ndarray]
 
 _memo, _viewers = Memo(), Viewers()
 _starting, _opening = threading.Lock(), threading.Lock()
 _worker: Worker | None = None
 _trains: Store | None = None  # the store of that worker
+_measured = dict[tuple[str, str], Measurement]()
 
 
 def owner() -> str:
@@ -218,23 +221,33 @@ def check(experiment: Experiment) -> tuple[LaunchCheck | None, tuple[Issue, ...]
 def estimate(checked: LaunchCheck) -> tuple[Estimate | None, float | None]:
     """How long an experiment would train and be scored here, and the bytes that its largest fleet would take.
 
-    None before anything has been measured on this device with this backbone.
+    None before anything has been measured on this device with this backbone. Which device trains is known from the
+    newest pace: a page loads no torch. On a CPU the number of torch threads counts, where this process trains itself.
     """
-    paces = _paces(checked)
+    paces = estimates.of_backbone(store().paces(), checked.backbone.digest(), app_threads() if trains_here() else None)
     return estimates.estimate(checked.work, paces), estimates.memory(checked.most_trained, paces)
 
 
-def _paces(checked: LaunchCheck) -> list[Pace]:
-    """What earlier fleets took on the backbone and the device of an experiment.
+def measure(checked: LaunchCheck) -> None:
+    """Has the worker of this process measure one step of a launch's largest fleet, unless it is about to."""
+    with _starting:
+        found = _measured.get(_measure_key(checked))
+        if _worker is None or (found is not None and not found.ended):
+            return
+        while len(_measured) >= _MOST_MEASURED:
+            _measured.pop(next(iter(_measured)))
+        asked = _measured[_measure_key(checked)] = Measurement(checked.largest_fleet, checked.tasks)
+        _worker.measurements.ask(asked)
+        _worker.wake()
 
-    Which device trains is known from the newest fleet: a page loads no torch. On a CPU the number of
-    torch threads counts, this process's where it trains itself.
-    """
-    hash_ = checked.backbone.digest()
-    paces = [pace for pace in store().paces() if pace.place.endswith(hash_[:16])]
-    if trains_here() and paces and paces[0].place.startswith("cpu"):
-        paces = [pace for pace in paces if pace.place == place("cpu", app_threads(), hash_)]
-    return [pace for pace in paces if pace.place == paces[0].place]
+
+def measurement(checked: LaunchCheck) -> Measurement | None:
+    """What was asked for last of these settings in this process."""
+    return _measured.get(_measure_key(checked))
+
+
+def _measure_key(checked: LaunchCheck) -> tuple[str, str]:
+    return os.environ.get("COMPT_HOME", ""), to_yaml(checked.experiment)
 
 
 def submit(checked: LaunchCheck) -> str:

@@ -137,10 +137,14 @@ def _not_falling(known: _Known) -> _Said:
 
 
 def _exploded(known: _Known) -> _Said:
-    rms = known.result.get("prompt_rms")
-    if not rms or not rms["initial"] or rms["final"] < at.EXPLODED * rms["initial"]:
+    rms, word = known.result.get("prompt_rms"), known.result.get("table_deviation") or 0.0  # older results have none
+    begin = max(rms["initial"], word) if rms else 0.0
+    if not rms or not begin or rms["final"] < at.EXPLODED * begin:
         return {}
-    return {"prompt_exploded": (rms["final"] / rms["initial"], at.EXPLODED, f" times, to {rms['final']:,.0f}")}
+    times = f"{rms['final'] / word:,.0f} times the size of a word's embedding" if word else \
+        f"{rms['final'] / begin:,.0f} times their first size"
+    return {"prompt_exploded": (rms["final"] / begin, at.EXPLODED, f": {times}, from {rms['initial']:.3g} to "
+                                                                   f"{rms['final']:,.0f}")}
 
 
 def _overfits(known: _Known) -> _Said:
@@ -152,8 +156,43 @@ def _overfits(known: _Known) -> _Said:
     if isinstance(said, tuple):
         return {"overfitting": (*said[:2], said[2] + beside)}
     found: _Said = {"overfitting": said} if said else {}
+    return found | {"memorised": (known.result["mean_normalised"], at.NO_BETTER, beside)} if _by_heart(known) else found
+
+
+def _by_heart(known: _Known) -> bool:
+    """Whether a completed run knows its training rows, and all in all no more."""
     mean = known.result.get("mean_normalised")
-    return found if mean is None or mean > at.NO_BETTER else found | {"memorised": (mean, at.NO_BETTER, beside)}
+    return mean is not None and mean <= at.NO_BETTER and known.late_loss() <= at.LEARNED
+
+
+def _words(known: _Known) -> _Said:
+    """Tasks whose training loss fell from where the label words were improbable to what the words alone give, or below
+    where the rows are known by heart as well, while the dev score is no better than the majority class."""
+    losses, groups = known.result.get("task_loss") or {}, {"label_words": list[str](), "rows_memorised": list[str]()}
+    for task, loss in losses.items():
+        beyond = loss["final"] - loss["words"]
+        if loss["initial"] >= at.UNKNOWN and beyond <= at.LEARNED and (said := _no_better(known, task)):
+            words = f"training loss {loss['initial']:.2f} to {loss['final']:.2f}, the label words alone give " \
+                    f"{loss['words']:.2f}; {said}"
+            groups["label_words" if beyond >= -at.LEARNED else "rows_memorised"].append(f"{task} ({words})")
+    if _by_heart(known):  # that says the same of the whole run
+        del groups["rows_memorised"]
+    return {name: (len(said) / len(losses), 0.0, f": {'; '.join(said[:_NAMED])}"
+                   + (f"; {len(said) - _NAMED} more" if len(said) > _NAMED else ""))
+            for name, said in groups.items() if said}
+
+
+def _no_better(known: _Known, task: str) -> str:
+    """A task's accuracy beside that of its majority class, if chance explains the difference on so few rows; ""
+    otherwise, or where one of them is not known."""
+    own, most = ((known.result.get(name) or {}).get(task, {}).get("accuracy") for name in ("tasks", "majority"))
+    rows = (known.result.get("eval_rows") or {}).get(task)
+    if own is None or most is None or not rows:
+        return ""
+    allowed = min(at.INTERVAL * math.sqrt(most * (1 - most) / rows), at.ALLOWED)
+    if own > most + allowed:
+        return ""
+    return f"accuracy {own:.2f}, majority {most:.2f} ± {allowed:.2f} on {plural(rows, 'row')}"
 
 
 def _fell(known: _Known) -> tuple[float, float, str] | str | None:
@@ -235,4 +274,4 @@ def _swinging(known: _Known) -> _Said:
 
 
 _CHECKS: tuple[Callable[[_Known], _Said], ...] = (
-    _not_finite, _not_falling, _exploded, _overfits, _unreadable, _constant, _dominated, _attends, _swinging)
+    _not_finite, _not_falling, _exploded, _overfits, _words, _unreadable, _constant, _dominated, _attends, _swinging)

@@ -30,7 +30,10 @@ END = 0.2  # part of the steps called the end: there the learning rate is by def
 LEAST_POINTS = 4  # points recorded in the end part; with fewer, a swing could hide between them
 CONSTANT = 0.5  # part of the tasks that get one answer for every row: more than half
 UNREAD = 0.1  # share of a task's answers that are no label: its score may be that much too low just for their form
-EXPLODED = 1000.0  # final over initial root mean square of the prompts
+EXPLODED = 1000.0  # final root mean square of the prompts over their first one or, if larger, that of the embeddings
+UNKNOWN = 5.0  # training loss before the first step, in nats per token: less than .7% for a piece of a label
+INTERVAL = 1.96  # standard errors of a share above the majority that chance explains: half of a 95% interval ...
+ALLOWED = 0.1  # ... but at most this much, however few the rows
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,9 @@ _ALL = (
     Signature("loss_not_falling", "Loss not falling", "problem", "loss at the end over loss at the start", ".0%",
               "above",
               "Multiply the learning rates by ten if they are small, or divide them by ten if they are large."),
-    Signature("prompt_exploded", "Prompts exploded", "problem", "final over initial size of the prompts", ",.0f",
-              "from", "Divide the learning rates of source, private and encoder by ten, or lower the clip."),
+    Signature("prompt_exploded", "Prompts exploded", "problem", "final size, in sizes of a word's embedding or of "
+              "their start", ",.0f", "from",
+              "Divide the learning rates of source, private and encoder by ten, or lower the clip."),
     Signature("overfitting", "Overfitting", "problem", "fall of the mean dev score from its best look", ".2f", "from",
               "Take fewer steps or more shots, or let held-out shots choose the step (select: best)."),
     Signature("unreadable_answers", "Answers that match no label", "problem", "share of a task's dev rows", ".0%",
@@ -83,8 +87,16 @@ _ALL = (
               ".2f", "from", "Lower the learning rate or the weight decay of the attention, or the warm-up."),
     Signature("most_sources_dead", "Most sources dead", "problem", "sources at 0 in every task", ".0%", "from",
               "Take fewer sources, softmax instead of sparsemax, or a lower learning rate of the attention."),
+    Signature("label_words", "Label words learned, not the task", "problem", "such tasks, of all with label words",
+              ".0%", "above",
+              "Ask the task as a question with everyday answers (prefix: question) or give other label words; more "
+              "shots, or a larger or instruction-tuned backbone."),
     Signature("memorised", "Shots learned by heart", "note", "mean dev score (chance = 0, perfect = 1)", ".2f", "up to",
               "Give more shots, or others (another seed): the run knows its training rows, but nothing carries over."),
+    Signature("rows_memorised", "Label words and training rows learned, not the task", "note",
+              "such tasks, of all with label words", ".0%", "above",
+              "The rows are known by heart: give more shots or fewer steps, ask the task as a question (prefix: "
+              "question), or take a larger or instruction-tuned backbone."),
     Signature("dead_source", "Dead source", "note", "sources at 0 in every task", ".0%", "above",
               "To keep all in use, try softmax or a lower attention learning rate; fewer sources may do as well."),
     Signature("attention_uniform", "Attention still uniform", "note", "largest distance from 1/S, over 1/S", ".0%",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from compt_core.errors import Damaged, plural
-from compt_core.runs.existing import existing_store, looked_up
+from compt_core.errors import plural
+from compt_core.runs.existing import existing_store, looked_up, run_id_of
 from compt_core.runs.record import State
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]
@@ -16,13 +15,15 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")]
 
 def cancel(run_id: Run) -> None:
     """Cancel a queued or running run; a finished run stays as it is."""
-    r = existing_store().request(run_id, "cancel")
+    store = existing_store()
+    r = store.request(run_id_of(store, run_id), "cancel")
     print(f"Run {r.id} is {r.state.value}" + (" and stops at its next step." if r.request else "."))
 
 
 def pause(run_id: Run) -> None:
     """Pause a queued or running run; a finished run stays as it is."""
-    r = existing_store().request(run_id, "pause")
+    store = existing_store()
+    r = store.request(run_id_of(store, run_id), "pause")
     print(f"Run {r.id} is {r.state.value}" + (" and pauses at its next step." if r.request else "."))
 
 
@@ -48,7 +49,5 @@ def resume(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a ru
 def delete(run_id: Run) -> None:
     """Delete a run and all its files; a running one stops at its next step first."""
     store = existing_store()
-    with suppress(Damaged):  # a run that cannot be read can still be deleted
-        store.run(run_id)  # reports a wrong id
-    gone = store.delete(run_id)
+    gone = store.delete(run_id_of(store, run_id))
     print(f"Run {run_id} is deleted" + ("." if gone else " as soon as its training has stopped, at its next step."))

@@ -26,6 +26,7 @@ from compt_core.analysis.signatures import Diagnosis
 from compt_core.cli.backbone import backbone as backbone_commands
 from compt_core.cli.control import cancel, delete, pause, resume
 from compt_core.cli.data import data
+from compt_core.cli.measure import measured
 from compt_core.cli.options import Once, settings, whole
 from compt_core.cli.output import Write, writable, write_file, write_folder
 from compt_core.cli.terminal import Ticker, console, quiet_libraries, say
@@ -114,6 +115,8 @@ def run(
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, as in "
                                                    "sources=4; may be repeated. 'help' lists them all.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results here.")] = None,
+    measure: Annotated[bool, typer.Option("--measure", help="Only check, time one step here, and print how long all "
+                                          "of it would take.")] = False,
 ) -> int:
     """Train a grid of runs and print the accuracy table."""
     if set_ == ["help"]:
@@ -127,7 +130,7 @@ def run(
     file = writable(json_file, "--json") if json_file else None
     for note in checked.notes:
         say(f"Note: {note}")
-    return _train(checked, file)
+    return _train(checked, file) if not measure else DONE if measured(checked) else FAILED
 
 
 def _settings_table() -> Table:

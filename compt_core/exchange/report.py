@@ -26,8 +26,8 @@ from compt_core.tasks.table import seen_before
 
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
                 "train_seconds", "eval_seconds", "constant", "unreadable", "eval_rows", "prompt_rms",
-                "fixed_batch_loss", "normalizer", "private_share", "private_norm_share", "dead_sources", "cut",
-                "skipped", "overlap", "samples", "data_notes", "backbone")
+                "table_deviation", "fixed_batch_loss", "task_loss", "majority", "normalizer", "private_share",
+                "private_norm_share", "dead_sources", "cut", "skipped", "overlap", "samples", "data_notes", "backbone")
 _LEFT_OUT = {"skipped": "skipped because they have no label (−1)", "overlap": "left out of train as they are in dev",
              "cut": "with text cut at max_tokens"}
 UNREAD = "§"  # next to a score: some of its answers are not a label

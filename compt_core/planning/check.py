@@ -64,6 +64,12 @@ class LaunchCheck:
         """How many numbers its largest fleet trains at once."""
         return max(map(sum, fleets(self.parameters)))
 
+    @property
+    def largest_fleet(self) -> tuple[RunConfig, ...]:
+        """The runs of the fleet that trains the most numbers at once."""
+        sizes = list(map(sum, fleets(self.parameters)))
+        return tuple(fleets(self.runs)[sizes.index(max(sizes))])
+
 
 def check(experiment: Experiment, catalogue: Catalogue = CATALOGUE) -> LaunchCheck:
     """Check everything that needs files: task names, data, shots against rows, the backbone. Tasks are those of

@@ -32,11 +32,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Pace:
-    """A fleet that was trained: where, what it had to do, and the seconds it took.
+    """A fleet that was trained, or a single step that was measured: where, what it had to do, the seconds it took.
 
     place   device, torch threads and backbone: the seconds of one place say nothing about another
     memory  the most bytes that it took besides STATE_BYTES for each number that it trained: backbone, data, passes
             and, on a CPU, the program itself; None where that was not measured
+    measured  when a single step was measured, in seconds since the epoch; None for a fleet
     """
 
     place: str
@@ -44,15 +45,18 @@ class Pace:
     train_seconds: float
     eval_seconds: float
     memory: float | None = None
+    measured: float | None = None
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of training and scoring, as a range, and how many fleets they are based on."""
+    """Seconds of training and scoring, as a range, and how many fleets they are based on. Without any it is a step that
+    was measured, in seconds since the epoch."""
 
     low: float
     high: float
     fleets: int
+    measured: float | None = None
 
 
 def run_work(steps: int, batch: int, row_tokens: float, parameters: int, scored: float) -> Work:
@@ -78,12 +82,23 @@ def place(device: str, threads: int, backbone_hash: str) -> str:
     return f"{device}{f', {threads} threads' if device == 'cpu' else ''}, {backbone_hash[:16]}"
 
 
+def of_backbone(paces: Sequence[Pace], backbone_hash: str, threads: int | None = None) -> list[Pace]:
+    """The paces of a backbone on one device, that of the newest one; on a CPU those with `threads` torch threads, if
+    that is known."""
+    own = [pace for pace in paces if pace.place.endswith(backbone_hash[:16])]
+    if threads is not None and own and own[0].place.startswith("cpu"):
+        own = [pace for pace in own if pace.place == place("cpu", threads, backbone_hash)]
+    return [pace for pace in own if pace.place == own[0].place]
+
+
 def estimate(work: Work, paces: Sequence[Pace]) -> Estimate | None:
-    """The seconds that `work` will take, by the paces of one place; None without any.
+    """The seconds that `work` will take, by the paces of one place: those of its fleets, or of a measured step as
+    long as there are none; None without any.
 
     The seconds are a sum of rates times amounts, with no rate below zero, fitted to relative errors. With fewer fleets
     than rates, one amount stands for all: the tokens, and STEP_TOKENS for every step.
     """
+    paces = [pace for pace in paces if pace.measured is None] or paces
     if not paces:
         return None
     train = _Fit([[p.work.tokens, p.work.steps, p.work.numbers] for p in paces], [p.train_seconds for p in paces])
@@ -91,7 +106,9 @@ def estimate(work: Work, paces: Sequence[Pace]) -> Estimate | None:
     scoring = _Fit([[p.work.scored] for p in scored], [p.eval_seconds for p in scored])
     seconds = train([work.tokens, work.steps, work.numbers]) + scoring([work.scored])
     spread = FIRST_SPREAD if len(paces) == 1 else max(LEAST_SPREAD, train.error, scoring.error)
-    return Estimate(seconds * (1 - min(spread, 0.9)), seconds * (1 + spread), len(paces))
+    steps = [pace.measured for pace in paces if pace.measured is not None]
+    return Estimate(seconds * (1 - min(spread, 0.9)), seconds * (1 + spread), len(paces) - len(steps),
+                    max(steps, default=None))
 
 
 def memory(trained: int, paces: Sequence[Pace]) -> float | None:
@@ -122,6 +139,16 @@ class _Fit:
 
     def _amounts(self, x: np.ndarray) -> np.ndarray:
         return x[:, :1] + STEP_TOKENS * x[:, 1:2] if self.single else x
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words of at most two units: "45 s", "3 min 20 s", "2 h 5 min"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    return f"{whole // 3600} h" + (f" {whole % 3600 // 60} min" if whole % 3600 >= 60 else "")
 
 
 def pace_of(record: dict[str, Any]) -> Pace:

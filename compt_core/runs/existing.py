@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from compt_core.errors import StoreError, UnknownId, quoted
+from compt_core.errors import Damaged, StoreError, UnknownId, quoted
 from compt_core.home import home_folder
 from compt_core.runs.lease import settle
 from compt_core.runs.record import ExperimentRecord, RunRecord
@@ -52,3 +52,16 @@ def looked_up(store: Store, identity: str, notes: list[str] | None = None
             return store.experiment(identity), runs
         raise StoreError(f"There is neither a run nor an experiment {quoted(identity)} in this store. "
                          "'python -m compt_core runs' lists what there is.") from None
+
+
+def run_id_of(store: Store, identity: str) -> str:
+    """`identity`, if it is the id of a run, which need not be readable. Raises StoreError, which says so where it is
+    the id of an experiment."""
+    try:
+        return store.run(identity).id
+    except Damaged:
+        return identity
+    except UnknownId:
+        looked_up(store, identity)
+        raise StoreError(f"{quoted(identity)} is an experiment, and this takes a single run. "
+                         "'python -m compt_core runs' lists the runs of each experiment.") from None

@@ -91,7 +91,11 @@ class Result(_Cells):
     samples: dict[str, Counts] | None = None
     data_notes: list[str] | None = None
     prompt_rms: Ends | None = Field(None, min_length=2)
+    table_deviation: Measured | None = None
     fixed_batch_loss: Ends | None = Field(None, min_length=2)
+    task_loss: dict[str, Annotated[dict[Literal["initial", "final", "words"], Measured], Field(min_length=3)]] | \
+        None = None
+    majority: dict[str, Scores] | None = None
     trainable_parameters: Count | None = None
     train_seconds: Measured | None = None
     eval_seconds: Measured | None = None
@@ -111,6 +115,7 @@ class _Pace(_Cells):
     train_seconds: Amount
     eval_seconds: Amount
     memory: Amount | None = None
+    measured: Time | None = None
 
 
 class Timed(_Cells):

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from compt_core.errors import Damaged, unusable
 from compt_core.home import home_folder
 from compt_core.planning.estimate import Pace
-from compt_core.runs import entries, forget, points, rows, rows_and_files, transitions
+from compt_core.runs import entries, forget, points, rows, rows_and_files, speeds, transitions
 from compt_core.runs.artifacts import Artifacts
 from compt_core.runs.edits import Edits
 from compt_core.runs.ids import check_id
@@ -152,9 +152,14 @@ class Store:
             transitions.first(connection, experiment)
 
     def paces(self, limit: int = 30) -> list[Pace]:
-        """The paces of the newest fleets whose runs all completed, newest first."""
+        """The paces of the newest fleets whose runs all completed, and then those of measured steps, newest first."""
         with self._database.read() as connection:
-            return rows.paces(connection, limit)
+            return [*rows.paces(connection, limit), *speeds.kept(connection)]
+
+    def keep_pace(self, pace: Pace) -> None:
+        """Keeps the pace of a measured step in place of an earlier one of the same place."""
+        with self._database.write() as connection:
+            speeds.keep(connection, pace)
 
     # For the worker that holds the lease
 

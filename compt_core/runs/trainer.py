@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Protocol
 
+from compt_core.planning.estimate import Pace
 from compt_core.settings.config import RunConfig
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.training.events import Ask, Checkpoint, Keeper, OnEvent, Outcome
@@ -23,6 +24,8 @@ class Train(Protocol):
                  keeper: Keeper, tasks: Catalogue) -> Mapping[str, Outcome]: ...
 
 
+# `trial.measure`: the pace of a fleet with these settings; asked whether to stop, and told what is done.
+Measure = Callable[[Sequence[RunConfig], Catalogue, Callable[[], bool], Callable[[str], None]], Pace | None]
 References = Callable[[RunConfig, Catalogue], dict[str, Any] | None]
 
 
@@ -51,6 +54,18 @@ def trainer(threads: int | None) -> Train:
         return train_fleet(configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper, tasks=tasks)
 
     return train
+
+
+def measurer(threads: int | None) -> Measure:
+    """`trial.measure`; torch uses `threads`, None = its own choice."""
+    with _uncollected():
+        import torch
+
+        from compt_core.training.trial import measure
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return measure
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from compt_core.errors import ConfigError, Damaged, Issue, LostStore, StoreError, UnknownId, nearest, quoted
 from compt_core.runs.lease import Lease
+from compt_core.runs.measuring import Measurements
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.reporter import KEEP_SECONDS, Reporter
 from compt_core.runs.store import Store
@@ -82,7 +83,8 @@ class Worker:
 
     waiting   another process has the lease; tried again every POLL_SECONDS or on wake()
       -> idle       the lease is gained; the store is swept: runs that still say running become interrupted
-    idle      has the lease, nothing is queued; looks again every POLL_SECONDS or on wake()
+    idle      has the lease, nothing is queued; looks again every POLL_SECONDS or on wake(); measures what
+              `measurements` holds, before it looks into the queue
       -> training   a fleet was claimed: its runs are running
     training  the trainer takes steps; each run ends with its own outcome while the others go on
       -> idle       every run of the fleet has ended. A crash of the trainer makes those that had no
@@ -100,7 +102,7 @@ class Worker:
 
     def __init__(self, store: Store, train: Train | None = None, references: References | None = None):
         self._store, self._train_fleet, self._reference_rows = store, train, references
-        self.lease = Lease(store.home)
+        self.lease, self.measurements = Lease(store.home), Measurements(store)
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -115,7 +117,7 @@ class Worker:
                 self._wake.clear()  # before looking, so that a wake() in between is not lost
                 if until is not None and until():
                     return
-                if not (self._gain() and self.work_once(stop)):
+                if not (self._gain() and (self.measurements.work_once(stop, self._threads) or self.work_once(stop))):
                     self._wake.wait(POLL_SECONDS)
         finally:
             self.lease.release()

@@ -199,10 +199,14 @@ def _problems_of_variant(exp: Experiment, name: str) -> list[Issue]:
         run = RunConfig(**{**exp.model_dump(include=set(Settings.model_fields)), **exp.variants[name]})
     except ValidationError as error:
         problems = sentences.sentences(error.errors(), own, RunConfig.model_fields)
-        return [Issue("variants", f"For {quoted(name)}: {problem.message}") for problem in problems]
+        return [Issue("variants", _of_row(name, problem)) for problem in problems]
     if run.gates != "fixed" and {"alpha", "beta"} & own.keys():
-        return [Issue("variants", f"For {quoted(name)}: {_idle_gates(run.gates).message}")]
+        return [Issue("variants", _of_row(name, _idle_gates(run.gates)))]
     return []
+
+
+def _of_row(name: str, problem: Issue) -> str:
+    return f"For {quoted(name)}, {problem.message[:1].lower()}{problem.message[1:]}"
 
 
 def _idle_gates(gates: str) -> Issue:

@@ -45,6 +45,9 @@ def of_raw(given: Mapping[str, Any], start: Mapping[str, Any]) -> Variants:
     """
     problems: list[Issue] = []
     named = _read(given.get("variants"), problems)
+    if given.get("variants") in ([], (), {}) and given.get("methods") is None:  # nobody writes that to get the default
+        problems.append(Issue("variants", "The 'variants' setting of an experiment must have at least one row, such as "
+                                          f"'{FORM}'. Got nothing instead; write one, or leave it out."))
     if given.get("methods") is not None:
         methods = _methods(given["methods"], problems)
     else:

@@ -29,9 +29,10 @@ from compt_core.training.events import Ask, Checkpoint, Keeper, Log, OnEvent, Ou
 from compt_core.training.fleet import Fleet, build_fleet
 from compt_core.training.inspection import inspect_run, kept_tensors, prompt_rms
 from compt_core.training.loop import Ended, train
-from compt_core.training.passes import mean_losses
+from compt_core.training.passes import losses_by_run
 from compt_core.training.plan import RunPlan, count_cut, encode_with, mean_tokens, plan_run
 from compt_core.training.snapshots import snapshots
+from compt_core.training.task_losses import LastLosses, fallen
 from compt_core.training.versions import continues, versions
 from compt_core.training.watch import Watch, watcher
 
@@ -69,11 +70,10 @@ def train_fleet(
 
     resumed = _set_off(fleet, plans, data, resume, on_event)
     first = [(run, example) for run, plan in plans.items() for example in plan.batch(0)]
-    rms, before = {run: prompt_rms(fleet, run) for run in configs}, _on_fixed_batch(fleet, first)
-    for run, config in configs.items():
-        on_event(Log(run, 0, f"{config.method}: initial prompt RMS {rms[run]:.3f}, {plural(plans[run].steps, 'step')}, "
-                             f"loss {before[run]:.3f} on the first batch"))
-    done: list[str] = []
+    rms, before = {run: prompt_rms(fleet, run) for run in configs}, losses_by_run(fleet, first)
+    for run, plan in plans.items():
+        on_event(_beginning(run, plan, rms[run], backbone.table_deviation, before[run][0]))
+    done, last = list[str](), LastLosses({run: plan.steps for run, plan in plans.items()})
 
     def ended(run: str, state: Ended, error: ComptError | None) -> None:
         if state == "completed":
@@ -81,7 +81,7 @@ def train_fleet(
         else:
             leave(run, Outcome(state, error=error))
 
-    seconds = train(fleet, plans, on_event, control, ended, resume=resumed, keeper=keeper,
+    seconds = train(fleet, plans, last.heard(on_event), control, ended, resume=resumed, keeper=keeper,
                     watch=_each(snapshots(fleet, on_event), watcher(fleet, plans, data, on_event)))
     trained = time.perf_counter()
     scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
@@ -89,11 +89,13 @@ def train_fleet(
     # Otherwise the time covers only a part of what was launched.
     measured = len(scores) == len(configs) and not resumed and torch.cuda.device_count() < 2
     pace = _pace(backbone, plans, scores, times) if measured else None
-    after = _on_fixed_batch(fleet, [item for item in first if item[0] in scores])
+    after = losses_by_run(fleet, [item for item in first if item[0] in scores])
     for run, by_task in scores.items():
         notes = {
-            **times, "pace": pace, "prompt_rms": {"initial": rms[run], "final": prompt_rms(fleet, run)},
-            "fixed_batch_loss": {"initial": before[run], "final": after[run]},
+            **times, "pace": pace, "table_deviation": backbone.table_deviation,
+            "prompt_rms": {"initial": rms[run], "final": prompt_rms(fleet, run)},
+            "fixed_batch_loss": {"initial": before[run][0], "final": after[run][0]},
+            "task_loss": fallen(plans[run], [d.task for d in data[run]], before[run][1], last.of(run, len(data[run]))),
         }
         try:
             leave(run, _completed(fleet, run, plans[run], data[run], by_task, notes))
@@ -108,6 +110,12 @@ def _each(*watches: Watch) -> Watch:
             one(at)
 
     return watch
+
+
+def _beginning(run: str, plan: RunPlan, rms: float, word: float, loss: float) -> Log:
+    """What a run starts with; `rms` and `word` are the sizes of its prompts and of a word's embedding."""
+    return Log(run, 0, f"{plan.config.method}: initial prompt RMS {rms:.3f} (a word's embedding has {word:.3g}), "
+                       f"{plural(plan.steps, 'step')}, loss {loss:.3f} on the first batch")
 
 
 def _notes(plan: RunPlan, data: Sequence[TaskData]) -> list[str]:
@@ -177,7 +185,7 @@ def reference_rows(
 
 def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, TaskScores]) -> dict[str, Any]:
     """The metrics part of a run's record: metrics per task, the two means, constant predictors, the share of answers
-    that are no label, and the number of rows scored."""
+    that are no label, the number of rows scored, and what the majority class scores on them."""
     tasks = {task: s.metrics for task, s in scores.items()}
     primary = {d.task.name: d.task.metrics[0] for d in data}
     chance = {d.task.name: majority(d.task, sample_dev(d, config.eval_rows)) for d in data}
@@ -186,7 +194,7 @@ def summary(data: Sequence[TaskData], config: RunConfig, scores: Mapping[str, Ta
         "mean": mean_primary(tasks, primary), "mean_normalised": mean_normalised(tasks, primary, chance),
         "constant": {task: s.constant for task, s in scores.items()},
         "unreadable": {task: s.unreadable for task, s in scores.items()},
-        "eval_rows": {task: len(s.scores) for task, s in scores.items()},
+        "eval_rows": {task: len(s.scores) for task, s in scores.items()}, "majority": chance,
     }
 
 
@@ -244,12 +252,6 @@ def _score_data(
     encoded = encode_with(backbone.tokenizer, config, data.task, rows)
     return score_task(backbone, data.task, rows, encoded, prompts, prefix=config.prefix,
                       scoring=config.scoring, similarity=config.similarity, going=going)
-
-
-def _on_fixed_batch(fleet: Fleet, items: Sequence[tuple[str, Any]]) -> dict[str, float]:
-    if not items:  # every run was cancelled
-        return {}
-    return mean_losses(fleet, items)
 
 
 def shared_backbone(ref: str, device: str | None = None) -> Backbone:

@@ -85,10 +85,13 @@ def task_losses(fleet: Fleet, items: Sequence[Item]) -> Losses:
     return losses
 
 
-def mean_losses(fleet: Fleet, items: Sequence[Item]) -> dict[str, float]:
-    """Run -> its loss on its `items`, computed as in training: the mean over tasks of each task's mean per token."""
+def losses_by_run(fleet: Fleet, items: Sequence[Item]) -> dict[str, tuple[float, tuple[float, ...]]]:
+    """Run -> its loss on its `items`, computed as in training (the mean over tasks of each task's mean per token), and
+    that of each of its tasks [K], NaN without an item. No items, no runs."""
+    if not items:  # every run was cancelled
+        return {}
     losses = task_losses(fleet, items)
-    return {run: losses.of(run, fleet.slot[run][0].structure.tasks)[0] for run in dict.fromkeys(r for r, _ in items)}
+    return {run: losses.of(run, fleet.slot[run][0].structure.tasks) for run in dict.fromkeys(r for r, _ in items)}
 
 
 def _count_tokens(items: Sequence[Item]) -> dict[tuple[str, int], int]:

@@ -1,10 +1,23 @@
 """Estimates: rates of a device are found again from a few fleets, and nothing is claimed without any."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compt_core.planning.estimate import Pace, Work, estimate, fleet_work, in_turn, memory, pace_of, place, run_work
+from compt_core.planning.estimate import (
+    Pace,
+    Work,
+    estimate,
+    fleet_work,
+    in_turn,
+    memory,
+    of_backbone,
+    pace_of,
+    place,
+    run_work,
+)
 
 RATES = {"tokens": 3e-5, "steps": 4e-3, "numbers": 2e-9, "scored": 9e-6}
 SHAPES = (Work(200, 1.2e6, 4e8, 5e5), Work(20, 4e5, 1e7, 1e4), Work(500, 9e5, 9e8, 2e6), Work(50, 2e6, 2e7, 1e5))
@@ -30,6 +43,25 @@ def test_the_rates_of_a_device_are_found_again(steps, tokens, numbers, scored):
     assert found is not None and found.fleets == len(SHAPES)
     assert (found.low + found.high) / 2 == pytest.approx(seconds(taken(work)), rel=1e-3)
     assert found.high / found.low == pytest.approx(1.2 / 0.8, rel=1e-2)
+
+
+def test_a_measured_step_stands_in_until_a_fleet_has_trained():
+    step = dataclasses.replace(taken(Work(1, 6e3, 2e6, 500)), measured=1e9)
+    alone = estimate(SHAPES[0], [step])
+    assert (alone.fleets, alone.measured) == (0, 1e9)
+    assert alone.low < seconds(taken(SHAPES[0])) < alone.high
+    both = estimate(SHAPES[0], [taken(SHAPES[0]), dataclasses.replace(step, train_seconds=1e6)])
+    assert both == estimate(SHAPES[0], [taken(SHAPES[0])]) and both.measured is None
+
+
+def test_paces_of_a_backbone_are_those_of_one_device_and_of_these_threads():
+    where = [place("cpu", 3, "a" * 64), place("cpu", 2, "a" * 64), place("cpu", 3, "b" * 64),
+             place("cuda", 3, "a" * 64)]
+    paces = [dataclasses.replace(taken(SHAPES[0]), place=one) for one in where]
+    assert of_backbone(paces, "a" * 64, 2) == [paces[1]]
+    assert of_backbone(paces, "a" * 64) == [paces[0]]
+    assert of_backbone(paces[::-1], "a" * 64, 2) == [paces[3]]
+    assert of_backbone(paces, "c" * 64, 2) == []
 
 
 def test_one_fleet_stands_for_others_by_its_tokens_in_a_wide_range():

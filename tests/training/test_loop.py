@@ -16,7 +16,7 @@ from compt_core.training.best import Best
 from compt_core.training.events import Event
 from compt_core.training.fleet import build_fleet
 from compt_core.training.loop import TrainingError, train
-from compt_core.training.passes import forward_backward, mean_losses, task_losses
+from compt_core.training.passes import forward_backward, losses_by_run, task_losses
 from compt_core.training.plan import plan_run
 
 TASKS = ("sst2", "mrpc", "rte")
@@ -62,9 +62,9 @@ def test_the_loss_of_a_fixed_batch_falls_for_every_method(backbone, setting):
     configs = {m: setting(method=m, steps=10) for m in METHODS}
     data = load_data(TASKS, configs["pt"].data_dir, backbone.files)
     items = [(m, e) for m in METHODS for e in plan_run(configs[m], data, backbone.tokenizer).batch(0)]
-    before = mean_losses(build_fleet(configs, backbone), items)
-    after = mean_losses(run_fleet(backbone, configs)[0], items)
-    assert all(after[m] < before[m] for m in METHODS)
+    before = losses_by_run(build_fleet(configs, backbone), items)
+    after = losses_by_run(run_fleet(backbone, configs)[0], items)
+    assert all(after[m][0] < before[m][0] for m in METHODS)
 
 
 def test_the_same_seed_gives_the_same_bits_and_each_seed_its_own_effect(backbone, setting):

@@ -247,7 +247,7 @@ def test_auto_says_which_normaliser_and_why(form, sources, said):
 
 def test_the_memory_is_told_with_what_it_rests_on(form):
     checked, _ = services.check(build_experiment({}, preset="demo"))
-    before, after = (summary.check_rows(checked, None, memory)["Estimated memory"] for memory in (None, 1.23e9))
+    before, after = (summary.check_rows(checked, None, memory, 0.0)["Estimated memory"] for memory in (None, 1.23e9))
     own = f"about {26 * sum(checked.parameters) / 1e6:.0f} MB for the {sum(checked.parameters):,} numbers"
-    assert before.startswith("unknown until a first fleet") and own in before
+    assert before.startswith("unknown until a fleet") and own in before
     assert after.startswith(f"1.2 GB: {own}")

@@ -150,6 +150,7 @@ def test_prompts_of_one_and_of_seven_hundred_can_both_be_read():
     drawn = json.dumps(maps.norms(table, (1.0, 2.0, 3.0)).to_dict())
     assert '"type": "log"' in drawn and "imported c" in drawn
     assert "Imported: the vectors of 3 prompts have a norm of 5," in " ".join(alike.size_sentences(table, None))
+    assert "0 times the size of a word's embedding" in " ".join(alike.size_sentences(table, (1.0, 1e9, 2e9)))
 
 
 def test_zeros_stay_off_the_logarithmic_axis_and_it_is_said():
@@ -247,6 +248,7 @@ def test_prompts_that_end_as_zeros_have_no_step_half_way():
     way = way_of([0, 1, 1])
     way.directions[-1], way.norms[-1] = 0, 0
     assert journeys.sentences(way) == ["Private prompts: a vector had a norm of 1 at first and 0 at the end."]
+    assert "0 times the size of a word's embedding" in journeys.sentences(way, 300.0)[0]
 
 
 # The vocabulary
