@@ -173,13 +173,9 @@ def _build(settings: T5Settings, weights: Mapping[str, Weight], place: torch.dev
     """
     import torch
     from safetensors import safe_open
-    from transformers import MT5Config, MT5ForConditionalGeneration, T5Config, T5ForConditionalGeneration
-
     dtype = dtype_on(place.type)
-    fields = settings.for_transformers()
     with torch.device("meta"):  # only shapes, no memory
-        model = (MT5ForConditionalGeneration(MT5Config(**fields)) if settings.model_type == "mt5" else
-                 T5ForConditionalGeneration(T5Config(**fields)))
+        model = _empty(settings)
     loaded: dict[str, Any] = {}
     table = next(name for name in TABLES if name in weights)
     shared = {*TABLES, HEAD} if settings.one_table or HEAD not in weights else set(TABLES)
@@ -193,6 +189,17 @@ def _build(settings: T5Settings, weights: Mapping[str, Weight], place: torch.dev
     loaded |= dict.fromkeys(shared, loaded[table])
     model.load_state_dict(loaded, assign=True)
     return model.requires_grad_(False).eval()
+
+
+def _empty(settings: T5Settings) -> Any:
+    """transformers' own model of the settings, as it stands before its weights come."""
+    import transformers
+
+    name = {"t5": "T5", "mt5": "MT5", "umt5": "UMT5"}[settings.model_type]
+    config = getattr(transformers, f"{name}Config")(**settings.for_transformers())
+    if settings.model_type == "umt5":
+        config.tie_word_embeddings = settings.scaled  # its forward pass, which generation uses, scales by this
+    return getattr(transformers, f"{name}ForConditionalGeneration")(config)
 
 
 def dtype_on(device: str) -> torch.dtype:

@@ -111,6 +111,9 @@ def check_headers(ref: str, settings: T5Settings, weights: Mapping[str, Weight])
     missing = sorted(asked.keys() - weights.keys())
     if not weights.keys() & tables.keys():
         missing = [TABLES[0], *missing]
+    if {"encoder"} == {name.partition(".block.")[0] for name in weights if ".block." in name}:
+        raise BackboneError(f"The backbone '{ref}' must have an encoder and a decoder. Got weights of an encoder "
+                            "alone; give the complete model.")
     if missing:
         raise BackboneError(f"The backbone '{ref}' lacks {_named(missing)}. Save the complete model with "
                             "save_pretrained, or give the config.json that belongs to the weights.")
@@ -162,9 +165,10 @@ def _check_numbers(ref: str, same: tuple[str, ...], weights: tuple[tuple[str, We
             _check_finite(ref, name, weight)
     for one, other in pairwise(same):
         if not _equal(by_name[one], by_name[other]):
+            cure = ("If the model was trained with a head of its own, set tie_word_embeddings to false in its "
+                    "config.json." if HEAD in (one, other) else "Save the trained model again with save_pretrained.")
             raise BackboneError(f"The backbone '{ref}' holds one table of words twice, as '{one}' and '{other}', and "
-                                "the two differ, so it is not clear which one is meant. Save the trained model again "
-                                "with save_pretrained.")
+                                f"the two differ, so it is not clear which one is meant. {cure}")
 
 
 def _check_finite(ref: str, name: str, weight: Weight) -> None:

@@ -1,4 +1,4 @@
-"""A checkpoint to spoil, and what is said of it."""
+"""A checkpoint to spoil, what is said of it, and small models of sentencepiece."""
 
 from __future__ import annotations
 
@@ -40,3 +40,20 @@ def problem() -> Callable[[object], str]:
         return str(caught.value)
 
     return say
+
+
+@pytest.fixture(scope="session")
+def spieces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Small models of sentencepiece, trained on the project's own texts with the settings of T5's ("t5") and of mT5's
+    ("mt5": bytes for rare characters, and its extra ids among its pieces)."""
+    import sentencepiece
+
+    folder, root = tmp_path_factory.mktemp("spieces"), Path(__file__).resolve().parents[2]
+    (folder / "texts.txt").write_text("\n".join(file.read_text() for file in sorted(root.glob("*.md"))))
+    for name, more in (("t5", {"character_coverage": 0.999}),
+                       ("mt5", {"character_coverage": 0.99, "byte_fallback": True,
+                                "control_symbols": [f"▁<extra_id_{number}>" for number in reversed(range(100))]})):
+        sentencepiece.SentencePieceTrainer.train(
+            input=str(folder / "texts.txt"), model_prefix=str(folder / name), vocab_size=700, model_type="unigram",
+            pad_id=0, eos_id=1, unk_id=2, bos_id=-1, minloglevel=2, num_threads=1, **more)
+    return {name: folder / f"{name}.model" for name in ("t5", "mt5")}
