@@ -18,7 +18,7 @@ from app.show.styles import label
 from compt_core.errors import plural as plural  # the one way to write a count, for all pages
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import BUNDLED, ExperimentRecord, RunRecord, State
-from compt_core.tasks.table import seen_before
+from compt_core.tasks.seen import seen_before
 
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in "',%/=\""})
 _ESCAPED = re.compile(rf"\\([{re.escape(string.punctuation)}])")
@@ -97,7 +97,7 @@ def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
         found.append("These are results of the small bundled model on a made-up language: they show how the methods "
                      "behave here, not how they compare on real text.")
     else:
-        found += seen_before(suites.split(", "))
+        found += seen_before(suites.split(", "), experiment.config["backbone"])
     if len(experiment.config["seeds"]) == 1:
         found.append("One seed: no interval, and single runs can differ by many points from seed to seed.")
     return found

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compt_core.backbone import hub
 from compt_core.backbone.config import HEAD, TABLES, T5Settings
 from compt_core.backbone.files import BackboneFiles as BackboneFiles
 from compt_core.backbone.files import check_contents, check_folder, read_model, read_tokenizer
 from compt_core.backbone.weights import Weight
-from compt_core.errors import BackboneError, nearest, quoted
+from compt_core.errors import BackboneError, quoted
 
 if TYPE_CHECKING:
     import torch
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from compt_core.backbone.passes import Room
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo-t5"
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")  # of at most 96 characters
-HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
-_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json",
-          "tokenizer_config.json", "spiece.model"]  # the last two for the message when there is no tokenizer.json
 
 
 @dataclass(frozen=True)
@@ -65,65 +61,28 @@ class Backbone:
         return float(f"{math.sqrt(squares / sum(part.numel() for part in parts)):.3g}")
 
     def describe(self) -> dict[str, str]:
-        """What a result was made with, as JSON: id, hash, device and dtype."""
+        """What a result was made with, as JSON: id, hash, device and dtype; of a hub id, the revision, too."""
+        revision = {"revision": self.files.revision} if self.files.revision else {}
         return {"id": self.files.ref, "hash": self.digest, "device": str(self.device),
-                "dtype": str(self.model.dtype).removeprefix("torch.")}
+                "dtype": str(self.model.dtype).removeprefix("torch.")} | revision
 
 
 def find_backbone(ref: str, fetch: bool = True) -> BackboneFiles:
     """Locate and check a checkpoint without loading it. With `fetch`, a hub id is downloaded into the hub's cache;
-    without it, the cache is used as it is, and no network.
+    without it, the cache is used as it is, and no network. A hub id may have a revision behind it: ID@REVISION.
 
     Raises BackboneError: no such folder or hub id, not in the cache, not a T5, safetensors or tokenizer missing.
     """
     if ref == "demo":
-        folder = DEMO
-    elif os.path.isdir(ref):  # unlike Path.is_dir it answers for any text, however long
-        folder = Path(ref).resolve()
-    elif os.path.exists(ref) or len(ref) > 96 or not _HUB_ID.fullmatch(ref):
+        return check_folder(ref, DEMO)
+    if os.path.isdir(ref):  # unlike Path.is_dir it answers for any text, however long
+        return check_folder(ref, Path(ref).resolve())
+    asked = None if os.path.exists(ref) else hub.parse(ref)
+    if asked is None:
         raise BackboneError(f"The backbone {quoted(ref, 200)} is not a folder. Give 'demo', a folder with a T5 "
                             "checkpoint, or a hub id such as google-t5/t5-small.")
-    else:
-        folder = _download(ref) if fetch else _cached(ref)
-    return check_folder(ref, folder)
-
-
-def _cached(ref: str) -> Path:
-    """The folder of a hub id in the hub's cache, as it is now."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=True))
-    except Exception:  # nothing there, a cache that cannot be read, …: one message for all
-        raise BackboneError(f"The backbone '{ref}' is not in the hub's cache on this machine, and looking at "
-                            f"results downloads nothing. Fetch it with 'hf download {ref}', then open this "
-                            "again.") from None
-
-
-def _download(ref: str) -> Path:
-    """The folder of a hub id in the hub's cache, updated if the hub answers."""
-    from huggingface_hub import HfApi, constants, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
-
-    hint = nearest(ref, ("demo",))
-    reason = "HF_HUB_OFFLINE is set"
-    if not constants.HF_HUB_OFFLINE:
-        try:  # asked first, since snapshot_download waits for an answer for ever
-            HfApi().model_info(ref, timeout=HUB_SECONDS)
-            reason = ""
-        except RepositoryNotFoundError:
-            raise BackboneError(f"The hub has no public model '{ref}'. Check the id, or give a local folder."
-                                f"{hint}") from None
-        except Exception:  # errors of the hub, the network and the disk have no common type
-            reason = "it cannot be reached"
-    try:
-        return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=bool(reason)))
-    except Exception as error:
-        if not reason or not isinstance(error, LocalEntryNotFoundError):
-            reason = type(error).__name__
-        raise BackboneError(f"The backbone '{ref}' is not a local folder and could not be fetched from the hub: "
-                            f"{reason}. Check the network, or download it elsewhere and give "
-                            f"its folder.{hint}") from error
+    folder, revision = hub.download(asked) if fetch else hub.cached(asked)
+    return check_folder(ref, folder, revision)
 
 
 def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:

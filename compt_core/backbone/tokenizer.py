@@ -25,7 +25,7 @@ from compt_core.backbone.charsmap import longest_entry
 from compt_core.errors import BackboneError, quoted
 
 WHOLE, SPIECE = "tokenizer.json", "spiece.model"
-BESIDE = ("tokenizer_config.json",)  # read where there is no tokenizer.json
+_BESIDE = ("tokenizer_config.json",)  # read where there is no tokenizer.json
 LARGEST_FILE = 100_000_000  # bytes; mT5's, with 250,000 pieces, has 16 million
 MOST_GROWTH = 100  # characters that one character may become; T5's own normalizer makes up to 18
 NORMALIZERS = ("BertNormalizer", "ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled",
@@ -58,7 +58,7 @@ def tokenizer_files(folder: Path) -> tuple[str, ...]:
 
     A ByT5 has no file with pieces; that it is one stands in its tokenizer_config.json or its config.json.
     """
-    there = [name for name in BESIDE if (folder / name).is_file()]
+    there = [name for name in _BESIDE if (folder / name).is_file()]
     if (folder / WHOLE).is_file():
         return (WHOLE,)
     if reads_bytes(beside(folder)) or reads_bytes(beside(folder, "config.json")):

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from compt_core.backbone.choice import choose
 from compt_core.backbone.config import HEAD, IDLE, TABLES, T5Settings, needed
 from compt_core.errors import BackboneError, quoted
 
@@ -48,10 +49,7 @@ def read_headers(ref: str, folder: Path) -> dict[str, Weight]:
     """
     found = {file.name for file in folder.glob("*.safetensors")}
     if not found:
-        pickled = [file.name for ending in ("bin", "pt", "pth", "ckpt") for file in sorted(folder.glob(f"*.{ending}"))]
-        got = f"Got only pickled weights ({pickled[0]}), which can run code when loaded" if pickled else "Got none"
-        raise BackboneError(f"The backbone '{ref}' must hold its weights as .safetensors. {got}; "
-                            "convert them with save_pretrained first.")
+        choose([file.name for file in folder.iterdir()]).insist(ref)
     parts: set[str] = set()
     for index in sorted(folder.glob("*.safetensors.index.json")):
         named = _parts(ref, index)
