@@ -27,7 +27,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 # The bot and the title by which transformers finds the branch (transformers/safetensors_conversion.py).
 BOT, TITLE = "SFconvertbot", "Adding `safetensors` variant of this model"
 MOST_BRANCHES = 20  # of the bot, looked at from the newest on
-_REMARKS = "compt-conversion"  # folder below the cache's "refs": N, a file with the commit of refs/pr/N that was used
+REMARKS = "compt-conversion"  # folder below the cache's "refs": N, a file with the commit of refs/pr/N that was used
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,22 @@ def download(asked: Asked) -> tuple[Path, str]:
     return folder, told(listing.revision, folder.name)
 
 
+def fetched(listing: Listing, progress: Any = None) -> Path:
+    """The folder with all files that a listing's plan names, in the hub's cache. Raises BackboneError.
+
+    They come one after the other; `progress` is a class like tqdm's, which is told of the bytes of each.
+    """
+    from huggingface_hub import hf_hub_download
+
+    folder, asked = Path(), listing.asked
+    for name in listing.plan.files:
+        try:
+            folder = Path(hf_hub_download(asked.id, name, revision=listing.revision, tqdm_class=progress)).parent
+        except Exception as error:  # of the hub, the network and the disk
+            raise _not_fetched(asked, type(error).__name__) from error
+    return folder
+
+
 def _not_fetched(asked: Asked, reason: str) -> BackboneError:
     return BackboneError(f"The backbone '{asked}' is not a local folder and could not be fetched from the hub: "
                          f"{reason}. Check the network, or download it elsewhere and give its folder."
@@ -233,7 +249,7 @@ def _remarks(asked: Asked) -> Path:
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
-    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=asked.id, repo_type="model") / "refs" / _REMARKS
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=asked.id, repo_type="model") / "refs" / REMARKS
 
 
 def remember(asked: Asked, branch: str, commit: str) -> None:

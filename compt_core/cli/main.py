@@ -1,4 +1,4 @@
-"""The command line: ``python -m compt_core run | tasks | runs | show | export | worker | …``.
+"""The command line: ``python -m compt_core run | tasks | runs | show | export | backbone | worker | …``.
 
 Exit codes: 0 done, 1 a run or a disk failed, 2 bad input, 130 interrupted by Ctrl+C, 129 stopped by SIGHUP, 143
 stopped by SIGTERM. Bad input gives one line on stderr.
@@ -23,6 +23,7 @@ from rich.text import Text
 from compt_core.analysis.answers import stored_answers
 from compt_core.analysis.diagnosis import KINDS, diagnose_runs
 from compt_core.analysis.signatures import Diagnosis
+from compt_core.cli.backbone import commands as backbone_commands
 from compt_core.cli.control import cancel, delete, pause, resume
 from compt_core.cli.options import Once, settings, whole
 from compt_core.cli.output import Write, writable, write_file, write_folder
@@ -83,7 +84,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _usage(error: typer.TyperException) -> str:
     """What is wrong with the words of a command line, and where to find its help."""
     message, context, option = error.format_message(), getattr(error, "ctx", None), getattr(error, "option_name", None)
-    command = getattr(context, "info_name", None) if getattr(context, "parent", None) else None
+    words, level = list[str](), context
+    while level is not None and level.parent is not None:  # "backbone check", for example
+        words, level = [level.info_name, *words], level.parent
+    command = " ".join(words)
     known = [name for parameter in context.command.params for name in parameter.opts] if context else []
     if option and context and option not in known:
         message = f"There is no option {quoted(option)}.{nearest(option, known)}"
@@ -96,7 +100,7 @@ def run(
     preset: Annotated[str | None, typer.Option(help=f"Settings to start from: {', '.join(PRESETS)}. Default: demo, "
                                                "unless --config or --tasks is given.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings by name.")] = None,
-    backbone: Annotated[str | None, typer.Option(help="demo, a folder with a T5, or a hub id.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="demo, a folder with a T5, a hub id, or ID@REVISION.")] = None,
     tasks: Annotated[str | None, typer.Option(help="Task names: a,b,c.")] = None,
     methods: Annotated[str | None, typer.Option(help=f"Methods to compare, out of {', '.join(METHODS)}.")] = None,
     variant: Annotated[list[str] | None, typer.Option(metavar="'NAME: method=pt KEY=VALUE'", help="A row of the "
@@ -246,6 +250,7 @@ def export(
     say(*notes)
 
 
+app.add_typer(backbone_commands, name="backbone")
 for command in (whatif, cancel, pause, resume, delete):
     app.command(cls=Once)(command)
 

@@ -34,7 +34,7 @@ _SIZES = r"(small|base|large|3b|11b|xl|xxl)"
 # Lester et al. (2104.08691, LM adaptation), Xue et al. (2010.11934, 2105.13626), Chung et al. (2304.09151, UMT5),
 # Tay et al. (2109.10686, T5 Efficient); the model cards say the same.
 FAMILIES = (
-    Family("original T5", rf"(google-t5/)?t5-{_SIZES}", ("glue", "set2"), "was trained on GLUE, too"),
+    Family("original T5", rf"(google-t5/)?t5-{_SIZES}", ("glue", "set2"), "was trained on GLUE as well"),
     Family("FLAN-T5", rf"google/flan-t5-{_SIZES}", ("glue", "set2"), "was instruction-tuned on these tasks"),
     Family("LM-adapted T5", rf"google/t5-(v1_1-)?{_SIZES}-lm-adapt", (), "was trained on plain text only"),
     Family("T5 v1.1", rf"google/t5-v1_1-{_SIZES}", (), "was trained on plain text only"),
@@ -53,7 +53,8 @@ _IN_GENERAL = {
             "multinli. There, a prompt can mostly only hurt. T5 v1.1, the LM-adapted checkpoints, mT5, UMT5, ByT5 and "
             "T5 Efficient have not seen them.",
 }
-_OF_SET2 = {"original T5": "was trained on mrpc and multinli", "FLAN-T5": "was instruction-tuned on most of these tasks"}
+_OF_SET2 = {"original T5": "was trained on mrpc and multinli",
+            "FLAN-T5": "was instruction-tuned on most of these tasks"}
 _CALLED = {"glue": "GLUE", "set2": "SET2"}
 
 

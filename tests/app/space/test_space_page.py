@@ -17,8 +17,7 @@ from app.space import alike, imported, journeys, maps, nearby, view
 from app.ui import uploads
 from compt_core.analysis import imported as foreign
 from compt_core.analysis import projections
-from compt_core.backbone import hub
-from compt_core.backbone import vocabulary
+from compt_core.backbone import hub, vocabulary
 from compt_core.backbone.load import find_backbone
 from compt_core.composition import geometry
 from compt_core.composition.geometry import Prompt
