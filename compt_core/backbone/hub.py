@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -192,17 +192,19 @@ def download(asked: Asked) -> tuple[Path, str]:
     return folder, told(listing.revision, folder.name)
 
 
-def fetched(listing: Listing, progress: Any = None) -> Path:
+def fetched(listing: Listing, progress: Callable[[str], Any] = lambda _: None) -> Path:
     """The folder with all files that a listing's plan names, in the hub's cache. Raises BackboneError.
 
-    They come one after the other; `progress` is a class like tqdm's, which is told of the bytes of each.
+    They come one after the other; `progress` gives for the name of each a class like tqdm's, which is told of its
+    bytes, or None for the hub's own bar.
     """
     from huggingface_hub import hf_hub_download
 
     folder, asked = Path(), listing.asked
     for name in listing.plan.files:
         try:
-            folder = Path(hf_hub_download(asked.id, name, revision=listing.revision, tqdm_class=progress)).parent
+            folder = Path(hf_hub_download(asked.id, name, revision=listing.revision,
+                                          tqdm_class=progress(name))).parent
         except Exception as error:  # of the hub, the network and the disk
             raise _not_fetched(asked, type(error).__name__) from error
     return folder

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +121,8 @@ def _closed(event: str, _: Any) -> None:
         raise PermissionError(f"{event} is closed here")
 
 
-def main(folder: str, target: str, close: Callable[[], None] = lambda: sys.addaudithook(_closed)) -> None:
+def main(folder: str, target: str) -> None:
     """Converts, and prints what is wrong."""
-    close()
     problem = {}
     try:
         convert(Path(folder), Path(target))
@@ -135,4 +134,5 @@ def main(folder: str, target: str, close: Callable[[], None] = lambda: sys.addau
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    sys.addaudithook(_closed)
+    main(sys.argv[1], sys.argv[2])

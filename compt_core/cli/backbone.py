@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -72,34 +72,53 @@ def fetch(ref: Ref) -> None:
     total = listing.size(listing.plan)
     say(f"Fetching {len(listing.plan.files)} files of '{ref}' ({hub.told(listing.revision, listing.commit)})"
         f"{'' if total is None else f', {size(total)}'}.")
-    hub.fetched(listing, None if sys.stderr.isatty() else _lines())
+    hub.fetched(listing, _bar if sys.stderr.isatty() else _lines)
     files = find_backbone(ref)
     check_contents(files)
     print(f"The backbone '{ref}' is on this machine and can be used: hidden size {files.hidden:,}, {files.revision}.")
 
 
-def _lines() -> type[Any]:
-    """A class like tqdm's that writes plain lines: none for a small file, some for a large one."""
-    from tqdm import tqdm
+def _bar(_: str) -> None:
+    """The hub's own bar."""
 
-    class Lines(tqdm):  # type: ignore[type-arg]
-        said = 0
 
-        def __init__(self, *given: Any, **how: Any) -> None:
-            how.pop("name", None)  # of the hub's own class
-            super().__init__(*given, **how | {"disable": False, "miniters": 1, "mininterval": 0})
+class Lines:
+    """Stands in for tqdm where no person watches: plain lines about a large file `name`, and none about a small one."""
 
-        def display(self, *_: Any, **__: Any) -> bool:
-            done = int(_STEPS * self.n / self.total) if self.total else 0
-            if (self.total or 0) >= _LARGE and done > self.said:
-                self.said = done
-                say(f"{self.desc.rstrip(': ')}: {size(int(self.n))} of {size(int(self.total))}")
-            return True
+    def __init__(self, name: str, total: float | None = None, initial: float = 0):
+        self.name, self.total, self.n, self.said = name, total or 0, initial, 0
 
-        def close(self) -> None:
-            self.disable = True  # it has nothing to wipe away
+    def __enter__(self) -> Lines:
+        return self
 
-    return Lines
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def update(self, number: float | None = 1) -> None:
+        """`number` more bytes are here."""
+        self.n += number or 0
+        done = int(_STEPS * self.n / self.total) if self.total else 0
+        if self.total >= _LARGE and done > self.said:
+            self.said = done
+            say(f"{self.name}: {size(int(self.n))} of {size(int(self.total))}")
+
+    def refresh(self, *_: object, **__: object) -> None:
+        """Nothing is drawn again."""
+
+    # The last two make the hub's fast way to download tell this one class of everything.
+    set_postfix_str = update_transfer = set_transfer_postfix_str = refresh
+
+    def close(self) -> None:
+        """There is nothing to wipe away."""
+
+
+def _lines(name: str) -> type[Lines]:
+    """The class to be told of the bytes of the file `name`."""
+    class Of(Lines):
+        def __init__(self, *, total: float | None = None, initial: float = 0, **_: object):
+            super().__init__(name, total, initial)
+
+    return Of
 
 
 @commands.command("convert", cls=Once)

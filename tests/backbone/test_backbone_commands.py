@@ -16,6 +16,7 @@ from compt_core.backbone.about import about, size
 from compt_core.backbone.here import on_this_machine
 from compt_core.backbone.load import find_backbone
 from compt_core.cli import main as cli
+from compt_core.cli.backbone import _lines
 
 
 class Done(NamedTuple):
@@ -118,7 +119,24 @@ def test_a_large_file_is_told_of_in_lines(old: Hub, call: Call, monkeypatch: pyt
     lines = call("fetch", "lab/tiny").err.splitlines()
     weights = [line for line in lines if line.startswith("model.safetensors: ")]
     assert weights and weights[-1].partition(": ")[2].split(" of ")[0] == weights[-1].rpartition(" of ")[2]
-    assert len(weights) <= 10
+    assert len(weights) <= 10 and any(line.startswith("spiece.model: ") for line in lines)
+
+
+def test_the_hubs_fast_way_to_download_is_told_of_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Large files of the hub come by another protocol, which has two bars of its own."""
+    from types import SimpleNamespace
+
+    from huggingface_hub.utils._xet_progress_reporting import XetDownloadProgressReporter
+
+    with XetDownloadProgressReporter(reconstruction_desc="a", transfer_desc="b", total=50_000_000, log_level=0,
+                                     name="x", tqdm_class=_lines("model.safetensors")) as reporter:
+        for done in range(0, 50_000_001, 1_000_000):
+            reporter.update_progress(SimpleNamespace(
+                total_bytes=50_000_000, total_bytes_completed=done, total_transfer_bytes_completed=done // 2,
+                total_bytes_completion_rate=1.0, total_transfer_bytes_completion_rate=1.0))
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 10 and said[0] == "model.safetensors: 5 MB of 50 MB"
+    assert said[-1] == "model.safetensors: 50 MB of 50 MB"
 
 
 def test_list_names_each_revision(old: Hub, call: Call) -> None:
