@@ -33,7 +33,7 @@ VARIANTS_HELP = ("Each line adds a row with its own settings. Write a name, a co
                  "the settings below, as in 'long: method=pt prompt_length=10'. This lets you compare prompt lengths, "
                  "numbers of sources or normalisers. A line that begins with a method's own name changes the settings "
                  "of that method.")
-BACKBONES = ["demo", ENGLISH, "google-t5/t5-base", "google/flan-t5-base"]  # the hub's have all that is read
+BACKBONES = ["demo", ENGLISH, "google-t5/t5-base", "google/t5-base-lm-adapt", "google/flan-t5-base"]
 
 
 def key(name: str) -> str:

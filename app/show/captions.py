@@ -19,7 +19,7 @@ from compt_core.backbone.english import origin
 from compt_core.errors import plural as plural  # the one way to write a count, for all pages
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import BUNDLED, ExperimentRecord, RunRecord, State
-from compt_core.tasks.table import seen_before
+from compt_core.tasks.seen import seen_before
 
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in "',%/=\""})
 _ESCAPED = re.compile(rf"\\([{re.escape(string.punctuation)}])")
@@ -99,7 +99,7 @@ def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
                      "behave here, not how they compare on real text.")
     else:
         found += [literal(said)] if (said := origin(experiment.config["backbone"])) else []
-        found += seen_before(suites.split(", "))
+        found += seen_before(suites.split(", "), experiment.config["backbone"])
     if len(experiment.config["seeds"]) == 1:
         found.append("One seed: no interval, and single runs can differ by many points from seed to seed.")
     return found

@@ -7,6 +7,7 @@ file can make transformers build something else.
 from __future__ import annotations
 
 import json
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from compt_core.errors import BackboneError, quoted
 
-# Not umt5: each of its layers has its own position bias, and transformers and its published weights disagree on how its
-# head is tied. Not longt5 and switch_transformers: their attention and their layers are different.
-T5_FAMILY = ("t5", "mt5")
+# Not longt5 and switch_transformers: their attention and their layers are different.
+T5_FAMILY = ("t5", "mt5", "umt5")
+# What is read where a config.json names no model_type, as in the published UMT5 checkpoints.
+_BY_ARCHITECTURE = {"T5ForConditionalGeneration": "t5", "MT5ForConditionalGeneration": "mt5",
+                    "UMT5ForConditionalGeneration": "umt5"}
 MOST = 2**31 - 1  # of a size; the weight files bound it further
 MOST_LAYERS = 1000
 ACTIVATIONS = ("relu", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "quick_gelu", "silu", "swish", "mish",
@@ -39,7 +42,7 @@ class T5Settings(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, allow_inf_nan=False)
 
-    model_type: Literal["t5", "mt5"]
+    model_type: Literal["t5", "mt5", "umt5"]
     d_model: Size
     vocab_size: Size
     num_layers: Layers
@@ -74,7 +77,12 @@ class T5Settings(BaseModel):
 
     @property
     def scaled(self) -> bool:
-        """Whether decoder states are scaled before the head: in T5 1.0, whose head is its table, and never in mT5."""
+        """Whether decoder states are scaled before the head: in T5 1.0, whose head is its table, and never in mT5.
+
+        A UMT5 whose head is its table is scaled, too. The published ones have a head of their own, which was trained
+        without a scale. transformers 5 takes every UMT5 as tied: it scales their states, so its logits are a multiple
+        of these.
+        """
         if self.model_type == "mt5":
             return False
         if self.scale_decoder_outputs is not None:
@@ -86,25 +94,49 @@ class T5Settings(BaseModel):
         """Whether the head is the table of words, as in T5 1.0; a head among the weights is then a copy of it."""
         return self.scaled and self.tie_word_embeddings is not False
 
+    @property
+    def biased_layers(self) -> bool:
+        """Whether each layer has a position bias of its own, as in UMT5, or all share that of the first one."""
+        return self.model_type == "umt5"
+
     def for_transformers(self) -> dict[str, Any]:
-        """The arguments of a T5Config or MT5Config."""
+        """The arguments of a T5Config, an MT5Config or a UMT5Config."""
         own = self.model_dump(exclude={"model_type", "tie_word_embeddings", "scale_decoder_outputs"})
         return own if self.model_type == "mt5" else own | {"scale_decoder_outputs": self.scaled}
+
+
+def model_type(config: dict[str, Any]) -> Any:
+    """The kind of model of a config.json, by its architecture where it names no model_type."""
+    named = config.get("model_type")
+    return _BY_ARCHITECTURE.get(_architecture(config)) if named is None else named
+
+
+def only_encoder(config: dict[str, Any]) -> bool:
+    """Whether a config.json says that the model is an encoder without its decoder."""
+    return _architecture(config).endswith("EncoderModel")
+
+
+def _architecture(config: dict[str, Any]) -> str:
+    named = config.get("architectures")
+    return named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""
 
 
 def read_settings(ref: str, folder: Path) -> T5Settings:
     """The settings of the config.json in `folder`; `ref` is what messages call it. Raises BackboneError."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = config.get("model_type")
-    except (OSError, ValueError, AttributeError, RecursionError):
+        config["model_type"] = kind = model_type(config)
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         raise BackboneError(f"The backbone '{ref}' has no readable config.json in '{folder}'. Give a folder written "
                             "by save_pretrained of a T5 model and its tokenizer.") from None
     if kind not in T5_FAMILY:
         raise BackboneError(f"The backbone '{ref}' must be of the T5 family ({', '.join(T5_FAMILY)}). "
                             f"Got model type {quoted(kind)} instead.")
+    if only_encoder(config):
+        raise BackboneError(f"The backbone '{ref}' must have an encoder and a decoder. Got an encoder alone "
+                            f"({quoted(config['architectures'][0])}); give the complete model.")
     config, problems = _with_one_name(config)
-    defaults = _OF_MT5 if kind == "mt5" else {}
+    defaults = {} if kind == "t5" else _OF_MT5
     try:
         settings = T5Settings.model_validate(defaults | config)
     except ValidationError as error:
@@ -180,8 +212,9 @@ def needed(settings: T5Settings) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for stack, layers in (("encoder", settings.num_layers), ("decoder", settings.decoder_layers)):
         shapes[f"{stack}.final_layer_norm.weight"] = (wide,)
-        shapes[f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"] = (
+        shapes |= {f"{stack}.block.{block}.layer.0.SelfAttention.relative_attention_bias.weight": (
             settings.relative_attention_num_buckets, settings.num_heads)
+            for block in range(layers if settings.biased_layers else 1)}
         attentions = ("SelfAttention", "EncDecAttention") if stack == "decoder" else ("SelfAttention",)
         for block in range(layers):
             for layer, attention in enumerate(attentions):
@@ -195,3 +228,9 @@ def needed(settings: T5Settings) -> dict[str, tuple[int, ...]]:
                        for name in (("wi_0", "wi_1") if settings.gated else ("wi",))}
             shapes[f"{at}.DenseReluDense.wo.weight"] = (wide, settings.d_ff)
     return shapes
+
+
+def parameters(settings: T5Settings) -> int:
+    """Numbers in all weights that the settings ask for; a head that is the table of words is not counted twice."""
+    tables = 2 if settings.tie_word_embeddings is False else 1
+    return sum(map(prod, needed(settings).values())) + tables * settings.vocab_size * settings.d_model

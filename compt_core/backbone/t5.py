@@ -64,13 +64,14 @@ def encode(backbone: Backbone, batch: Batch, vectors: Tensor) -> Memory:
                   for group in batch.groups)
     states = encoder.dropout(embed(backbone, batch, vectors))
     widest = max(group.width for group in batch.groups)
-    # One bias [1, heads, T, T] for all layers; it depends on distance alone, so its corner serves shorter rows.
-    bias = encoder.block[0].layer[0].SelfAttention.compute_bias(widest, widest)
-    added = [_hide(bias[..., : group.width, : group.width], mask)
-             for group, mask in zip(batch.groups, masks, strict=True)]
     for block in encoder.block:
         layer, feed_forward = block.layer
         own = layer.SelfAttention
+        if own.has_relative_attention_bias:  # else the bias of the first layer holds on; UMT5 has one in each layer
+            # [1, heads, T, T]; it depends on distance alone, so its corner serves shorter rows.
+            bias = own.compute_bias(widest, widest)
+            added = [_hide(bias[..., : group.width, : group.width], mask)
+                     for group, mask in zip(batch.groups, masks, strict=True)]
         normed = layer.layer_norm(states)
         parts = (projection(normed).split(batch.sizes) for projection in (own.q, own.k, own.v))
         heads = [_attend(own, group.rows, q, k, v, mask)
@@ -90,11 +91,12 @@ def decode(backbone: Backbone, memory: Memory, inputs: Tensor, inside: Tensor | 
     length = inputs.shape[1]
     if inside is None:
         inside = torch.ones(length, length, dtype=torch.bool, device=inputs.device).tril()
-    bias = _hide(decoder.block[0].layer[0].SelfAttention.compute_bias(length, length), inside[None])
     padding = [None if mask is None else _hide(states.new_zeros(1, 1, 1, 1), mask) for mask in memory.masks]
     for block in decoder.block:
         first, second, feed_forward = block.layer
         own, cross = first.SelfAttention, second.EncDecAttention
+        if own.has_relative_attention_bias:
+            bias = _hide(own.compute_bias(length, length), inside[None])
         normed = first.layer_norm(states)
         heads = _attend(own, len(inputs), own.q(normed), own.k(normed), own.v(normed), bias)
         states = states + first.dropout(own.o(heads.view(*inputs.shape, -1)))

@@ -1,6 +1,9 @@
-"""The tokenizer.json of a checkpoint, checked before the library that runs it sees it. Loads no torch.
+"""The tokenizer of a checkpoint, checked before the library that runs it sees it. Loads no torch.
 
-That library (Rust) ends on some odd files with a panic, which writes on stderr, and it follows the file without limits:
+It stands in tokenizer.json. Older checkpoints have a spiece.model instead, and a ByT5, which reads bytes, has neither;
+both are told in the words of a tokenizer.json first, so that one set of checks holds for all.
+
+The library (Rust) ends on some odd files with a panic, which writes on stderr, and it follows the file without limits:
 a few replacements in a row can turn one letter into a text that fills the memory, and a pattern can take for ever. So
 only known steps are let through, each within bounds that no published tokenizer comes near.
 """
@@ -17,9 +20,12 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from compt_core.backbone import byte_pieces, spiece
 from compt_core.backbone.charsmap import longest_entry
 from compt_core.errors import BackboneError, quoted
 
+WHOLE, SPIECE = "tokenizer.json", "spiece.model"
+_BESIDE = ("tokenizer_config.json",)  # read where there is no tokenizer.json
 LARGEST_FILE = 100_000_000  # bytes; mT5's, with 250,000 pieces, has 16 million
 MOST_GROWTH = 100  # characters that one character may become; T5's own normalizer makes up to 18
 NORMALIZERS = ("BertNormalizer", "ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled",
@@ -47,74 +53,96 @@ class Pieces:
     last: int
 
 
+def tokenizer_files(folder: Path) -> tuple[str, ...]:
+    """The names of the files of `folder` that make its tokenizer, the one with its pieces first; () if there are none.
+
+    A ByT5 has no file with pieces; that it is one stands in its tokenizer_config.json or its config.json.
+    """
+    there = [name for name in _BESIDE if (folder / name).is_file()]
+    if (folder / WHOLE).is_file():
+        return (WHOLE,)
+    if reads_bytes(beside(folder)) or reads_bytes(beside(folder, "config.json")):
+        return (*there, "config.json")
+    return (SPIECE, *there) if (folder / SPIECE).is_file() else ()
+
+
+def reads_bytes(about: dict[str, Any]) -> bool:
+    """Whether a tokenizer_config.json or a config.json says that the model is a ByT5."""
+    return about.get("tokenizer_class") == byte_pieces.CLASS
+
+
 def read_pieces(ref: str, folder: Path) -> Pieces:
     """The tokenizer in `folder`, called `ref` in messages. Raises BackboneError if it is missing or not usable."""
-    path = folder / "tokenizer.json"
+    names = tokenizer_files(folder)
     try:
-        about = path.stat()
-    except OSError:
-        raise BackboneError(f"The backbone '{ref}' has no tokenizer.json in '{folder}'. {_way_out(folder)}") from None
-    return _pieces(ref, path, about.st_mtime_ns, about.st_size)
-
-
-def _way_out(folder: Path) -> str:
-    """What can be done without a tokenizer.json; this differs within the T5 family."""
-    if _beside(folder).get("tokenizer_class") == "ByT5Tokenizer":
-        return ("It is a ByT5, which reads bytes. Its tokenizer has no tokenizer.json, so it cannot be used here. Give "
-                "another T5, such as google/flan-t5-small.")
-    if (folder / "spiece.model").is_file():
-        return ("It has only the older spiece.model. Convert it where sentencepiece is installed, with transformers' "
-                "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER), or give a T5 that has a "
-                "tokenizer.json, such as google/flan-t5-small.")
-    return ("Save its tokenizer there with save_pretrained. If that writes no tokenizer.json, as for ByT5, which reads "
-            "bytes, the backbone cannot be used here.")
+        stats = [(name, (folder / name).stat()) for name in names]
+    except OSError:  # gone since
+        names = ()
+    if not names:
+        raise BackboneError(f"The backbone '{ref}' has no tokenizer in '{folder}'. Put its tokenizer.json or its "
+                            "spiece.model there, or save its tokenizer there with save_pretrained.")
+    return _pieces(ref, folder, tuple((name, about.st_mtime_ns, about.st_size) for name, about in stats))
 
 
 def end_named_beside(folder: Path) -> str | None:
     """The end token that tokenizer_config.json names, if it is there and names one."""
-    named = _beside(folder).get("eos_token")
+    named = beside(folder).get("eos_token")
     if isinstance(named, dict):  # an older way to write it
         named = named.get("content")
     return named if isinstance(named, str) else None
 
 
-def _beside(folder: Path) -> dict[str, Any]:
-    """What tokenizer_config.json contains, used for messages only: {} where it cannot be read."""
+def beside(folder: Path, name: str = "tokenizer_config.json") -> dict[str, Any]:
+    """What tokenizer_config.json contains: {} where it is missing or cannot be read."""
     try:
-        about = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        about = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return about if isinstance(about, dict) else {}
 
 
+def as_json(folder: Path, name: str) -> str:
+    """The tokenizer.json of a folder; where it has none, what it would say. `name`: the first of its tokenizer_files.
+
+    Raises ValueError, OSError and RecursionError where the file cannot be read or must not be used.
+    """
+    if name == WHOLE:
+        text = (folder / name).read_bytes().decode("utf-8")
+        _check(json.loads(text))
+        return text
+    about = spiece.described(folder / name, beside(folder)) if name == SPIECE else byte_pieces.described()
+    _check(about)
+    return json.dumps(about, ensure_ascii=False)
+
+
 @lru_cache(maxsize=4)
-def _pieces(ref: str, path: Path, changed: int, size: int) -> Pieces:
+def _pieces(ref: str, folder: Path, files: tuple[tuple[str, int, int], ...]) -> Pieces:
     from tokenizers import Tokenizer
 
+    name, _, size = files[0]
     try:
         if size > LARGEST_FILE:
             raise ValueError(f"it has {size:,} bytes, more than {LARGEST_FILE:,}")
-        about = json.loads(path.read_bytes().decode("utf-8"))
-        _check(about)
-        tokenizer = Tokenizer.from_file(str(path))
+        text = as_json(folder, name)
+        tokenizer = Tokenizer.from_str(text)
         tokenizer.no_truncation()  # the file's settings for it are for other uses
         tokenizer.no_padding()
         tokenizer.encode_batch([_PROBE, ""], add_special_tokens=False)
-        model, last = about["model"], max(tokenizer.get_vocab().values(), default=-1)
+        model, last = json.loads(text)["model"], max(tokenizer.get_vocab().values(), default=-1)
     except RecursionError:
-        raise _unreadable(ref, "it is nested too deep") from None
+        raise _unreadable(ref, name, "it is nested too deep") from None
     except (KeyboardInterrupt, SystemExit, TimeoutError):
         raise
     except BaseException as error:  # the library raises plain Exceptions, and its panics are not even those
-        raise _unreadable(ref, " ".join(str(error).split())[:200]) from None
+        raise _unreadable(ref, name, " ".join(str(error).split())[:200]) from None
     unknown = model.get("unk_id")
     if unknown is None and model.get("unk_token") is not None:
         unknown = tokenizer.token_to_id(model["unk_token"])
     return Pieces(tokenizer, unknown, last)
 
 
-def _unreadable(ref: str, reason: str) -> BackboneError:
-    return BackboneError(f"The tokenizer.json of backbone '{ref}' cannot be used: {reason}. Save its fast tokenizer "
+def _unreadable(ref: str, name: str, reason: str) -> BackboneError:
+    return BackboneError(f"The {name} of backbone '{ref}' cannot be used: {reason}. Save its fast tokenizer "
                          "again, or give another backbone.")
 
 

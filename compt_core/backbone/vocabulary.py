@@ -90,7 +90,8 @@ def _highest(values: np.ndarray, count: int) -> np.ndarray:
 def spelled(files: BackboneFiles, ids: np.ndarray) -> list[str]:
     """The pieces with these `ids` as the tokenizer writes them; ``▁`` stands for a space in front."""
     tokenizer = read_tokenizer(files)
-    return [tokenizer.id_to_token(int(one)) or f"piece {int(one)}" for one in ids.ravel()]
+    found = [tokenizer.id_to_token(int(one)) or f"piece {int(one)}" for one in ids.ravel()]
+    return ["▁" if piece == " " else piece for piece in found]  # ByT5's piece for a space is the space itself
 
 
 def norm_range(files: BackboneFiles) -> tuple[float, float, float]:

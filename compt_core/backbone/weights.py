@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from compt_core.backbone.choice import choose
 from compt_core.backbone.config import HEAD, IDLE, TABLES, T5Settings, needed
 from compt_core.errors import BackboneError, quoted
 
@@ -48,10 +49,7 @@ def read_headers(ref: str, folder: Path) -> dict[str, Weight]:
     """
     found = {file.name for file in folder.glob("*.safetensors")}
     if not found:
-        pickled = [file.name for ending in ("bin", "pt", "pth", "ckpt") for file in sorted(folder.glob(f"*.{ending}"))]
-        got = f"Got only pickled weights ({pickled[0]}), which can run code when loaded" if pickled else "Got none"
-        raise BackboneError(f"The backbone '{ref}' must hold its weights as .safetensors. {got}; "
-                            "convert them with save_pretrained first.")
+        choose([file.name for file in folder.iterdir()]).insist(ref)
     parts: set[str] = set()
     for index in sorted(folder.glob("*.safetensors.index.json")):
         named = _parts(ref, index)
@@ -111,6 +109,9 @@ def check_headers(ref: str, settings: T5Settings, weights: Mapping[str, Weight])
     missing = sorted(asked.keys() - weights.keys())
     if not weights.keys() & tables.keys():
         missing = [TABLES[0], *missing]
+    if {"encoder"} == {name.partition(".block.")[0] for name in weights if ".block." in name}:
+        raise BackboneError(f"The backbone '{ref}' must have an encoder and a decoder. Got weights of an encoder "
+                            "alone; give the complete model.")
     if missing:
         raise BackboneError(f"The backbone '{ref}' lacks {_named(missing)}. Save the complete model with "
                             "save_pretrained, or give the config.json that belongs to the weights.")
@@ -162,9 +163,10 @@ def _check_numbers(ref: str, same: tuple[str, ...], weights: tuple[tuple[str, We
             _check_finite(ref, name, weight)
     for one, other in pairwise(same):
         if not _equal(by_name[one], by_name[other]):
+            cure = ("If the model was trained with a head of its own, set tie_word_embeddings to false in its "
+                    "config.json." if HEAD in (one, other) else "Save the trained model again with save_pretrained.")
             raise BackboneError(f"The backbone '{ref}' holds one table of words twice, as '{one}' and '{other}', and "
-                                "the two differ, so it is not clear which one is meant. Save the trained model again "
-                                "with save_pretrained.")
+                                f"the two differ, so it is not clear which one is meant. {cure}")
 
 
 def _check_finite(ref: str, name: str, weight: Weight) -> None:

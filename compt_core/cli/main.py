@@ -1,4 +1,4 @@
-"""The command line: ``python -m compt_core run | tasks | runs | show | export | worker | …``.
+"""The command line: ``python -m compt_core run | tasks | runs | show | export | backbone | worker | …``.
 
 Exit codes: 0 done, 1 a run or a disk failed, 2 bad input, 130 interrupted by Ctrl+C, 129 stopped by SIGHUP, 143
 stopped by SIGTERM. Bad input gives one line on stderr.
@@ -14,7 +14,7 @@ import warnings
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -23,7 +23,7 @@ from rich.text import Text
 from compt_core.analysis.answers import stored_answers
 from compt_core.analysis.diagnosis import KINDS, diagnose_runs
 from compt_core.analysis.signatures import Diagnosis
-from compt_core.cli.backbone import backbone as backbone_commands
+from compt_core.cli.backbone import commands as backbone_commands
 from compt_core.cli.control import cancel, delete, pause, resume
 from compt_core.cli.data import data
 from compt_core.cli.measure import measured
@@ -87,9 +87,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _usage(error: typer.TyperException) -> str:
     """What is wrong with the words of a command line, and where to find its help."""
     message, context, option = error.format_message(), getattr(error, "ctx", None), getattr(error, "option_name", None)
-    command, inner = "", cast(Any, context)
-    while getattr(inner, "parent", None):  # a command of a group has the group's context around its own
-        command, inner = f"{inner.info_name} {command}", inner.parent
+    words, level = list[str](), context
+    while level is not None and level.parent is not None:  # "backbone check", for example
+        words, level = [level.info_name, *words], level.parent
+    command = " ".join(words)
     known = [name for parameter in context.command.params for name in parameter.opts] if context else []
     if option and context and option not in known:
         message = f"There is no option {quoted(option)}.{nearest(option, known)}"
@@ -102,7 +103,8 @@ def run(
     preset: Annotated[str | None, typer.Option(help=f"Settings to start from: {', '.join(PRESETS)}. Default: demo, "
                                                "unless --config or --tasks is given.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings by name.")] = None,
-    backbone: Annotated[str | None, typer.Option(help="demo, english, a folder with a T5, or a hub id.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="demo, english, a folder with a T5, a hub id, or ID@REVISION.")
+                        ] = None,
     tasks: Annotated[str | None, typer.Option(help="Task names: a,b,c.")] = None,
     methods: Annotated[str | None, typer.Option(help=f"Methods to compare, out of {', '.join(METHODS)}.")] = None,
     variant: Annotated[list[str] | None, typer.Option(metavar="'NAME: method=pt KEY=VALUE'", help="A row of the "

@@ -22,7 +22,7 @@ from compt_core.methods.table import METHODS, structure
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.scoring.statistics import half_width, mean_normalised, mean_primary
 from compt_core.settings.config import RunConfig
-from compt_core.tasks.table import seen_before
+from compt_core.tasks.seen import seen_before
 
 _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta", "trainable_parameters",
                 "train_seconds", "eval_seconds", "constant", "unreadable", "eval_rows", "prompt_rms",
@@ -203,7 +203,8 @@ def _notes(experiment: ExperimentRecord, done: Sequence[RunRecord]) -> list[str]
         notes.append(f"Rows {'; '.join(left_out)}.")
     notes += data_notes(done)
     notes += [said] if (said := origin(experiment.config["backbone"])) else []
-    return notes + seen_before({task.suite for task in experiment.tasks.only(experiment.config["tasks"]).values()})
+    suites = {task.suite for task in experiment.tasks.only(experiment.config["tasks"]).values()}
+    return notes + seen_before(suites, experiment.config["backbone"])
 
 
 def _unreadable(done: Sequence[RunRecord]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from compt_core.backbone.files import BackboneFiles, encoder
+from compt_core.backbone.files import BackboneFiles, Stamps, encoder
 from compt_core.errors import DataError, plural, quoted
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.files import digest_of, load_task
@@ -46,11 +46,11 @@ def as_read(data: Sequence[TaskData], files: BackboneFiles) -> tuple[TaskData, .
 
     Raises DataError where a task has no training row left, and BackboneError where there is no tokenizer.
     """
-    return _as_read(tuple(data), files, (files.folder / "tokenizer.json").stat().st_mtime_ns)
+    return _as_read(tuple(data), files, files.tokenizer_stamps())
 
 
 @lru_cache(maxsize=16)
-def _as_read(data: tuple[TaskData, ...], files: BackboneFiles, changed: int) -> tuple[TaskData, ...]:
+def _as_read(data: tuple[TaskData, ...], files: BackboneFiles, changed: Stamps) -> tuple[TaskData, ...]:
     words = _Words(files)
     train, dev, unknown = list[Keys](), list[Keys](), list[dict[str, tuple[float, str]]]()
     for one in data:

@@ -5,8 +5,6 @@ This is the source of definitions for experiments being built, checked and submi
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from compt_core.settings.presets import DEMO_GLUE_TASKS, DEMO_TASKS, ENGLISH_TASKS, GLUE_TASKS, SET2_TASKS
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.demo import DEMO
@@ -21,15 +19,3 @@ SUITES: dict[str, tuple[str, ...]] = {
     "demo": tuple(DEMO_TASKS), "demo-glue": tuple(DEMO_GLUE_TASKS),
     "glue": tuple(GLUE_TASKS), "set2": tuple(SET2_TASKS), "english": tuple(ENGLISH_TASKS),
 }
-
-_SEEN = {  # suite -> which public checkpoints have seen its tasks before
-    "glue": "Original T5 checkpoints were trained on GLUE, and FLAN-T5 was instruction-tuned on these tasks. With "
-            "either of them, a prompt can mostly only hurt. The v1.1 and LM-adapted checkpoints have not seen them.",
-    "set2": "FLAN-T5 was instruction-tuned on most tasks of SET2, and original T5 checkpoints were trained on mrpc and "
-            "multinli. There, a prompt can mostly only hurt. The v1.1 and LM-adapted checkpoints have not seen them.",
-}
-
-
-def seen_before(suites: Collection[str]) -> list[str]:
-    """What to bear in mind about results on `suites` that public checkpoints were trained on, a sentence for each."""
-    return [said for suite, said in _SEEN.items() if suite in suites]

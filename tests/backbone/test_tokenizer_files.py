@@ -150,23 +150,5 @@ def test_a_file_that_is_no_tokenizer_is_refused(copy: Path, problem: Problem, mo
     assert "it has 4 bytes, more than 3." in problem(copy)
 
 
-@pytest.mark.parametrize(("files", "says"), [
-    ({}, "Save its tokenizer there with save_pretrained. If that writes no tokenizer.json, as for ByT5,"),
-    ({"tokenizer_config.json": '{"tokenizer_class": "ByT5Tokenizer"}'},
-     "It is a ByT5, which reads bytes. Its tokenizer has no tokenizer.json, so it cannot be used here."),
-    ({"spiece.model": "", "tokenizer_config.json": '{"tokenizer_class": "T5Tokenizer"}'},
-     "It has only the older spiece.model. Convert it where sentencepiece is installed, with"),
-    ({"tokenizer_config.json": "["}, "Save its tokenizer there"),
-])
-def test_what_to_do_without_a_tokenizer_is_true_for_the_backbone(
-    copy: Path, files: dict[str, str], says: str, problem: Problem
-) -> None:
-    (copy / "tokenizer.json").unlink()
-    for name, content in files.items():
-        (copy / name).write_text(content)
-    message = problem(copy)
-    assert f"has no tokenizer.json in '{copy}'. {says}" in message and "fast tokenizer" not in message
-
-
 def test_the_longest_entry_of_a_table() -> None:
     assert longest_entry(trie("äöü".encode())) == 3

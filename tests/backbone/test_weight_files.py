@@ -31,7 +31,8 @@ def put(name: str, value: np.ndarray) -> Spoil:
 
 
 @pytest.mark.parametrize(("spoil", "says"), [
-    (drop("decoder"), "lacks 15 weights, the first of them 'decoder.block.0.layer.0.SelfAttention.k.weight'."),
+    (drop("decoder"), "must have an encoder and a decoder. Got weights of an encoder alone; give the complete model."),
+    (drop("decoder.block.0.layer.0"), "lacks 6 weights, the first of them 'decoder.block.0.layer.0.SelfAttention.k"),
     (drop("shared"), "lacks the weight 'shared.weight'. Save the complete model"),
     (lambda weights: drop("shared")(weights) | {"lm_head.weight": weights["shared.weight"]},
      "lacks the weight 'shared.weight'."),

@@ -225,7 +225,8 @@ def test_caveats_follow_backbone_suite_and_seeds(lab, store):
     assert "small bundled model" in of() and "One seed" in of()
     glue = of(backbone="google-t5/t5-base", seeds="0,1")
     assert "trained on GLUE" in glue and "One seed" not in glue
-    assert "FLAN-T5 was instruction-tuned" in glue
+    assert "original T5" in glue and "FLAN" not in glue
+    assert "FLAN-T5 was instruction-tuned" in of(backbone="x/y", tasks="rte", seeds="0,1")
     assert "most tasks of SET2" in of(backbone="x/y", tasks="imdb,demo-rte", seeds="0,1")
     assert of(backbone="x/y", tasks="demo-rte", seeds="0,1") == "", "the mirror is not GLUE"
     assert "tuned on titles" in of(backbone="english", tasks="demo-rte", seeds="0,1")

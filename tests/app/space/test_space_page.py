@@ -17,8 +17,7 @@ from app.space import alike, imported, journeys, maps, nearby, view
 from app.ui import uploads
 from compt_core.analysis import imported as foreign
 from compt_core.analysis import projections
-from compt_core.backbone import load as backbones
-from compt_core.backbone import vocabulary
+from compt_core.backbone import hub, vocabulary
 from compt_core.backbone.load import find_backbone
 from compt_core.composition import geometry
 from compt_core.composition.geometry import Prompt
@@ -277,9 +276,10 @@ def test_a_backbone_that_is_gone_or_another_one_now_is_a_sentence_and_the_rest_s
 
 def test_opening_the_page_downloads_no_backbone(visit, lab, store, monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(backbones, "_download", lambda ref: pytest.fail(f"the hub was asked for {ref}"))
+    monkeypatch.setattr(hub, "download", lambda ref: pytest.fail(f"the hub was asked for {ref}"))
     app = visit("space", run=run_of(store, lab.finished(backbone="lab/none"), "spp").id)
-    assert not app.exception and not app.error and "Fetch it with 'hf download lab/none'" in words(app)
+    assert not app.exception and not app.error
+    assert "Fetch it with 'python -m compt_core backbone fetch lab/none'" in words(app)
 
 
 def test_maps_and_pieces_are_computed_once(visit, lab, store, monkeypatch):
