@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from compt_core.cli.terminal import LONGEST_LINE
 
 ROOT = Path(__file__).resolve().parents[2]
-_PRESETS = "'demo', 'demo-glue', 'glue', 'set2', 'first-1', 'first-2', 'first-3'"
+_PRESETS = "'demo', 'demo-glue', 'english', 'glue', 'set2', 'first-1', 'first-2', 'first-3'"
 
 
 @pytest.fixture

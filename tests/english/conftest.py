@@ -5,8 +5,7 @@ Where there is none, because PyPI could not be reached, these tests are skipped;
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,18 @@ BAD = ("was terrible", "is a complete waste of time", "made me angry", "is borin
 
 
 @pytest.fixture(scope="session")
-def english_folder() -> Iterator[Path]:
-    """The folder, which the backbone `english` means in these tests."""
+def english_folder() -> Path:
+    """The folder."""
     if not FOLDER.is_dir():
         pytest.skip("There is no English T5 in .cache/english. '.ci/setup.sh test' fetches it where PyPI can be "
                     "reached.")
-    before = os.environ.get("COMPT_ENGLISH", "")
-    os.environ["COMPT_ENGLISH"] = str(FOLDER)
-    yield FOLDER
-    os.environ["COMPT_ENGLISH"] = before
+    return FOLDER
+
+
+@pytest.fixture
+def english_here(english_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For this test `--backbone english` is that folder; other tests of the process must find none."""
+    monkeypatch.setenv("COMPT_ENGLISH", str(english_folder))
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +43,9 @@ def english(english_folder: Path) -> Any:
     """The backbone as the project loads it: float32 on the CPU."""
     from compt_core.backbone.load import find_backbone, load_backbone
 
-    return load_backbone(find_backbone("english"), "cpu")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("COMPT_ENGLISH", str(english_folder))
+        return load_backbone(find_backbone("english"), "cpu")
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,8 @@ def test_pt_in_a_fleet_trains_what_peft_trains_on_each_task_alone(english, sente
         assert (moved - prompt).norm() < 1e-5 * (moved - start[k]).norm()
 
 
-def test_muting_a_source_is_the_prompt_without_it_computed_anew(english, peer, pieces, sentences, home):
+@pytest.mark.usefixtures("english_here")
+def test_muting_a_source_is_the_prompt_without_it_computed_anew(peer, pieces, sentences, home):
     """The edit of a trained run through What-if, against the formula of the paper and transformers' own loss."""
     store = Store(home)
     drain(store, store.submit(build_experiment({
