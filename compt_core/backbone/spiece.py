@@ -5,8 +5,9 @@ bytes, so that a rare character would become <unk>, and it needs sentencepiece. 
 sentencepiece gives, and goes through the same checks as a tokenizer.json.
 
 Some things stay different. The names of special tokens, such as "</s>", are read as these tokens, as in every
-tokenizer.json; so is the name of a byte, such as "<0x41>", where the model has pieces for bytes. Where two ways to cut a word have the same score, the other one may be taken. Some marks that stand
-behind a ligature, or in an order that Unicode does not use, are joined with the letter before them.
+tokenizer.json; so is the name of a byte, such as "<0x41>", where the model has pieces for bytes. Where two ways to cut
+a word have the same score, the other one may be taken. Some marks that stand behind a ligature, or in an order that
+Unicode does not use, are joined with the letter before them.
 """
 
 from __future__ import annotations
