@@ -64,7 +64,7 @@ def data_of(run: RunRecord, task: str) -> TaskData:
         raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on. Put "
                         "the earlier files back to see them.")
     kept = ((run.versions or {}).get("tasks") or {}).get(task)
-    if kept not in (None, data.task.digest(run.settings.prefix)):  # None: not kept before
+    if kept not in (None, data.task.digest(run.config.get("prefix", "neutral"))):  # None: not kept before
         raise DataError(f"the label words, columns or metrics of task '{task}' have changed since run {run.id} was "
                         "trained.")
     return data

@@ -21,7 +21,7 @@ from compt_core.cli.terminal import console, say
 from compt_core.errors import BackboneError, nearest, quoted
 from compt_core.tasks.seen import seen_glue
 
-commands = typer.Typer(no_args_is_help=True, help="List, check, fetch and convert the T5s that can be used.")
+commands = typer.Typer(help="List, check, fetch and convert the T5s that can be used.")
 BAD_INPUT = 2
 _STEPS = 10  # lines of progress for a large file, where no person watches
 _LARGE = 10_000_000  # bytes

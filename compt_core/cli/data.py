@@ -14,7 +14,7 @@ from compt_core.tasks import selections
 from compt_core.tasks.files import all_rows
 from compt_core.tasks.table import TASKS
 
-data = typer.Typer(no_args_is_help=True, help="Rows of public data sets: fetch.")
+data = typer.Typer(help="Rows of public data sets: fetch.")
 
 
 @data.callback()

@@ -91,7 +91,7 @@ def _usage(error: typer.TyperException) -> str:
     words, level = list[str](), context
     while level is not None and level.parent is not None:  # "backbone check", for example
         words, level = [level.info_name, *words], level.parent
-    command = " ".join(words)
+    command = "".join(f"{word} " for word in words)
     known = [name for parameter in context.command.params for name in parameter.opts] if context else []
     if option and context and option not in known:
         message = f"There is no option {quoted(option)}.{nearest(option, known)}"

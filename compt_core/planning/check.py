@@ -131,7 +131,7 @@ def _absolute(experiment: Experiment) -> Experiment:
 
 def _load(tasks: Sequence[Task], data_dir: str | None, problems: list[Issue]) -> list[TaskData]:
     """The data of every task whose data can be read; the problems of the others go to `problems`."""
-    if data_dir is not None and not selections.place(data_dir).is_dir():
+    if data_dir is not None and not os.path.isdir(selections.place(data_dir)):
         problems.append(Issue("data_dir", selections.missing(data_dir) if data_dir in selections.NAMES else
                               f"The data folder {quoted(data_dir, 200)} does not exist. Give a folder with TASK/train "
                               "and TASK/dev files."))

@@ -24,7 +24,7 @@ from compt_core.errors import BackboneError
 Problem = Callable[[object], str]
 ROOT = Path(__file__).resolve().parents[2]
 REAL = [line for name in ("README.md", "CHANGELOG.md", "docs/FINDINGS.md", "docs/DIAGNOSIS.md", "LICENSE")
-        for line in (ROOT / name).read_text().splitlines()]
+        for line in (ROOT / name).read_text().splitlines() if "<" not in line]  # no names of special tokens
 ODD = ["", " ", "  a  b ", "a\tb\nc\r\n", "▁a▁▁b▁", "ａｂｃ １２３", "e\u0301 é", "ﬁne ½ ㌔ ™ ©\ufe0f", "猫が好き",
        "😀 👩\u200d👩\u200d👧", "a\u00a0b\u3000c\u200bd\u2028e\u0085f", "\x00a\x01b\x7f", "a" * 300, "Å Å",
        "क्षि नमस्ते", "한국어 \u1112\u1161\u11ab", "\ufeffhello", "a\u00adb", "ﷺ", "İi̇ Ǆ ß", "\u0300abc",
