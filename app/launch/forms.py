@@ -102,7 +102,8 @@ def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
             with st.expander(f"{captions.plural(len(notes), 'note')} about the data", expanded=True, key="data_notes"):
                 for note in notes:
                     st.markdown(captions.literal(note))
-    fetching.below(st.session_state[key("backbone")])  # across both columns: a narrow one would cut the button
+    # Across both columns: a narrow one would cut the buttons.
+    fetching.below(st.session_state[key("backbone")], st.session_state[key("data_dir")])
     own_data.box(key("tasks"), key("data_dir"))
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import streamlit as st
 
 from app.show import captions, frames, glossary
-from app.ui import services, state
+from app.ui import fetching, services, state
 from compt_core.errors import ComptError, LostStore
 from compt_core.runs.record import ACTIVE, ExperimentRecord, RunRecord, State
 
@@ -84,6 +84,7 @@ def provenance(experiment: ExperimentRecord) -> None:
     st.markdown(captions.provenance(experiment, suites))
     if caveats := captions.caveats(experiment, suites):
         st.markdown(f":material/info: {' '.join(caveats)}")  # not a faint caption: it decides what to believe
+    fetching.needed(experiment.config)
 
 
 def open_results() -> tuple[ExperimentRecord, list[RunRecord]] | None:

@@ -59,7 +59,7 @@ def _free(out: str) -> Path:
     """The absolute path of a folder that is not there, or is empty. Raises BackboneError."""
     try:
         target = Path(os.path.abspath(out))
-        taken = not out.strip() or (os.path.lexists(target) and (
+        taken = not out.strip() or "\0" in out or (os.path.lexists(target) and (
             target.is_symlink() or not target.is_dir() or any(target.iterdir())))
     except (OSError, ValueError):  # not to be read, or no path at all
         taken = True

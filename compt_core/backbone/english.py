@@ -65,8 +65,8 @@ def present() -> bool:
 def fetched() -> Path:
     """The folder of the fetched backbone. Raises BackboneError with the way to fetch it where it is not there."""
     if not present():
-        raise BackboneError(f"The backbone '{ENGLISH}' is not in '{folder()}' yet. It is {SIZE} and nothing fetches it "
-                            f"unasked. Fetch it with '{COMMAND}', or with the button below the backbone on Launch.")
+        raise BackboneError(f"The backbone '{ENGLISH}' is not in '{folder()}' yet. It is {SIZE}. Fetch it with "
+                            f"'{COMMAND}', or with the button below the backbone on Launch.")
     return folder()
 
 

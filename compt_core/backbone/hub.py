@@ -129,7 +129,7 @@ def _listing(asked: Asked, revision: str) -> Listing:
                             "on its page, log in with 'hf auth login', and try again.") from None
     except RepositoryNotFoundError:
         raise BackboneError(f"The hub has no public model '{asked.id}'. Check the id, or give a local folder."
-                            f"{nearest(asked.id, ('demo',))}") from None
+                            f"{nearest(asked.id, ('demo', 'english'))}") from None
     except RevisionNotFoundError:
         raise BackboneError(f"The hub's model '{asked.id}' has no revision {quoted(revision)}. Give a branch, a tag, a "
                             "commit or refs/pr/N that it has.") from None
@@ -213,7 +213,7 @@ def fetched(listing: Listing, progress: Callable[[str], Any] = lambda _: None) -
 def _not_fetched(asked: Asked, reason: str) -> BackboneError:
     return BackboneError(f"The backbone '{asked}' is not a local folder and could not be fetched from the hub: "
                          f"{reason}. Check the network, or download it elsewhere and give its folder."
-                         f"{nearest(asked.id, ('demo',))}")
+                         f"{nearest(asked.id, ('demo', 'english'))}")
 
 
 def told(revision: str, commit: str) -> str:

@@ -4,9 +4,10 @@ Most published T5s have only this file. transformers has a converter of its own.
 bytes, so that a rare character would become <unk>, and it needs sentencepiece. What is made here gives the ids that
 sentencepiece gives, and goes through the same checks as a tokenizer.json.
 
-Three things stay different. The names of special tokens, such as "</s>", are read as these tokens, as in every
-tokenizer.json. Where two ways to cut a word have the same score, the other one may be taken. Some marks that stand
-behind a ligature, or in an order that Unicode does not use, are joined with the letter before them.
+Some things stay different. The names of special tokens, such as "</s>", are read as these tokens, as in every
+tokenizer.json; so is the name of a byte, such as "<0x41>", where the model has pieces for bytes. Where two ways to cut
+a word have the same score, the other one may be taken. Some marks that stand behind a ligature, or in an order that
+Unicode does not use, are joined with the letter before them.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from compt_core.backbone.here import on_this_machine
 from compt_core.backbone.load import find_backbone
 from compt_core.cli.options import Once
 from compt_core.cli.terminal import console, say
-from compt_core.errors import BackboneError, quoted
+from compt_core.errors import BackboneError, nearest, quoted
 from compt_core.tasks.seen import seen_glue
 
 commands = typer.Typer(no_args_is_help=True, help="List, check, fetch and convert the T5s that can be used.")
@@ -72,7 +72,7 @@ def fetch(ref: Ref) -> None:
         listing = hub.look(asked)
     except hub.Unreachable as error:
         raise BackboneError(f"The backbone '{ref}' could not be fetched from the hub: {error}. Check the network, and "
-                            "try again.") from None
+                            f"try again.{nearest(ref, [english.ENGLISH])}") from None
     listing.insist()
     total = listing.size(listing.plan)
     say(f"Fetching {len(listing.plan.files)} files of '{ref}' ({hub.told(listing.revision, listing.commit)})"

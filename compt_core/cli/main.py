@@ -23,6 +23,7 @@ from rich.text import Text
 from compt_core.analysis.answers import stored_answers
 from compt_core.analysis.diagnosis import KINDS, diagnose_runs
 from compt_core.analysis.signatures import Diagnosis
+from compt_core.backbone import english
 from compt_core.cli.backbone import commands as backbone_commands
 from compt_core.cli.control import cancel, delete, pause, resume
 from compt_core.cli.data import data
@@ -129,6 +130,8 @@ def run(
              "variants": variant or None, "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
     layers = settings(config, given, set_ or [])
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
+    if experiment.backbone == english.ENGLISH and not english.present():
+        english.fetch(say)  # as a hub id is downloaded when it is first used
     checked = check(experiment)
     file = writable(json_file, "--json") if json_file else None
     for note in checked.notes:

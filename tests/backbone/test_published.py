@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ import transformers
 from published import CONFIGS, COPIES, HEAD, TABLE, UNTIED, save, weights, write
 from safetensors.torch import load_file
 
-from compt_core.backbone.files import check_contents, unknown_words
+from compt_core.backbone.files import check_contents, encoder, unknown_words
 from compt_core.backbone.load import find_backbone, load_backbone
 from compt_core.backbone.t5 import PackedLabels, decode, encode, vocabulary_logits
 from compt_core.backbone.vocabulary import nearest, norm_range, spelled
+from compt_core.scoring.score import score_task
 from compt_core.tasks.batches import collate, encode_rows, label_ids
+from compt_core.tasks.first import first_ids
 from compt_core.tasks.spec import Row
 from compt_core.tasks.table import TASKS
 
@@ -123,6 +126,24 @@ def test_a_byt5_reads_and_names_bytes(tmp_path: Path, spieces: dict[str, Path]) 
     assert found.tolist() == rows.tolist()
     assert spelled(files, rows) == ["a", "▁", "<0xC3>", "</s>", "<extra_id_0>"]
     assert norm_range(files)[0] > 0
+
+
+@pytest.mark.parametrize("family", ["byt5", "mt5", "t5-v1_1"])
+def test_the_first_tokens_are_those_of_the_whole_text(family: str, tmp_path: Path, spieces: dict[str, Path]) -> None:
+    encode, _ = encoder(find_backbone(str(made(tmp_path / "t5", family, spieces))))
+    texts = ["the quiet river finds a garden " * 200, "naïve  猫\t\n" * 300, "river" * 900, " " * 900 + "a b", ""]
+    for most in (1, 7, 40):
+        assert first_ids(encode, texts, most) == [ids[:most] for ids in encode(texts)]
+
+
+@pytest.mark.parametrize("family", ["byt5", "umt5"])
+def test_answers_can_be_written_too(family: str, tmp_path: Path, spieces: dict[str, Path]) -> None:
+    """Scoring by generation, which decodes bytes with ByT5."""
+    backbone = load_backbone(find_backbone(str(made(tmp_path / "t5", family, spieces))), "cpu")
+    task = replace(TASKS["sst2"], labels=("é", "b"))
+    rows = encode_rows(backbone.tokenizer, task, ROWS, prefix="neutral", position="before_all", max_tokens=64)
+    scored = score_task(backbone, task, ROWS, rows, {"": torch.zeros(2, 24)}, prefix="neutral", scoring="generate")
+    assert scored[""].scores.shape == (2, 2)
 
 
 def test_the_digest_covers_what_makes_the_tokenizer(tmp_path: Path, spieces: dict[str, Path]) -> None:

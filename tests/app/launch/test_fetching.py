@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from app.launch import fetching
 from app.show.captions import plain
+from app.ui import fetching
 from compt_core.backbone import english
 from compt_core.errors import BackboneError
+from compt_core.tasks import selections
 
 
 class Download:
@@ -36,7 +37,7 @@ class Download:
 def download(home, monkeypatch):
     found = Download()
     monkeypatch.setattr(english, "fetch", found)
-    monkeypatch.setattr(fetching, "_latest", None)
+    monkeypatch.setattr(fetching, "_latest", {})
     return found
 
 
@@ -44,7 +45,7 @@ def ended(download) -> None:
     """Lets the download go on and waits for its end."""
     download.go.set()
     for _ in range(300):
-        if not fetching._latest.running:
+        if not fetching._latest["fetch_english"].running:
             return
         time.sleep(0.1)
     pytest.fail("The download does not end.")
@@ -108,6 +109,24 @@ def test_a_failed_download_is_a_sentence_and_can_be_tried_again(visit, download)
 
 def test_where_it_is_chosen_but_not_there_both_origin_and_button_are_shown(visit, download):
     app = visit("launch", backbone="english")
-    assert english.ORIGIN in captions_of(app) and app.button(key="fetch_english").label == fetching.LABEL
+    assert english.ORIGIN in captions_of(app) and app.button(key="fetch_english").label == fetching.BACKBONE.label
     app.button(key="check").click().run()
     assert any("backbone fetch english" in plain([one.value]) for one in app.markdown)
+
+
+def test_rows_that_are_not_there_have_a_button_of_their_own(visit, download, monkeypatch):
+    asked = []
+
+    def fetch(name, *_):
+        asked.append(name)
+        selections.folder(name).mkdir(parents=True)
+
+    monkeypatch.setattr(selections, "fetch", fetch)
+    app = visit("launch", preset="english")
+    assert {"fetch_english", "fetch_rows"} <= {button.key for button in app.button}
+    app.button(key="fetch_rows").click().run()
+    while fetching._latest["fetch_rows"].running:
+        time.sleep(0.05)
+    app.run()
+    assert asked == ["english"] and not app.exception
+    assert "fetch_rows" not in [button.key for button in app.button]
