@@ -147,10 +147,11 @@ def test_list_names_each_revision(old: Hub, call: Call) -> None:
 
 
 @pytest.mark.parametrize(("words", "says"), [
-    (("check", "../nowhere"), "is not a folder. Give 'demo', a folder with a T5"),
+    (("check", "../nowhere"), "is not a folder. Give 'demo', 'english', a folder with a T5"),
     (("check", "lab/tiny@../x"), "must be a branch, a tag, a commit or refs/pr/N."),
     (("check", "lab/none"), "The hub has no public model 'lab/none'."),
-    (("fetch", "demo"), "could not be fetched|no public model"), (("fetch", "a/b/c"), "Only a hub id can be fetched"),
+    (("fetch", "demo"), "could not be fetched|no public model"),
+    (("fetch", "a/b/c"), "Only 'english' or a hub id can be fetched"),
     (("fetch", "lab/tiny@v9"), "has no revision 'v9'"),
     (("convert", "lab/tiny", ""), "The folder OUT must be new or empty"),
     (("convert", "lab/tiny", "new"), "needs no conversion"),

@@ -179,7 +179,7 @@ def test_a_hostile_revision_is_one_sentence_and_asks_nobody(revision: str, local
 
 @pytest.mark.parametrize("ref", ["lab/tiny/x@main", "@main", "a b@main", "../x@main", "x" * 97 + "@main", "é/x"])
 def test_what_is_no_id_is_no_id_with_a_revision(ref: str, problem: Problem) -> None:
-    assert "is not a folder. Give 'demo', a folder with" in problem(ref)
+    assert "is not a folder. Give 'demo', 'english', a folder with" in problem(ref)
 
 
 def test_a_folder_may_have_an_at_in_its_name(copy: Path) -> None:

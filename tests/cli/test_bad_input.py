@@ -181,7 +181,7 @@ def test_bad_backbones_are_one_line(refused: Callable[..., str], tmp_path: Path,
     (tmp_path / "bert" / "config.json").write_text(json.dumps(config | {"model_type": "bert"}))
     assert "has no readable config.json" in refused("--backbone", tmp_path / "nothing")
     assert "Got only pickled weights (pytorch_model.bin)" in refused("--backbone", tmp_path / "pickled")
-    assert "must be of the T5 family (t5, mt5). Got model type 'bert'" in refused("--backbone", tmp_path / "bert")
+    assert "must be of the T5 family (t5, mt5, umt5). Got model type 'bert'" in refused("--backbone", tmp_path / "bert")
     for name, change in {"cut": {"num_layers": 1}, "large": {"num_layers": 10**4}, "broken": {}}.items():
         shutil.copytree(tiny_t5, tmp_path / name)
         (tmp_path / name / "config.json").write_text(json.dumps(config | change))
