@@ -87,7 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _usage(error: typer.TyperException) -> str:
     """What is wrong with the words of a command line, and where to find its help."""
-    message, context, option = error.format_message(), getattr(error, "ctx", None), getattr(error, "option_name", None)
+    message = error.format_message() or "A command must follow."  # a group alone gives no message
+    context, option = getattr(error, "ctx", None), getattr(error, "option_name", None)
     words, level = list[str](), context
     while level is not None and level.parent is not None:  # "backbone check", for example
         words, level = [level.info_name, *words], level.parent
