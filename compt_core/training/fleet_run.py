@@ -60,8 +60,7 @@ def train_fleet(
     data = {r: load(r) if load else load_data(c.tasks, c.data_dir, backbone.files, tasks) for r, c in configs.items()}
     watch(backbone.device)
     plans = {run: plan_run(config, data[run], backbone.tokenizer) for run, config in configs.items()}
-    fleet = build_fleet(configs, backbone)
-    outcomes: dict[str, Outcome] = {}
+    fleet, outcomes = build_fleet(configs, backbone), dict[str, Outcome]()
 
     def leave(run: str, outcome: Outcome) -> None:
         outcomes[run] = outcome
