@@ -24,8 +24,9 @@ from compt_core.training.fleet_run import shared_backbone
 from compt_core.training.loop import Ended, train
 from compt_core.training.plan import RunPlan, encode_with, mean_tokens, plan_run
 
-STEADY = 2.0  # seconds; what is quicker is timed again, since the first time includes what happens only once
-MOST_STEPS = 10  # of the second time
+LONG = 30.0  # seconds; what took longer the first time, which includes what happens only once, is not timed again
+ENOUGH = 2.0  # seconds of timing again
+MOST = 10  # times; the quickest counts, as an estimate is for an idle machine
 SCORED = 4  # dev rows of each task, under the prompts of all runs
 
 Tell = Callable[[str], None]
@@ -48,7 +49,7 @@ def measure(configs: Sequence[RunConfig], tasks: Catalogue, stopped: Callable[[]
     plans = {str(i): plan_run(config, data, backbone.tokenizer) for i, config in enumerate(configs)}
     fleet = build_fleet({run: plan.config for run, plan in plans.items()}, backbone)
     tell("timing a training step")
-    steps, seconds = _trained(fleet, plans, stopped)
+    seconds = _trained(fleet, plans, stopped)
     if stopped():
         return None
     tell("timing a scoring pass")
@@ -56,7 +57,7 @@ def measure(configs: Sequence[RunConfig], tasks: Catalogue, stopped: Callable[[]
     if stopped():
         return None
     numbers = {run: trainable_parameters(plan.config, backbone.hidden) for run, plan in plans.items()}
-    work = fleet_work(run_work(steps, plan.config.batch, mean_tokens(plan, structure(plan.config).length), numbers[run],
+    work = fleet_work(run_work(1, plan.config.batch, mean_tokens(plan, structure(plan.config).length), numbers[run],
                                scored / len(plans)) for run, plan in plans.items())
     about, taken = backbone.describe(), peak(backbone.device)
     memory = None if taken is None else max(0, taken - STATE_BYTES * sum(numbers.values()))
@@ -64,36 +65,41 @@ def measure(configs: Sequence[RunConfig], tasks: Catalogue, stopped: Callable[[]
     return Pace(where, work, seconds, scoring, memory, time.time())
 
 
-def _trained(fleet: Fleet, plans: dict[str, RunPlan], stopped: Callable[[], bool]) -> tuple[int, float]:
-    """(steps taken, seconds): of the first step or, if that was quick, of some more."""
+def _quickest(take: Callable[[], float], stopped: Callable[[], bool]) -> float:
+    """The fewest seconds that `take` says it took, out of several times unless it takes long."""
+    taken = [take()]
+    while not stopped() and taken[0] < LONG and len(taken) < MOST and sum(taken[1:]) < ENOUGH:
+        taken.append(take())
+    return min(taken)
+
+
+def _trained(fleet: Fleet, plans: dict[str, RunPlan], stopped: Callable[[], bool]) -> float:
+    """Seconds of one training step."""
     errors: list[ComptError | None] = []
+    short = {run: replace(plan, steps=1, held_out=()) for run, plan in plans.items()}
 
     def ended(run: str, state: Ended, error: ComptError | None) -> None:
         errors.append(error)
 
-    def take(steps: int) -> float:
-        short = {run: replace(plan, steps=steps, held_out=()) for run, plan in plans.items()}
+    def take() -> float:
         seconds = train(fleet, short, lambda event: None, lambda run: "cancel" if stopped() else "keep", ended)
         for error in filter(None, errors):
             raise error
         return seconds
 
-    first = take(1)
-    if first >= STEADY or stopped():
-        return 1, first
-    more = max(1, min(MOST_STEPS, int(STEADY / max(first, 1e-3))))
-    return more, take(more)
+    return _quickest(take, stopped)
 
 
 def _scored(fleet: Fleet, plans: dict[str, RunPlan], data: Sequence[TaskData], stopped: Callable[[], bool]
             ) -> tuple[int, float]:
-    """(tokens scored, seconds): of a few dev rows of each task under the prompts of all runs, the second time if the
-    first was quick."""
+    """(tokens scored, seconds) of a pass over a few dev rows of each task under the prompts of all runs."""
     config = next(iter(plans.values())).config
+    tokens = 0
     with torch.inference_mode():
         vectors = fleet.vectors()
 
-    def take() -> tuple[int, float]:
+    def take() -> float:
+        nonlocal tokens
         begun, tokens = time.perf_counter(), 0
         for k, of_task in enumerate(data):
             rows = sample_dev(of_task, config.eval_rows)[:SCORED]
@@ -104,7 +110,7 @@ def _scored(fleet: Fleet, plans: dict[str, RunPlan], data: Sequence[TaskData], s
                                prefix=config.prefix, scoring=config.scoring, similarity=config.similarity,
                                going=lambda run: not stopped(), remember=False)
             tokens += sum(one.tokens for one in found.values())
-        return tokens, time.perf_counter() - begun
+        return time.perf_counter() - begun
 
-    first = take()
-    return first if first[1] >= STEADY or stopped() else take()
+    seconds = _quickest(take, stopped)
+    return tokens, seconds

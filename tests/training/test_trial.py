@@ -32,9 +32,9 @@ def test_a_step_gives_an_estimate_of_the_whole(checked: Any, backbone: Any) -> N
     assert pace.place == place(str(backbone.device), torch.get_num_threads(), backbone.digest)
     assert told[0].startswith("loading") and len(told) == 3
     whole = checked.work
-    assert 1 <= pace.work.steps <= trial.MOST_STEPS
-    assert pace.work.tokens / pace.work.steps == pytest.approx(whole.tokens / whole.steps, rel=0.2)
-    assert pace.work.numbers / pace.work.steps == whole.numbers / whole.steps
+    assert pace.work.steps == 1
+    assert pace.work.tokens == pytest.approx(whole.tokens / whole.steps, rel=0.2)
+    assert pace.work.numbers == whole.numbers / whole.steps
     assert 0 < pace.work.scored < whole.scored
     found = estimate(whole, [pace])
     assert found is not None and found.high > found.low > 0
@@ -48,6 +48,14 @@ def test_what_was_measured_leaves_no_scores_behind(checked: Any, backbone: Any) 
             raise AssertionError("a measurement keeps no scores")
 
     assert trial.measure(checked.largest_fleet[:1], checked.tasks, backbone=replace(backbone, cache=Told())) is not None
+
+
+@pytest.mark.parametrize(("times", "quickest", "count"), [
+    ((5.0, 0.5, 0.4, 3.0, 9.0), 0.4, 4), ((40.0,), 40.0, 1), ((0.1,) * 20, 0.1, trial.MOST)])
+def test_the_quickest_time_counts(times: tuple[float, ...], quickest: float, count: int) -> None:
+    left = list(times)
+    assert trial._quickest(lambda: left.pop(0), lambda: False) == quickest
+    assert len(times) - len(left) == count
 
 
 def test_a_measurement_can_be_stopped(checked: Any, backbone: Any) -> None:
