@@ -87,6 +87,20 @@ def test_a_bundled_grid_is_what_its_command_trains(suite: str) -> None:
     assert {TASKS[task].suite for task in wanted[0].tasks} == {suite}
 
 
+def test_the_bundled_english_grid_is_what_its_command_trains() -> None:
+    read = bundled("english")
+    wanted = build_experiment({"methods": "pt,mst,mpt,spp,scp", "shots": "16", "seeds": "0-4"}, preset="english").runs()
+    first = read["runs"][0]["config"]
+    assert [RunConfig.model_validate(first | run["config"]) for run in read["runs"]] == wanted
+    rows = {task: 277 if task == "rte" else 300 for task in wanted[0].tasks}
+    assert all((read["common"] | run["result"])["eval_rows"] == rows for run in read["runs"])
+    assert read["versions"]["backbone"]["id"] == "english"
+    texts = (bundle.FOLDER / "english.json").read_text(encoding="utf-8")
+    assert "/tmp" not in texts and "home" not in texts  # nothing of the machine that trained it
+    sizes = [(bundle.FOLDER / f"english.{ending}").stat().st_size for ending in ("json", "safetensors")]
+    assert sum(sizes) < 6_000_000
+
+
 @pytest.mark.parametrize("shots", [4, 8, 16, 32, 64])
 def test_attention_and_the_true_families_stand_there_to_the_digit(shots: int) -> None:
     """r, its range over seeds and Mantel's p, computed here from the bundle, in FINDINGS.md's table of both forms."""

@@ -165,7 +165,8 @@ def test_a_second_method_of_private_prompts_alone_equals_pt(backbone64, setting,
     fleet, _, _ = run_fleet(backbone64, runs)
     for select in ("last", "best"):
         solo = fleet.state(f"solo {select}")
-        assert all(torch.equal(tensor, solo[name]) for name, tensor in fleet.state(f"pt {select}").items())
+        for name, tensor in fleet.state(f"pt {select}").items():  # the last bits depend on a row's place in a pass
+            torch.testing.assert_close(solo[name], tensor, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize(("batch", "steps", "select"), [(1, 8, "last"), (2, 6, "best")])
