@@ -108,7 +108,7 @@ def test_a_failed_download_is_a_sentence_and_can_be_tried_again(visit, download)
 
 
 def test_where_it_is_chosen_but_not_there_both_origin_and_button_are_shown(visit, download):
-    app = visit("launch", backbone="english")
+    app = visit("launch", preset="first-1", backbone="english")  # one task: the check reads its data
     assert english.ORIGIN in captions_of(app) and app.button(key="fetch_english").label == fetching.BACKBONE.label
     app.button(key="check").click().run()
     assert any("backbone fetch english" in plain([one.value]) for one in app.markdown)
