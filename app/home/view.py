@@ -32,8 +32,9 @@ def latest_experiments(limit: int) -> None:
     _cards(own)
     if bundled := [record for record in records if record.owner == BUNDLED]:
         st.header("Finished experiments to look at", anchor=False)
-        st.caption("These were trained with this program on the bundled model and come with it, so every page has "
-                   "real results to show before anything has trained here.")
+        st.caption("These were trained with this program and come with it, so every page has real results to show "
+                   "before anything has trained here: a real T5 on real English, and the small bundled model on its "
+                   "made-up language.")
         _cards(bundled)
 
 

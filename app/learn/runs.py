@@ -67,7 +67,7 @@ class Grid:
 
 
 def opened(store: Store) -> Grid | None:
-    """The experiment under ``?exp=``, else the bundled one, else the newest with PT and SPP, else the newest with any
+    """The experiment under ``?exp=``, else the bundled demo, else the newest with PT and SPP, else the newest with any
     completed run; None if there is none. Raises StoreError for a link to an experiment that the store does not have.
     """
     wanted = state.read_id(state.EXPERIMENT)
@@ -78,7 +78,7 @@ def opened(store: Store) -> Grid | None:
             raise StoreError(f"This link names the experiment '{wanted}', which this store does not have.") from None
     done = [one for one in store.experiments(limit=1000) if one.states.get(State.COMPLETED)]
     whole = [one for one in done if {"pt", "spp"} <= one.variants.keys()]
-    order = [*(one for one in whole if one.owner == BUNDLED), *whole, *done]
+    order = [*(one for one in whole if one.owner == BUNDLED and one.config["backbone"] == "demo"), *whole, *done]
     return _grid(order[0]) if order else None
 
 

@@ -17,26 +17,34 @@ def _bundled(monkeypatch):
 def demo(visit):
     """The id of the bundled grid of the suite demo, once a page was opened."""
     visit("home")
-    return Store().experiments()[0].id
+    return next(one.id for one in Store().experiments() if one.config["tasks"][0] == "demo-mood")
 
 
-def test_a_first_visit_has_both_grids_to_look_at(visit):
+@pytest.fixture
+def english(visit):
+    """The id of the bundled grid on real English."""
+    visit("home")
+    return next(one.id for one in Store().experiments() if one.config["backbone"] == "english")
+
+
+def test_a_first_visit_has_all_grids_to_look_at(visit):
     app = visit("home")
     cards = [part.value for part in app.markdown if "bundled with the project" in part.value]
-    assert len(cards) == 2 and all("200 completed" in card for card in cards)
-    assert "demo task" in cards[0] and "demo\\-glue task" in cards[1]  # the suite of the comparison first
+    assert ["25 completed" in cards[0], *("200 completed" in card for card in cards[1:])] == [True] * 3
+    assert "english" in cards[0] and "demo task" in cards[1] and "demo\\-glue task" in cards[2]  # real English first
 
 
-def test_every_page_of_results_shows_the_bundled_grid_by_itself(visit, demo):
+def test_every_page_of_results_shows_real_english_by_itself_and_offers_what_it_lacks(visit, english):
     for page in ("runs", "accuracy", "attention", "gates", "space"):
         app = visit(page)
         assert not app.exception and not app.error, page
-        assert app.selectbox(key="pick_experiment").value == demo, page
+        assert app.selectbox(key="pick_experiment").value == english, page
+        assert {"fetch_english", "fetch_rows"} <= {button.key for button in app.button}, page
         assert any("not trained here" in part.value for part in app.markdown), page
         assert not any("Launch an experiment" in link.value for link in app.page_link), page
     for page in ("attention", "gates"):
         for method in ("spp", "scp"):
-            run = next(run for run in Store().runs(demo) if run.method == method and run.shots == 16)
+            run = next(run for run in Store().runs(english) if run.method == method and run.shots == 16)
             app = visit(page, run=run.id)
             assert not app.exception and app.selectbox(key="pick_run").value == run.id, (page, method)
 
