@@ -46,12 +46,12 @@ FAMILIES = (
 
 # suite -> which published checkpoints have seen its tasks before, where the backbone's own name tells nothing
 _IN_GENERAL = {
-    "glue": "Original T5 checkpoints were trained on GLUE, and FLAN-T5 was instruction-tuned on these tasks. With "
-            "either of them, a prompt can mostly only hurt. T5 v1.1, the LM-adapted checkpoints, mT5, UMT5, ByT5 and "
-            "T5 Efficient have not seen them.",
+    "glue": "Original T5 checkpoints were trained on GLUE, and FLAN-T5 was instruction-tuned on these tasks. Either "
+            "of them knows the tasks, so scores say less about what a prompt can teach. T5 v1.1, the LM-adapted "
+            "checkpoints, mT5, UMT5, ByT5 and T5 Efficient have not seen them.",
     "set2": "FLAN-T5 was instruction-tuned on most tasks of SET2, and original T5 checkpoints were trained on mrpc and "
-            "multinli. There, a prompt can mostly only hurt. T5 v1.1, the LM-adapted checkpoints, mT5, UMT5, ByT5 and "
-            "T5 Efficient have not seen them.",
+            "multinli. They know these tasks, so scores say less about what a prompt can teach. T5 v1.1, the "
+            "LM-adapted checkpoints, mT5, UMT5, ByT5 and T5 Efficient have not seen them.",
 }
 _OF_SET2 = {"original T5": "was trained on mrpc and multinli",
             "FLAN-T5": "was instruction-tuned on most of these tasks"}
@@ -85,8 +85,8 @@ def seen_before(suites: Collection[str], ref: str) -> list[str]:
             said.append(in_general)
         elif suite in known.seen:
             how = _OF_SET2[known.name] if suite == "set2" else known.how
-            said.append(f"The backbone is of the family {known.name}, which {how}. There, a prompt can mostly only "
-                        "hurt.")
+            said.append(f"The backbone is of the family {known.name}, which {how}. It knows the tasks, so "
+                        "scores say less about what a prompt can teach.")
         else:
             said.append(f"The backbone is of the family {known.name}, which {known.how} and has not seen "
                         f"{_CALLED[suite]}.")

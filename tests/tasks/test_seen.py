@@ -20,7 +20,7 @@ def test_the_name_tells(ref: str, name: str, seen: str) -> None:
     assert seen_glue(ref)[0] == seen
     glue, = seen_before({"glue"}, ref)
     assert name in glue and ("has not seen GLUE" in glue) == (seen == "no")
-    assert "mostly only hurt" in glue or seen == "no"
+    assert "what a prompt can teach" in glue or seen == "no"
 
 
 @pytest.mark.parametrize("ref", ["lab/t5-small", "mallory/flan-t5-small", "/models/google/flan-t5-small", "t5-smaller",
