@@ -32,6 +32,7 @@ FOLDER = Path(compt_core.__file__).resolve().parents[1] / "assets" / "demo-runs"
 POINTS = {"loss": 50, "task_loss": 50, "attention": 25, "gates": 25, "dev_score": 25}
 KEPT = ("composed", "source", "private", "attention.logits", "gate.alpha", "gate.beta")  # not how the prompts were made
 FORMAT = 1
+FIRST = ("demo", "english")
 _LARGEST = float(np.finfo(np.float16).max)
 Tensors = dict[str, np.ndarray]
 
@@ -80,7 +81,12 @@ def import_bundles(store: Store, folder: Path = FOLDER) -> int:
                                  f"Got {chosen!r} instead.")])
     if chosen == "off":
         return 0
-    return sum(_import(store, path) for path in sorted(folder.glob("*.json"), reverse=True))  # demo-glue, then demo
+    return sum(_import(store, path) for path in sorted(folder.glob("*.json"), key=_turn))
+
+
+def _turn(path: Path) -> tuple[int, str]:
+    """The order in which bundles are listed; pages open the first by themselves, and the demo needs no download."""
+    return FIRST.index(path.stem) if path.stem in FIRST else len(FIRST), path.stem
 
 
 def _import(store: Store, path: Path) -> bool:

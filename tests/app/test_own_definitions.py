@@ -72,8 +72,8 @@ def words(app: AppTest) -> str:
 
 
 def test_it_was_trained_and_scored_by_its_own(opened: Store, spp: RunRecord) -> None:
-    assert (spp.versions or {})["tasks"] == {name: OWN[name].digest() for name in spp.config["tasks"]}
-    assert OWN["demo-mood"].digest() != TASKS["demo-mood"].digest()
+    assert (spp.versions or {})["tasks"] == {name: OWN[name].digest("neutral") for name in spp.config["tasks"]}
+    assert OWN["demo-mood"].digest("neutral") != TASKS["demo-mood"].digest("neutral")
     result, references = spp.result or {}, opened.experiment(spp.experiment).references or {}
     assert list(result["tasks"]["demo-mood"]) == ["f1", "accuracy"] == list(references["majority"]["demo-mood"])
     assert set(result["samples"]["demo-mood"]) == {"wrong", "right"}

@@ -140,7 +140,7 @@ def test_check_counts_and_queues_nothing(form, store):
     assert not form.exception and not problems(form)
     table = form.table[0].value
     assert "Trainable parameters" in table.index and store.experiments() == []
-    assert "unknown until a first fleet" in table.loc["Estimated time"].item()
+    assert "unknown until a fleet" in table.loc["Estimated time"].item()
 
 
 def test_launch_queues_what_the_form_says(form, store):
