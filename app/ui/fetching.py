@@ -115,7 +115,7 @@ def _clicked(thing: Thing, then: Callable[[], None]) -> None:
 
 
 def _progress(key: str) -> None:
-    """How far the download is; draws the whole page anew once it has ended."""
+    """Says how far the download is, and reloads the page once it has ended."""
     if not _latest[key].running:
         st.rerun()
     st.caption(f":material/downloading: {captions.literal(_latest[key].words)}")

@@ -54,7 +54,7 @@ def read(file: Path) -> Tensors:
         except RuntimeError as error:
             if "mmap" not in str(error):
                 raise
-            found = torch.load(file, map_location="cpu", weights_only=True)  # the form of before 2020
+            found = torch.load(file, map_location="cpu", weights_only=True)  # torch's format until 2020
     except Exception as error:  # the library's errors have no common type
         asked = re.search(r"GLOBAL (\S+)", str(error))
         if asked:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
@@ -17,15 +16,7 @@ from compt_core.backbone.here import on_this_machine
 from compt_core.backbone.load import find_backbone
 from compt_core.cli import main as cli
 from compt_core.cli.backbone import _lines
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Done]
+from tests.cli.conftest import Call, Done
 
 
 @pytest.fixture
