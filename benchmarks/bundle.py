@@ -1,4 +1,6 @@
-"""Put a finished experiment among the bundled runs. ``COMPT_HOME=DIR python benchmarks/bundle.py EXPERIMENT NAME``
+"""Put finished experiments among the bundled runs. ``COMPT_HOME=DIR python benchmarks/bundle.py NAME EXPERIMENT …``
+
+Experiments that differ in their shot counts alone become one.
 
 The bundled grids were trained on an empty home by ``python -m compt_core run --preset demo
 --methods pt,mst,spp,scp --shots 4,8,16,32,64 --seeds 0-9`` and the same with ``--preset demo-glue``.
@@ -19,10 +21,10 @@ from compt_core.runs.store import Store
 def main() -> None:
     """Write assets/demo-runs/NAME.{json,safetensors}."""
     parser = argparse.ArgumentParser(prog="python benchmarks/bundle.py", description=main.__doc__)
-    parser.add_argument("experiment")
     parser.add_argument("name")
+    parser.add_argument("experiments", nargs="+", metavar="EXPERIMENT")
     given = parser.parse_args()
-    write_bundle(Store(), given.experiment, FOLDER, given.name)
+    write_bundle(Store(), given.experiments, FOLDER, given.name)
     for path in sorted(FOLDER.glob(f"{given.name}.*")):
         print(f"{path}: {path.stat().st_size:,} bytes")
 

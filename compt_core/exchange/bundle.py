@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,18 @@ _LARGEST = float(np.finfo(np.float16).max)
 Tensors = dict[str, np.ndarray]
 
 
-def write_bundle(store: Store, experiment: str, folder: Path, name: str) -> None:
-    """Write a finished experiment of `store` as FOLDER/NAME.{json,safetensors}.
+def write_bundle(store: Store, experiments: Sequence[str], folder: Path, name: str) -> None:
+    """Write finished experiments of `store`, which differ in their shot counts alone, as one experiment:
+    FOLDER/NAME.{json,safetensors}. Its id is that of the first.
 
     What the results of all runs share is written once. Training times are left out where an estimate could take them
-    for times of this machine. Raises StoreError when a run has not completed.
+    for times of this machine. Raises StoreError when a run has not completed, or where the experiments differ in more.
     """
-    record, runs = store.experiment(experiment), store.runs(experiment)
-    if any(run.state != State.COMPLETED for run in runs):
-        raise StoreError(f"Experiment '{experiment}' has runs that are not completed, so it cannot be bundled.")
+    records, runs = [store.experiment(one) for one in experiments], [run for one in experiments
+                                                                     for run in store.runs(one)]
+    record = _joined(records)
+    if unfinished := [run.experiment for run in runs if run.state != State.COMPLETED]:
+        raise StoreError(f"Experiment '{unfinished[0]}' has runs that are not completed, so it cannot be bundled.")
     results = [{key: value for key, value in (run.result or {}).items() if key != "pace"} for run in runs]
     common = {key: value for key, value in results[0].items() if all(other.get(key) == value for other in results)}
     written = {
@@ -62,12 +66,28 @@ def write_bundle(store: Store, experiment: str, folder: Path, name: str) -> None
     }
     tensors: Tensors = {}
     for variant in dict.fromkeys(run.variant for run in runs):
-        each = [_tensors_of(store, run) for run in runs if run.variant == variant]
+        each = _filled([_tensors_of(store, run) for run in runs if run.variant == variant])
         tensors |= {f"{variant}/{key}": _stacked([one[key] for one in each]) for key in each[0]}
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / f"{name}.safetensors")
     text = json.dumps(written, separators=(",", ":"), allow_nan=False)
     (folder / f"{name}.json").write_text(text.replace('{"id":', '\n{"id":') + "\n", encoding="utf-8")
+
+
+def _joined(records: Sequence[ExperimentRecord]) -> ExperimentRecord:
+    """One experiment with the shot counts of all of `records`."""
+    first, *others = records
+    shots = [count for one in records for count in one.config["shots"]]
+    for other in others:
+        apart = sorted(key for key in first.config.keys() | other.config.keys()
+                       if key != "shots" and first.config.get(key) != other.config.get(key))
+        if apart or other.references != first.references or other.tasks.written() != first.tasks.written():
+            raise StoreError(f"The experiments '{first.id}' and '{other.id}' must differ in their shot counts alone. "
+                             f"They also differ in {', '.join(apart) or 'their tasks or reference rows'}.")
+    if len(set(shots)) < len(shots):
+        raise StoreError("The experiments to bundle must have different shot counts. Got "
+                         f"{', '.join(map(str, shots))}.")
+    return replace(first, config=first.config | {"shots": sorted(shots)})
 
 
 def import_bundles(store: Store, folder: Path = FOLDER) -> int:
@@ -148,6 +168,12 @@ def _tensors_of(store: Store, run: RunRecord) -> Tensors:
     return found
 
 
+def _filled(each: Sequence[Tensors]) -> Sequence[Tensors]:
+    """The same tensors for each run: a curve that an older version did not record has its one point at step -1."""
+    every = {key: values for one in each for key, values in one.items()}
+    return [{key: one.get(key, np.full_like(values[:1], -1)) for key, values in every.items()} for one in each]
+
+
 def _stacked(each: Sequence[np.ndarray]) -> np.ndarray:
     """Arrays of a variant's runs along a new first axis; shorter curves are filled up with their last point."""
     longest = max(len(one) for one in each)
@@ -180,7 +206,8 @@ def _of_run(stacked: Tensors, run: RunRecord, runs: Sequence[RunRecord]) -> Left
     curves = {}
     for kind, values in own.get("curve", {}).items():
         steps, first = np.unique(own["steps"][kind], return_index=True)  # without the filling of a shorter curve
-        curves[kind] = steps, values[first]
+        if steps[0] >= 0:  # else this run recorded none
+            curves[kind] = steps, values[first]
     return Left(prompts, {task: values.astype(np.float32) for task, values in own["scores"].items()}, curves)
 
 

@@ -17,7 +17,7 @@ from compt_core.analysis.signatures import Diagnosis
 from compt_core.analysis.signatures import titled as signature_title
 from compt_core.backbone.english import origin
 from compt_core.errors import plural
-from compt_core.exchange.differences import differences, titled
+from compt_core.exchange.differences import against_no_prompt, differences, titled
 from compt_core.methods.table import METHODS, structure
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.scoring.statistics import half_width, mean_normalised, mean_primary
@@ -74,7 +74,7 @@ def accuracy_table(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> G
                             _counted([shots], experiment) if several else "") for shots in counts]
     title = Text(_title(experiment, done), style="bold")  # Text, not markup: a path may hold brackets
     return Group(title, *tables, *([_means_table(done, counts, f"shots{_per(experiment)}")] if several else []),
-                 *(Text(line) for line in differences(done)),
+                 *(Text(line) for line in (*differences(done), *against_no_prompt(experiment, done))),
                  *(Text(note, style="dim") for note in _notes(experiment, done)))
 
 

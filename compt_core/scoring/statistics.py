@@ -43,6 +43,14 @@ def half_width(values: Sequence[float]) -> float | None:
     return t_quantile(len(values)) * stdev(values) / math.sqrt(len(values))
 
 
+def half_width_over_rows(share: float, other: float, rows: int) -> float:
+    """Half the width of the 95% interval of the difference of two accuracies (0 to 1), each of `rows` dev rows.
+
+    The normal approximation for independent shares. Two answers to the same row tend to agree, so it is a little wide.
+    """
+    return 1.96 * math.sqrt((share * (1 - share) + other * (1 - other)) / rows)
+
+
 @lru_cache(maxsize=256)
 def t_quantile(n: int) -> float:
     """Half of the 95% t-interval of n values, in standard errors."""

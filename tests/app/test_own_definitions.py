@@ -147,7 +147,7 @@ def test_export_report_and_terminal_say_it(opened: Store, spp: RunRecord, tmp_pa
 def test_a_bundle_carries_it_and_one_without_takes_the_tables(
         opened: Store, spp: RunRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COMPT_DEMO_RUNS")
-    bundle.write_bundle(opened, spp.experiment, tmp_path / "own", "own")
+    bundle.write_bundle(opened, [spp.experiment], tmp_path / "own", "own")
     with_own, without = Store(tmp_path / "first"), Store(tmp_path / "second")
     assert bundle.import_bundles(with_own, tmp_path / "own") == 1
     assert with_own.run(spp.id).tasks == spp.tasks == with_own.experiment(spp.experiment).tasks

@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 
+from compt_core.exchange.differences import against_no_prompt
 from compt_core.exchange.report import accuracy_table, experiment_json
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks.table import CATALOGUE
@@ -274,3 +275,17 @@ def test_variants_of_one_method_are_rows_with_their_size_and_a_paired_difference
     shown = table(experiment(), runs)
     assert row(shown, "prompt length")[1:3] == ["3", "10"]
     assert "b minus a, mean over tasks: +7.0 ± 0.0 points (95% t-interval over 2 paired seeds)." in shown
+
+
+def test_each_row_is_set_against_no_prompt_task_by_task() -> None:
+    one = " ".join(table(experiment(), [run(result=COMPOSED)]).split())
+    # rte: .60 against .47 of 90 rows each: 1.96 * sqrt((.24 + .2491) / 90) = 14.4 points, more than the gap of 13
+    assert "PT is above no prompt by more than the 95% interval (over the dev rows, from one seed) on 1 of 2 tasks: " \
+           "cola +40.0 ± 12.7." in one
+    seeds = [run(id=f"r{seed}", seed=seed, result=COMPOSED | {"tasks": {
+        "cola": {"matthews": 0.4}, "rte": {"accuracy": 0.6 + seed / 100}}}) for seed in (0, 2)]
+    assert against_no_prompt(experiment(), seeds) == [
+        "PT is above no prompt by more than the 95% interval (over 2 seeds) on 1 of 1 task: rte +14.0 ± 12.7."]
+    assert against_no_prompt(experiment(references=None), [run()]) == []
+    correlation = {"no_prompt": {"cola": {"matthews": 0.0}}}  # of which one seed gives no interval
+    assert against_no_prompt(experiment(references=correlation), seeds[:1]) == []

@@ -43,7 +43,7 @@ def _bundled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder(trained: tuple[Store, str], tmp_path: Path) -> Path:
-    bundle.write_bundle(*trained, tmp_path / "bundled", "small")
+    bundle.write_bundle(trained[0], [trained[1]], tmp_path / "bundled", "small")
     return tmp_path / "bundled"
 
 
@@ -83,12 +83,37 @@ def test_long_curves_are_thinned_with_both_ends_and_the_extremes_kept(store: Sto
             ("private", "composed"), np.ones((12, 3, 2))), scores={"demo-rte": np.ones((2, 2))}))
     before = [store.events(run.id, "loss") for run in store.runs(experiment)]
     assert len(before[0][0]) != len(before[1][0])
-    bundle.write_bundle(store, experiment, tmp_path / "thin", "small")
+    bundle.write_bundle(store, [experiment], tmp_path / "thin", "small")
     bundle.import_bundles(other, tmp_path / "thin")
     for run, (steps, values) in zip(other.runs(experiment), before, strict=True):
         at, found = other.events(run.id, "loss")
         assert len(at) <= bundle.POINTS["loss"] < len(steps) and {0, 400, 500, 900} <= set(at.tolist())
         assert found == pytest.approx(values[np.isin(steps, at)], rel=1e-3)
+
+
+def test_experiments_that_differ_in_their_shots_alone_become_one(store: Store, grid: Callable[..., Experiment],
+                                                                 tmp_path: Path) -> None:
+    other = Store(tmp_path / "other")
+    few, many, longer = (store.submit(grid(shots=[shots], steps=steps))
+                         for shots, steps in ((4, 9), (8, 9), (16, 8)))
+    for run in [run for _ in range(3) for run in store.claim()]:
+        store.started(run.id, 9, {})
+        kinds = {"loss": 1} if run.experiment == few else {"loss": 1, "task_loss": 12}  # an older version: fewer
+        store.write_events([Event(run.id, kind, step, (float(step + run.shots),) * width)  # type: ignore[arg-type]
+                            for kind, width in kinds.items() for step in range(3)])
+        store.finish(run.id, Outcome("completed", result={"mean": run.shots / 10}, prompts=dict.fromkeys(
+            ("private", "composed"), np.ones((12, 3, 2))), scores={"demo-rte": np.ones((2, 2))}))
+    bundle.write_bundle(store, [few, many], tmp_path / "joined", "small")
+    bundle.import_bundles(other, tmp_path / "joined")
+    assert [(one.id, one.config["shots"]) for one in other.experiments()] == [(few, [4, 8])]
+    found = {run.shots: run for run in other.runs(few)}
+    assert {shots: run.result["mean"] for shots, run in found.items() if run.result} == {4: 0.4, 8: 0.8}
+    assert [len(other.events(found[shots].id, "task_loss")[0]) for shots in (4, 8)] == [0, 3]
+    assert other.events(found[4].id, "loss")[1].ravel().tolist() == [4, 5, 6]
+    with pytest.raises(StoreError, match=r"must differ in their shot counts alone\. They also differ in steps"):
+        bundle.write_bundle(store, [few, longer], tmp_path / "no", "small")
+    with pytest.raises(StoreError, match=r"must have different shot counts\. Got 4, 4"):
+        bundle.write_bundle(store, [few, few], tmp_path / "no", "small")
 
 
 def test_bundled_runs_come_once_are_older_than_all_else_and_stay_out_of_estimates(
@@ -178,5 +203,5 @@ def test_files_that_are_not_whole_are_named_and_leave_nothing(folder: Path, stor
 
 def test_an_unfinished_experiment_is_not_bundled(store: Store, grid: Callable[..., Experiment], tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="are not completed"):
-        bundle.write_bundle(store, store.submit(grid()), tmp_path, "x")
+        bundle.write_bundle(store, [store.submit(grid())], tmp_path, "x")
     assert list(tmp_path.glob("*.json")) == []
