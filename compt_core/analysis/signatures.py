@@ -87,14 +87,14 @@ _ALL = (
               ".2f", "from", "Lower the learning rate or the weight decay of the attention, or the warm-up."),
     Signature("most_sources_dead", "Most sources dead", "problem", "sources at 0 in every task", ".0%", "from",
               "Take fewer sources, softmax instead of sparsemax, or a lower learning rate of the attention."),
-    Signature("label_words", "Label words learned, not the task", "problem", "such tasks, of all with label words",
+    Signature("label_words", "Label words learned, not the task", "problem", "share of the tasks with label words",
               ".0%", "above",
               "Ask the task as a question with everyday answers (prefix: question) or give other label words; more "
               "shots, or a larger or instruction-tuned backbone."),
     Signature("memorised", "Shots learned by heart", "note", "mean dev score (chance = 0, perfect = 1)", ".2f", "up to",
               "Give more shots, or others (another seed): the run knows its training rows, but nothing carries over."),
     Signature("rows_memorised", "Label words and training rows learned, not the task", "note",
-              "such tasks, of all with label words", ".0%", "above",
+              "share of the tasks with label words", ".0%", "above",
               "The rows are known by heart: give more shots or fewer steps, ask the task as a question (prefix: "
               "question), or take a larger or instruction-tuned backbone."),
     Signature("dead_source", "Dead source", "note", "sources at 0 in every task", ".0%", "above",
