@@ -30,6 +30,7 @@ from compt_core.cli.data import data
 from compt_core.cli.measure import measured
 from compt_core.cli.options import Once, settings, whole
 from compt_core.cli.output import Write, writable, write_file, write_folder
+from compt_core.cli.task import task
 from compt_core.cli.terminal import Ticker, console, quiet_libraries, say
 from compt_core.cli.whatif import whatif
 from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, plural, quoted
@@ -45,11 +46,12 @@ from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
 from compt_core.settings.config import RunConfig, allowed_values, build_experiment
 from compt_core.settings.presets import PRESETS
 from compt_core.signals import Stopped
-from compt_core.tasks.table import TASKS
+from compt_core.tasks.own import catalogue, known
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Compositional prompt tuning of a frozen T5, compared with PT and MST.")
 app.add_typer(data, name="data")
+app.add_typer(task, name="task")
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -115,7 +117,10 @@ def run(
     seeds: Annotated[str | None, typer.Option(help="Seeds: 0,1,2 or 0-9.")] = None,
     steps: Annotated[str | None, typer.Option(help="Optimizer steps, instead of epochs.")] = None,
     eval_rows: Annotated[str | None, typer.Option(help="Dev rows scored per task; default: all.")] = None,
-    data_dir: Annotated[str | None, typer.Option(help="Folder with TASK/{train,dev}.{tsv,csv,jsonl,parquet}.")] = None,
+    data_dir: Annotated[str | None, typer.Option(help="Folder with TASK/{train,dev}.{tsv,csv,jsonl,parquet,xlsx}.")
+                        ] = None,
+    task_files: Annotated[list[Path] | None, typer.Option("--task", metavar="FILE", help="A task of your own: its "
+                          "definition (YAML) beside its data; may be repeated.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, as in "
                                                    "sources=4; may be repeated. 'help' lists them all.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results here.")] = None,
@@ -132,7 +137,8 @@ def run(
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
     if experiment.backbone == english.ENGLISH and not english.present():
         english.fetch(say)  # as a hub id is downloaded when it is first used
-    checked = check(experiment)
+    own_tasks = catalogue(experiment.tasks, experiment.data_dir, task_files or (), say)
+    checked = check(experiment, own_tasks)
     file = writable(json_file, "--json") if json_file else None
     for note in checked.notes:
         say(f"Note: {note}")
@@ -192,9 +198,9 @@ def list_tasks() -> None:
     table = Table(box=None, header_style="bold")
     for name in ("task", "suite", "family", "columns", "labels", "metrics"):
         table.add_column(name)
-    for task in TASKS.values():
-        labels = f"{task.labels[0]} … {task.labels[-1]}" if task.numeric else ", ".join(task.labels)
-        table.add_row(task.name, task.suite, task.family, ", ".join(task.columns), labels, ", ".join(task.metrics))
+    for one in known().values():
+        labels = f"{one.labels[0]} … {one.labels[-1]}" if one.numeric else ", ".join(one.labels)
+        table.add_row(one.name, one.suite, one.family, ", ".join(one.columns), labels, ", ".join(one.metrics))
     console().print(table)
 
 

@@ -14,13 +14,14 @@ from compt_core.scoring.statistics import CORRELATIONS
 from compt_core.scoring.statistics import mean_normalised as mean_normalised
 from compt_core.scoring.statistics import mean_primary as mean_primary
 
-METRICS = ("accuracy", "f1", "matthews", "pearson", "spearman")
+METRICS = ("accuracy", "f1", "macro_f1", "matthews", "pearson", "spearman")
 
 
 def score(name: str, gold: Sequence[float], predicted: Sequence[float]) -> float | None:
     """One score of `predicted` against `gold` (label indices, or numbers for pearson and spearman).
 
-    f1 takes index 1 as the positive label. None if the score is undefined: a number on either side is not finite, or
+    f1 takes index 1 as the positive label; macro_f1 is the mean over the labels that occur in `gold`. None
+    if the score is undefined: a number on either side is not finite, or
     one side of a correlation is constant (up to rounding) or too large to compute with. Raises KeyError for an unknown
     metric and ValueError for no rows.
     """
@@ -33,9 +34,11 @@ def score(name: str, gold: Sequence[float], predicted: Sequence[float]) -> float
         return None
     if name == "accuracy":
         return float(np.mean(y == p))
-    if name in ("f1", "matthews"):
+    if name in ("f1", "macro_f1", "matthews"):
         from sklearn import metrics
 
+        if name == "macro_f1":
+            return float(metrics.f1_score(y, p, labels=np.unique(y), average="macro", zero_division=0.0))
         return float(metrics.matthews_corrcoef(y, p) if name == "matthews"
                      else metrics.f1_score(y == 1, p == 1, zero_division=0.0))
     from scipy import stats

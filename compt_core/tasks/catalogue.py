@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from compt_core.errors import ConfigError, DataError, Issue, nearest, quoted
-from compt_core.tasks.spec import Question, Task
+from compt_core.tasks.spec import Files, Question, Task
 
 
 class Catalogue(Mapping[str, Task]):
@@ -80,6 +80,7 @@ class Catalogue(Mapping[str, Task]):
                 for name, task in self._tasks.items()}
 
 
+_Metric = Literal["accuracy", "f1", "macro_f1", "matthews", "pearson", "spearman"]
 _Words = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -93,6 +94,18 @@ class _Question(BaseModel):
     words: tuple[str, ...] = ()
 
 
+class _Files(BaseModel):
+    """Where the rows of a person's own task are, in JSON."""
+
+    model_config = ConfigDict(strict=True)
+
+    folder: Annotated[str, Field(min_length=1)]
+    train: str = ""
+    dev: str = ""
+    share: float = 0.2
+    seed: int = 0
+
+
 class _Definition(BaseModel):
     """The fields of a Task except its name, as JSON must have them; fields of later versions are left out."""
 
@@ -102,7 +115,7 @@ class _Definition(BaseModel):
     family: str
     columns: _Words
     labels: _Words
-    metrics: Annotated[tuple[Literal["accuracy", "f1", "matthews", "pearson", "spearman"], ...], Field(min_length=1)]
+    metrics: Annotated[tuple[_Metric, ...], Field(min_length=1)]
     hub: tuple[str, str | None, str, str] | None = None
     native: str = ""
     question: _Question | None = None
@@ -110,11 +123,24 @@ class _Definition(BaseModel):
     label_column: str = "label"
     aliases: tuple[tuple[str, str], ...] = ()
     hub_names: tuple[str, ...] = ()
+    title: str = ""
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    word: str = ""
+    fields: tuple[str, ...] = ()
+    indexed: bool = True
+    left_out: tuple[str, ...] = ()
+    files: _Files | None = None
 
     @model_validator(mode="after")
     def _numbers(self) -> _Definition:
         if self.numeric and not all(map(_is_number, self.labels)):
             raise ValueError("should have numbers as labels, since its task is numeric")
+        if self.numeric and len(self.labels) < 2:
+            raise ValueError("should have at least two numbers as labels")
+        if self.fields and len(self.fields) != len(self.columns):
+            raise ValueError("should have as many fields as columns, or none")
         if self.question and len(self.question.fields) != len(self.columns):
             raise ValueError("should have as many fields in its question as columns")
         if self.question and self.question.words and len(self.question.words) != len(self.labels):
@@ -124,7 +150,8 @@ class _Definition(BaseModel):
     def task(self, name: str) -> Task:
         """The task of this definition."""
         asked = self.question and Question(**dict(self.question))
-        return Task(name, **dict(self) | {"question": asked})
+        files = self.files and Files(**dict(self.files))
+        return Task(name, **dict(self) | {"question": asked, "files": files})
 
 
 def _is_number(label: str) -> bool:

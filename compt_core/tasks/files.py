@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from compt_core.errors import DataError, quoted
+from compt_core.errors import DataError, plural, quoted
 from compt_core.tasks import selections
 from compt_core.tasks.demo import demo_rows
-from compt_core.tasks.hub import SPLITS, read_hub, read_saved
+from compt_core.tasks.hub import SPLITS, read_hub, read_saved, saved_splits
+from compt_core.tasks.own import folder_of
 from compt_core.tasks.readers import FORMATS, Table, read_file
 from compt_core.tasks.rows import labelled, read_rows
 from compt_core.tasks.spec import Row, Task, TaskData
+from compt_core.tasks.split import split_off
 
 MOST_NAMED = 8  # unused columns that are named
 Stamp = tuple[tuple[str, int, int], ...]  # (file, time of change in ns, bytes)
@@ -23,13 +25,13 @@ def load_task(task: Task, data_dir: str | None) -> TaskData:
     """Train and dev rows of `task`; rows with label −1 are left out and counted.
 
     Training rows whose texts are also in dev are left out as well: no prompt may have seen what it is scored on.
-    Demo tasks are generated; others come from `data_dir`/TASK, or from the datasets hub without a `data_dir`. The data
-    is read once per process as long as no file of the folder changes. Raises DataError that names the file and line of
-    every problem.
+    Demo tasks are generated; a person's own task says itself where its files are; others come from `data_dir`/TASK, or
+    from the datasets hub without a `data_dir`. The data is read once per process as long as no file of the folder
+    changes. Raises DataError that names the file and line of every problem.
     """
     if data_dir in selections.NAMES and not selections.place(data_dir).is_dir():
         raise DataError(selections.missing(data_dir))
-    folder = selections.place(data_dir) / task.name if data_dir else None
+    folder = folder_of(task) if task.files else selections.place(data_dir) / task.name if data_dir else None
     try:
         files = sorted(f for f in folder.rglob("*") if f.is_file()) if folder else []
         stamp = tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
@@ -62,11 +64,20 @@ def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
         rows = {split: demo_rows(task.name, split) for split in SPLITS}
         return TaskData(task, rows["train"], rows["dev"], digest_of(rows.values()))
     problems: list[str] = []
-    tables = _read_folder(task, selections.place(data_dir), problems) if data_dir else read_hub(task)
+    if task.files:
+        tables = _read_own(task, folder_of(task), problems)
+    else:
+        tables = _read_folder(task, selections.place(data_dir), problems) if data_dir else read_hub(task)
     read = read_rows(task, tables, problems)
-    kept = {split: rows.kept for split, rows in read.items()}
-    skipped = {split: rows.skipped for split, rows in read.items()}
+    kept = {name: rows.kept for name, rows in read.items()}
+    skipped = {name: rows.skipped for name, rows in read.items()}
     notes = tuple(note for rows in read.values() for note in rows.notes)
+    if task.files and not task.files.dev:
+        kept["train"], kept["dev"] = split_off(kept["train"], task.files.share, task.files.seed, task.numeric)
+        notes += (_split_note(task, len(kept["train"]), len(kept["dev"])),)
+        if not kept["dev"]:
+            raise DataError(f"The data of task '{task.name}' in {tables['train'].where} has too few different rows to "
+                            "split dev rows off. Give at least two rows with different texts.")
     seen = {row.texts for row in kept["dev"]}
     train = tuple(row for row in kept["train"] if row.texts not in seen)
     if not train:
@@ -74,6 +85,41 @@ def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
                         "its dev data as well. Give other rows to train on.")
     return TaskData(task, train, kept["dev"], digest_of((train, kept["dev"])), skipped, len(kept["train"]) - len(train),
                     notes=(*_unused(task, tables.values()), *notes))
+
+
+def _split_note(task: Task, train: int, dev: int) -> str:
+    assert task.files is not None
+    return (f"The data of task '{task.name}' has no dev split. {plural(dev, 'row')} of {train + dev:,} "
+            f"{'is' if dev == 1 else 'are'} set aside as dev rows, drawn by label with seed {task.files.seed}; rows "
+            "with the same texts stay together.")
+
+
+def _read_own(task: Task, folder: Path, problems: list[str]) -> dict[str, Table]:
+    """The splits of a person's own task; one file that is still to be split is its "train"."""
+    assert task.files is not None
+    if not folder.is_dir():
+        raise DataError(f"The files of task '{task.name}' are gone: there is no folder '{folder}'. Put it back, or "
+                        "define the task again with other files.")
+    if not task.files.train:
+        splits = saved_splits(folder)
+        tables = {"train": splits.get("train", next(iter(splits.values())))}
+        return tables | ({"dev": splits[task.files.dev]} if task.files.dev in splits else {})
+    tables = {}
+    for name, file in {"train": task.files.train, "dev": task.files.dev}.items():
+        if not file:
+            continue
+        try:
+            path = folder / file
+            if path.suffix.lower()[1:] not in FORMATS:
+                raise DataError(f"The file '{path}' of task '{task.name}' must end in .{', .'.join(FORMATS)}.")
+            if not path.is_file():
+                raise DataError(f"The file '{path}' of task '{task.name}' is not there.")
+            tables[name] = read_file(path, (*task.columns, task.label_column))
+        except DataError as error:
+            problems.append(str(error))
+    if problems:
+        raise DataError(" ".join(problems))
+    return tables
 
 
 def _unused(task: Task, tables: Iterable[Table]) -> tuple[str, ...]:

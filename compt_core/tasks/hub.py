@@ -26,6 +26,24 @@ def read_saved(task: Task, folder: Path) -> dict[str, Table]:
                         "save_to_disk.") from None
 
 
+def saved_splits(folder: Path) -> dict[str, Table]:
+    """Every split that ``save_to_disk`` wrote into `folder`, under its own name; a single data set is "train".
+
+    Raises DataError.
+    """
+    import datasets
+
+    try:
+        loaded = datasets.load_from_disk(str(folder))
+        parts = {"train": loaded} if isinstance(loaded, datasets.Dataset) else dict(loaded)
+        return {name: _whole(part, list(part.column_names), f"'{folder}' ({name})") for name, part in parts.items()}
+    except DataError:
+        raise
+    except Exception as error:  # a broken file makes arrow, json and datasets raise anything
+        raise DataError(f"The data set in '{folder}' cannot be read: {reason(error)}. Write it again with "
+                        "save_to_disk.") from None
+
+
 def read_hub(task: Task, every: bool = False) -> dict[str, Table]:
     """Train and dev of the task's data set on the hub, or with `every` all its splits under their own names.
 
@@ -79,7 +97,11 @@ def _splits(task: Task, loaded: Any, where: str) -> dict[str, Table]:
 
 
 def _table(task: Task, part: Any, place: str) -> Table:
-    needed = [column for column in (*task.columns, task.label_column) if column in part.column_names]
+    return _whole(part, [column for column in (*task.columns, task.label_column) if column in part.column_names], place)
+
+
+def _whole(part: Any, needed: list[str], place: str) -> Table:
+    """The `needed` columns of a split with their cells, and the names of the others."""
     columns = arrow_columns(part.select_columns(needed).with_format("arrow")[:], place)
     called = {column: part.features[column].names for column in needed if hasattr(part.features[column], "names")}
     return Table({c: columns.get(c, ()) for c in part.column_names}, place, names=called)

@@ -1,28 +1,39 @@
-"""Tables from files: tsv, csv, jsonl, parquet. Cells are taken as written: "NA" and "null" are words. No torch."""
+"""Tables from files: tsv, csv, jsonl, parquet, xlsx. Cells are taken as written: "NA" and "null" are words. No torch.
+
+A library reads what is not text (pyarrow, openpyxl). Text is taken apart by Python's own csv and json modules, since no
+library says in which line of a file a row stands.
+"""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compt_core.errors import DataError, quoted
+from compt_core.tasks.spec import as_label
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMATS = ("tsv", "csv", "jsonl", "parquet")
+FORMATS = ("tsv", "csv", "jsonl", "parquet", "xlsx")
 MOST_BYTES = 1_000_000_000  # of a file
 MOST_COLUMNS = 1000  # a table whose rows have different names would grow with the square of its file
 MOST_CELLS = 20_000_000  # of a table
 MOST_TEXT = 10_000_000  # characters of a cell; only some hundred tokens of them are used
 MOST_LINE = 4 * MOST_TEXT  # characters of a line of JSON, where one character may be written with six
+MOST_UNPACKED = 500_000_000  # bytes that an xlsx file, which is a zip archive, may unpack to
+SEPARATORS = ",;\t|"  # of a csv file, the usual one first
 MOST_SAID = 3  # problems of a file that are described; further ones are counted
+_SAMPLE = 200_000  # bytes by which an encoding is recognised
 _NAMED = "ClassLabel"  # the type of a column of label indices with names, as `datasets` writes it
 
 csv.field_size_limit(MOST_TEXT)  # of the whole process; nothing else in it needs a smaller one
@@ -60,7 +71,8 @@ def read_file(path: Path, needed: Collection[str] | None = None) -> Table:
     """
     try:
         _check(path, path.stat().st_size, MOST_BYTES, "bytes")
-        table = _read_parquet(path, needed) if path.suffix == ".parquet" else _READERS[path.suffix](path)
+        ending = path.suffix.lower()
+        table = _read_parquet(path, needed) if ending == ".parquet" else _READERS[ending](path)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
     if not any(map(len, table.columns.values())):
@@ -70,11 +82,17 @@ def read_file(path: Path, needed: Collection[str] | None = None) -> Table:
 
 def _read_tsv(path: Path) -> Table:
     """One row per line, with tabs between cells; quotes are text, as in GLUE's files."""
-    return _rectangle(path, ((number, line.split("\t")) for number, line in _lines(_text(path)) if line))
+    text, notes = _text(path)
+    table = _rectangle(path, ((number, line.split("\t")) for number, line in _lines(text) if line))
+    return replace(table, notes=notes)
 
 
 def _read_csv(path: Path) -> Table:
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    text, notes = _text(path)
+    separator = _separator(text)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    if separator != ",":
+        notes += (f"The cells of '{path}' are separated by {quoted(separator)}.",)
     begins, several, longest = 1, [], 0  # line of the row that is being read; rows over several lines; the most lines
 
     def rows() -> Iterator[tuple[int, list[str]]]:
@@ -93,10 +111,58 @@ def _read_csv(path: Path) -> Table:
         raise DataError(f"The file '{path}', line {begins}, is not valid CSV: "
                         f"{_csv_reason(str(error), begins, reader.line_num)}") from None
     if not several:
-        return table
+        return replace(table, notes=notes)
     counted = f"1 row of '{path}' has" if len(several) == 1 else f"{len(several):,} rows of '{path}' have"
-    return replace(table, notes=(f"{counted} line ends in quoted cells: the first begins in line {several[0]}, and the "
-                                 f"longest has {longest:,} lines.",))
+    return replace(table, notes=(*notes, f"{counted} line ends in quoted cells: the first begins in line {several[0]}, "
+                                 f"and the longest has {longest:,} lines."))
+
+
+def _separator(text: str) -> str:
+    """What separates the cells of a csv file: a comma, unless its header has none and more of another."""
+    header = next((line for _, line in _lines(text[:MOST_LINE]) if line), "")
+    parts = header.split('"')[::2]  # outside quotes
+    counts = {mark: sum(part.count(mark) for part in parts) for mark in SEPARATORS}
+    return "," if counts[","] else max(SEPARATORS, key=lambda mark: counts[mark])
+
+
+def _read_xlsx(path: Path) -> Table:
+    """The first sheet, its first row being the header. Dates and formulas' results are taken as text."""
+    from openpyxl import load_workbook
+
+    try:
+        with zipfile.ZipFile(path) as packed:
+            unpacked = sum(part.file_size for part in packed.infolist())
+        _check(path, unpacked, MOST_UNPACKED, "bytes when unpacked")
+        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        try:
+            if not book.worksheets:
+                raise _empty(path)
+            sheet, more = book.worksheets[0], [one.title for one in book.worksheets[1:]]
+            sheet.reset_dimensions()  # as the file says them they may be anything
+            table = _rectangle(path, _sheet_rows(path, sheet.iter_rows(values_only=True)), "row")
+        finally:
+            book.close()
+    except (DataError, OSError):
+        raise
+    except Exception as error:  # a broken file makes openpyxl raise anything
+        raise _unreadable(path, error) from None
+    others = f"Only the first sheet of '{path}' is read. It has others: {quoted(more, 100)[1:-1]}."
+    return replace(table, notes=(others,)) if more else table
+
+
+def _sheet_rows(path: Path, rows: Iterable[Sequence[Any]]) -> Iterator[tuple[int, list[str]]]:
+    """(number, cells) of each row that is not empty, all as wide as the header; cells beyond it must be empty."""
+    width = 0
+    for number, row in enumerate(rows, start=1):
+        _check(path, len(row), 16_384, "columns")
+        cells = list(map(as_label, row))  # as in a csv file, every cell is text
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
+            width = width or len(cells)
+            yield number, cells + [""] * (width - len(cells))
+    if not width:
+        raise _empty(path)
 
 
 def _csv_reason(said: str, begins: int, now: int) -> str:
@@ -111,7 +177,8 @@ def _csv_reason(said: str, begins: int, now: int) -> str:
 def _read_jsonl(path: Path) -> Table:
     """One object per line; columns that an object lacks are None."""
     rows, numbers, problems = [], [], list[str]()
-    for number, line in _lines(_text(path)):
+    text, notes = _text(path)
+    for number, line in _lines(text):
         if not line or line.isspace():
             continue
         try:
@@ -126,7 +193,7 @@ def _read_jsonl(path: Path) -> Table:
     if len(rows) * len(names) > MOST_CELLS:  # lines that lack most columns take little space in the file
         raise DataError(f"The file '{path}' has {len(rows):,} lines with {len(names)} different names, which makes "
                         f"more than {MOST_CELLS:,} cells. Leave out the names that the task does not need.")
-    return Table({name: [row.get(name) for row in rows] for name in names}, f"'{path}'", numbers)
+    return Table({name: [row.get(name) for row in rows] for name in names}, f"'{path}'", numbers, notes=notes)
 
 
 def _object(where: str, line: str) -> dict[str, Any]:
@@ -176,7 +243,8 @@ def _read_parquet(path: Path, needed: Collection[str] | None) -> Table:
     return Table({name: columns.get(name, ()) for name in names}, f"'{path}'", names=_names(read.schema))
 
 
-_READERS: dict[str, Callable[[Path], Table]] = {".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl}
+_READERS: dict[str, Callable[[Path], Table]] = {
+    ".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".xlsx": _read_xlsx}
 
 
 def arrow_columns(table: pa.Table, where: str) -> dict[str, list[Any]]:
@@ -215,22 +283,36 @@ def _names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
         return {}
 
 
-def _text(path: Path) -> str:
-    """The file's text, without a byte order mark and with unchanged line ends."""
+def _text(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The file's text, without a byte order mark and with unchanged line ends, and a note where it is not UTF-8."""
     data = path.read_bytes()
-    encoding = json.detect_encoding(data[:4])  # by marks and NULs, since every table begins with ASCII
-    if not encoding.startswith("utf-8"):
-        raise DataError(f"The file '{path}' is not text in UTF-8. By its first bytes it is in {encoding.upper()}. "
-                        "Save it as UTF-8.")
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"The file '{path}', line {line}, is not text in UTF-8 (byte {error.start}). "
-                        "Save it as UTF-8.") from None
+        text, notes = data.decode("utf-8-sig"), tuple[str, ...]()
+        if "\0" in text[:1000] and not data.startswith(codecs.BOM_UTF8):
+            raise UnicodeError
+    except UnicodeError:
+        text, called = _recognised(path, data)
+        notes = (f"The file '{path}' is not UTF-8. It is read as {called}; save it as UTF-8 if letters look wrong.",)
     if not text or text.isspace():
         raise _empty(path)
-    return text
+    return text, notes
+
+
+def _recognised(path: Path, data: bytes) -> tuple[str, str]:
+    """The text of a file that is not UTF-8, and the name of its encoding."""
+    from charset_normalizer import from_bytes
+
+    by_marks = json.detect_encoding(data[:4])  # by marks and NULs, since every table begins with ASCII
+    if by_marks.startswith(("utf-16", "utf-32")):
+        with suppress(UnicodeError):
+            return data.decode(by_marks).removeprefix("\ufeff"), by_marks.upper()
+    best = None if b"\0" in data[:_SAMPLE] else from_bytes(data[:_SAMPLE]).best()
+    if best is not None:
+        for called in (best.encoding, "cp1252"):
+            with suppress(UnicodeError):
+                return data.decode(called), called.replace("_", "-")
+    raise DataError(f"The file '{path}' is not text in UTF-8 or any other encoding that can be recognised. Save it as "
+                    "UTF-8.")
 
 
 def _lines(text: str) -> Iterable[tuple[int, str]]:
@@ -274,15 +356,15 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__} {said}".rstrip() if isinstance(error, LookupError) or not said else said
 
 
-def _rectangle(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Table:
-    """A Table from (line number, cells), header first; every row must have as many cells as the header."""
+def _rectangle(path: Path, lines: Iterable[tuple[int, list[str]]], called: str = "line") -> Table:
+    """A Table from (number of the line or row, cells), header first; every row must have as many cells as that."""
     stream = iter(lines)
     _, names = next(stream)
     _check_header(path, names)
     rows, numbers, problems = [], [], []
     for number, cells in stream:
         if len(cells) != len(names):
-            problems.append(f"The file '{path}', line {number}, must have {len(names)} cells, as its header has. "
+            problems.append(f"The file '{path}', {called} {number}, must have {len(names)} cells, as its header has. "
                             f"Got {len(cells)} instead.")
             continue
         rows.append(cells)

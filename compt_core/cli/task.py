@@ -1,0 +1,94 @@
+"""``python -m compt_core task``: what a folder of rows is as a task, and the tasks that are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from compt_core.cli.options import Once
+from compt_core.cli.output import writable, write_file
+from compt_core.cli.terminal import console, say
+from compt_core.errors import plural
+from compt_core.tasks import own
+from compt_core.tasks.definition import written
+from compt_core.tasks.files import load_task
+from compt_core.tasks.spec import Task, TaskData
+
+task = typer.Typer(no_args_is_help=True, help="Your own tasks: find out what a folder of rows is, and keep it.")
+
+
+@task.command("infer", cls=Once)
+def infer_task(
+    folder: Annotated[Path, typer.Argument(help="A folder with train and dev files, or with one file.")],
+    name: Annotated[str | None, typer.Option(help="Name of the task; default: that of the folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the definition here, beside the data as task.yaml, for "
+                                                  "example.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the task with its files, so that every command and page "
+                                       "knows it.")] = False,
+) -> int:
+    """Print the definition of a task that is found in a folder, and what was taken for what."""
+    file = writable(out, "--out") if out else None
+    guess = own.guess_folder(name or own.name_of(folder), folder)
+    for sentence in guess.said:
+        say(sentence)
+    _say_rows(load_task(guess.task, None))
+    if file:
+        write_file(file, written(guess.task))
+        say(f"Wrote '{file}'. Change it as you like, then use it with 'run --task {file}'.")
+    else:
+        print(written(guess.task), end="")
+    if keep:
+        _keep(guess.task)
+    return 0
+
+
+@task.command("keep", cls=Once)
+def keep_task(file: Annotated[Path, typer.Argument(help="A definition (YAML) with its data files beside it.")]) -> int:
+    """Keep a task with its files in the home, so that every command and page knows it."""
+    from compt_core.tasks.definition import read
+
+    defined = read(file)
+    _say_rows(load_task(defined, None))
+    _keep(defined)
+    return 0
+
+
+@task.command("list", cls=Once)
+def list_kept() -> int:
+    """List the kept tasks."""
+    problems = list[str]()
+    kept = own.kept(problems)
+    say(*problems)
+    if not kept:
+        print("No task is kept yet. Keep one with 'python -m compt_core task infer FOLDER --keep'.")
+        return 0
+    table = Table("task", "title", "texts", "label", "labels", box=None, header_style="bold")
+    for name, one in kept.items():
+        labels = f"{one.labels[0]} to {one.labels[-1]}" if one.numeric else ", ".join(one.labels[:6])
+        table.add_row(name, one.title, ", ".join(one.columns), one.label_column, labels)
+    console().print(table)
+    return 0
+
+
+@task.command("forget", cls=Once)
+def forget_task(name: Annotated[str, typer.Argument(help="A kept task.")]) -> int:
+    """Delete a kept task with its files. Stored runs keep their scores and prompts."""
+    own.forget(name)
+    print(f"Task '{name}' is deleted. Its runs keep their scores; their sentences can no longer be shown.")
+    return 0
+
+
+def _say_rows(data: TaskData) -> None:
+    say(f"{plural(len(data.train), 'training row')} and {plural(len(data.dev), 'dev row')}.")
+    skipped = sum(data.skipped.values())
+    if skipped:
+        say(f"{plural(skipped, 'row')} without a label or with one that is left out: not used.")
+    say(*(f"Note: {note}" for note in data.notes))
+
+
+def _keep(defined: Task) -> None:
+    kept = own.keep_folder(defined)
+    say(f"Task '{kept.name}' is kept. Use it with 'python -m compt_core run --tasks {kept.name}'.")

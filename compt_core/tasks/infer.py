@@ -1,0 +1,197 @@
+"""What a table of texts and labels is, guessed from its columns and cells; a person confirms or corrects it. No torch.
+
+The guess is a :class:`Task` like any other. :attr:`Guess.roles` says what each column is taken for, and
+:attr:`Guess.said` says why, a sentence each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from compt_core.errors import DataError, plural, quoted
+from compt_core.tasks.definition import MOST_LABELS, parse
+from compt_core.tasks.readers import Table
+from compt_core.tasks.spec import Task, as_label
+
+Role = Literal["text", "label", "not used"]
+LOOKED_AT = 2000  # rows of a table
+_LABELS = ("label", "labels", "gold_label", "gold", "class", "category", "target", "answer", "sentiment", "stance",
+           "intent", "topic", "emotion", "relation", "type", "y", "score", "similarity", "relatedness_score",
+           "relatedness", "rating")  # names of label columns, the likeliest first
+_WORDS = ("word", "term", "phrase", "entity", "aspect", "keyword", "mention")  # columns of text in a word or two
+_IDENTITY = re.compile(r"(.*[_.-])?(id|idx|index|guid|uid|uuid|no|number|url|split|start\d*|end\d*)", re.IGNORECASE)
+_FEW_LABELS = 30  # different values that a column without a telling name may have as a label
+_SHORT = 40  # characters of a label
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_WHOLE_NUMBERS = 12  # different whole numbers from which on a column is a scale rather than classes
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A task and how it was found.
+
+    roles   column -> what it is taken for
+    counts  label as written in the data -> how many of the rows that were looked at have it; empty for numbers
+    said    sentences on what was taken for what
+    """
+
+    task: Task
+    roles: Mapping[str, Role]
+    counts: Mapping[str, int]
+    said: tuple[str, ...]
+
+
+def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] | None = None,
+          data: Mapping[str, Any] | None = None) -> Guess:
+    """The likeliest task called `name` of a table, with `data` as the `data` of its definition and files in `folder`.
+
+    `roles`, where given, decides what each column is. Raises DataError where no column can be the label or the text.
+    """
+    cells = {str(column): values[:LOOKED_AT] for column, values in table.columns.items()}
+    label = _label_of(cells, table, roles)
+    texts = [column for column in cells if column != label and (
+        roles.get(column) == "text" if roles is not None else _is_text(column, cells[column]))]
+    if not texts:
+        raise DataError(f"No column of {table.where} can be the text of task '{name}'. It has: {_names(cells)}. Give a "
+                        "definition that names the columns, or a file with texts.")
+    written: dict[str, Any] = {"name": name, "texts": dict(zip(texts, _fields(texts), strict=True)), "label": label}
+    counts = Counter(filter(None, (_written(cell, table, label) for cell in cells[label])))
+    if not counts:
+        raise DataError(f"The label column {quoted(label)} in {table.where} is empty.")
+    numbers = _scale(label, counts)
+    if numbers:
+        written |= {"numbers": numbers}
+    else:
+        every = _every_label(table, label)
+        if len(every) < 2:
+            raise DataError(f"The label column {quoted(label)} in {table.where} must have at least two different "
+                            f"labels. Got {quoted(next(iter(every), ''))} alone; choose another column.")
+        if len(every) > MOST_LABELS:
+            raise DataError(f"The label column {quoted(label)} in {table.where} has {len(every):,} different labels, "
+                            f"more than {MOST_LABELS}. Choose another column.")
+        written |= {"labels": dict(zip(every, _words(every), strict=True)),
+                    "metrics": ["accuracy", "macro_f1"] if len(every) > 2 else ["accuracy"]}
+    if data:
+        written["data"] = dict(data)
+    found: dict[str, Role] = {column: "label" if column == label else "text" if column in texts else "not used"
+                              for column in cells}
+    task = parse(written, folder, f"What was found in {table.where}")
+    return Guess(task, found, {} if numbers else counts, _said(task, found, counts))
+
+
+def _label_of(cells: Mapping[str, Sequence[Any]], table: Table, roles: Mapping[str, Role] | None) -> str:
+    if roles is not None:
+        chosen = [column for column, role in roles.items() if role == "label" and column in cells]
+        if len(chosen) != 1:
+            raise DataError(f"Exactly one column of {table.where} must be the label. Got {len(chosen)} instead; choose "
+                            "one.")
+        return chosen[0]
+    named = {column.lower(): column for column in cells}
+    for name in _LABELS:
+        if name in named and _can_be_label(cells[named[name]], table, named[name], MOST_LABELS):
+            return named[name]
+    named_classes = [column for column in table.names if column in cells]
+    few = [column for column in cells if not _IDENTITY.fullmatch(column)
+           and _can_be_label(cells[column], table, column, _FEW_LABELS)]
+    if not named_classes and not few:
+        raise DataError(f"No column of {table.where} can be the label. It has: {_names(cells)}. Call the label column "
+                        "'label', or give a definition that names it.")
+    by_name = [column for column in few if any(name in column.lower() for name in ("label", "class", "answer", "gold"))]
+    return [*named_classes, *by_name, *few[::-1]][0]  # of columns without a telling name, the last
+
+
+def _can_be_label(cells: Sequence[Any], table: Table, column: str, most: int) -> bool:
+    values = [value for value in (_written(cell, table, column) for cell in cells) if value]
+    different = set(values)
+    if len(different) < 2 or any(len(value) > _SHORT for value in different):
+        return False
+    if all(_NUMBER.fullmatch(value) for value in different):
+        return len(different) <= most or any("." in value for value in different)
+    return len(different) <= most and (len(different) <= len(values) / 2 or len(values) < 2 * len(different) <= 12)
+
+
+def _is_text(column: str, cells: Sequence[Any]) -> bool:
+    """Whether a column holds words to read: no numbers, no names of rows, not the same few words again and again."""
+    texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
+    if not texts or _IDENTITY.fullmatch(column) or sum(map(_is_number, texts)) > len(texts) / 2:
+        return False
+    if column.lower() in _WORDS:
+        return True
+    if any(word in column.lower() for word in ("label", "class", "categor")):  # would give the answer away
+        return False
+    sentences = sum(len(text.split()) > 1 for text in texts) > len(texts) / 10
+    return sentences or len(set(texts)) > max(_FEW_LABELS, len(texts) / 5) or \
+        (len(texts) < _FEW_LABELS and len(set(texts)) > len(texts) / 2)
+
+
+def _is_number(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text.strip()))
+
+
+def _written(cell: object, table: Table, column: str) -> str:
+    """A label as the definition names it: the data's own name for an index, else the cell as text."""
+    text, names = as_label(cell).strip(), table.names.get(column, ())
+    return names[int(text)] if names and text.isdigit() and int(text) < len(names) else "" if text == "-1" else text
+
+
+def _every_label(table: Table, label: str) -> list[str]:
+    """Every label of the whole table, in the data's own order of names, or sorted."""
+    found = {value for cell in table.columns[label] if (value := _written(cell, table, label))}
+    names = [name for name in table.names.get(label, ()) if name in found]
+    return names or sorted(found, key=lambda value: (float(value) if _is_number(value) else 0.0, value))
+
+
+def _scale(label: str, counts: Mapping[str, int]) -> dict[str, float] | None:
+    """The range and step of labels that are numbers of a scale; None for classes."""
+    if not all(map(_is_number, counts)):
+        return None
+    values = sorted(map(float, counts))
+    fractions = any(not value.is_integer() for value in values)
+    scale = any(word in label.lower() for word in ("score", "similar", "related", "rating"))
+    if not fractions and not scale and len(values) <= _WHOLE_NUMBERS:
+        return None
+    low, high = float(int(values[0] // 1)), float(-int(-values[-1] // 1))
+    for step in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0):
+        if (high - low) / step <= 50 and (fractions or step >= 1) and all(
+                abs((value - low) / step - round((value - low) / step)) < 1e-6 for value in values):
+            return {"from": low, "to": high, "step": step}
+    step = next(step for step in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, (high - low) / 50) if (high - low) / step <= 50)
+    return {"from": low, "to": high, "step": step}
+
+
+def _words(labels: Sequence[str]) -> list[str]:
+    """A word for each label: the label itself without marks that no sentence has, unless two would be the same."""
+    words = [" ".join(label.replace("_", " ").split()) for label in labels]
+    return words if len(set(words)) == len(words) and all(words) else list(labels)
+
+
+def _fields(texts: Sequence[str]) -> list[str]:
+    """The word before each text: the column's own name in plain letters, or "sentence" for a single column."""
+    if len(texts) == 1:
+        return ["sentence"] if texts[0].lower() in ("text", "sentence", "content") else [_plain(texts[0])]
+    return [_plain(column) for column in texts]
+
+
+def _plain(column: str) -> str:
+    return " ".join(re.sub(r"[\W_]+", " ", column).split()) or "text"
+
+
+def _said(task: Task, roles: Mapping[str, Role], counts: Mapping[str, int]) -> tuple[str, ...]:
+    unused = [column for column, role in roles.items() if role == "not used"]
+    labels = f"numbers from {task.labels[0]} to {task.labels[-1]} in steps of {task.step:g}" if task.numeric else \
+        f"{plural(len(task.labels), 'label')} ({', '.join(task.written_labels[:8])}" \
+        f"{', …' if len(task.labels) > 8 else ''})"
+    return (f"Task '{task.name}': the text is {' and '.join(map(quoted, task.columns))}; the label is "
+            f"{quoted(task.label_column)} with {labels}.",
+            *([f"Not used: {_names(unused)}."] if unused else []),
+            *(["The labels are numbers. Give each a word that says what it means."]
+              if not task.numeric and all(map(_is_number, counts)) else []))
+
+
+def _names(columns: Mapping[str, Any] | Sequence[str]) -> str:
+    shown = [quoted(column, 40) for column in columns]
+    return ", ".join(shown[:8]) + (f" and {len(shown) - 8} more" if len(shown) > 8 else "")

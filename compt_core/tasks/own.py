@@ -1,0 +1,181 @@
+"""Tasks that a person brought: kept in the home, found in a data folder, or given as a file. Loads no torch.
+
+A kept task is a folder ``COMPT_HOME/tasks/NAME`` with task.yaml and its data files. It appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from compt_core.errors import ComptError, ConfigError, DataError, Issue
+from compt_core.home import home_folder
+from compt_core.scratch import scratch
+from compt_core.tasks import definition
+from compt_core.tasks.catalogue import Catalogue
+from compt_core.tasks.definition import FILE
+from compt_core.tasks.hub import saved_splits
+from compt_core.tasks.infer import Guess, infer
+from compt_core.tasks.readers import FORMATS, read_file
+from compt_core.tasks.spec import KEPT, Files, Task
+from compt_core.tasks.table import TASKS
+
+TRAIN, DEV = ("train",), ("dev", "validation", "val", "validation_matched", "test")  # names of files, in this order
+
+
+def tasks_folder() -> Path:
+    """Where tasks are kept, a folder each."""
+    return home_folder() / "tasks"
+
+
+def folder_of(task: Task) -> Path:
+    """The folder of the files of a person's own task."""
+    assert task.files is not None
+    return tasks_folder() / task.name if task.files.folder == KEPT else Path(task.files.folder)
+
+
+def kept(problems: list[str] | None = None) -> Catalogue:
+    """The kept tasks by name; a folder whose definition cannot be read adds a sentence to `problems`."""
+    found = {}
+    for path in sorted(tasks_folder().glob(f"*/{FILE}")) if tasks_folder().is_dir() else ():
+        try:
+            task = _read(path, path.stat().st_mtime_ns)
+            found[task.name] = replace(task, files=replace(task.files, folder=KEPT)) if task.files else task
+        except (ComptError, OSError) as error:
+            if problems is not None:
+                problems.append(f"The kept task in '{path.parent}' cannot be used. {error}")
+    return Catalogue(found)
+
+
+def known(problems: list[str] | None = None) -> Catalogue:
+    """The bundled tasks and the kept ones."""
+    return Catalogue({**TASKS, **kept(problems)})
+
+
+def catalogue(names: Collection[str], data_dir: str | None = None, files: Sequence[Path] = (),
+              say: Callable[[str], None] = lambda _: None) -> Catalogue:
+    """The tasks that an experiment on `names` can use: bundled and kept ones, those that `files` define, and those that
+    are found in `data_dir`: a folder NAME with task.yaml, or without one if no other task has that name.
+
+    What was inferred goes to `say`, a sentence each. Raises ConfigError and DataError.
+    """
+    found, problems = dict(known()), list[Issue]()
+    for path in files:
+        task = definition.read(path)
+        if task.name in TASKS:
+            problems.append(Issue("tasks", f"The task file '{path}' must not take the name of a bundled task. Got "
+                                           f"'{task.name}'; give it another name."))
+        found[task.name] = task
+    defined = {task.name for task in map(definition.read, files)}
+    for name in names:
+        folder = Path(data_dir or "") / name
+        if not data_dir or name in defined or not definition.NAME.fullmatch(name) or not folder.is_dir():
+            continue
+        try:
+            if (folder / FILE).is_file():
+                task = definition.read(folder / FILE)
+                if task.name != name or name in TASKS:
+                    raise DataError(f"The task file '{folder / FILE}' must have the name of its folder, which is no "
+                                    f"bundled task's. Got '{task.name}'.")
+                found[name] = task
+            elif name not in found:
+                guess = guess_folder(name, folder)
+                for sentence in guess.said:
+                    say(sentence)
+                found[name] = guess.task
+        except ConfigError as error:
+            problems += error.issues
+        except DataError as error:
+            problems.append(Issue("tasks", str(error)))
+    if problems:
+        raise ConfigError(dict.fromkeys(problems))
+    return Catalogue(found)
+
+
+def guess_folder(name: str, folder: Path) -> Guess:
+    """What a folder with files of rows, or with a data set that save_to_disk wrote, is. Raises DataError."""
+    definition.check_name(name)
+    if any((folder / mark).is_file() for mark in ("dataset_dict.json", "state.json")):
+        tables = saved_splits(folder)
+        split = next((one for one in DEV if one in tables and len(tables) > 1), "")
+        guess = infer(name, tables.get("train", next(iter(tables.values()))))
+        return replace(guess, task=replace(guess.task, files=Files(str(folder.resolve()), dev=split)))
+    there = sorted(path for path in folder.iterdir() if path.suffix.lower()[1:] in FORMATS and path.is_file())
+    train, dev = _first(there, TRAIN), _first(there, DEV)
+    if train is None and len(there) != 1:
+        raise DataError(f"The folder '{folder}' must have a train file or a single file (.{', .'.join(FORMATS)}). Got "
+                        f"{', '.join(path.name for path in there) or 'none'}.")
+    train = train or there[0]
+    data = {"train": train.name, "dev": dev.name} if dev and dev != train else {"file": train.name}
+    return infer(name, read_file(train), str(folder.resolve()), data=data)
+
+
+def keep(task: Task, files: Mapping[str, bytes], replaces: bool = False) -> Task:
+    """Keeps a task with its data files (name -> contents) in the home, and returns it as kept.
+
+    Raises DataError where the name is taken and `replaces` is false, or where the home cannot take it; then nothing is
+    changed.
+    """
+    name, home = definition.check_name(task.name), tasks_folder()
+    if name in TASKS:
+        raise DataError(f"The name '{name}' is taken by a bundled task. Choose another name.")
+    target = home / name
+    if target.exists() and not replaces:
+        raise DataError(f"There is a kept task '{name}' already. Choose another name, or delete it first.")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with scratch(home, "task") as room:
+            made = room / name
+            made.mkdir()
+            for file, content in files.items():
+                (made / Path(file).name).write_bytes(content)
+            (made / FILE).write_text(definition.written(task), encoding="utf-8")
+            if target.exists():
+                target.rename(room / "before")
+            made.rename(target)
+    except OSError as error:
+        raise DataError(f"The task '{name}' cannot be kept in '{home}': {error.strerror or error}. Free some disk "
+                        "space or repair the folder, then try again.") from None
+    return kept()[name]
+
+
+def keep_folder(task: Task) -> Task:
+    """As :func:`keep`, with the files that its definition names. Raises DataError."""
+    if task.files is None:
+        return keep(task, {})
+    if not task.files.train:
+        raise DataError(f"The data of task '{task.name}' is a folder that save_to_disk wrote, which cannot be kept. "
+                        "Write it as .parquet or .jsonl files, or use it with --data-dir.")
+    names = [name for name in (task.files.train, task.files.dev) if name]
+    try:
+        return keep(task, {name: (folder_of(task) / name).read_bytes() for name in names})
+    except OSError as error:
+        raise DataError(f"The files of task '{task.name}' cannot be read: {error.strerror}.") from None
+
+
+def name_of(folder: Path) -> str:
+    """A task name made of a folder's name; "" where none can be."""
+    plain = re.sub(r"[^a-z0-9_.-]+", "-", folder.resolve().name.lower()).strip("-._0123456789")
+    return plain[:40]
+
+
+def forget(name: str) -> None:
+    """Deletes a kept task. Raises DataError where there is none."""
+    if name not in kept() and not (definition.NAME.fullmatch(name) and (tasks_folder() / name).is_dir()):
+        raise DataError(f"There is no kept task '{name}'.")
+    with scratch(tasks_folder(), "task") as room:  # out of sight in one step
+        (tasks_folder() / name).rename(room / name)
+        shutil.rmtree(room / name, ignore_errors=True)
+
+
+def _first(paths: Sequence[Path], names: Sequence[str]) -> Path | None:
+    return next((path for name in names for path in paths if path.stem == name), None)
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, _changed: int) -> Task:
+    return definition.read(path)
