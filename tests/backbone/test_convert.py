@@ -79,6 +79,17 @@ def test_the_form_of_before_2020_is_read(old: Path, tmp_path: Path) -> None:
     assert torch.equal(model.lm_head.weight, named[HEAD])
 
 
+def test_weights_that_are_turned_parts_of_one_are_written_each(old: Path, tmp_path: Path) -> None:
+    named = torch.load(old / "pytorch_model.bin", weights_only=True)
+    at = "encoder.block.0.layer.0.SelfAttention"
+    both = torch.cat([named[f"{at}.{part}.weight"].t() for part in "qk"], 1)
+    wide = named[f"{at}.q.weight"].shape[0]
+    parts = {f"{at}.q.weight": both[:, :wide].t(), f"{at}.k.weight": both[:, wide:].t()}
+    torch.save(named | parts, old / "pytorch_model.bin")
+    loaded = load_backbone(convert(str(old), str(tmp_path / "new")), "cpu").model.state_dict()
+    assert all(torch.equal(loaded[name], named[name]) for name in parts)
+
+
 class Evil:
     """Makes a file when it is unpickled."""
 
@@ -134,7 +145,8 @@ def test_what_would_run_is_named(old: Path, tmp_path: Path) -> None:
     ({"state_dict": {TABLE: torch.zeros(2)}}, "Got 'state_dict' in 'pytorch_model.bin', which is none"),
     ({7: torch.zeros(2)}, "Got '7' in"),
     ({TABLE: torch.zeros(2, dtype=torch.int8)}, "Got 'shared.weight' as torch.int8; save the model unquantised"),
-    ({TABLE: torch.zeros(2).to_sparse()}, "must be plain numbers"),
+    ({TABLE: torch.zeros(2).to_sparse()}, "'shared.weight' in 'pytorch_model.bin' as a sparse or empty tensor; save"),
+    ({TABLE: torch.zeros(2, device="meta")}, "must be stored in full. Got 'shared.weight'"),
     ({TABLE: torch.zeros(1, 1).expand(10**6, 10**6)}, "with more numbers than 'pytorch_model.bin' has bytes for"),
     ({}, "lacks"),
     ({TABLE: torch.zeros(2)}, "lacks"),
@@ -188,6 +200,7 @@ def test_only_a_new_or_an_empty_folder_is_written_to(old: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("ref", "says"), [("demo", "Only a folder or a hub id can be converted"),
+                                           ("english", "Only a folder or a hub id can be converted"),
                                            ("../nowhere", "Only a folder or a hub id"), ("a\nb", "Only a folder")])
 def test_what_cannot_be_converted_is_one_sentence(ref: str, says: str, tmp_path: Path) -> None:
     assert says in refused(ref, tmp_path / "new")
