@@ -139,6 +139,14 @@ def test_list_names_each_revision(old: Hub, call: Call) -> None:
     assert [one.ref for one in on_this_machine()] == ["demo", "lab/tiny"]
 
 
+def test_list_says_that_a_cut_off_model_cannot_be_used(local_hub: Hub, call: Call) -> None:
+    files = find_backbone("lab/tiny")
+    assert "lab/tiny t5 24" in call("list").out and "backbone check" not in call("list").out
+    weights = (files.folder / "model.safetensors").resolve()
+    weights.write_bytes(weights.read_bytes()[:-9])
+    assert call("list").out.endswith("unknown no; see 'backbone check'")
+
+
 @pytest.mark.parametrize(("words", "says"), [
     (("check", "../nowhere"), "is not a folder. Give 'demo', 'english', a folder with a T5"),
     (("check", "lab/tiny@../x"), "must be a branch, a tag, a commit or refs/pr/N."),
