@@ -100,8 +100,8 @@ def about(ref: str) -> About:
         listing = hub.look(asked)
     except hub.Unreachable as error:
         if not revision:
-            raise BackboneError(f"The backbone '{ref}' is not on this machine, and the hub could not be asked: {error}. "
-                                f"Check the network, or give a folder.{nearest(asked.id, NAMED)}") from None
+            raise BackboneError(f"The backbone '{ref}' is not on this machine, and the hub could not be asked: "
+                                f"{error}. Check the network, or give a folder.{nearest(asked.id, NAMED)}") from None
         return _of_folder(ref, folder, "in the hub's cache on this machine", revision)
     if revision == hub.told(listing.revision, listing.commit):
         return _of_folder(ref, folder, "in the hub's cache on this machine", revision, listing.licence)

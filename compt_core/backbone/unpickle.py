@@ -98,7 +98,8 @@ def _distinct(tensors: Tensors, settings: T5Settings, kept: Tensors) -> Iterator
                 continue
             kept[name] = value
         place = value.untyped_storage().data_ptr()
-        yield name, value.contiguous().clone() if place in places else value.contiguous()  # a file holds no number twice
+        value = value.contiguous()
+        yield name, value.clone() if place in places else value  # a file holds no number twice
         places.add(place)
 
 

@@ -245,7 +245,7 @@ def test_a_folder_with_anything_else_in_it_is_left_alone(
     for name in names:
         (place / name).write_text("kept")
     monkeypatch.setenv("COMPT_ENGLISH", str(place))
-    with pytest.raises(BackboneError, match="so that nothing is lost. Got ") as caught:
+    with pytest.raises(BackboneError, match=r"so that nothing is lost\. Got ") as caught:
         english.fetch()
     assert str(place) in str(caught.value) and pip.calls == []
     assert {one.name: one.read_text() for one in place.iterdir()} == dict.fromkeys(names, "kept")
@@ -279,7 +279,7 @@ def test_a_disk_that_is_full_and_a_place_that_cannot_be_written_are_each_a_sente
     assert left(home) == []
     (home / "file").write_text("")
     monkeypatch.setenv("COMPT_ENGLISH", str(home / "file" / "english"))
-    with pytest.raises(ComptError, match="could not be written.* Set COMPT_ENGLISH to a folder"):
+    with pytest.raises(ComptError, match=r"could not be written.* Set COMPT_ENGLISH to a folder"):
         english.fetch()
 
 
