@@ -87,7 +87,7 @@ def _pickled(ref: str, tell: Tell) -> Path:
                             "download it elsewhere and give its folder.") from None
     _insist(ref, listing.plan.weights)
     tell(f"Fetching the pickled weights of '{ref}'.")
-    return hub.fetched(listing)
+    return hub.fetched(listing).absolute()  # HF_HOME may be a path from here; the other process starts elsewhere
 
 
 def _insist(ref: str, weights: str) -> None:

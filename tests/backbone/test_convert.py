@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import runpy
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -219,6 +221,37 @@ def test_a_hub_id_is_fetched_and_converted(local_hub: Hub, old: Path, tmp_path: 
     assert files.hidden == 24 and "pytorch_model.bin" in local_hub.fetched
     at(9)
     assert "could not be fetched from the hub: it cannot be reached." in refused("lab/tiny", tmp_path / "other")
+
+
+def test_a_cache_named_by_a_path_from_here_is_found_by_the_other_process(
+    local_hub: Hub, old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_hub.model.revisions = {"main": old}
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "cache")
+    sources: list[Path] = []
+    read = conversion.in_a_process
+
+    def kept(source: Path, made: Path) -> tuple[int, str]:
+        sources.append(source)
+        return read(source, made)
+
+    monkeypatch.setattr(conversion, "in_a_process", kept)
+    convert("lab/tiny", str(tmp_path / "new"))
+    assert len(sources) == 1 and sources[0].is_absolute() and tmp_path in sources[0].parents
+
+
+def test_the_process_closes_the_second_lock_before_it_reads(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks: list[Callable[[str, Any], None]] = []
+    monkeypatch.setattr(sys, "addaudithook", hooks.append)
+    monkeypatch.setattr(sys, "argv", ["unpickle", str(old), str(tmp_path)])
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it reads with an open lock") if not hooks else {})
+    monkeypatch.delitem(sys.modules, "compt_core.backbone.unpickle")
+    runpy.run_module("compt_core.backbone.unpickle", run_name="__main__")
+    assert len(hooks) == 1
+    with pytest.raises(PermissionError):
+        hooks[0]("os.system", ())
 
 
 def test_the_second_lock_is_closed() -> None:
