@@ -16,9 +16,9 @@ from compt_core.backbone import english, hub
 from compt_core.backbone.choice import Plan, choose
 from compt_core.backbone.config import T5Settings, parameters, read_settings
 from compt_core.backbone.files import check_contents, check_folder
-from compt_core.backbone.load import DEMO
+from compt_core.backbone.load import DEMO, NAMED
 from compt_core.backbone.tokenizer import beside
-from compt_core.errors import BackboneError, quoted
+from compt_core.errors import BackboneError, nearest, quoted
 from compt_core.tasks.seen import family, seen_glue
 
 
@@ -100,8 +100,8 @@ def about(ref: str) -> About:
         listing = hub.look(asked)
     except hub.Unreachable as error:
         if not revision:
-            raise BackboneError(f"The backbone '{ref}' is not on this machine, and the hub was not asked: {error}. "
-                                "Check the network, or give a folder.") from None
+            raise BackboneError(f"The backbone '{ref}' is not on this machine, and the hub could not be asked: "
+                                f"{error}. Check the network, or give a folder.{nearest(asked.id, NAMED)}") from None
         return _of_folder(ref, folder, "in the hub's cache on this machine", revision)
     if revision == hub.told(listing.revision, listing.commit):
         return _of_folder(ref, folder, "in the hub's cache on this machine", revision, listing.licence)

@@ -4,6 +4,7 @@ about a folder, a list from the hub, or a list in a test."""
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,7 +42,12 @@ class Plan:
     def insist(self, ref: str) -> None:
         """Raises BackboneError if something stands in the way."""
         if self.problem:
-            raise BackboneError(f"The backbone '{ref}' {self.problem.replace('REF', ref)}")
+            raise BackboneError(f"The backbone '{ref}' {self.problem.replace('REF', _in_a_shell(ref))}")
+
+
+def _in_a_shell(ref: str) -> str:
+    """A reference as a word of a command that itself stands in single quotes."""
+    return ref if shlex.quote(ref) == ref else '"' + re.sub(r'([$`!"\\])', r"\\\1", ref) + '"'
 
 
 def choose(names: Collection[str], config: Mapping[str, Any] | None = None, beside: Mapping[str, Any] | None = None

@@ -18,7 +18,7 @@ from compt_core.backbone import hub
 from compt_core.backbone.choice import choose
 from compt_core.backbone.config import read_settings
 from compt_core.backbone.files import BackboneFiles, check_contents, check_folder
-from compt_core.backbone.load import find_backbone
+from compt_core.backbone.load import NAMED, find_backbone
 from compt_core.backbone.tokenizer import SPIECE, WHOLE, as_json, read_pieces, tokenizer_files
 from compt_core.errors import OF_DISK, BackboneError, DiskError, quoted
 from compt_core.scratch import scratch
@@ -71,12 +71,12 @@ def _free(out: str) -> Path:
 
 def _pickled(ref: str, tell: Tell) -> Path:
     """The folder with the pickled weights of `ref`; those of a hub id are fetched into the hub's cache."""
-    if ref != "demo" and os.path.isdir(ref):
+    if ref not in NAMED and os.path.isdir(ref):
         folder = Path(ref).resolve()
         plan = choose([file.name for file in folder.iterdir()])
         _insist(ref, plan.weights)
         return folder
-    asked = None if ref == "demo" or os.path.exists(ref) else hub.parse(ref)
+    asked = None if ref in NAMED or os.path.exists(ref) else hub.parse(ref)
     if asked is None:
         raise BackboneError(f"Only a folder or a hub id can be converted. Got {quoted(ref, 200)}; give one with "
                             "pickled weights.")
@@ -87,7 +87,7 @@ def _pickled(ref: str, tell: Tell) -> Path:
                             "download it elsewhere and give its folder.") from None
     _insist(ref, listing.plan.weights)
     tell(f"Fetching the pickled weights of '{ref}'.")
-    return hub.fetched(listing)
+    return hub.fetched(listing).absolute()  # HF_HOME may be a path from here; the other process starts elsewhere
 
 
 def _insist(ref: str, weights: str) -> None:

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from compt_core.backbone.files import check_contents, check_folder
 from compt_core.backbone.title_model import write_checkpoint
-from compt_core.errors import OF_DISK, BackboneError, DiskError
+from compt_core.errors import OF_DISK, BackboneError, DiskError, quoted
 from compt_core.home import home_folder
 from compt_core.scratch import scratch
 
@@ -81,13 +81,24 @@ def fetch(progress: Callable[[str], None] = lambda _: None) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         with _turn(FileLock(place.parent / f".{place.name}.lock"), progress):
             if not _whole(place, progress):
+                _insist_on_own(place)
                 _make(place, progress)
     except OSError as error:
         said = f"The backbone '{ENGLISH}' could not be written to '{place}': {error.strerror or error}."
         if error.errno in OF_DISK:
             raise DiskError(f"{said} It needs 0.5 GB while it is made. Free some space, then try again.") from None
-        raise BackboneError(f"{said} Set COMPT_HOME to a folder on a local disk that you may write to.") from None
+        name = "COMPT_ENGLISH" if os.environ.get("COMPT_ENGLISH", "").strip() else "COMPT_HOME"
+        raise BackboneError(f"{said} Set {name} to a folder on a local disk that you may write to.") from None
     return place
+
+
+def _insist_on_own(place: Path) -> None:
+    """Raises BackboneError where a folder holds anything but an earlier fetch, since it is deleted as a whole."""
+    names = {one.name for one in place.iterdir()} if place.is_dir() else set()
+    if names and ("ORIGIN.txt" not in names or names - set(FILES)):
+        raise BackboneError(f"The folder '{place}' must be new, empty or an earlier fetch of the backbone '{ENGLISH}', "
+                            f"so that nothing is lost. Got {quoted(min(names - {'ORIGIN.txt'} - set(FILES) or names))} "
+                            "in it. Set COMPT_ENGLISH to another folder, or empty this one.")
 
 
 def _turn(lock: FileLock, progress: Callable[[str], None]) -> AbstractContextManager[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from compt_core.backbone import english, hub
 from compt_core.backbone.choice import choose
 from compt_core.backbone.config import T5_FAMILY, T5Settings, model_type, read_settings
+from compt_core.backbone.files import read_model
 from compt_core.backbone.load import DEMO
 from compt_core.backbone.tokenizer import beside
 from compt_core.errors import BackboneError
@@ -34,11 +35,14 @@ def on_this_machine() -> list[Here]:
 
 def _of(ref: str, folder: Path) -> Here:
     plan = choose([file.name for file in folder.iterdir()], beside(folder, "config.json"), beside(folder))
-    settings = None
-    with suppress(BackboneError):
+    settings, lacks = None, plan.problem.replace("REF", ref)
+    try:
         settings = read_settings(ref, folder)
+        read_model(ref, folder)  # of the weights, only what stands at the head of their files
+    except BackboneError as error:
+        lacks = lacks or str(error)
     size = sum((folder / name).stat().st_size for name in plan.files)
-    return Here(ref, settings, size, plan.problem.replace("REF", ref))
+    return Here(ref, settings, size, lacks)
 
 
 def _cached() -> Iterator[Here]:

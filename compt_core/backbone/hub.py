@@ -22,6 +22,7 @@ from compt_core.errors import BackboneError, nearest, quoted
 HUB_SECONDS = 5.0  # without an answer in this time the hub counts as unreachable
 MAIN = "main"
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)  # of at most 96 characters
+_NEVER = re.compile(r"--|\.\.|\.git$|[.-](/|$)")  # in an id: the hub's client refuses these
 _REVISION = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*", re.ASCII)  # of at most 100 characters; no "..", which climbs
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 # The bot and the title by which transformers finds the branch (transformers/safetensors_conversion.py).
@@ -84,7 +85,7 @@ class Listing:
 def parse(ref: str) -> Asked | None:
     """A reference ID or ID@REVISION; None if it is not of this form. Raises BackboneError for a wrong revision."""
     name, at, revision = ref.partition("@")
-    if len(name) > 96 or not _ID.fullmatch(name):
+    if len(name) > 96 or not _ID.fullmatch(name) or _NEVER.search(name):
         return None
     if not at:
         return Asked(name)

@@ -75,7 +75,10 @@ def _check(file: str, name: Any, value: Any) -> None:
     if not isinstance(name, str) or not isinstance(value, torch.Tensor):
         raise Refused(f"must be a table of tensors by name. Got {str(name)[:80]!r} in '{file}', which is none; save "
                       "the model with save_pretrained")
-    if value.layout != torch.strided or value.dtype not in _KINDS or value.device.type != "cpu":
+    if value.layout != torch.strided or value.device.type != "cpu":
+        raise Refused(f"must be stored in full. Got {name[:80]!r} in '{file}' as a sparse or empty tensor; save the "
+                      "model with save_pretrained")
+    if value.dtype not in _KINDS:
         raise Refused(f"must be plain numbers of 16, 32 or 64 bits. Got {name[:80]!r} as {value.dtype}; save the model "
                       "unquantised")
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
@@ -95,7 +98,8 @@ def _distinct(tensors: Tensors, settings: T5Settings, kept: Tensors) -> Iterator
                 continue
             kept[name] = value
         place = value.untyped_storage().data_ptr()
-        yield name, value.clone() if place in places else value.contiguous()  # a file holds no number twice
+        value = value.contiguous()
+        yield name, value.clone() if place in places else value  # a file holds no number twice
         places.add(place)
 
 

@@ -15,7 +15,7 @@ from compt_core.backbone.config import parameters
 from compt_core.backbone.convert import convert
 from compt_core.backbone.files import check_contents
 from compt_core.backbone.here import on_this_machine
-from compt_core.backbone.load import find_backbone
+from compt_core.backbone.load import NAMED, find_backbone
 from compt_core.cli.options import Once
 from compt_core.cli.terminal import console, say
 from compt_core.errors import BackboneError, nearest, quoted
@@ -64,7 +64,9 @@ def fetch(ref: Ref) -> None:
         print(f"The backbone '{english.ENGLISH}' is in '{place}'. {english.ORIGIN} Use it with "
               f"'python -m compt_core run --backbone {english.ENGLISH}'.")
         return
-    asked = hub.parse(ref)
+    asked = None if ref in NAMED else hub.parse(ref)
+    if ref == "demo":
+        raise BackboneError("The backbone 'demo' comes with the project and needs no download. Use it as it is.")
     if asked is None:
         raise BackboneError("Only 'english' or a hub id can be fetched, such as google-t5/t5-small. Got "
                             f"{quoted(ref, 200)}; a folder can be used as it is.")

@@ -33,5 +33,8 @@ def fetch(
     if name not in selections.NAMES:
         raise DataError(f"The rows to fetch must be those of {' or '.join(map(repr, selections.NAMES))}. Got "
                         f"{quoted(name)} instead.{nearest(name, selections.NAMES)}")
+    if selections.folder(name).is_dir():
+        unread = "the hub is not asked" if source is None else f"{str(source)!r} is not read"
+        say(f"They are there already, so {unread}.")
     place = selections.fetch(name, TASKS, lambda task: all_rows(task, str(source) if source else None), say)
     print(f"The rows of '{name}' are in '{place}'. Use them with 'python -m compt_core run --preset {name}'.")

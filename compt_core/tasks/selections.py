@@ -15,8 +15,10 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
+from filelock import FileLock
+
 import compt_core
-from compt_core.errors import DataError
+from compt_core.errors import DataError, unusable
 from compt_core.home import home_folder
 from compt_core.scratch import scratch
 from compt_core.tasks.spec import Row, Task
@@ -75,12 +77,29 @@ def fetch(name: str, tasks: Mapping[str, Task], read: Callable[[Task], Iterable[
           progress: Callable[[str], None] = lambda _: None) -> Path:
     """The folder of a selection, made where it is not there yet; it appears whole or not at all.
 
-    read(task) gives all rows of a task, for example from the hub. Raises DataError.
+    read(task) gives all rows of a task, for example from the hub. Two processes may call this at once: one of them
+    fetches, the other waits. Raises DataError where rows or files are missing, StoreError where nothing can be written.
     """
     kept = folder(name)
-    if kept.is_dir():
-        return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    if not kept.is_dir():
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(kept.parent / f".{name}.lock"):
+                if not kept.is_dir():
+                    _make(name, kept, tasks, read, progress)
+        except OSError as error:
+            raise unusable(f"The rows of '{name}' cannot be written to '{kept}'", error) from None
+    lacking = [path for task in fingerprints(name) for split in fingerprints(name)[task]
+               if not (path := kept / task / f"{split}.jsonl").is_file()]
+    if lacking:
+        raise DataError(f"The folder '{kept}' lacks '{lacking[0].relative_to(kept)}', so the rows of '{name}' are not "
+                        "all there. Delete this folder, then fetch them again.")
+    return kept
+
+
+def _make(name: str, kept: Path, tasks: Mapping[str, Task], read: Callable[[Task], Iterable[Row]],
+          progress: Callable[[str], None]) -> None:
+    """Writes the rows of a selection into a hidden folder, which then takes the name `kept`."""
     with scratch(kept.parent, kept.name) as room:
         for number, (task, wanted) in enumerate(fingerprints(name).items(), 1):
             progress(f"{task} ({number} of {len(fingerprints(name))}) …")
@@ -89,7 +108,6 @@ def fetch(name: str, tasks: Mapping[str, Task], read: Callable[[Task], Iterable[
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text("".join(map(_line(tasks[task]), rows)), encoding="utf-8")
         (room / kept.name).rename(kept)
-    return kept
 
 
 def _line(task: Task) -> Callable[[Row], str]:

@@ -100,6 +100,8 @@ def test_fetch_then_check_and_list_without_a_network(
     at(9)  # where nobody answers
     done = call("check", "lab/tiny")
     assert done.code == 0 and "in the hub's cache on this machine" in done.out and "can be used yes" in done.out
+    done = call("check", "Demo")
+    assert "hub could not be asked: it cannot be reached." in done.err and "Did you mean 'demo'?" in done.err
     done = call("list")
     assert "lab/tiny t5 24" in done.out and "demo t5" in done.out and done.out.endswith("yes")
     assert "could not be fetched from the hub: it cannot be reached" in call("fetch", "lab/other").err
@@ -137,11 +139,20 @@ def test_list_names_each_revision(old: Hub, call: Call) -> None:
     assert [one.ref for one in on_this_machine()] == ["demo", "lab/tiny"]
 
 
+def test_list_says_that_a_cut_off_model_cannot_be_used(local_hub: Hub, call: Call) -> None:
+    files = find_backbone("lab/tiny")
+    assert "lab/tiny t5 24" in call("list").out and "backbone check" not in call("list").out
+    weights = (files.folder / "model.safetensors").resolve()
+    weights.write_bytes(weights.read_bytes()[:-9])
+    assert call("list").out.endswith("unknown no; see 'backbone check'")
+
+
 @pytest.mark.parametrize(("words", "says"), [
     (("check", "../nowhere"), "is not a folder. Give 'demo', 'english', a folder with a T5"),
     (("check", "lab/tiny@../x"), "must be a branch, a tag, a commit or refs/pr/N."),
     (("check", "lab/none"), "The hub has no public model 'lab/none'."),
-    (("fetch", "demo"), "could not be fetched|no public model"),
+    (("fetch", "demo"), "The backbone 'demo' comes with the project and needs no download."),
+    (("check", "my--model"), "is not a folder. Give 'demo', 'english', a folder with a T5"),
     (("fetch", "a/b/c"), "Only 'english' or a hub id can be fetched"),
     (("fetch", "lab/tiny@v9"), "has no revision 'v9'"),
     (("convert", "lab/tiny", ""), "The folder OUT must be new or empty"),

@@ -177,7 +177,8 @@ def test_a_hostile_revision_is_one_sentence_and_asks_nobody(revision: str, local
     assert local_hub.asked == []
 
 
-@pytest.mark.parametrize("ref", ["lab/tiny/x@main", "@main", "a b@main", "../x@main", "x" * 97 + "@main", "é/x"])
+@pytest.mark.parametrize("ref", ["lab/tiny/x@main", "@main", "a b@main", "../x@main", "x" * 97 + "@main", "é/x", "a--b",
+                                 "my--model@main", "a..b", "a.git", "lab/t5.git", "lab/t5-", "lab./t5", "lab/t5."])
 def test_what_is_no_id_is_no_id_with_a_revision(ref: str, problem: Problem) -> None:
     assert "is not a folder. Give 'demo', 'english', a folder with" in problem(ref)
 

@@ -43,6 +43,14 @@ def test_a_folder_is_judged_as_its_list(family: str, tmp_path: Path, spieces: di
     assert set(tokenizer_files(folder)) <= set(plan.files)
 
 
+@pytest.mark.parametrize(("ref", "word"), [("lab/x", "lab/x"), ("my models/t5", '"my models/t5"'),
+                                           ("a $HOME", '"a \\$HOME"')])
+def test_the_command_that_converts_can_be_copied(ref: str, word: str) -> None:
+    with pytest.raises(BackboneError) as caught:
+        choose(["config.json", "pytorch_model.bin"]).insist(ref)
+    assert f"backbone convert {word} OUT'" in str(caught.value)
+
+
 def test_parts_are_taken_with_their_index() -> None:
     parts = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"]
     assert choose([*SAFE, *parts, "model.fp16.safetensors", "x/model.safetensors"]).files == (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import runpy
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +81,17 @@ def test_the_form_of_before_2020_is_read(old: Path, tmp_path: Path) -> None:
     assert torch.equal(model.lm_head.weight, named[HEAD])
 
 
+def test_weights_that_are_turned_parts_of_one_are_written_each(old: Path, tmp_path: Path) -> None:
+    named = torch.load(old / "pytorch_model.bin", weights_only=True)
+    at = "encoder.block.0.layer.0.SelfAttention"
+    both = torch.cat([named[f"{at}.{part}.weight"].t() for part in "qk"], 1)
+    wide = named[f"{at}.q.weight"].shape[0]
+    parts = {f"{at}.q.weight": both[:, :wide].t(), f"{at}.k.weight": both[:, wide:].t()}
+    torch.save(named | parts, old / "pytorch_model.bin")
+    loaded = load_backbone(convert(str(old), str(tmp_path / "new")), "cpu").model.state_dict()
+    assert all(torch.equal(loaded[name], named[name]) for name in parts)
+
+
 class Evil:
     """Makes a file when it is unpickled."""
 
@@ -134,7 +147,8 @@ def test_what_would_run_is_named(old: Path, tmp_path: Path) -> None:
     ({"state_dict": {TABLE: torch.zeros(2)}}, "Got 'state_dict' in 'pytorch_model.bin', which is none"),
     ({7: torch.zeros(2)}, "Got '7' in"),
     ({TABLE: torch.zeros(2, dtype=torch.int8)}, "Got 'shared.weight' as torch.int8; save the model unquantised"),
-    ({TABLE: torch.zeros(2).to_sparse()}, "must be plain numbers"),
+    ({TABLE: torch.zeros(2).to_sparse()}, "'shared.weight' in 'pytorch_model.bin' as a sparse or empty tensor; save"),
+    ({TABLE: torch.zeros(2, device="meta")}, "must be stored in full. Got 'shared.weight'"),
     ({TABLE: torch.zeros(1, 1).expand(10**6, 10**6)}, "with more numbers than 'pytorch_model.bin' has bytes for"),
     ({}, "lacks"),
     ({TABLE: torch.zeros(2)}, "lacks"),
@@ -188,6 +202,7 @@ def test_only_a_new_or_an_empty_folder_is_written_to(old: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("ref", "says"), [("demo", "Only a folder or a hub id can be converted"),
+                                           ("english", "Only a folder or a hub id can be converted"),
                                            ("../nowhere", "Only a folder or a hub id"), ("a\nb", "Only a folder")])
 def test_what_cannot_be_converted_is_one_sentence(ref: str, says: str, tmp_path: Path) -> None:
     assert says in refused(ref, tmp_path / "new")
@@ -206,6 +221,37 @@ def test_a_hub_id_is_fetched_and_converted(local_hub: Hub, old: Path, tmp_path: 
     assert files.hidden == 24 and "pytorch_model.bin" in local_hub.fetched
     at(9)
     assert "could not be fetched from the hub: it cannot be reached." in refused("lab/tiny", tmp_path / "other")
+
+
+def test_a_cache_named_by_a_path_from_here_is_found_by_the_other_process(
+    local_hub: Hub, old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_hub.model.revisions = {"main": old}
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "cache")
+    sources: list[Path] = []
+    read = conversion.in_a_process
+
+    def kept(source: Path, made: Path) -> tuple[int, str]:
+        sources.append(source)
+        return read(source, made)
+
+    monkeypatch.setattr(conversion, "in_a_process", kept)
+    convert("lab/tiny", str(tmp_path / "new"))
+    assert len(sources) == 1 and sources[0].is_absolute() and tmp_path in sources[0].parents
+
+
+def test_the_process_closes_the_second_lock_before_it_reads(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks: list[Callable[[str, Any], None]] = []
+    monkeypatch.setattr(sys, "addaudithook", hooks.append)
+    monkeypatch.setattr(sys, "argv", ["unpickle", str(old), str(tmp_path)])
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it reads with an open lock") if not hooks else {})
+    monkeypatch.delitem(sys.modules, "compt_core.backbone.unpickle")
+    runpy.run_module("compt_core.backbone.unpickle", run_name="__main__")
+    assert len(hooks) == 1
+    with pytest.raises(PermissionError):
+        hooks[0]("os.system", ())
 
 
 def test_the_second_lock_is_closed() -> None:

@@ -236,6 +236,24 @@ def test_a_damaged_one_is_made_again_and_a_whole_one_is_not(pip: SimpleNamespace
     assert len(pip.calls) == 3 and json.loads((place / "config.json").read_text())["d_model"] == WIDE
 
 
+@pytest.mark.parametrize("names", [["thesis.txt"], ["ORIGIN.txt", "notes.txt"], ["config.json", "model.safetensors"]])
+def test_a_folder_with_anything_else_in_it_is_left_alone(
+    pip: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    place = tmp_path / "mine"
+    place.mkdir()
+    for name in names:
+        (place / name).write_text("kept")
+    monkeypatch.setenv("COMPT_ENGLISH", str(place))
+    with pytest.raises(BackboneError, match=r"so that nothing is lost\. Got ") as caught:
+        english.fetch()
+    assert str(place) in str(caught.value) and pip.calls == []
+    assert {one.name: one.read_text() for one in place.iterdir()} == dict.fromkeys(names, "kept")
+    for name in names:
+        (place / name).unlink()
+    assert english.fetch() == place and english.present()
+
+
 def test_of_two_who_fetch_at_once_one_waits_for_the_other(pip: SimpleNamespace) -> None:
     pip.seconds = 0.3
     said: dict[str, list[str]] = {"a": [], "b": []}
@@ -261,7 +279,7 @@ def test_a_disk_that_is_full_and_a_place_that_cannot_be_written_are_each_a_sente
     assert left(home) == []
     (home / "file").write_text("")
     monkeypatch.setenv("COMPT_ENGLISH", str(home / "file" / "english"))
-    with pytest.raises(ComptError, match="could not be written"):
+    with pytest.raises(ComptError, match=r"could not be written.* Set COMPT_ENGLISH to a folder"):
         english.fetch()
 
 

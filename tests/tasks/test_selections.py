@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from compt_core.errors import DataError
 from compt_core.settings.presets import ENGLISH_TASKS
 from compt_core.tasks import selections
 from compt_core.tasks.files import all_rows, load_task
-from compt_core.tasks.spec import Row
+from compt_core.tasks.spec import Row, Task
 from compt_core.tasks.table import TASKS
 
 ROWS = [Row((f"text  number {i}",), i % 2, float(i % 2)) for i in range(6)]
@@ -68,7 +70,42 @@ def test_the_command_fetches_from_a_folder_and_a_data_folder_of_that_name_means_
     data = load_task(TASKS["sst2"], "english")
     assert [row.texts for row in data.train] == [("text number 1",), ("text number 2",)]
     assert [row.label for row in data.dev] == [0, 1]
-    assert main(["data", "fetch", "english", "--data-dir", "/nowhere"]) == 0  # there already: nothing is read
+    assert main(["data", "fetch", "english", "--data-dir", "/nowhere"]) == 0
+    assert capsys.readouterr().err == "They are there already, so '/nowhere' is not read.\n"
+    (home / "data" / "english" / "sst2" / "dev.jsonl").unlink()
+    assert main(["data", "fetch", "english", "--data-dir", str(small)]) == 2
+    assert "lacks 'sst2/dev.jsonl', so the rows" in capsys.readouterr().err
+
+
+def test_of_two_who_fetch_at_once_one_waits_for_the_other(small: Path, home: Path) -> None:
+    calls: list[str] = []
+    problems: list[Exception] = []
+
+    def read(task: Task) -> tuple[Row, ...]:
+        calls.append(task.name)
+        time.sleep(0.3)
+        return all_rows(task, str(small))
+
+    def fetch() -> None:
+        try:
+            selections.fetch("english", TASKS, read)
+        except Exception as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=fetch) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert calls == ["sst2"] and problems == []
+
+
+def test_a_home_that_cannot_be_written_to_is_a_sentence(small: Path, home: Path, monkeypatch: pytest.MonkeyPatch,
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "file").write_text("")
+    monkeypatch.setenv("COMPT_HOME", str(home / "file"))
+    assert main(["data", "fetch", "english", "--data-dir", str(small)]) == 2
+    assert "The rows of 'english' cannot be written to '" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("words", "said"), [
@@ -79,7 +116,7 @@ def test_what_cannot_be_fetched_is_told_and_leaves_nothing(small: Path, home: Pa
                                                            words: list[str], said: str) -> None:
     assert main(words) == 2
     assert said in capsys.readouterr().err
-    assert not list(home.glob("data/*"))
+    assert not list(home.glob("data/[!.]*")) and not (home / "data" / "english").exists()
 
 
 def test_all_rows_are_those_of_every_split_that_has_labels(small: Path) -> None:
