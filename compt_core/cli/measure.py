@@ -32,9 +32,10 @@ def measured(checked: LaunchCheck) -> bool:
     paces = [one for one in store.paces() if one.place == pace.place]
     time, size = estimate(checked.work, paces), memory(checked.most_trained, paces)
     assert time is not None  # by that step at least
+    idle = "" if not time.measured else ". Where other work runs here now, this is too long"
     basis = "the step measured just now" if time.measured else f"{plural(time.fleets, 'fleet')} that trained here"
     room = "" if size is None else f", and {size / 1e9:.1f} GB of memory"
     print(f"{plural(len(checked.runs), 'run')} in {plural(len(fleets(checked.runs)), 'fleet')} would take "
           f"{duration(time.low)} to {duration(time.high)} on an idle machine{room}, judging by {basis} "
-          f"({pace.place.rpartition(', ')[0]}). Nothing was queued.")
+          f"({pace.place.rpartition(', ')[0]}){idle}. Nothing was queued.")
     return True

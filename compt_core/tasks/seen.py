@@ -35,7 +35,8 @@ _SIZES = r"(small|base|large|3b|11b|xl|xxl)"
 # Tay et al. (2109.10686, T5 Efficient); the model cards say the same.
 FAMILIES = (
     Family("original T5", rf"(google-t5/)?t5-{_SIZES}", ("glue", "set2"), "was trained on GLUE as well"),
-    Family("FLAN-T5", rf"google/flan-t5-{_SIZES}|english", ("glue", "set2"), "was instruction-tuned on these tasks"),
+    Family("FLAN-T5", rf"google/flan-t5-{_SIZES}|english", ("glue", "set2", "english"),
+           "was instruction-tuned on these tasks"),
     Family("LM-adapted T5", rf"google/t5-(v1_1-)?{_SIZES}-lm-adapt", (), "was trained on plain text only"),
     Family("T5 v1.1", rf"google/t5-v1_1-{_SIZES}", (), "was trained on plain text only"),
     Family("mT5", rf"google/mt5-{_SIZES}", (), "was trained on plain text only"),
@@ -52,9 +53,13 @@ _IN_GENERAL = {
     "set2": "FLAN-T5 was instruction-tuned on most tasks of SET2, and original T5 checkpoints were trained on mrpc and "
             "multinli. They know these tasks, so scores say less about what a prompt can teach. T5 v1.1, the "
             "LM-adapted checkpoints, mT5, UMT5, ByT5 and T5 Efficient have not seen them.",
+    "english": "FLAN-T5 was instruction-tuned on ag_news and rotten_tomatoes. It knows these tasks, so scores say less "
+               "about what a prompt can teach. T5, T5 v1.1, the LM-adapted checkpoints, mT5, UMT5, ByT5 and T5 "
+               "Efficient have not seen them.",
 }
-_OF_SET2 = {"original T5": "was trained on mrpc and multinli",
-            "FLAN-T5": "was instruction-tuned on most of these tasks"}
+_PARTS = {("set2", "original T5"): "was trained on mrpc and multinli",
+          ("set2", "FLAN-T5"): "was instruction-tuned on most of these tasks",
+          ("english", "FLAN-T5"): "was instruction-tuned on ag_news and rotten_tomatoes"}
 _CALLED = {"glue": "GLUE", "set2": "SET2"}
 
 
@@ -84,10 +89,10 @@ def seen_before(suites: Collection[str], ref: str) -> list[str]:
         if known is None:
             said.append(in_general)
         elif suite in known.seen:
-            how = _OF_SET2[known.name] if suite == "set2" else known.how
+            how = _PARTS.get((suite, known.name), known.how)
             said.append(f"The backbone is of the family {known.name}, which {how}. It knows the tasks, so "
                         "scores say less about what a prompt can teach.")
-        else:
+        elif suite in _CALLED:
             said.append(f"The backbone is of the family {known.name}, which {known.how} and has not seen "
                         f"{_CALLED[suite]}.")
     return said

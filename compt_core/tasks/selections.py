@@ -89,12 +89,20 @@ def fetch(name: str, tasks: Mapping[str, Task], read: Callable[[Task], Iterable[
                     _make(name, kept, tasks, read, progress)
         except OSError as error:
             raise unusable(f"The rows of '{name}' cannot be written to '{kept}'", error) from None
-    lacking = [path for task in fingerprints(name) for split in fingerprints(name)[task]
-               if not (path := kept / task / f"{split}.jsonl").is_file()]
-    if lacking:
+    if lacking := _lacking(name):
         raise DataError(f"The folder '{kept}' lacks '{lacking[0].relative_to(kept)}', so the rows of '{name}' are not "
                         "all there. Delete this folder, then fetch them again.")
     return kept
+
+
+def whole(name: str) -> bool:
+    """Whether all files of a selection are on this machine."""
+    return not _lacking(name)
+
+
+def _lacking(name: str) -> list[Path]:
+    return [path for task, splits in fingerprints(name).items() for split in splits
+            if not (path := folder(name) / task / f"{split}.jsonl").is_file()]
 
 
 def _make(name: str, kept: Path, tasks: Mapping[str, Task], read: Callable[[Task], Iterable[Row]],
