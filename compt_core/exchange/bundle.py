@@ -1,15 +1,17 @@
 """Finished experiments that come with the project, so that every page has real results to show at once.
 
-An experiment is NAME.json (settings, definitions of its tasks, reference rows, each run's record) and NAME.safetensors
-(prompts, dev scores and thinned curves, the runs of a variant stacked along the first axis as
-"VARIANT/prompts/source").
+An experiment is NAME.json (settings, definitions of its tasks, reference rows, each run's record) and
+NAME.safetensors.gz (prompts, dev scores and thinned curves, the runs of a variant stacked along the first axis as
+"VARIANT/prompts/source"). Older bundles are not packed and end in .safetensors.
 They are copied into a store once, numbered as older than anything in it and owned by BUNDLED. Loads no torch.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, save
 
 import compt_core
 from compt_core.errors import ConfigError, Damaged, DiskError, Issue, StoreError, UnknownId
@@ -33,6 +35,7 @@ FOLDER = Path(compt_core.__file__).resolve().parents[1] / "assets" / "demo-runs"
 POINTS = {"loss": 50, "task_loss": 50, "attention": 25, "gates": 25, "dev_score": 25}
 KEPT = ("composed", "source", "private", "attention.logits", "gate.alpha", "gate.beta")  # not how the prompts were made
 FORMAT = 1
+PACKED = ".safetensors.gz"
 FIRST = ("demo", "english")
 _LARGEST = float(np.finfo(np.float16).max)
 Tensors = dict[str, np.ndarray]
@@ -40,14 +43,15 @@ Tensors = dict[str, np.ndarray]
 
 def write_bundle(store: Store, experiments: Sequence[str], folder: Path, name: str) -> None:
     """Write finished experiments of `store`, which differ in their shot counts alone, as one experiment:
-    FOLDER/NAME.{json,safetensors}. Its id is that of the first.
+    FOLDER/NAME.{json,safetensors.gz}. Its id is that of the first.
 
     What the results of all runs share is written once. Training times are left out where an estimate could take them
     for times of this machine. Raises StoreError when a run has not completed, or where the experiments differ in more.
     """
-    records, runs = [store.experiment(one) for one in experiments], [run for one in experiments
-                                                                     for run in store.runs(one)]
-    record = _joined(records)
+    runs = [run for one in experiments for run in store.runs(one)]
+    record = _joined([store.experiment(one) for one in experiments])
+    variants = list(dict.fromkeys(run.variant for run in runs))
+    runs.sort(key=lambda run: (variants.index(run.variant), run.shots, run.seed))  # as one experiment trains them
     if unfinished := [run.experiment for run in runs if run.state != State.COMPLETED]:
         raise StoreError(f"Experiment '{unfinished[0]}' has runs that are not completed, so it cannot be bundled.")
     results = [{key: value for key, value in (run.result or {}).items() if key != "pace"} for run in runs]
@@ -69,7 +73,7 @@ def write_bundle(store: Store, experiments: Sequence[str], folder: Path, name: s
         each = _filled([_tensors_of(store, run) for run in runs if run.variant == variant])
         tensors |= {f"{variant}/{key}": _stacked([one[key] for one in each]) for key in each[0]}
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / f"{name}.safetensors")
+    (folder / f"{name}{PACKED}").write_bytes(gzip.compress(save(tensors), mtime=0))  # no time: the same bytes again
     text = json.dumps(written, separators=(",", ":"), allow_nan=False)
     (folder / f"{name}.json").write_text(text.replace('{"id":', '\n{"id":') + "\n", encoding="utf-8")
 
@@ -117,9 +121,9 @@ def _import(store: Store, path: Path) -> bool:
         if _holds(store, read["experiment"]["id"]):
             return False
         experiment, runs = _records(read)
-        stacked = load_file(path.with_suffix(".safetensors"))
+        stacked = _read_tensors(path)
         parts = [_of_run(stacked, run, runs) for run in runs]
-    except (OSError, ValueError, KeyError, IndexError, TypeError, SafetensorError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, IndexError, TypeError, SafetensorError) as error:
         raise StoreError(f"The bundled runs '{path}' cannot be read: {error}. Put the file back from the project's "
                          "repository, or set COMPT_DEMO_RUNS=off.") from error
     try:
@@ -127,6 +131,12 @@ def _import(store: Store, path: Path) -> bool:
     except DiskError as error:
         raise DiskError(f"The bundled runs cannot be copied to '{store.home}'. {error} Or set COMPT_DEMO_RUNS=off.") \
             from error
+
+
+def _read_tensors(path: Path) -> Tensors:
+    packed = path.with_suffix(PACKED)
+    return load(gzip.decompress(packed.read_bytes()) if packed.is_file() else
+                path.with_suffix(".safetensors").read_bytes())
 
 
 def _records(read: Mapping[str, Any]) -> tuple[ExperimentRecord, list[RunRecord]]:

@@ -191,7 +191,7 @@ def test_a_kill_in_the_middle_leaves_nothing_that_stays(
 
 
 def test_files_that_are_not_whole_are_named_and_leave_nothing(folder: Path, store: Store) -> None:
-    path = folder / "small.safetensors"
+    path = folder / "small.safetensors.gz"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(StoreError, match=r"small\.json' cannot be read: .*COMPT_DEMO_RUNS=off"):
         bundle.import_bundles(store, folder)
