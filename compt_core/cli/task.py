@@ -12,6 +12,7 @@ from compt_core.cli.options import Once
 from compt_core.cli.output import writable, write_file
 from compt_core.cli.terminal import console, say
 from compt_core.errors import plural
+from compt_core.planning.doubts import doubts
 from compt_core.tasks import own
 from compt_core.tasks.definition import written
 from compt_core.tasks.files import load_task
@@ -83,10 +84,7 @@ def forget_task(name: Annotated[str, typer.Argument(help="A kept task.")]) -> in
 
 def _say_rows(data: TaskData) -> None:
     say(f"{plural(len(data.train), 'training row')} and {plural(len(data.dev), 'dev row')}.")
-    skipped = sum(data.skipped.values())
-    if skipped:
-        say(f"{plural(skipped, 'row')} without a label or with one that is left out: not used.")
-    say(*(f"Note: {note}" for note in data.notes))
+    say(*(f"Note: {note}" for note in doubts(data)))
 
 
 def _keep(defined: Task) -> None:

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from compt_core.errors import ConfigError, DataError, Issue, quoted
-from compt_core.settings.values import read_yaml
-from compt_core.tasks.spec import OWN, Files, Question, Task, as_label
+from compt_core.settings.values import parse_yaml, read_yaml
+from compt_core.tasks.spec import KEPT, OWN, Files, Question, Task, as_label
 
 NAME = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 NAME_SAID = "1 to 40 lower-case letters, digits and _ . -, beginning with a letter"
@@ -38,6 +38,8 @@ _Line = Annotated[str, BeforeValidator(lambda one: as_label(one) if isinstance(o
                   Field(max_length=1000)]
 _Given = Annotated[_Line, Field(min_length=1)]
 _Short = Annotated[_Given, Field(max_length=200)]
+_Column = Annotated[str, BeforeValidator(lambda one: as_label(one) if isinstance(one, int | float) else one),
+                    StringConstraints(strip_whitespace=False, min_length=1, max_length=200)]  # as the file has it
 
 
 class _Part(BaseModel):
@@ -83,7 +85,7 @@ class _Data(_Part):
     file: _Short | None = None
     share: float = Field(0.2, gt=0, lt=1)
     seed: int = Field(0, ge=0, le=2**31)
-    saved: Literal[True] | None = None
+    saved: Annotated[Literal[True] | None, BeforeValidator(lambda one: True if one == "true" else one)] = None
     hub: _Short | None = None
     configuration: _Short | None = None
 
@@ -95,7 +97,7 @@ class _Data(_Part):
         if files and not self.dev:
             raise ValueError("must have 'dev' beside 'train'; one file alone is 'file'")
         names = [] if self.hub or self.saved else [one for one in (self.train, self.dev, self.file) if one]
-        if wrong := [one for one in names if not _FILE_NAME.fullmatch(one) or one in (".", "..")]:
+        if wrong := [one for one in names if not is_file_name(one)]:
             raise ValueError(f"must name files beside this one, without a folder. Got {quoted(wrong[0])}")
         return self
 
@@ -109,8 +111,8 @@ class _Written(_Part):
     source: _Line = ""
     licence: _Line = ""
     family: _Short | Literal[""] = ""
-    texts: dict[_Short, _Short] | list[_Short] = Field(min_length=1)
-    label: _Short
+    texts: dict[_Column, _Short] | list[_Column] = Field(min_length=1)
+    label: _Column
     labels: dict[Any, _Short] | list[_Short] = Field({}, max_length=MOST_LABELS)
     leave_out: list[_Line] = []
     numbers: _Numbers | None = None
@@ -132,12 +134,21 @@ class _Written(_Part):
             raise ValueError("'labels' must name at least two labels")
         if twice := next((word for word in words if words.count(word) > 1), None):
             raise ValueError(f"'labels' must give each label a word of its own. Got {quoted(twice)} more than once")
+        given = [as_label(one).strip() for one in self.labels]
+        if again := next((one for one in given if given.count(one) > 1), None):
+            raise ValueError(f"'labels' must name each label once. Got {quoted(again)} more than once")
+        if "" in given:
+            raise ValueError("'labels' must name each label as it is in the data. Got an empty one")
+        if both := next((one for one in map(as_label, self.leave_out) if one.strip() in given), None):
+            raise ValueError(f"'leave_out' must name other labels than 'labels'. Got {quoted(both)} in both")
+        if len(set(self.texts)) < len(self.texts):
+            raise ValueError("'texts' must name each column once")
         allowed = _NUMBERS if self.numbers else ("accuracy", "f1", "macro_f1", "matthews")
         if wrong := [one for one in self.metrics if one not in allowed]:
             raise ValueError(f"'metrics' of such a task must be among {', '.join(allowed)}. Got {wrong[0]}")
         if "f1" in self.metrics and self.positive is None and len(words) != 2:
             raise ValueError("'positive' must name the label that f1 is about")
-        if self.positive is not None and self.positive not in (*map(as_label, self.labels), *words):
+        if self.positive is not None and as_label(self.positive) not in (*given, *words):
             raise ValueError(f"'positive' must be one of the labels. Got {quoted(self.positive)}")
         if self.label in self.texts:
             raise ValueError(f"'label' must be another column than the texts. Got {quoted(self.label)}")
@@ -150,7 +161,7 @@ class _Written(_Part):
 
 def read(path: Path) -> Task:
     """The task that a YAML file defines; its data files are beside it. Raises ConfigError with every problem."""
-    return parse(read_yaml(path), str(path.resolve().parent), f"The task file '{path}'")
+    return parse(read_yaml(path, "task file", words=True), str(path.resolve().parent), f"The task file '{path}'")
 
 
 def parse(given: Mapping[str, Any], folder: str, what: str) -> Task:
@@ -161,10 +172,11 @@ def parse(given: Mapping[str, Any], folder: str, what: str) -> Task:
         raise ConfigError(dict.fromkeys(Issue("tasks", _sentence(what, fault)) for fault in error.errors())) from None
     texts = one.texts if isinstance(one.texts, dict) else {}
     labels = one.labels if isinstance(one.labels, dict) else {word: word for word in one.labels}
-    pairs = [(as_label(written), word) for written, word in labels.items()]
+    pairs = [(as_label(written).strip(), word) for written, word in labels.items()]
     if one.positive is not None:  # f1 is about the label of index 1
-        pairs.sort(key=lambda pair: one.positive in pair)
-        pairs.insert(1, pairs.pop())
+        positive = as_label(one.positive)
+        place = next(place for side in (0, 1) for place, pair in enumerate(pairs) if pair[side] == positive)
+        pairs.insert(1, pairs.pop(place))
     asked = one.question
     question = Question(asked.text, tuple(asked.fields or texts.values() or one.texts), tuple(asked.answers)) \
         if asked else None
@@ -173,7 +185,8 @@ def parse(given: Mapping[str, Any], folder: str, what: str) -> Task:
         hub = (one.data.hub, one.data.configuration, one.data.train or "train", one.data.dev or "validation")
     elif one.data:
         first = "" if one.data.saved else one.data.file or one.data.train or ""
-        files = Files(folder, first, one.data.dev or "", one.data.share, one.data.seed)
+        files = Files(folder, first, one.data.dev or "", one.data.share, one.data.seed,
+                      one.data.train or "" if one.data.saved else "")
     return Task(
         name=one.name, suite=OWN, family=one.family or one.name, columns=tuple(one.texts),
         labels=one.numbers.candidates() if one.numbers else tuple(word for _, word in pairs),
@@ -181,7 +194,7 @@ def parse(given: Mapping[str, Any], folder: str, what: str) -> Task:
         hub=hub, native=one.native_prefix, question=question, numeric=one.numbers is not None, label_column=one.label,
         aliases=tuple(pair for pair in pairs if pair[0] != pair[1]), title=one.title, description=one.description,
         source=one.source, licence=one.licence, word=one.prefix, fields=tuple(texts.values()), indexed=False,
-        left_out=tuple(one.leave_out), files=files)
+        left_out=tuple(map(as_label, one.leave_out)), files=files)
 
 
 def written(task: Task) -> str:
@@ -205,7 +218,8 @@ def written(task: Task) -> str:
         given["data"] = {key: value for key, value in zip(("hub", "configuration", "train", "dev"), task.hub,
                                                           strict=True) if value is not None}
     elif task.files and not task.files.train:
-        given["data"] = {"saved": True, **({"dev": task.files.dev} if task.files.dev else {}),
+        splits = {"train": task.files.split, "dev": task.files.dev}
+        given["data"] = {"saved": True, **{split: name for split, name in splits.items() if name},
                          "share": task.files.share, "seed": task.files.seed}
     elif task.files and task.files.dev:
         given["data"] = {"train": task.files.train, "dev": task.files.dev}
@@ -213,6 +227,16 @@ def written(task: Task) -> str:
         given["data"] = {"file": task.files.train, "share": task.files.share, "seed": task.files.seed}
     return yaml.safe_dump({key: value for key, value in given.items() if value not in ("", [])}, sort_keys=False,
                           allow_unicode=True, width=120)
+
+
+def read_text(text: str, folder: str = KEPT, what: str = "The definition") -> Task:
+    """As :func:`parse`, of the text of a file. Raises ConfigError."""
+    return parse(parse_yaml(text, what, words=True), folder, what)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether `name` can be that of a file in one folder: no path."""
+    return bool(_FILE_NAME.fullmatch(name)) and name not in (".", "..")
 
 
 def check_name(name: str) -> str:
