@@ -10,6 +10,8 @@ from pathlib import Path
 from compt_core.errors import DataError
 from compt_core.tasks.tables import empty
 
+_OLD = [f"cp{page}" for page in (437, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 864, 865, 866, 869)]  # of
+# DOS, which would be taken for the quotation marks of Windows
 _SAMPLE = 200_000  # bytes by which an encoding is recognised
 
 
@@ -37,7 +39,10 @@ def _recognised(path: Path, data: bytes) -> tuple[str, str]:
         with suppress(UnicodeError):
             return data.decode(by_marks).removeprefix("\ufeff"), by_marks.upper()
     sample = data[:_SAMPLE] if len(data) <= _SAMPLE else data[: data.rfind(b"\n", 0, _SAMPLE) + 1 or _SAMPLE]
-    best = None if b"\0" in sample else from_bytes(sample).best()
+    best = None if b"\0" in sample else from_bytes(sample, cp_exclusion=_OLD).best()
+    west = None if best is None else from_bytes(sample, cp_isolation=["cp1252"]).best()
+    if best is not None and west is not None and west.chaos <= best.chaos and not best.coherence:
+        best = west  # the usual one where nothing tells them apart
     if best is not None:
         for called in (best.encoding, "cp1252"):
             with suppress(UnicodeError):

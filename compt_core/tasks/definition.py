@@ -34,16 +34,16 @@ MOST_CANDIDATES = 200  # of a task of numbers
 _FILE_NAME = re.compile(r"[^/\\\0]{1,200}")  # of one folder: no path
 _NUMBERS = ("pearson", "spearman")
 
-_Line = Annotated[str, BeforeValidator(lambda one: as_label(one) if isinstance(one, int | float) else one),
-                  Field(max_length=1000)]
+_AS_TEXT = BeforeValidator(lambda one: as_label(one) if isinstance(one, int | float) else one)
+_Line = Annotated[str, _AS_TEXT, StringConstraints(strip_whitespace=True, max_length=1000)]
+_Blank = Annotated[_Line, Field(max_length=200)]
 _Given = Annotated[_Line, Field(min_length=1)]
 _Short = Annotated[_Given, Field(max_length=200)]
-_Column = Annotated[str, BeforeValidator(lambda one: as_label(one) if isinstance(one, int | float) else one),
-                    StringConstraints(strip_whitespace=False, min_length=1, max_length=200)]  # as the file has it
+_Column = Annotated[str, _AS_TEXT, Field(min_length=1, max_length=200)]  # as the file has it
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class _Numbers(_Part):
@@ -106,11 +106,11 @@ class _Written(_Part):
     """All that the file may hold."""
 
     name: _Given
-    title: _Short | Literal[""] = ""
+    title: _Blank = ""
     description: _Line = ""
     source: _Line = ""
     licence: _Line = ""
-    family: _Short | Literal[""] = ""
+    family: _Blank = ""
     texts: dict[_Column, _Short] | list[_Column] = Field(min_length=1)
     label: _Column
     labels: dict[Any, _Short] | list[_Short] = Field({}, max_length=MOST_LABELS)
@@ -118,8 +118,8 @@ class _Written(_Part):
     numbers: _Numbers | None = None
     metrics: list[Literal["accuracy", "f1", "macro_f1", "matthews", "pearson", "spearman"]] = []
     positive: _Line | None = None
-    prefix: _Short | Literal[""] = ""
-    native_prefix: _Short | Literal[""] = ""
+    prefix: _Blank = ""
+    native_prefix: _Blank = ""
     question: _Question | None = None
     data: _Data | None = None
 
@@ -169,16 +169,19 @@ def parse(given: Mapping[str, Any], folder: str, what: str) -> Task:
     try:
         one = _Written.model_validate(dict(given))
     except ValidationError as error:
-        raise ConfigError(dict.fromkeys(Issue("tasks", _sentence(what, fault)) for fault in error.errors())) from None
+        raise ConfigError(dict.fromkeys(Issue("tasks", _sentence(what, one)) for one in _faults(error))) from None
     texts = one.texts if isinstance(one.texts, dict) else {}
     labels = one.labels if isinstance(one.labels, dict) else {word: word for word in one.labels}
     pairs = [(as_label(written).strip(), word) for written, word in labels.items()]
+    answers = list(one.question.answers) if one.question else []
     if one.positive is not None:  # f1 is about the label of index 1
         positive = as_label(one.positive)
         place = next(place for side in (0, 1) for place, pair in enumerate(pairs) if pair[side] == positive)
         pairs.insert(1, pairs.pop(place))
+        if answers:
+            answers.insert(1, answers.pop(place))
     asked = one.question
-    question = Question(asked.text, tuple(asked.fields or texts.values() or one.texts), tuple(asked.answers)) \
+    question = Question(asked.text, tuple(asked.fields or texts.values() or one.texts), tuple(answers)) \
         if asked else None
     hub, files = None, None
     if one.data and one.data.hub:
@@ -248,6 +251,15 @@ def check_name(name: str) -> str:
 
 def _short(label: str) -> float | int:
     return int(float(label)) if float(label).is_integer() else float(label)
+
+
+def _faults(error: ValidationError) -> list[Any]:
+    """Pydantic's faults, one of those that only say that a line is neither a mapping nor a list."""
+    found, kinds = list[Any](), ("dict_type", "list_type")
+    for fault in sorted(error.errors(), key=lambda fault: fault["type"] in kinds):  # the other ones first
+        if fault["type"] not in kinds or all(fault["loc"][:1] != one["loc"][:1] for one in found):
+            found.append(fault)
+    return found
 
 
 def _sentence(what: str, fault: Any) -> str:

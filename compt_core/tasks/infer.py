@@ -27,6 +27,7 @@ _IDENTITY = re.compile(r"(.*[_.-])?(id|idx|index|guid|uid|uuid|no|number|url|spl
 _FEW_LABELS = 30  # different values that a column without a telling name may have as a label
 _SHORT = 40  # characters of a label
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_FEWEST_STEPS = 4  # of a scale, where its values allow
 _WHOLE_NUMBERS = 12  # different whole numbers from which on a column is a scale rather than classes
 
 
@@ -161,10 +162,12 @@ def _scale(label: str, labels: Sequence[str]) -> dict[str, float] | None:
     if not fractions and not scale and len(values) <= _WHOLE_NUMBERS:
         return None
     low, high = float(int(values[0] // 1)), float(-int(-values[-1] // 1))
-    for step in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0):
-        if (high - low) / step <= 50 and (fractions or step >= 1) and all(
-                abs((value - low) / step - round((value - low) / step)) < 1e-6 for value in values):
-            return {"from": low, "to": high, "step": step}
+    fitting = [step for step in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0) if (fractions or step >= 1)
+               and 1 <= (high - low) / step <= 50
+               and all(abs((value - low) / step - round((value - low) / step)) < 1e-6 for value in values)]
+    if fitting:  # the largest that leaves a few candidates
+        step = max((step for step in fitting if (high - low) / step >= _FEWEST_STEPS), default=fitting[0])
+        return {"from": low, "to": high, "step": step}
     step = next(step for step in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, (high - low) / 50) if (high - low) / step <= 50)
     return {"from": low, "to": high, "step": step}
 
