@@ -192,7 +192,7 @@ def _plain(column: str) -> str:
 def _said(task: Task, roles: Mapping[str, Role], counts: Mapping[str, int]) -> tuple[str, ...]:
     unused = [column for column, role in roles.items() if role == "not used"]
     labels = f"numbers from {task.labels[0]} to {task.labels[-1]} in steps of {task.step:g}" if task.numeric else \
-        f"{plural(len(task.labels), 'label')} ({', '.join(task.written_labels[:8])}" \
+        f"{plural(len(task.labels), 'label')} ({', '.join(quoted(one, 40)[1:-1] for one in task.written_labels[:8])}" \
         f"{', …' if len(task.labels) > 8 else ''})"
     return (f"Task '{task.name}': the text is {' and '.join(map(quoted, task.columns))}; the label is "
             f"{quoted(task.label_column)} with {labels}.",

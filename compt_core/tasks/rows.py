@@ -68,7 +68,7 @@ def _scan(task: Task, table: Table) -> tuple[dict[int, Row], int, list[str]]:
             known[key] = _label(task, label, table.at(number))
         parsed, fault = known[key], next(filter(None, map(_fault, task.columns, texts)), None)
         if fault is not None:
-            said = f"The column '{fault[0]}' of task '{task.name}' in {table.at(number)} {fault[1]}"
+            said = f"The column {quoted(fault[0])} of task '{task.name}' in {table.at(number)} {fault[1]}"
         elif isinstance(parsed, DataError):
             fault, named = (task.label_column, key), bool(table.names.get(task.label_column))
             said = f"{parsed}{' The data set itself uses this name (ClassLabel), so rename it there.' * named}" \
@@ -144,7 +144,7 @@ def _notes(task: Task, split: str, table: Table, rows: Mapping[int, Row]) -> Ite
         empty = [number for number, row in rows.items() if not row.texts[place].strip()]
         if empty:
             yield (f"{len(empty):,} of {len(rows):,} {split} rows of task '{task.name}' "
-                   f"{'has' if len(empty) == 1 else 'have'} no text in the column '{name}', the first in "
+                   f"{'has' if len(empty) == 1 else 'have'} no text in the column {quoted(name)}, the first in "
                    f"{table.at(empty[0])}.")
     first: dict[tuple[str, ...], int] = {}
     torn: dict[tuple[str, ...], int] = {}  # texts -> the first row with another label than their first

@@ -25,20 +25,17 @@ def first_sheet(path: Path, most_cells: int) -> tuple[list[tuple[int, list[str]]
     from openpyxl import load_workbook
 
     try:
-        with zipfile.ZipFile(path) as packed:
-            parts = packed.infolist()
-        unpacked = sum(part.file_size for part in parts)
-        check_size(path, unpacked, max(LARGE, min(MOST_UNPACKED, MOST_PACKED * path.stat().st_size)),
-                   "bytes when unpacked")
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        try:
+        with path.open("rb") as file:
+            with zipfile.ZipFile(file) as packed:
+                unpacked = sum(part.file_size for part in packed.infolist())
+            check_size(path, unpacked, max(LARGE, min(MOST_UNPACKED, MOST_PACKED * path.stat().st_size)),
+                       "bytes when unpacked")
+            book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
             if not book.worksheets:
                 raise empty(path)
             sheet, more = book.worksheets[0], [one.title for one in book.worksheets[1:]]
             sheet.reset_dimensions()  # as the file says them they may be anything
             return list(_rows(path, sheet.iter_rows(values_only=True), most_cells)), more
-        finally:
-            book.close()
     except (DataError, OSError):
         raise
     except Exception as error:  # a broken file makes openpyxl raise anything

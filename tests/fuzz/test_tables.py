@@ -23,17 +23,19 @@ from compt_core.planning.doubts import doubts
 from compt_core.tasks import own
 from compt_core.tasks.definition import read_text, written
 from compt_core.tasks.files import load_task
+from compt_core.tasks.spec import Task
 from tests.fuzz.hunt import hunt
 from tests.fuzz.test_data_files import ENCODINGS, broken
 
 Columns = dict[str, list[Any]]
 Given = dict[str, bytes]  # name of a file -> contents
-NAMES = ("text", "label", "Label", " label", "sentence1", "sentence 2", "answer", "score", "idx", "id", "word", "class", "",
-         "a,b", 'say "x"', "日本", "é", "x" * 300, "label\n", "\u200b", "question", "Class Index", "\ud800", "\0")
-TEXTS = ("a quiet river", "", " ", "naïve café", "日本語", "😀 fine", '"quoted" text', "a\tb", "x\ny", "=1+1", "NA", "\ufeff",
-         "\0", "\ud800", "w " * 300, "x;y|z", "“so”", None, 7, True)
+NAMES = ("text", "label", "Label", " label", "sentence1", "sentence 2", "answer", "score", "idx", "id", "word", "class",
+         "", "a,b", 'say "x"', "日本", "é", "x" * 300, "label\n", "\u200b", "question", "Class Index", "\ud800", "\0")
+TEXTS = ("a quiet river", "", " ", "naïve café", "日本語", "😀 fine", '"quoted" text', "a\tb", "x\ny", "=1+1", "NA",
+         "\ufeff", "\0", "\ud800", "w " * 300, "x;y|z", "“so”", None, 7, True)
 LABELS: tuple[tuple[Any, ...], ...] = (
-    ("a", "b"), ("yes", "no"), (0, 1), (0.0, 1.0), (True, False), ("0", "1", "2"), ("True", "False", None), (1.5, 2, 3.7),
+    ("a", "b"), ("yes", "no"), (0, 1), (0.0, 1.0), (True, False), ("0", "1", "2"), ("True", "False", None),
+    (1.5, 2, 3.7),
     ("²", "١"), ("9" * 40, "1"), ("1e400", "2"), (float("inf"), 1.0), (float("nan"), 1.0), ("", "a"), ("-1", "0", "1"),
     ("x" * 60, "y"), tuple(range(300)), ("a_b", "a b", " a b"), ("null", "~", "on"), (10**30, 3), ("a",), (None,),
     ("é", "e\u0301"), ("\ud800", "a"), ([1], [2]), ({"a": 1}, "b"), (0, -1, 5), ("010", "8"), (-0.0, 0.5))
@@ -45,7 +47,7 @@ def table(dice: random.Random) -> Columns:
     made: Columns = {}
     for name in dice.sample(NAMES, dice.randrange(1, 5)) if dice.random() < 0.6 else ("text", "label"):
         kind = dice.choice(("text", "label", "number")) if name not in ("text", "label") else name
-        labels = dice.choice(LABELS)
+        labels = dice.choice(LABELS) if dice.random() < 0.7 else ("a", "b")
         made[name] = [f"{name} {dice.choice(('a dog', 'the cat', 'some river'))} {i}" if kind == "text" else
                       dice.choice(labels) if kind == "label" else dice.choice((i, i / 3)) for i in range(count)]
         for _ in range(dice.choice((0, 0, 1, 3))):
@@ -114,9 +116,12 @@ def packed_oddly(dice: random.Random, data: bytes) -> bytes:
 
 
 def files(dice: random.Random, *, whole: bool) -> Given:
-    made = {}
+    made, first = {}, table(dice)
     for stem in dice.choice((("train", "dev"), ("rows",), ("train", "validation"), ("train", "test"))):
-        ending, columns = dice.choice(("csv", "csv", "tsv", "jsonl", "parquet", "xlsx")), table(dice)
+        ending = dice.choice(("csv", "csv", "tsv", "jsonl", "parquet", "xlsx"))
+        columns = first if not made else table(dice) if dice.random() < 0.2 else {
+            name: [f"one {cell}" if isinstance(cell, str) and len(cell) > 5 else cell for cell in cells]
+            for name, cells in first.items()}
         if not whole:
             ending = dice.choice(("parquet", "xlsx"))
         data = sheet(columns) if ending == "xlsx" else columnar(columns) if ending == "parquet" else \
@@ -124,9 +129,19 @@ def files(dice: random.Random, *, whole: bool) -> Given:
         if not whole:
             data = packed_oddly(dice, data) if ending == "xlsx" and dice.random() < 0.6 else broken(dice, data)
         made[f"{stem}.{ending}"] = data
-        if "dev" not in made and dice.random() < 0.7:  # both splits of one table, as they are in public data
-            made.setdefault(f"dev.{ending}", data)
     return made
+
+
+def again(task: Task, folder: Path) -> str:
+    """How it ends that a task is written and read."""
+    try:
+        found = read_text(text := written(task), str(folder))
+    except ComptError as error:
+        if "whole characters" not in str(error):
+            raise AssertionError(str(error)) from None
+        return "a task that cannot be written"
+    assert found == task, text
+    return "a task"
 
 
 @pytest.fixture
@@ -150,18 +165,16 @@ def guesses(tmp_path: Path) -> Callable[[Given], str]:
         sentences = [*found.said, *doubts(data), *doubts(data, backbone, 4)]
         assert all(one.isprintable() and one[-1] in ".?" and len(one) < 2000 for one in sentences), sentences
         assert data.train and data.dev
-        try:
-            assert read_text(written(found.task), str(folder)) == found.task
-        except ComptError as error:  # half a character
-            assert "\\ud800" in str(error), error
-        return "a task"
+        return again(found.task, folder)
 
     return guess
 
 
-def test_any_table_is_a_task_or_a_message(guesses: Callable[[Given], str], record_property: Callable[..., None]) -> None:
+def test_any_table_is_a_task_or_a_message(
+    guesses: Callable[[Given], str], record_property: Callable[..., None]
+) -> None:
     ends = hunt("tables", lambda dice: files(dice, whole=True), guesses, record_property, share=0.6)
-    assert set(ends) == {"a task", "refused"} or sum(ends.values()) < 50
+    assert set(ends) >= {"a task", "refused"} or sum(ends.values()) < 50
 
 
 def test_any_broken_parquet_or_xlsx_file_is_a_task_or_a_message(
