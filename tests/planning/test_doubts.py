@@ -52,8 +52,8 @@ def test_clean_rows_have_no_doubts(files: BackboneFiles) -> None:
      "1 train row of task 'mine' has no label, or one that is left out, and is not used"),
     (data(rows(40, 30), overlap=2), "2 training rows of task 'mine' are also among its own dev rows"),
     (data([*rows(40, 30), ("the text 0 1", 0), ("the text 0 1", 0)]),
-     "2 training rows of task 'mine' repeat an earlier one, text and label: the first is number 71, the same as number 2 "
-     "('the text 0 1')."),
+     "2 training rows of task 'mine' repeat an earlier one, text and label: the first is number 71, the same as "
+     "number 2 ('the text 0 1')."),
     (data(rows(40, 30), [*rows(30, 29), ("the text 1 0", 1)]), "1 dev row of task 'mine' repeats an earlier one"),
     (data(rows(40, 30), rows(20, 20)), "has 40 dev rows, so one row is 2.5 points of accuracy"),
     (data(rows(40, 0)), "No training row of task 'mine' has the label 'negative', so it cannot be learned."),

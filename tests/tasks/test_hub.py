@@ -109,7 +109,8 @@ def own_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, st
         lines += [f"- config_name: {config}", "  data_files:"]
         for split in ("train", "train_small", "validation"):
             (folder / config).mkdir(parents=True, exist_ok=True)
-            features = Features({"text": Value("string"), "kind": ClassLabel(names=["bad", "good"]), "n": Value("int64")})
+            kind = ClassLabel(names=["bad", "good"])
+            features = Features({"text": Value("string"), "kind": kind, "n": Value("int64")})
             Dataset.from_dict({"text": [f"{config} {split} {i}" for i in range(4)], "kind": [0, 1, 0, -1],
                                "n": [1] * 4}, features).to_parquet(folder / config / f"{split}-0.parquet")
             lines += [f"  - split: {split}", f"    path: {config}/{split}-*"]
