@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -9,7 +10,9 @@ from typing import Any
 
 from compt_core.errors import DataError, quoted
 from compt_core.tasks.readers import MOST_BYTES, MOST_SAID, MOST_TEXT, Table
-from compt_core.tasks.spec import Row, Task
+from compt_core.tasks.spec import Row, Task, as_label
+
+MOST_NAMED = 50  # labels of those that are left out
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,16 @@ def _no_character(text: str) -> str | None:
     return None
 
 
+def _left_out(task: Task, split: str, table: Table) -> Iterator[str]:
+    """A sentence with the rows of each label that the definition leaves out, where there are any."""
+    found = Counter(as_label(cell).strip() for cell in _labels(task, table)) if task.left_out else Counter[str]()
+    if counts := [f"{quoted(label, 40)} ({found[label]:,})" for label in task.left_out[:MOST_NAMED] if found[label]]:
+        yield (f"The {split} rows of task '{task.name}' with these labels are left out, as its definition says: "
+               f"{', '.join(counts)}.")
+
+
 def _notes(task: Task, split: str, table: Table, rows: Mapping[int, Row]) -> Iterator[str]:
+    yield from _left_out(task, split, table)
     for place, name in enumerate(task.columns):
         empty = [number for number, row in rows.items() if not row.texts[place].strip()]
         if empty:

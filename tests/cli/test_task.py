@@ -118,6 +118,7 @@ def test_nothing_is_dropped_silently(call: Call, tmp_path: Path) -> None:
     assert run["skipped"] == {"mine": {"train": 2}}
     notes = run["data_notes"]
     assert "The data of task 'mine' has a column that is not used: 'more'." in notes
+    assert "The train rows of task 'mine' with these labels are left out, as its definition says: 'boat' (1)." in notes
     assert any("70" in note and "set aside as dev rows" in note for note in notes)
     assert all(f"Note: {note}" in said for note in notes if not note.startswith("The sample"))
     assert "2 train rows of task 'mine' have no label, or one that is left out, and are not used." in said
