@@ -87,7 +87,8 @@ def with_own(tasks: object, files: Sequence[Path]) -> object:
     if isinstance(tasks, str):
         tasks = [part for one in tasks.split(",") if (part := one.strip())]
     if tasks is None or isinstance(tasks, list | tuple):
-        return list(dict.fromkeys([*(tasks or ()), *names]))
+        given = list(tasks or ())
+        return [*given, *(name for name in names if name not in given)]
     return tasks  # not as it must be, which the check of all settings says
 
 
