@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -9,7 +10,9 @@ from typing import Any
 
 from compt_core.errors import DataError, quoted
 from compt_core.tasks.readers import MOST_BYTES, MOST_SAID, MOST_TEXT, Table
-from compt_core.tasks.spec import Row, Task
+from compt_core.tasks.spec import Row, Task, as_label
+
+MOST_NAMED = 50  # labels of those that are left out
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def _scan(task: Task, table: Table) -> tuple[dict[int, Row], int, list[str]]:
             known[key] = _label(task, label, table.at(number))
         parsed, fault = known[key], next(filter(None, map(_fault, task.columns, texts)), None)
         if fault is not None:
-            said = f"The column '{fault[0]}' of task '{task.name}' in {table.at(number)} {fault[1]}"
+            said = f"The column {quoted(fault[0])} of task '{task.name}' in {table.at(number)} {fault[1]}"
         elif isinstance(parsed, DataError):
             fault, named = (task.label_column, key), bool(table.names.get(task.label_column))
             said = f"{parsed}{' The data set itself uses this name (ClassLabel), so rename it there.' * named}" \
@@ -139,12 +142,21 @@ def _no_character(text: str) -> str | None:
     return None
 
 
+def _left_out(task: Task, split: str, table: Table) -> Iterator[str]:
+    """A sentence with the rows of each label that the definition leaves out, where there are any."""
+    found = Counter(as_label(cell).strip() for cell in _labels(task, table)) if task.left_out else Counter[str]()
+    if counts := [f"{quoted(label, 40)} ({found[label]:,})" for label in task.left_out[:MOST_NAMED] if found[label]]:
+        yield (f"The {split} rows of task '{task.name}' with these labels are left out, as its definition says: "
+               f"{', '.join(counts)}.")
+
+
 def _notes(task: Task, split: str, table: Table, rows: Mapping[int, Row]) -> Iterator[str]:
+    yield from _left_out(task, split, table)
     for place, name in enumerate(task.columns):
         empty = [number for number, row in rows.items() if not row.texts[place].strip()]
         if empty:
             yield (f"{len(empty):,} of {len(rows):,} {split} rows of task '{task.name}' "
-                   f"{'has' if len(empty) == 1 else 'have'} no text in the column '{name}', the first in "
+                   f"{'has' if len(empty) == 1 else 'have'} no text in the column {quoted(name)}, the first in "
                    f"{table.at(empty[0])}.")
     first: dict[tuple[str, ...], int] = {}
     torn: dict[tuple[str, ...], int] = {}  # texts -> the first row with another label than their first

@@ -97,8 +97,8 @@ def test_a_setting_of_the_file_is_replaced_by_its_other_name(submitted: Callable
 
 def test_every_command_refuses_an_option_given_twice() -> None:
     commands = dict(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
-    for group in ("backbone", "data"):
-        commands |= commands.pop(group).commands
+    for group in ("backbone", "data", "task"):
+        commands |= {f"{group} {name}": command for name, command in commands.pop(group).commands.items()}
     assert {name for name, command in commands.items() if not isinstance(command, Once)} == set()
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from compt_core.errors import ConfigError, DataError
 from compt_core.tasks.catalogue import Catalogue, read
-from compt_core.tasks.spec import Question, Task
+from compt_core.tasks.spec import Files, Question, Task
 from compt_core.tasks.table import CATALOGUE, TASKS
 
 OWN = Task("mine", "own", "tickets", ("subject", "body"), ("low", "high"), ("f1", "accuracy"), ("a/b", None, "x", "y"),
@@ -31,6 +31,18 @@ def test_every_task_is_read_as_it_was_written() -> None:
 def test_fields_of_a_later_version_are_left_out_and_those_it_lacks_have_their_defaults() -> None:
     written = {"columns": ["text"], "labels": ["a", "b"], "metrics": ["accuracy"], "suite": "x", "family": "y"}
     assert read({"t": written | {"of_tomorrow": 1}})["t"] == Task("t", "x", "y", ("text",), ("a", "b"))
+
+
+def test_definitions_of_the_version_before_keep_opening() -> None:
+    new = {"title", "description", "source", "licence", "word", "fields", "indexed", "left_out", "files"}
+    before = {name: {field: value for field, value in one.items() if field not in new}
+              for name, one in CATALOGUE.written().items()}
+    again = read(json.loads(json.dumps(before)))
+    assert all(again[name].digest(style) == task.digest(style) for name, task in TASKS.items()
+               for style in ("neutral", "native", "question"))
+    own = Catalogue({"mine": replace(OWN, files=Files("/there", "a.csv", "b.csv"))}).written()["mine"]
+    own["files"] = {"folder": "/there", "train": "a.csv", "dev": "b.csv"}
+    assert read({"mine": own})["mine"].files == Files("/there", "a.csv", "b.csv")
 
 
 @pytest.mark.parametrize(("change", "said"), [

@@ -15,6 +15,7 @@ from pyarrow import parquet as pq
 
 from compt_core.errors import DataError, HubError
 from compt_core.tasks import files, hub
+from compt_core.tasks.definition import read_text, written
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import TaskData
 from compt_core.tasks.table import TASKS
@@ -90,6 +91,64 @@ def test_all_rows_are_those_of_every_split_on_the_hub(tmp_path: Path, monkeypatc
     found = files.all_rows(TASKS["mnli"], None)
     assert {row.texts[0].split()[0] for row in found} == {"train", *HUB_SPLITS["mnli"]}
     assert len(found) == 4 * 5
+
+
+OWN = """
+name: mine
+texts: [text]
+label: kind
+labels: {bad: negative, good: positive}
+data: {hub: user/name, configuration: x, train: train_small, dev: validation}
+"""
+
+
+def own_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """A data set of two configurations as it is on the hub; what is asked for is noted."""
+    lines, asked, load = ["---", "configs:"], list[tuple[str, "str | None"]](), datasets.load_dataset
+    for config in ("x", "y"):
+        lines += [f"- config_name: {config}", "  data_files:"]
+        for split in ("train", "train_small", "validation"):
+            (folder / config).mkdir(parents=True, exist_ok=True)
+            kind = ClassLabel(names=["bad", "good"])
+            features = Features({"text": Value("string"), "kind": kind, "n": Value("int64")})
+            Dataset.from_dict({"text": [f"{config} {split} {i}" for i in range(4)], "kind": [0, 1, 0, -1],
+                               "n": [1] * 4}, features).to_parquet(folder / config / f"{split}-0.parquet")
+            lines += [f"  - split: {split}", f"    path: {config}/{split}-*"]
+    (folder / "README.md").write_text("\n".join([*lines, "---", ""]))
+    monkeypatch.setattr(datasets, "load_dataset",
+                        lambda path, config: asked.append((path, config)) or load(str(folder), config))
+    return asked
+
+
+def test_a_persons_own_task_comes_from_the_hub_by_the_names_it_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = own_hub(tmp_path / "hub", monkeypatch)
+    task = read_text(OWN)
+    data = load_task(task, None)
+    assert asked == [("user/name", "x")]
+    assert [row.texts[0] for row in data.train] == [f"x train_small {i}" for i in range(3)]  # not the split "train"
+    assert [row.label for row in data.dev] == [0, 1, 0] and data.skipped == {"train": 1, "dev": 1}
+    assert data.notes == ("The data of task 'mine' has a column that is not used: 'n'.",)
+    assert load_task(task, str(tmp_path)) is data, "another folder of data does not hide it"
+    assert read_text(written(task)) == task
+
+
+@pytest.mark.parametrize(("old", "new", "error", "said"), [
+    ("configuration: x", "configuration: z", DataError, "Name one of its configurations."),
+    ("configuration: x, ", "", DataError, "Name one of its configurations."),
+    ("dev: validation", "dev: test", DataError, "has no split test. It has: 'train', 'train_small', 'validation'"),
+    ("texts: [text]", "texts: [txt]", DataError, "has no column 'txt'"),
+    ("{bad: negative, good: positive}", "{bad: negative, fine: positive}", DataError, "must be one of 'bad', 'fine'"),
+])
+def test_what_does_not_fit_the_hubs_data_set_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, error: type[Exception], said: str
+) -> None:
+    own_hub(tmp_path / "hub", monkeypatch)
+    assert old in OWN
+    with pytest.raises(error) as caught:
+        load_task(read_text(OWN.replace(old, new)), None)
+    assert said in str(caught.value) and str(caught.value).isprintable() and type(caught.value) is error
 
 
 @pytest.fixture
