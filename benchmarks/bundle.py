@@ -12,6 +12,7 @@ on two cores).
 from __future__ import annotations
 
 import argparse
+import gzip
 
 import setting  # noqa: F401  # makes compt_core importable from anywhere
 
@@ -26,6 +27,9 @@ def main() -> None:
     parser.add_argument("experiments", nargs="+", metavar="EXPERIMENT")
     given = parser.parse_args()
     write_bundle(Store(), given.experiments, FOLDER, given.name)
+    plain = FOLDER / f"{given.name}.safetensors"
+    plain.with_suffix(".safetensors.gz").write_bytes(gzip.compress(plain.read_bytes(), mtime=0))  # no time: same bytes
+    plain.unlink()
     for path in sorted(FOLDER.glob(f"{given.name}.*")):
         print(f"{path}: {path.stat().st_size:,} bytes")
 

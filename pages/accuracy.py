@@ -17,4 +17,4 @@ if opened:
         components.not_ready(experiment, "Scores appear as soon as the first run completes.")
     else:
         accuracy.view(experiment, runs, scores)
-        downloads.report(experiment)
+        downloads.bar(experiment)

@@ -1,4 +1,5 @@
-"""An experiment as one HTML file that needs nothing else: no network, no program, no dashboard. Pure.
+"""An experiment as one HTML file that needs nothing else: no network, no program, no dashboard. It reads no file but
+the definitions of the experiment's own tasks.
 
 What the pages show, as tables and inline SVG. The template escapes every text, and the file's own
 Content-Security-Policy forbids it to load anything, whatever a name holds.
@@ -99,16 +100,17 @@ def repeat(experiment: ExperimentRecord) -> Block:
     try:
         settings = Experiment.model_validate(config)
     except ValidationError:  # of another version of the project
-        lines = ("The settings are those of another version of ComPT Lab: this one has no command for them.",)
+        lines = ["The settings are those of another version of ComPT Lab: this one has no command for them."]
         copied = list[str]()
     else:
-        lines, copied = ("This command trains the same runs again.",), [command.command_line(settings)]
+        line, notes = command.again(settings, experiment.tasks)
+        lines, copied = notes or ["This command trains the same runs again."], [line]
     variants = config["variants"]
     rows = {name: [_said(value), _own(variants, name), _meaning(name)]
             for name, value in config.items() if name != "variants"}
     rows["variants"] = ["; ".join(as_line(name, own) for name, own in variants.items()), "", _meaning("variants")]
     table = report_tables.words(rows, "Every setting", "setting", ["all rows", "single rows", "meaning"])
-    return Block("How to repeat it", lines, tables=(table,), copied=tuple(copied))
+    return Block("How to repeat it", tuple(lines), tables=(table,), copied=tuple(copied))
 
 
 def _said(value: Any) -> str:

@@ -1,9 +1,10 @@
-"""The report of an experiment as a download, made when it is asked for."""
+"""An experiment as a download, made when it is asked for: its report, and all of it for another machine."""
 
 from __future__ import annotations
 
 import time
 from functools import lru_cache
+from io import BytesIO
 
 import streamlit as st
 
@@ -13,8 +14,32 @@ from compt_core.runs.record import ExperimentRecord, State
 from compt_core.runs.store import Store
 
 
-def report(experiment: ExperimentRecord) -> None:
-    """The button for an experiment with at least one completed run; nothing for any other."""
+def bar(experiment: ExperimentRecord) -> None:
+    """The buttons, as far as there is something to download."""
+    with st.container(horizontal=True):
+        _report_button(experiment)
+        _bundle_button(experiment)
+
+
+def _bundle_button(experiment: ExperimentRecord) -> None:
+    if experiment.states.keys() != {State.COMPLETED.value}:
+        return
+    store, identity = services.store(), experiment.id  # as below
+    st.download_button("Bundle (ZIP)", lambda: _bundle(store, identity), f"compt-{identity}.zip", "application/zip",
+                       icon=":material/folder_zip:", key="bundle", on_click="ignore",
+                       help="All of the experiment, with its own tasks and their rows, for the button 'Import …' of "
+                            "another machine. Texts of public data sets from the hub are not in it.")
+
+
+def _bundle(store: Store, identity: str) -> bytes:
+    from compt_core.exchange import carry
+
+    file = BytesIO()
+    carry.pack(store, identity, file)
+    return file.getvalue()
+
+
+def _report_button(experiment: ExperimentRecord) -> None:
     if not experiment.states.get(State.COMPLETED):
         return
     store, identity = services.store(), experiment.id  # not inside: the click is answered outside of any page

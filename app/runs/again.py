@@ -35,12 +35,15 @@ def _menu(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> None:
     except StoreError as error:
         st.warning(captions.literal(error), icon=":material/error:")
         return
-    _repeat(settings)
+    _repeat(settings, experiment)
 
 
-def _repeat(settings: Experiment) -> None:
+def _repeat(settings: Experiment, experiment: ExperimentRecord) -> None:
     st.markdown("**From the command line**")
-    st.code(command.command_line(settings), language="bash", wrap_lines=True)
+    line, notes = command.again(settings, experiment.tasks)
+    st.code(line, language="bash", wrap_lines=True)
+    for note in notes:
+        st.caption(captions.literal(note))
     st.markdown("**The settings file**")
     st.code(to_yaml(settings), language="yaml", height=220)
     st.download_button("Download", to_yaml(settings), drafts.SETTINGS_FILE, "application/yaml", key="again_file",

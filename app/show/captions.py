@@ -18,7 +18,7 @@ from app.show.styles import label
 from compt_core.backbone.english import origin
 from compt_core.errors import plural as plural  # the one way to write a count, for all pages
 from compt_core.methods.table import METHODS
-from compt_core.runs.record import BUNDLED, ExperimentRecord, RunRecord, State
+from compt_core.runs.record import BUNDLED, IMPORTED, ExperimentRecord, RunRecord, State
 from compt_core.tasks.seen import seen_before
 
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in "',%/=\""})
@@ -71,7 +71,9 @@ def experiment_card(experiment: ExperimentRecord, suites: str, now: float) -> st
 
 
 def _when(experiment: ExperimentRecord, now: float) -> str:
-    return "bundled with the project" if experiment.owner == BUNDLED else ago(experiment.created, now)
+    if experiment.owner == BUNDLED:
+        return "bundled with the project"
+    return f"imported, {ago(experiment.created, now)}" if experiment.owner == IMPORTED else ago(experiment.created, now)
 
 
 def provenance(experiment: ExperimentRecord, suites: str) -> str:
@@ -81,7 +83,8 @@ def provenance(experiment: ExperimentRecord, suites: str) -> str:
     return (f"Backbone **{literal(config['backbone'])}** (frozen) · suite **{literal(suites)}** · "
             f"{several(config['shots'], 'shot')} per {config['shots_per']} · "
             f"{plural(len(config['seeds']), 'seed')} · {rows}"
-            + (" · bundled with the project, not trained here" if experiment.owner == BUNDLED else ""))
+            + {BUNDLED: " · bundled with the project, not trained here",
+               IMPORTED: " · imported, not trained here"}.get(experiment.owner, ""))
 
 
 def not_yours(experiment: ExperimentRecord) -> str:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from app.show import columns
 from compt_core.errors import plural
 from compt_core.scoring.predictions import UNREADABLE
 from compt_core.tasks.spec import Row, Task
 
 UNREAD = "(no label)"  # a generated text that is none of the task's
 FAR = 1.0  # points on a numeric task's scale from which an answer counts as wrong here
+_CALLED = ("right answer",)  # what pages call the column "right"
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ def table(answers: Answers) -> pd.DataFrame:
         times = int(wrong[:, number].sum())
         if times:
             given = answers.predicted[wrong[:, number], number]
-            texts = dict(zip(answers.task.columns, row.texts, strict=True))
-            found.append({"wrong in": times, **_compared(answers, row, given, answers.predicted[:, number]), **texts})
+            said = {"wrong in": times, **_compared(answers, row, given, answers.predicted[:, number])}
+            found.append({**said, **columns.beside((*said, *_CALLED), answers.task.columns, row.texts)})
     frame = pd.DataFrame(found)
     order = [name for name in ("wrong in", "off by") if name in frame]
     return frame.sort_values(order, ascending=False, kind="stable") if len(frame) else frame

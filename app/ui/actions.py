@@ -44,7 +44,7 @@ ACTIONS = {
 
 def bar(experiment: ExperimentRecord) -> None:
     """The buttons for all runs at once, and a menu for the rest."""
-    if experiment.owner != services.owner():
+    if not services.owns(experiment.owner):
         st.caption(captions.not_yours(experiment))
         return
     runs = services.store().runs(experiment.id)
@@ -135,7 +135,7 @@ def _act(name: str, runs: Sequence[str]) -> None:
 
 def _change(name: str, runs: Sequence[str]) -> None:
     store = services.store()
-    own = [run for run in runs if _owner(run) == services.owner()]  # it may be gone, or never have been a visitor's
+    own = [run for run in runs if services.owns(_owner(run))]  # it may be gone, or never have been a visitor's
     if not own:
         return
     experiment = store.run(own[0]).experiment

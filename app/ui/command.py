@@ -1,19 +1,23 @@
-"""The command line that runs an experiment, pure; in the fewest options."""
+"""The command line that runs an experiment, in the fewest options."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from app.show import captions
 from compt_core.errors import ConfigError
 from compt_core.methods.table import METHODS
 from compt_core.settings import values
 from compt_core.settings.config import Experiment, build_experiment
 from compt_core.settings.presets import PRESETS
 from compt_core.settings.variants import as_line
+from compt_core.tasks import own
+from compt_core.tasks.spec import Task
 
 _OPTIONS = {
     "backbone": "--backbone", "tasks": "--tasks", "shots": "--shots", "seeds": "--seeds", "steps": "--steps",
@@ -21,14 +25,29 @@ _OPTIONS = {
 }
 
 
-def command_line(experiment: Experiment) -> str:
-    """The shortest command that runs the same experiment, from a preset or from none."""
+def command_line(experiment: Experiment, files: Sequence[Path] = ()) -> str:
+    """The shortest command that runs the same experiment, from a preset or from none; `files` define tasks of it."""
     bare = Experiment(tasks=("?",))
     rows = [] if experiment.variants == bare.variants else _rows(experiment, {})
     scratch = [*rows, *_options(experiment, _differing(bare, experiment))]
     said = [_from_preset(preset, experiment) for preset in PRESETS]
     found = min([*(one for one in said if one is not None), scratch], key=lambda words: len(shlex.join(words)))
-    return shlex.join(["python", "-m", "compt_core", "run", *found])
+    return shlex.join(["python", "-m", "compt_core", "run", *found, *(word for file in files
+                                                                      for word in ("--task", str(file)))])
+
+
+def again(experiment: Experiment, tasks: Mapping[str, Task]) -> tuple[str, list[str]]:
+    """The command that trains a stored experiment again, and a sentence where it would not be the same; plain text.
+    `tasks` are those that the experiment was trained on."""
+    found = own.ways({name: tasks[name] for name in experiment.tasks if name in tasks}, experiment.data_dir)
+    said = []
+    if found.another:
+        said.append(f"The definition of {captions.listed(found.another)} is another one by now, so this command would "
+                    "not train the same.")
+    if found.gone:
+        said.append(f"The definition of {captions.listed(found.gone)} is no longer on this machine. Give it with "
+                    "--task FILE.")
+    return command_line(experiment, found.files), said
 
 
 def _from_preset(preset: str, experiment: Experiment) -> list[str] | None:

@@ -85,6 +85,9 @@ def provenance(experiment: ExperimentRecord) -> None:
     if caveats := captions.caveats(experiment, suites):
         st.markdown(f":material/info: {' '.join(caveats)}")  # not a faint caption: it decides what to believe
     fetching.needed(experiment.config)
+    if any(not task.bundled for task in experiment.tasks.values()):
+        for said in fetching.rows_lost(experiment, services.store().runs(experiment.id)):
+            st.warning(said, icon=":material/folder_off:")
 
 
 def open_results() -> tuple[ExperimentRecord, list[RunRecord]] | None:

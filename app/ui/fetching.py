@@ -6,7 +6,7 @@ A thread of its own fetches, once for all visitors, and never touches a widget. 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,13 +14,19 @@ from typing import Any
 import streamlit as st
 
 from app.show import captions
+from compt_core.analysis.answers import lost_rows
 from compt_core.backbone import english
 from compt_core.errors import ComptError
+from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks import selections
 from compt_core.tasks.files import all_rows
 from compt_core.tasks.table import TASKS
 
 SECONDS = 1.0  # between two looks at the thread
+_GONE = ("The rows of {} can no longer be read here, so its sentences are not shown and What-if cannot score "
+         "it; scores, curves and prompts are all here.")
+_CHANGED = ("The rows of {} are no longer those that these runs were scored on, so its sentences are not shown and "
+            "What-if cannot score it until the earlier files are back; scores, curves and prompts are all here.")
 Work = Callable[[Callable[[str], None]], object]
 
 
@@ -119,6 +125,16 @@ def _progress(key: str) -> None:
     if not _latest[key].running:
         st.rerun()
     st.caption(f":material/downloading: {captions.literal(_latest[key].words)}")
+
+
+def rows_lost(experiment: ExperimentRecord, runs: Sequence[RunRecord]) -> list[str]:
+    """What no longer works where the rows of an experiment's own tasks are gone or others; Markdown."""
+    done = next((run for run in runs if run.state == State.COMPLETED), None)
+    if done is None or not any(task.files or experiment.config["data_dir"] for task in experiment.tasks.values()):
+        return []
+    gone, changed = lost_rows(done)
+    return [said.format(captions.listed([captions.literal(name) for name in names]))
+            for names, said in ((gone, _GONE), (changed, _CHANGED)) if names]
 
 
 def needed(config: Mapping[str, Any]) -> None:

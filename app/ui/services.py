@@ -30,7 +30,7 @@ from compt_core.planning.estimate import Estimate
 from compt_core.runs.ids import new_id
 from compt_core.runs.lease import settle
 from compt_core.runs.measuring import Measurement
-from compt_core.runs.record import ACTIVE, RunRecord
+from compt_core.runs.record import ACTIVE, IMPORTED, RunRecord
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker, app_threads, worker_mode
 from compt_core.settings.config import Experiment, build_experiment, to_yaml
@@ -50,6 +50,11 @@ _measured = dict[tuple[str, str], Measurement]()
 def owner() -> str:
     """Whose runs a visitor submits; one name until there are logins."""
     return "local"
+
+
+def owns(name: str | None) -> bool:
+    """Whether a visitor may change the runs of that owner: their own, and those that were imported."""
+    return name in (owner(), IMPORTED)
 
 
 def store() -> Store:

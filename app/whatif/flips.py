@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from app.show import columns
 from compt_core.scoring.predictions import UNREADABLE
 from compt_core.tasks.spec import Row, Task
 from compt_core.whatif.change import Change
 
 MOST = 200  # rows shown
+_COLUMNS = ("row", "what", "right", "trained", "edited")
 RIGHT, WRONG, OTHER = "now right", "now wrong", "wrong in another way"
 
 
@@ -20,7 +22,7 @@ def table(task: Task, rows: Sequence[Row], change: Change, before: np.ndarray, a
     lost, gained = set(change.lost), set(change.gained)
     found = [{"row": i, "what": WRONG if i in lost else RIGHT if i in gained else OTHER,
               "right": _said(task, rows[i].value), "trained": _said(task, before[i]), "edited": _said(task, after[i]),
-              **dict(zip(task.columns, rows[i].texts, strict=True))} for i in change.flipped]
+              **columns.beside(_COLUMNS, task.columns, rows[i].texts)} for i in change.flipped]
     if task.numeric:
         for line in found:
             del line["what"]

@@ -11,7 +11,7 @@ EDIT = Name("edit", "edit")
 ROW = Name("row", "dev row", of_one=True)
 ROWS = Name("rows", "choice of dev rows")
 LENS = Name("lens", "way to look")
-TEXTS = (Name("text", "text"), Name("text2", "text"))  # a task has two texts at most
+TEXTS = (Name("text", "text"), *(Name(f"text{number}", "text") for number in range(2, 7)))  # more fit in no link
 
 MEASURE = Name("measure", "measure")
 RENORMALISE = Name("renormalise", "way to mute")

@@ -20,7 +20,7 @@ from app.whatif.ablation import view as ablation
 from app.whatif.names import PART
 from compt_core.analysis.answers import scored_rows, stored_predictions
 from compt_core.backbone.load import find_backbone
-from compt_core.errors import ComptError, ConfigError
+from compt_core.errors import ComptError, ConfigError, DataError
 from compt_core.methods.table import METHODS, structure
 from compt_core.runs.record import ExperimentRecord, RunRecord
 from compt_core.whatif.edit import Edit
@@ -65,7 +65,7 @@ def _edited(run: RunRecord, runs: Sequence[RunRecord], trained: Trained, edit: E
         found: Mapping[str, Edited] = {}
         try:
             found = effects.of_edit(run, edit) if edit else {}
-        except ConfigError as error:  # the controls next to it can fix it, and the saved edits stay in sight
+        except (ConfigError, DataError) as error:  # controls and saved edits stay in sight
             st.error(captions.literal(error), icon=":material/error:")
         if found:
             changed = _effects(run, edit, found)
@@ -112,7 +112,12 @@ def _flipped(run: RunRecord, changed: pd.DataFrame, found: Mapping[str, Edited])
                         format_func=lambda name: f"{name} ({counts[name]:,})")
     one = found[task]
     before = stored_predictions(run, run.tasks.needed(task), services.store().scores(run.id)[task])
-    table = flips.table(run.tasks[task], scored_rows(run, task), one.change, before, one.predicted)
+    try:
+        rows = scored_rows(run, task)
+    except DataError as error:  # the scores of the edit are remembered, the rows are gone since
+        st.info(captions.literal(f"The sentences of '{task}' cannot be shown: {error}"), icon=":material/info:")
+        return
+    table = flips.table(run.tasks[task], rows, one.change, before, one.predicted)
     if table.empty:
         st.markdown("No answer on the dev rows of this task changed.")
         return

@@ -12,11 +12,17 @@ from compt_core.planning.data import as_read
 from compt_core.runs.record import RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.scoring.predictions import UNREADABLE, predict
+from compt_core.tasks import selections
 from compt_core.tasks.fewshot import held_out_digest, sample_dev, shots_of
-from compt_core.tasks.files import load_task
+from compt_core.tasks.files import load_task, stamp
 from compt_core.tasks.spec import Row, Task, TaskData
 
+MOST_BYTES = 50_000_000  # of a task's files that are read only to see whether they changed
 Answer = tuple[str, str, int, str | float | None, str | float | None]  # run, task, row, predicted, gold
+
+
+class ChangedRows(DataError):
+    """The rows of a task are no longer those that a run was trained and scored on."""
 
 
 def stored_answers(store: Store, runs: Sequence[RunRecord], notes: list[str]) -> Iterator[Answer]:
@@ -61,13 +67,32 @@ def data_of(run: RunRecord, task: str) -> TaskData:
             raise DataError(f"only its backbone tells which rows run {run.id} was trained on. {error}") from None
         data = read[list(known).index(task)]
     if digest != data.digest:
-        raise DataError(f"the data of task '{task}' are not those that run {run.id} was trained and scored on. Put "
-                        "the earlier files back to see them.")
+        raise ChangedRows(f"the data of task '{task}' are not those that run {run.id} was trained and scored on. Put "
+                          "the earlier files back to see them.")
     kept = ((run.versions or {}).get("tasks") or {}).get(task)
     if kept not in (None, data.task.digest(run.config.get("prefix", "neutral"))):  # None: not kept before
         raise DataError(f"the label words, columns or metrics of task '{task}' have changed since run {run.id} was "
                         "trained.")
     return data
+
+
+def lost_rows(run: RunRecord) -> tuple[list[str], list[str]]:
+    """Of the tasks of a completed run whose rows are in files of this machine: those whose rows can no longer be read,
+    and those whose rows have changed since. Files of more than MOST_BYTES are not read for this."""
+    gone, changed, folder = list[str](), list[str](), run.config["data_dir"]
+    for name, task in run.tasks.only(run.config["tasks"]).items():
+        if task.bundled or (task.files is None and folder in (None, *selections.NAMES)):
+            continue
+        size = sum(size for _, _, size in stamp(task, folder))
+        try:
+            if size <= MOST_BYTES:
+                load_task(task, folder)
+                data_of(run, name)
+        except ChangedRows:
+            changed.append(name)
+        except DataError:
+            gone.append(name)
+    return gone, changed
 
 
 def trained_rows(run: RunRecord, task: str) -> tuple[Row, ...]:

@@ -12,29 +12,27 @@ import sys
 import threading
 import warnings
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from compt_core.analysis.answers import stored_answers
 from compt_core.analysis.diagnosis import KINDS, diagnose_runs
 from compt_core.analysis.signatures import Diagnosis
 from compt_core.backbone import english
 from compt_core.cli.backbone import commands as backbone_commands
+from compt_core.cli.carry import export, import_
 from compt_core.cli.control import cancel, delete, pause, resume
 from compt_core.cli.data import data
 from compt_core.cli.measure import measured
 from compt_core.cli.options import Once, settings, whole
-from compt_core.cli.output import Write, writable, write_file, write_folder
+from compt_core.cli.output import writable, write_file
 from compt_core.cli.task import task, with_own
 from compt_core.cli.terminal import Ticker, console, quiet_libraries, say
 from compt_core.cli.whatif import whatif
 from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, plural, quoted
-from compt_core.exchange.export import CURVES, document, tables, write_csv, write_json
 from compt_core.exchange.report import accuracy_table, diagnosis_lines, experiment_json
 from compt_core.methods.table import METHODS
 from compt_core.planning.check import LaunchCheck, check
@@ -246,30 +244,9 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run 
     console().print(store.log(r.id), markup=False, highlight=False, end="")
 
 
-@app.command(cls=Once)
-def export(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run or an experiment.")],
-    kind: Annotated[Literal["csv", "json"], typer.Option("--format", help="csv: tidy tables; json: one document.")],
-    out: Annotated[str, typer.Option(metavar="DIR", help="Folder for the files; created if it does not exist.")],
-) -> None:
-    """Write scores, weights, curves and predictions of a run or an experiment as files."""
-    store, notes = existing_store(say), list[str]()
-    experiment, runs = looked_up(store, run_id, notes)
-    curves = {name: store.curves([r.id for r in runs], name, notes) for name in (KINDS if kind == "json" else CURVES)}
-    written, files = document(experiment, runs, curves), dict[str, Write]()
-    if kind == "json":
-        files[f"{run_id}.json"] = partial(write_json, written)
-    else:
-        answers = stored_answers(store, runs, notes)
-        files = {name: partial(write_csv, table) for name, table in tables(written, curves, answers).items()}
-    write_folder(out, files, "--out")
-    done = sum(r.state == State.COMPLETED for r in runs)
-    print(f"Wrote {', '.join(files)} into '{out}': {done} of {plural(len(runs), 'run')} completed.")
-    say(*notes)
-
-
-for command in (whatif, cancel, pause, resume, delete):
+for command in (export, whatif, cancel, pause, resume, delete):
     app.command(cls=Once)(command)
+app.command("import", cls=Once)(import_)
 app.add_typer(backbone_commands, name="backbone")
 
 

@@ -7,11 +7,12 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO, TypeVar
 
 from compt_core.errors import OF_DISK, ComptError, ConfigError, DiskError, Issue, quoted
 from compt_core.scratch import scratch
 
+T = TypeVar("T")
 Write = Callable[[TextIO], None]
 
 
@@ -41,6 +42,20 @@ def write_file(file: Path, text: str) -> None:
     """Writes `file` under a temporary name, then renames it. Raises OSError."""
     _partial(file).write_text(text, encoding="utf-8")
     _partial(file).replace(file)
+
+
+def write_binary(file: Path, write: Callable[[BinaryIO], T], option: str) -> T:
+    """As :func:`write_file`, with what `write` writes; returns what it returns. Raises ConfigError and DiskError."""
+    try:
+        with _partial(file).open("wb") as target:
+            done = write(target)
+        _partial(file).replace(file)
+        return done
+    except OSError as error:
+        raise _refused(f"The file {quoted(str(file), 200)}", option, error) from None
+    finally:
+        with suppress(OSError):
+            _partial(file).unlink(missing_ok=True)
 
 
 def write_folder(path: str, files: Mapping[str, Write], option: str) -> None:

@@ -1,8 +1,8 @@
 """Finished experiments that come with the project, so that every page has real results to show at once.
 
-An experiment is NAME.json (settings, definitions of its tasks, reference rows, each run's record) and
-NAME.safetensors.gz (prompts, dev scores and thinned curves, the runs of a variant stacked along the first axis as
-"VARIANT/prompts/source"). Older bundles are not packed and end in .safetensors.
+An experiment is NAME.json (settings, definitions of its tasks, reference rows, each run's record) and NAME.safetensors
+(prompts, dev scores and thinned curves, the runs of a variant stacked along the first axis as
+"VARIANT/prompts/source"), which may be packed with gzip.
 They are copied into a store once, numbered as older than anything in it and owned by BUNDLED. Loads no torch.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load, save_file
 
 import compt_core
 from compt_core.errors import ConfigError, Damaged, DiskError, Issue, StoreError, UnknownId
@@ -43,7 +43,7 @@ Tensors = dict[str, np.ndarray]
 
 def write_bundle(store: Store, experiments: Sequence[str], folder: Path, name: str) -> None:
     """Write finished experiments of `store`, which differ in their shot counts alone, as one experiment:
-    FOLDER/NAME.{json,safetensors.gz}. Its id is that of the first.
+    FOLDER/NAME.{json,safetensors}. Its id is that of the first.
 
     What the results of all runs share is written once. Training times are left out where an estimate could take them
     for times of this machine. Raises StoreError when a run has not completed, or where the experiments differ in more.
@@ -73,8 +73,8 @@ def write_bundle(store: Store, experiments: Sequence[str], folder: Path, name: s
         each = _filled([_tensors_of(store, run) for run in runs if run.variant == variant])
         tensors |= {f"{variant}/{key}": _stacked([one[key] for one in each]) for key in each[0]}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}{PACKED}").write_bytes(gzip.compress(save(tensors), mtime=0))  # no time: the same bytes again
-    text = json.dumps(written, separators=(",", ":"), allow_nan=False)
+    save_file(tensors, folder / f"{name}.safetensors")
+    text = json.dumps(written, separators=(",", ":"))  # a share of nothing is NaN
     (folder / f"{name}.json").write_text(text.replace('{"id":', '\n{"id":') + "\n", encoding="utf-8")
 
 
@@ -118,11 +118,11 @@ def _import(store: Store, path: Path) -> bool:
         read = json.loads(path.read_text(encoding="utf-8"))
         if read["format"] != FORMAT:
             raise ValueError(f"its format is {read['format']}, this version of ComPT Lab reads {FORMAT}")
-        if _holds(store, read["experiment"]["id"]):
+        if holds(store, read["experiment"]["id"]):
             return False
-        experiment, runs = _records(read)
+        experiment, runs = records(read, BUNDLED)
         stacked = _read_tensors(path)
-        parts = [_of_run(stacked, run, runs) for run in runs]
+        parts = [of_run(stacked, run, runs) for run in runs]
     except (OSError, EOFError, zlib.error, ValueError, KeyError, IndexError, TypeError, SafetensorError) as error:
         raise StoreError(f"The bundled runs '{path}' cannot be read: {error}. Put the file back from the project's "
                          "repository, or set COMPT_DEMO_RUNS=off.") from error
@@ -139,7 +139,8 @@ def _read_tensors(path: Path) -> Tensors:
                 path.with_suffix(".safetensors").read_bytes())
 
 
-def _records(read: Mapping[str, Any]) -> tuple[ExperimentRecord, list[RunRecord]]:
+def records(read: Mapping[str, Any], owner: str) -> tuple[ExperimentRecord, list[RunRecord]]:
+    """The experiment and the runs of a bundle's JSON, as belonging to `owner`."""
     first, about = read["runs"][0]["config"], dict(read["experiment"])
     written = about.pop("task_definitions", None)  # bundles of older versions leave them to the bundled table
     tasks = CATALOGUE.only(about["config"]["tasks"]) if written is None else catalogue.read(written)
@@ -147,13 +148,13 @@ def _records(read: Mapping[str, Any]) -> tuple[ExperimentRecord, list[RunRecord]
     for run in read["runs"]:
         config = first | run["config"]
         runs.append(RunRecord(
-            id=run["id"], experiment=read["experiment"]["id"], owner=BUNDLED, method=config["method"],
+            id=run["id"], experiment=read["experiment"]["id"], owner=owner, method=config["method"],
             shots=config["shots"], seed=config["seed"], config=config, state=State.COMPLETED, step=run["steps"],
             steps=run["steps"], created=run["created"], started=run["started"], finished=run["finished"],
             heartbeat=None, request=None, error_type=None, error_message=None, traceback=None,
             result=read["common"] | run["result"], versions=read["versions"], fleet=None, tasks=tasks))
     states = {State.COMPLETED.value: len(runs)}
-    return ExperimentRecord(**about, owner=BUNDLED, states=states, tasks=tasks), runs
+    return ExperimentRecord(**about, owner=owner, states=states, tasks=tasks), runs
 
 
 def _beyond(values: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,7 +202,7 @@ def _half(scores: np.ndarray) -> np.ndarray:
     return half if np.array_equal(half.argmax(-1), scores.argmax(-1)) else scores
 
 
-def _of_run(stacked: Tensors, run: RunRecord, runs: Sequence[RunRecord]) -> Left:
+def of_run(stacked: Tensors, run: RunRecord, runs: Sequence[RunRecord]) -> Left:
     """The run's slices of the stacked tensors."""
     at = [other.id for other in runs if other.variant == run.variant].index(run.id)
     own: dict[str, Tensors] = {}
@@ -221,7 +222,8 @@ def _of_run(stacked: Tensors, run: RunRecord, runs: Sequence[RunRecord]) -> Left
     return Left(prompts, {task: values.astype(np.float32) for task, values in own["scores"].items()}, curves)
 
 
-def _holds(store: Store, experiment: str) -> bool:
+def holds(store: Store, experiment: str) -> bool:
+    """Whether the store has the experiment, readable or not."""
     try:
         return bool(store.experiment(experiment))
     except UnknownId:

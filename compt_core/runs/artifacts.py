@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from compt_core.errors import DiskError, StoreError
+from compt_core.runs.ids import is_id
 from compt_core.training.events import Checkpoint, Log
 
 _CHECKPOINT, _SECONDS = "checkpoint", "seconds"  # names of a file and an array
@@ -36,7 +37,7 @@ class Artifacts:
 
     def __init__(self, home: Path):
         self.folder = home / "artifacts"
-        self._imports = home / "import.lock"
+        self._imports, self._brought = home / "import.lock", home / "imported"
 
     def write_tensors(self, run: str, name: str, tensors: Mapping[str, Any], backbone: Mapping[str, str] | None = None
                       ) -> None:
@@ -115,6 +116,22 @@ class Artifacts:
             for path in sorted((self.folder / run).iterdir(), key=lambda path: path.name == _GONE):
                 _remove(path)
         shutil.rmtree(self.folder / run, ignore_errors=True)
+
+    def brought(self, experiment: str) -> Path:
+        """The folder of the rows of tasks that an imported experiment brought with it, a folder each."""
+        return self._brought / experiment
+
+    def keep_brought(self, experiment: str, folder: Path) -> None:
+        """Moves `folder` there, in place of what an import that was killed left. Raises DiskError."""
+        self.remove_brought(experiment)
+        with _writing(self.brought(experiment)):
+            self._brought.mkdir(exist_ok=True)
+            folder.rename(self.brought(experiment))
+
+    def remove_brought(self, experiment: str) -> None:
+        """Removes that folder, if there is one and `experiment` is an id."""
+        if is_id(experiment):
+            shutil.rmtree(self.brought(experiment), ignore_errors=True)
 
     def tidy(self, known: Mapping[str, int | None]) -> None:
         """Removes what a kill left: half-written files, checkpoints that do not count (`known`: run -> step of the one

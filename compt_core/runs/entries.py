@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Table, func, insert, select
 
 from compt_core.runs import points
 from compt_core.runs.ids import new_id
@@ -32,16 +32,18 @@ def submit(connection: Connection, experiment: Experiment, owner: str, tasks: Ca
 
 
 def restore(
-    connection: Connection, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]
+    connection: Connection, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left],
+    newest: bool = False,
 ) -> bool:
-    """Inserts a finished experiment, its runs and their curves, numbered as older than everything that is there.
+    """Inserts a finished experiment, its runs and their curves, numbered as older than everything that is there, or as
+    `newest`.
 
     Returns False and inserts nothing if the experiment is there already.
     """
     if connection.execute(select(experiments.c.id).where(experiments.c.id == experiment.id)).first():
         return False
-    lowest = [connection.execute(select(func.min(table.c.number))).scalar() or 0 for table in (experiments, runs)]
-    first, below = min(0, lowest[0]) - 1, min(0, lowest[1]) - len(records)
+    first, below = (_after(connection, table) if newest else _before(connection, table, size)
+                    for table, size in ((experiments, 1), (runs, len(records))))
     connection.execute(insert(experiments).values(
         number=first, id=experiment.id, owner=experiment.owner, created=experiment.created, config=experiment.config,
         reference_rows=experiment.references, task_definitions=experiment.tasks.written()))
@@ -53,3 +55,13 @@ def restore(
     for record, parts in zip(records, left, strict=True):
         points.restore(connection, record.id, parts.curves)
     return True
+
+
+def _before(connection: Connection, table: Table, size: int) -> int:
+    """The first of `size` numbers below all of a table's."""
+    return min(0, connection.execute(select(func.min(table.c.number))).scalar() or 0) - size
+
+
+def _after(connection: Connection, table: Table) -> int:
+    """The first number above all of a table's."""
+    return max(0, connection.execute(select(func.max(table.c.number))).scalar() or 0) + 1

@@ -6,10 +6,11 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Text, cast, or_, select, update
 from sqlalchemy import delete as sql_delete
 
 from compt_core.errors import Damaged
+from compt_core.runs.ids import is_id
 from compt_core.runs.record import BUNDLED, State
 from compt_core.runs.rows import RUNS, name_of, named, run_record
 from compt_core.runs.schema import edits, events, experiments, runs
@@ -23,6 +24,16 @@ def delete(connection: Connection, gone: Collection[int]) -> None:
     connection.execute(sql_delete(runs).where(runs.c.number.in_(gone)))
     connection.execute(sql_delete(experiments).where(
         ~select(runs.c.id).where(runs.c.experiment == experiments.c.id).exists(), experiments.c.owner != BUNDLED))
+
+
+def used(connection: Connection, experiment: object) -> bool:
+    """Whether an experiment is there, or another one names its folder: what it brought with it is then still read."""
+    if not is_id(experiment):
+        return True
+    cells = (experiments.c.config, experiments.c.task_definitions)
+    named_in = [cast(column, Text).contains(experiment) for column in cells]
+    found = select(experiments.c.number).where(or_(experiments.c.id == experiment, *named_in)).limit(1)
+    return connection.execute(found).first() is not None
 
 
 def readable(row: Row[Any]) -> bool:

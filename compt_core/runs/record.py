@@ -43,6 +43,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})  # they stay so until a person retries
 ACTIVE = frozenset({State.QUEUED, State.RUNNING})
 BUNDLED = "bundled"  # owner of the finished runs that come with the project
+IMPORTED = "imported"  # owner of the finished runs that a person brought from another machine, and may delete
 
 
 @dataclass(frozen=True)

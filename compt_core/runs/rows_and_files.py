@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from compt_core.runs import transitions
 from compt_core.runs.artifacts import Artifacts
+from compt_core.runs.forget import used
 from compt_core.runs.record import State
 from compt_core.runs.rows import run_record
 from compt_core.runs.schema import Database, runs
@@ -56,13 +57,16 @@ def finish(database: Database, artifacts: Artifacts, run: str, outcome: Outcome)
 def delete(database: Database, artifacts: Artifacts, run: str) -> bool:
     """Deletes a run with all its files; a running one when its trainer next asks. Returns whether it is gone now."""
     with database.write() as connection:
-        if not transitions.known(connection, run):
+        if (before := transitions.known(connection, run)) is None:
             return True
         transitions.request(connection, run, "delete")
         if gone := not transitions.known(connection, run):
             artifacts.to_be_removed(run)
+        unused = gone and not used(connection, before.experiment)
     if gone:
         artifacts.remove(run)
+    if unused:
+        artifacts.remove_brought(before.experiment)
     return gone
 
 

@@ -71,13 +71,24 @@ class Store:
         with self._database.read() as connection:
             return rows.experiment_record(connection, check_id(experiment, "experiment"))
 
-    def restore(self, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left]) -> bool:
-        """Adds a finished experiment as the oldest one. Returns False and adds nothing if it is there already."""
+    def restore(self, experiment: ExperimentRecord, records: Sequence[RunRecord], left: Sequence[Left],
+                newest: bool = False) -> bool:
+        """Adds a finished experiment as the oldest one, or as the `newest`. Returns False and adds nothing if it is
+        there already. Raises Damaged, and adds nothing, where a newest one could not be read back."""
         with self._artifacts.importing([record.id for record in records]):
             for record, parts in zip(records, left, strict=True):
                 self._artifacts.write_results(record.id, parts.prompts, parts.scores, record.backbone)
             with self._database.write() as connection:
-                return entries.restore(connection, experiment, records, left)
+                added = entries.restore(connection, experiment, records, left, newest)
+                if added and newest:  # what comes from elsewhere
+                    rows.experiment_record(connection, experiment.id)
+                    for record in records:
+                        rows.run_record(transitions.find(connection, record.id))
+                return added
+
+    def keep_brought(self, experiment: str, folder: Path) -> None:
+        """Moves the `folder` with the rows of an experiment's own tasks to where it is kept. Raises DiskError."""
+        self._artifacts.keep_brought(experiment, folder)
 
     def set_references(self, experiment: str, references: dict[str, Any]) -> None:
         """Keeps the reference rows of an experiment. Raises StoreError if the store does not hold it."""
@@ -130,8 +141,11 @@ class Store:
         """Deletes an experiment with its runs and all their files; meant for one that cannot be read."""
         with self._database.write() as connection:
             gone = forget.delete_experiment(connection, experiment)
+            unused = not forget.used(connection, experiment)
         for run in gone:
             self._artifacts.remove(run)
+        if unused:
+            self._artifacts.remove_brought(experiment)
 
     def requeue(self, *wanted: str) -> list[RunRecord]:
         """Puts runs that ended without being completed back into the queue, together; returns them as they are then.

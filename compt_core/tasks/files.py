@@ -31,16 +31,21 @@ def load_task(task: Task, data_dir: str | None) -> TaskData:
     """
     if data_dir in selections.NAMES and not selections.place(data_dir).is_dir():
         raise DataError(selections.missing(data_dir))
-    data_dir = None if from_hub(task) else data_dir
+    return _load(task, None if from_hub(task) else data_dir, stamp(task, data_dir))
+
+
+def stamp(task: Task, data_dir: str | None) -> Stamp:
+    """What changes when a file with rows of the task does; () where there is none. Raises DataError."""
+    if from_hub(task):
+        return ()
     folder = folder_of(task) if task.files else selections.place(data_dir) / task.name if data_dir else None
     try:
         named = [name for name in (task.files.train, task.files.dev) if name] if task.files and task.files.train else []
         there = [folder / name for name in named] if named and folder else folder.rglob("*") if folder else ()
         files = sorted(f for f in there if f.is_file())
-        stamp = tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
+        return tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
     except OSError as error:
         raise DataError(f"The data folder of task '{task.name}' cannot be read: {error.strerror}.") from None
-    return _load(task, data_dir, stamp)
 
 
 def from_hub(task: Task) -> bool:
@@ -67,7 +72,7 @@ def read_folder(task: Task, data_dir: str) -> TaskData:
 
 
 @lru_cache(maxsize=64)
-def _load(task: Task, data_dir: str | None, stamp: Stamp) -> TaskData:
+def _load(task: Task, data_dir: str | None, changed: Stamp) -> TaskData:
     if task.bundled:
         rows = {split: demo_rows(task.name, split) for split in SPLITS}
         return TaskData(task, rows["train"], rows["dev"], digest_of(rows.values()))

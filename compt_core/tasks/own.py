@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,9 +22,10 @@ from compt_core.tasks.definition import FILE
 from compt_core.tasks.hub import saved_splits
 from compt_core.tasks.infer import Guess, infer
 from compt_core.tasks.readers import FORMATS, read_file
-from compt_core.tasks.spec import KEPT, Files, Task
+from compt_core.tasks.spec import KEPT, OWN, Files, Task
 from compt_core.tasks.table import TASKS
 
+_LOOKED_AT = 200  # files of a folder, in search of a definition
 TRAIN, DEV = ("train",), ("dev", "validation", "val", "validation_matched", "test")  # names of files, in this order
 
 
@@ -199,6 +201,54 @@ def forget(name: str) -> None:
     except OSError as error:
         raise DataError(f"The task '{name}' in '{tasks_folder()}' cannot be deleted: {error.strerror}. Repair the "
                         "folder, then try again.") from None
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How a command names the own tasks of an experiment: the `files` that it must give with --task; names of tasks
+    that are kept or bundled under the same name with `another` definition, and of those that are nowhere (`gone`)."""
+
+    files: tuple[Path, ...] = ()
+    another: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+def ways(tasks: Mapping[str, Task], data_dir: str | None) -> Ways:
+    """How a command finds the `tasks` of a stored experiment again, with its `data_dir`."""
+    now, files, another, gone = known(), list[Path](), list[str](), list[str]()
+    for name, task in tasks.items():
+        if task.suite != OWN or now.get(name) == task or _in_data(task, data_dir):
+            continue
+        if (file := file_of(task)) is not None:
+            files.append(file)
+        else:
+            (another if name in now else gone).append(name)
+    return Ways(tuple(files), tuple(another), tuple(gone))
+
+
+def file_of(task: Task) -> Path | None:
+    """The definition of a task in the folder of its files; None where there is none that says the same."""
+    if task.files is None or not folder_of(task).is_dir():
+        return None
+    for path in sorted(folder_of(task).iterdir(), key=lambda path: path.name != FILE)[:_LOOKED_AT]:
+        if path.suffix.lower() in (".yaml", ".yml") and path.is_file():
+            with suppress(ComptError, OSError, ValueError):
+                found = definition.read(path)
+                if found.files and replace(found, files=replace(found.files, folder=task.files.folder)) == task:
+                    return path
+    return None
+
+
+def _in_data(task: Task, data_dir: str | None) -> bool:
+    """Whether a data folder defines the task, or it is guessed from what is there."""
+    folder = Path(data_dir or "") / task.name
+    if not data_dir or not folder.is_dir():
+        return False
+    if not (folder / FILE).is_file():
+        return task.files is not None and folder_of(task) == folder.resolve()
+    with suppress(ComptError, OSError):
+        return definition.read(folder / FILE) == task
+    return False
 
 
 def _first(paths: Sequence[Path], names: Sequence[str]) -> Path | None:

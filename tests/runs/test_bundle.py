@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from compt_core.errors import ConfigError, DiskError, StoreError
-from compt_core.exchange import bundle
+from compt_core.exchange import bundle, carry
 from compt_core.exchange.report import experiment_json
 from compt_core.methods.table import METHODS
 from compt_core.runs import artifacts as home
@@ -68,6 +68,16 @@ def test_a_bundle_shows_the_same_numbers_as_the_store_it_came_from(
             (steps, values), (other, theirs_) = store.events(mine.id, kind), source.events(mine.id, kind)
             assert np.array_equal(steps, other), kind
             assert values == pytest.approx(theirs_, rel=1e-3, abs=1e-6, nan_ok=True), kind  # half precision
+
+
+def test_experiments_of_all_methods_travel_as_one_file(trained: tuple[Store, str], store: Store, tmp_path: Path
+                                                       ) -> None:
+    source, identity = trained
+    with (tmp_path / "one.zip").open("wb") as file:
+        assert carry.pack(source, identity, file) == []
+    assert carry.unpack(store, tmp_path / "one.zip")[1]
+    assert experiment_json(store.experiment(identity), store.runs(identity)) \
+        == experiment_json(source.experiment(identity), source.runs(identity))
 
 
 def test_long_curves_are_thinned_with_both_ends_and_the_extremes_kept(store: Store, grid: Callable[..., Experiment],
@@ -191,7 +201,7 @@ def test_a_kill_in_the_middle_leaves_nothing_that_stays(
 
 
 def test_files_that_are_not_whole_are_named_and_leave_nothing(folder: Path, store: Store) -> None:
-    path = folder / "small.safetensors.gz"
+    path = folder / "small.safetensors"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(StoreError, match=r"small\.json' cannot be read: .*COMPT_DEMO_RUNS=off"):
         bundle.import_bundles(store, folder)

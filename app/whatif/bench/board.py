@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.show import captions, charts
+from app.show import captions, charts, columns
 from app.show.captions import literal, plural
 from app.ui import components, controls
 from app.whatif.bench import edits, leaving, picking, sentence, side
@@ -79,7 +79,7 @@ def _text(reader: Reader, now: Sentence) -> None:
     with st.container(border=True):
         for name, text in zip(task.columns, now.texts, strict=True):
             shown = text if len(text) <= _LONG else f"{text[:_LONG]} … ({plural(len(text), 'character')} in all)"
-            st.markdown(f"**{name}**: {literal(shown)}")
+            st.markdown(f"**{literal(name)}**: {literal(shown)}")
         notes = list(now.notes)
         if reader.cut(now.texts):
             notes.append(f"Text beyond the run's max_tokens of {reader.config.max_tokens} is not read.")
@@ -148,9 +148,10 @@ def _nearest(reader: Reader, now: Sentence) -> None:
         st.info(literal(f"The training rows cannot be shown: {error}"), icon=":material/info:")
         return
     task = reader.task
-    frame = pd.DataFrame([
-        {"cosine": one.cosine, "label": worded(task, one.row.value), "in common": len(one.shared),
-         "words": ", ".join(one.shared), **dict(zip(task.columns, one.row.texts, strict=True))} for one in near])
+    found = [{"cosine": one.cosine, "label": worded(task, one.row.value), "in common": len(one.shared),
+              "words": ", ".join(one.shared)} for one in near]
+    frame = pd.DataFrame([row | columns.beside(row, task.columns, one.row.texts)
+                          for row, one in zip(found, near, strict=True)])
     alike = sum(one.row.value == now.gold for one in near)
     lines = [f"The run was trained on {plural(shots, 'row')} of this task. The nearest one has the label "
              f"“{literal(worded(task, near[0].row.value))}” (cosine {near[0].cosine:.3f}, "

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.show import exports
-from app.show.captions import plural
+from app.show import columns, exports
+from app.show.captions import literal, plural
 from app.show.mistakes import FAR
 from app.ui import state
 from app.whatif.bench import sentence, side
@@ -42,7 +42,8 @@ def typing(run: RunRecord, task: Task, now: Sentence | None) -> None:
     with st.expander("Type a text", icon=":material/keyboard:", expanded=now is None), \
             st.form(f"bench_typing_{stamp}", border=False):
         for name, text, key in zip(task.columns, before, keys, strict=True):
-            st.text_area(name, text, key=key, height=72, help=f"At most {LONGEST:,} characters; the rest is cut.")
+            st.text_area(literal(name), text, key=key, height=72,
+                         help=f"At most {LONGEST:,} characters; the rest is cut.")
         with st.container(horizontal=True):
             given = (run, task, now, keys)
             st.form_submit_button("Read this text", on_click=_type, args=(*given, False), key="bench_read",
@@ -113,7 +114,7 @@ def table(reader: Reader, found: Sequence[Variant]) -> pd.DataFrame:
             row |= _columns(task, given[name], one, " (edited)" if name == EDITED else "")
         if any(value is not None for value in known):
             row["right answer"] = "" if gold is None else worded(task, gold)
-        rows.append(row | dict(zip(task.columns, one.texts, strict=True)))
+        rows.append(row | columns.beside(row, task.columns, one.texts))
     return pd.DataFrame(rows)
 
 

@@ -61,15 +61,15 @@ def put(task: Task, texts: Texts, row: int | None = None, notes: tuple[str, ...]
         for name, text in zip(TEXTS, texts, strict=False):
             st.query_params[name] = text
     else:
-        notes = (*notes, f"It is longer than the {LINK_CHARACTERS} characters that fit in a link, so the address of "
-                         "this page does not include it.")
+        notes = (*notes, f"It is longer than the {LINK_CHARACTERS} characters or {len(TEXTS)} texts that fit in a "
+                         "link, so the address of this page does not include it.")
     st.session_state[_TYPED] = {"task": task.name, "texts": texts, "notes": notes,
                                 "row": st.query_params.get(ROW)}
 
 
 def fits_link(texts: Texts) -> bool:
     """Whether the address can hold them."""
-    return all(len(text) <= LINK_CHARACTERS for text in texts)
+    return len(texts) <= len(TEXTS) and all(len(text) <= LINK_CHARACTERS for text in texts)
 
 
 def cleaned(task: Task, given: Sequence[str]) -> tuple[Texts, tuple[str, ...]]:
@@ -109,7 +109,8 @@ def _typed(task: Task) -> dict[str, Any] | None:
 def _from_link(task: Task, linked: dict[str, str]) -> Texts:
     wanted = TEXTS[:len(task.columns)]
     named = " and ".join(f"?{name}=" for name in wanted)
-    if tuple(linked) != wanted or any(not clean(text)[0] or len(text) > LINK_CHARACTERS for text in linked.values()):
+    fits = all(clean(text)[0] and len(text) <= LINK_CHARACTERS for text in linked.values())
+    if tuple(linked) != wanted or len(wanted) < len(task.columns) or not fits:
         got = ", ".join(f"{name} of {plural(len(text), 'character')}" for name, text in linked.items())
         raise StoreError(f"A link to a text for task '{task.name}' must give 1 to {LINK_CHARACTERS} characters for "
                          f"each of its fields ({', '.join(task.columns)}), under {named}. Got {got} instead; type the "

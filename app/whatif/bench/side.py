@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
+from app.show import columns
 from app.show.captions import listed, literal
 from app.show.mistakes import FAR
 from app.show.styles import BAR_HEIGHT, ink, look
@@ -121,7 +122,7 @@ def table(task: Task, side: Side, found: Mapping[str, Answer], gold: float | Non
             row["expected"] = answer.expected
             row["most probable"] = ", ".join(f"{task.labels[i]} ({answer.probabilities[i]:.2f})" for i in best)
         else:
-            row |= dict(zip(task.labels, answer.probabilities.tolist(), strict=True))
+            row |= columns.beside((*row, "right"), task.labels, answer.probabilities.tolist(), "label")
         rows.append(row)
     return pd.DataFrame(rows)
 
