@@ -7,7 +7,8 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.launch import forms, own_data
+from app.data import rows as own_data
+from app.launch import forms
 from app.show.captions import plain
 from app.ui import drafts, uploads
 from app.ui.uploads import File
