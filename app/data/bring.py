@@ -9,13 +9,14 @@ from typing import Any
 import streamlit as st
 
 from app.data import chosen, columns, details, drafting, keeping, names, shown
-from app.data.by import By
+from app.data.by import By, suit
 from app.data.reading import Upload
 from app.show import captions
 from app.ui import services, state, uploads
 from app.ui.names import TASK
 from compt_core.errors import ComptError, DataError
 from compt_core.tasks import own
+from compt_core.tasks.definition import NAME_SAID
 from compt_core.tasks.spec import Task
 
 _SPLITS = {"train": "Your table", "dev": "Dev rows, if they are a file of their own"}
@@ -76,6 +77,7 @@ def _take(number: int) -> None:
     try:
         services.store()  # if it is gone, its folder must not come back with only these files
         chosen.take(sent)
+        suit(chosen.some_texts())
     except ComptError as error:
         st.session_state[_WRONG] = str(error)
 
@@ -92,7 +94,7 @@ def _outcome(given: Upload, draft: drafting.Draft, problems: Mapping[str, str], 
     if chosen.edits():
         st.caption(f"You are changing the kept task {captions.literal(chosen.edits())}.")
     st.text_input("Name", key=chosen.key("name"), max_chars=40, persist_state="session", placeholder="questions",
-                  disabled=bool(chosen.edits()), help=f"In tables and on the command line: {drafting.NAME_SAID}.")
+                  disabled=bool(chosen.edits()), help=f"In tables and on the command line: {NAME_SAID}.")
     columns.problem(problems, "name")
     others = [name for name in problems if name != "name"]
     task, data, wrong = None, None, ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,14 @@ from app.data.pieces import Reader
 from app.show import captions
 from app.ui import drafts
 from compt_core.backbone import english
-from compt_core.backbone.files import BackboneFiles
+from compt_core.backbone.files import BackboneFiles, unknown_words
 from compt_core.backbone.load import find_backbone
 from compt_core.errors import BackboneError, ConfigError
 from compt_core.tasks.spec import Task
 
 _KEEP: Any = "session"
-_FIRST = {"backbone": "demo", "prefix": "neutral", "max_tokens": 128, "shots": 16}
+_WORDS = 500  # that are looked up
+_FIRST: dict[str, Any] = {"backbone": "demo", "prefix": "neutral", "max_tokens": 128, "shots": 16}
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,14 @@ def chosen() -> By:
     except BackboneError as error:
         files, problem = None, str(error)
     return By(files, ref, st.session_state[key("prefix")] or "neutral", problem=problem, **numbers)
+
+
+def suit(texts: Sequence[str]) -> None:
+    """Chooses the English backbone, if it is here, where the bundled one knows less than half of the words."""
+    words = list(dict.fromkeys(word for text in texts for word in text.split()))[:_WORDS]
+    if st.session_state.get(key("backbone")) == "demo" and english.present() and words and \
+            len(unknown_words(find_backbone("demo"), words)) > len(words) / 2:
+        st.session_state[key("backbone")] = english.ENGLISH
 
 
 def picker() -> None:

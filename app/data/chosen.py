@@ -13,11 +13,12 @@ import streamlit as st
 import yaml
 
 from app.data import reading
-from app.data.drafting import DETAILS, LABEL, MOST_TEXTS, NOT_USED, Draft, in_order
+from app.data.drafting import DETAILS, LABEL, MOST_TEXTS, NOT_USED, Draft, in_order, suggested
 from app.data.reading import Upload
 from app.ui import uploads
 from app.ui.uploads import File
 from compt_core.errors import DataError
+from compt_core.tasks import own
 from compt_core.tasks.definition import written
 from compt_core.tasks.infer import Role, infer, label_counts, words_for
 from compt_core.tasks.readers import Table
@@ -70,16 +71,16 @@ def fill(given: Upload, task: Task | None = None) -> None:
         found |= {column: f"text {number}" for number, column in enumerate(task.columns[:MOST_TEXTS], 1)}
         found |= {task.label_column: LABEL}
     st.session_state[ROLES] = {column: found[column] for column in columns}
-    _fill_fields(task)
+    _fill_fields(given, task)
 
 
-def _fill_fields(task: Task | None) -> None:
+def _fill_fields(given: Upload, task: Task | None) -> None:
     """One value for every widget."""
     about = yaml.safe_load(written(task)) if task else {}
     st.session_state[REST] = {name: about[name] for name in _REST if name in about}
     for name in DETAILS:
         st.session_state[key(name)] = str(about.get(name, "")) if edits() else ""
-    st.session_state[key("name")] = edits()
+    st.session_state[key("name")] = edits() or suggested(given.names["train"], own.known())
     split = task.files if task and task.files else None
     st.session_state[key("share")], st.session_state[key("seed")] = (split.share, split.seed) if split else (0.2, 0)
     st.session_state[key("metrics")] = list(task.metrics) if task else []
@@ -138,6 +139,12 @@ def changed_label() -> None:
 def before(column: str) -> str:
     """The word before a text: what was typed, or the column's own name."""
     return str(st.session_state.setdefault(key("before", column), column[:200]) or "").strip()
+
+
+def some_texts() -> list[str]:
+    """The texts of the first rows."""
+    given = upload()
+    return [str(cell) for column in in_order(roles()) for cell in given.table().columns[column][:50]] if given else []
 
 
 def counts(table: Table) -> dict[str, int]:

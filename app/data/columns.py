@@ -12,6 +12,7 @@ from app.data.by import By
 from app.data.pieces import Reader
 from app.data.reading import Upload
 from app.show import captions
+from compt_core.tasks.definition import MOST_LABELS
 from compt_core.tasks.spec import Task
 
 _KEEP: Any = "session"
@@ -52,11 +53,11 @@ def view(given: Upload, problems: Mapping[str, str]) -> None:
 
 def _role(column: str, roles: Mapping[str, str]) -> None:
     """A column's name, its role, and the word before it where it is a text."""
-    name, role, word = st.columns([2, 5, 3], vertical_alignment="center")
+    name, role, word = st.columns([3, 6, 3], vertical_alignment="center")
     name.markdown(f"**{captions.literal(column[:60])}**")
     widget = chosen.key("role", column)
     st.session_state[widget] = roles[column]  # the roles decide, not what the buttons remember
-    role.segmented_control(f"What is {column[:60]}?", drafting.choices(len(roles)), key=widget, on_change=_click,
+    role.segmented_control(f"What is {column[:60]}?", drafting.choices(roles), key=widget, on_change=_click,
                            args=(column,), label_visibility="collapsed", wrap=True)
     if roles[column].startswith("text "):
         chosen.before(column)
@@ -91,7 +92,7 @@ def answers(given: Upload, labels: Mapping[str, int], by: By, problems: Mapping[
                               help="The model answers with one of the numbers from … to …, a step apart.")
         problem(problems, "numbers")
         return
-    if labels and len(labels) <= drafting.MOST_LABELS:
+    if labels and len(labels) <= MOST_LABELS:
         _words(labels, by)
     problem(problems, "labels")
 

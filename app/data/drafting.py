@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,9 +51,17 @@ def in_order(roles: Mapping[str, str]) -> list[str]:
     return sorted(texts, key=texts.__getitem__)
 
 
-def choices(columns: int) -> list[str]:
-    """The roles that a column of a table with so many columns may have."""
-    return [*(f"text {number}" for number in range(1, min(max(columns - 1, 1), MOST_TEXTS) + 1)), LABEL, NOT_USED]
+def choices(roles: Mapping[str, str]) -> list[str]:
+    """The roles that a column may have: the texts that there are and one more, the label, or none."""
+    last = max((int(role.removeprefix("text ")) for role in roles.values() if role.startswith("text ")), default=0)
+    most = max(last, min(last + 1, len(roles) - 1, MOST_TEXTS), 1)
+    return [*(f"text {number}" for number in range(1, most + 1)), LABEL, NOT_USED]
+
+
+def suggested(file: str, taken: Collection[str]) -> str:
+    """A name for a task made of a visitor's file name; "" where none can be."""
+    plain = re.sub(r"[^a-z0-9]+", "-", file.rpartition(".")[0].lower()).strip("-0123456789")[:40].rstrip("-")
+    return "" if plain in taken else plain
 
 
 def swapped(roles: Mapping[str, str], column: str, role: str) -> dict[str, str]:

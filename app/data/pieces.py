@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from app.show.captions import literal, plural
@@ -14,6 +14,7 @@ from compt_core.tasks.spec import Row, Task, TaskData
 
 MOST_COUNTED = 5000  # pieces of a text
 MOST_SHOWN = 160  # pieces of a row that are kept
+MOST_CHARACTERS = 20_000  # of a text in which words without pieces are named
 CUT_SHOWN = 30  # pieces that are cut
 _SPACE = "\u2581"  # how a piece says that a word begins
 Kind = Literal["frame", "text", "answer", "unknown"]
@@ -47,8 +48,8 @@ class Reader:
 
     def __init__(self, files: BackboneFiles, task: Task, prefix: str, most: int):
         self._encode, self._unknown = encoder(files)
-        self._name = read_tokenizer(files).id_to_token
-        self._task, self._words = task, task.words(prefix)
+        self._tokenizer = read_tokenizer(files)
+        self._task, self._prefix, self._words = task, prefix, task.words(prefix)
         self._frame = self._encode(frame(task, prefix))
         self._room = room_for_text(task, self._frame, most)
 
@@ -57,21 +58,29 @@ class Reader:
         texts = first_ids(self._encode, row.texts, MOST_COUNTED)
         kept = keep_lengths(list(map(len, texts)), self._room)
         head, *names = self._frame
-        pieces = self._pieces(head, "frame")
-        for name, ids, count in zip(names, texts, kept, strict=True):
-            pieces += self._pieces(name, "frame") + self._pieces(ids[:min(count, MOST_SHOWN)], "text")
-            pieces += self._pieces(ids[count:count + CUT_SHOWN], "text", cut=True)
+        pieces = self._pieces(head, "frame", self._task.prefix(self._prefix))
+        fields = frame(self._task, self._prefix)[1:]
+        for text, field, name, ids, count in zip(row.texts, fields, names, texts, kept, strict=True):
+            shown, cut = ids[:min(count, MOST_SHOWN)], ids[count:count + CUT_SHOWN]
+            pieces += [*self._pieces(name, "frame", field), *self._pieces(shown, "text", text)]
+            pieces += [replace(piece, cut=True) for piece in self._pieces(cut, "text")]
         read = sum(map(len, self._frame)) + sum(kept) + 1
         return Reading(tuple(pieces), read, sum(map(len, texts)) - sum(kept), tuple(self.word(self._words[row.label])))
 
     def word(self, text: str) -> list[Piece]:
         """The pieces of a label word."""
-        return self._pieces(self._encode([text])[0], "answer")
+        return self._pieces(self._encode([text])[0], "answer", text)
 
-    def _pieces(self, ids: Sequence[int], kind: Kind, cut: bool = False) -> list[Piece]:
-        names = [(one, str(self._name(one) or "?")) for one in ids]
-        return [Piece(name.replace(_SPACE, " ").strip() or _SPACE, "unknown" if one == self._unknown else kind, cut)
-                for one, name in names]
+    def _pieces(self, ids: Sequence[int], kind: Kind, text: str = "") -> list[Piece]:
+        """The pieces of the ids that `text` begins with; in place of those without a piece, what the text has there."""
+        names = [str(self._tokenizer.id_to_token(one) or "?").replace(_SPACE, " ").strip() or _SPACE for one in ids]
+        if self._unknown in ids and text:
+            whole = self._tokenizer.encode(text[:MOST_CHARACTERS], add_special_tokens=False)
+            if whole.ids[:len(ids)] == list(ids):  # else the cut fell into a word
+                names = [text[start:end].strip() or name if one == self._unknown else name
+                         for one, name, (start, end) in zip(ids, names, whole.offsets, strict=False)]
+        return [Piece(name, "unknown" if one == self._unknown else kind)
+                for one, name in zip(ids, names, strict=True)]
 
 
 def markdown(reading: Reading) -> str:

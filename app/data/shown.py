@@ -65,7 +65,8 @@ def labels(task: Task, data: TaskData | None, by: By) -> None:
     reader, _ = by.reader(task)
     words = task.words(by.prefix)
     count = {split: Counter(row.label for row in getattr(data, split)) for split in ("train", "dev")} if data else {}
-    table = [{"in the data": written, "word": word, **{f"{split} rows": count[split][number] for split in count},
+    same = list(words) == list(task.written_labels)
+    table = [{**({} if same else {"in the data": written}), "word": word, **{f"{split} rows": count[split][number] for split in count},
               **({"pieces": " | ".join(piece.text for piece in reader.word(word))} if reader else {})}
              for number, (written, word) in enumerate(zip(task.written_labels, words, strict=True))]
     st.dataframe(table, hide_index=True, height=35 * (min(len(table), MOST_LABELS) + 1) + 3,
@@ -86,7 +87,8 @@ def examples(data: TaskData, by: By) -> None:
     readings = [reader.read(row) for row in rows]
     cut, longest = sum(bool(one.cut) for one in readings), max(one.read + one.cut for one in readings)
     st.caption(f"Of the first {captions.plural(len(rows), 'row')} the longest has {longest:,} pieces; the model reads "
-               f"at most {by.max_tokens:,}, so {captions.plural(cut, 'row')} {'loses' if cut == 1 else 'lose'} an end."
+               f"at most {by.max_tokens:,}, so {captions.plural(cut, 'row') if cut else 'none'} "
+               f"{'loses' if cut <= 1 else 'lose'} an end."
                + (f" Shown are {MOST_EXAMPLES} of {len(found)} labels." if len(found) > MOST_EXAMPLES else ""))
 
 
