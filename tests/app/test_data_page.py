@@ -1,4 +1,4 @@
-"""The page Data: every task explained, a task of one's own from an upload to Launch, and no slip that loses anything."""
+"""The page Data: every task explained, a task of one's own from an upload to Launch; no slip loses anything."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_columns_labels_and_split_are_guessed_and_the_task_is_kept_used_and_stil
     assert again.get_by_key("families.own").value == ["all"] or "my-table" in str(again.get_by_key("families.own"))
     for name, value in {"shots": "4", "steps": 1}.items():
         again.session_state[drafts.key(name)] = value
-    again.run()
+    again.switch_page("../pages/launch.py").run()
     again.button(key="check").click().run()
     assert not again.exception and "Nothing was queued" not in words(again), words(again)
     assert "own: 1 my-table" in words(again)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from compt_core.errors import ConfigError
 from compt_core.tasks.batches import (
     EncodedRow,
-    keep_lengths,
     chunks,
     collate,
     encode_rows,
     frame,
+    keep_lengths,
     label_ids,
     padded,
     room_for_text,
