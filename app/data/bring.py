@@ -36,8 +36,7 @@ def view(by: By) -> None:
                   {"text": "The staff could not have been nicer.", "kind": "good"}], border="horizontal")
         return
     try:
-        table = given.table()
-        labels = chosen.counts(table) if chosen.label_column() else {}
+        labels = chosen.counts(given)
     except DataError as error:
         labels, found = {}, {"labels": given.said(str(error))}
     else:

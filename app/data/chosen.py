@@ -21,7 +21,6 @@ from compt_core.errors import DataError
 from compt_core.tasks import own
 from compt_core.tasks.definition import written
 from compt_core.tasks.infer import Role, infer, label_counts, words_for
-from compt_core.tasks.readers import Table
 from compt_core.tasks.spec import Task
 
 UPLOAD, EDITS, ROLES, SAID, REST = "own.upload", "own.edits", "own.roles", "own.said", "own.rest"
@@ -62,7 +61,7 @@ def fill(given: Upload, task: Task | None = None) -> None:
     st.session_state[EDITS], st.session_state[SAID] = task.name if task else "", ()
     if task is None:
         try:
-            guess = infer("task", table)
+            guess = infer("task", table, also=given.table("dev") if "dev" in given.files else None)
             task, st.session_state[SAID] = guess.task, tuple(map(given.said, guess.said[1:]))
         except DataError as error:
             st.session_state[SAID] = (given.said(str(error)),)
@@ -147,9 +146,9 @@ def some_texts() -> list[str]:
     return [str(cell) for column in in_order(roles()) for cell in given.table().columns[column][:50]] if given else []
 
 
-def counts(table: Table) -> dict[str, int]:
-    """The labels in the table -> their rows."""
-    return label_counts(table, label_column()) if label_column() else {}
+def counts(given: Upload) -> dict[str, int]:
+    """The labels in all its tables -> their rows. Raises DataError."""
+    return label_counts([given.table(split) for split in given.files], label_column()) if label_column() else {}
 
 
 def words(labels: Mapping[str, int]) -> dict[str, str]:

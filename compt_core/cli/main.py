@@ -30,7 +30,7 @@ from compt_core.cli.data import data
 from compt_core.cli.measure import measured
 from compt_core.cli.options import Once, settings, whole
 from compt_core.cli.output import Write, writable, write_file, write_folder
-from compt_core.cli.task import task
+from compt_core.cli.task import task, with_own
 from compt_core.cli.terminal import Ticker, console, quiet_libraries, say
 from compt_core.cli.whatif import whatif
 from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, plural, quoted
@@ -134,6 +134,8 @@ def run(
     given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "shots": shots,
              "variants": variant or None, "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
     layers = settings(config, given, set_ or [])
+    if task_files:
+        layers["tasks"] = with_own(layers.get("tasks"), task_files)
     experiment = build_experiment(layers, preset=None if config or "tasks" in layers else "demo")
     if experiment.backbone == english.ENGLISH and not english.present():
         english.fetch(say)  # as a hub id is downloaded when it is first used

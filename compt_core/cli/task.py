@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,9 @@ from compt_core.cli.options import Once
 from compt_core.cli.output import writable, write_file
 from compt_core.cli.terminal import console, say
 from compt_core.errors import plural
+from compt_core.planning.doubts import doubts
 from compt_core.tasks import own
-from compt_core.tasks.definition import written
+from compt_core.tasks.definition import read, written
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Task, TaskData
 
@@ -48,8 +50,6 @@ def infer_task(
 @task.command("keep", cls=Once)
 def keep_task(file: Annotated[Path, typer.Argument(help="A definition (YAML) with its data files beside it.")]) -> int:
     """Keep a task with its files in the home, so that every command and page knows it."""
-    from compt_core.tasks.definition import read
-
     defined = read(file)
     _say_rows(load_task(defined, None))
     _keep(defined)
@@ -81,12 +81,19 @@ def forget_task(name: Annotated[str, typer.Argument(help="A kept task.")]) -> in
     return 0
 
 
+def with_own(tasks: object, files: Sequence[Path]) -> object:
+    """The setting `tasks` with the tasks of `files`: what is given is trained on. Raises ConfigError."""
+    names = [read(file).name for file in files]
+    if isinstance(tasks, str):
+        tasks = [part for one in tasks.split(",") if (part := one.strip())]
+    if tasks is None or isinstance(tasks, list | tuple):
+        return list(dict.fromkeys([*(tasks or ()), *names]))
+    return tasks  # not as it must be, which the check of all settings says
+
+
 def _say_rows(data: TaskData) -> None:
     say(f"{plural(len(data.train), 'training row')} and {plural(len(data.dev), 'dev row')}.")
-    skipped = sum(data.skipped.values())
-    if skipped:
-        say(f"{plural(skipped, 'row')} without a label or with one that is left out: not used.")
-    say(*(f"Note: {note}" for note in data.notes))
+    say(*(f"Note: {note}" for note in doubts(data)))
 
 
 def _keep(defined: Task) -> None:

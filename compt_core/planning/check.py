@@ -15,6 +15,7 @@ from compt_core.backbone.load import NAMED, find_backbone
 from compt_core.errors import BackboneError, ComptError, ConfigError, DataError, HubError, Issue, quoted
 from compt_core.methods.table import METHODS, structure, trainable_parameters
 from compt_core.planning.data import MOST_UNKNOWN, as_read
+from compt_core.planning.doubts import doubts
 from compt_core.planning.estimate import Work, fleet_work, in_turn, run_work
 from compt_core.planning.fleets import fleets
 from compt_core.settings.config import Experiment, RunConfig
@@ -24,7 +25,7 @@ from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.fewshot import lacking, rows_per_label, sample_shots, shots_of, total_steps
 from compt_core.tasks.files import load_task
 from compt_core.tasks.first import first_ids
-from compt_core.tasks.spec import Row, Task, TaskData
+from compt_core.tasks.spec import OWN, Row, Task, TaskData
 from compt_core.tasks.table import CATALOGUE
 
 ROWS_MEASURED = 100  # rows of each task and split that are measured; the others are taken to be as long
@@ -103,8 +104,17 @@ def check(experiment: Experiment, catalogue: Catalogue = CATALOGUE) -> LaunchChe
     parameters, steps = tuple(trainable_parameters(run, files.hidden) for run in runs), _steps(runs, data)
     work = _work(files, data, runs, steps, parameters)
     per_label, lacks = _labels(runs, data)
-    notes = (*_idle(experiment), *(note for task_data in data for note in task_data.notes), *lacks)
+    notes = (*_idle(experiment), *itertools.chain(*(_notes(one, files, runs) for one in data)), *lacks)
     return LaunchCheck(experiment, files, tuple(data), tuple(runs), steps, parameters, work, per_label, notes)
+
+
+def _notes(data: TaskData, files: BackboneFiles, runs: Sequence[RunConfig]) -> list[str]:
+    """What the data say about themselves; of a person's own task, whose rows nobody has looked at, all doubts."""
+    if data.task.suite != OWN:
+        return list(data.notes)
+    ways = {(run.prefix, run.max_tokens): max(run.shots for run in runs) for run in runs}
+    return list(dict.fromkeys(said for (prefix, most), shots in ways.items()
+                              for said in doubts(data, files, shots, prefix, most)))
 
 
 def _idle(experiment: Experiment) -> list[str]:

@@ -25,6 +25,7 @@ from compt_core.tasks.table import CATALOGUE
 
 LONGEST = 4096  # tokens of a text that are compared: max_tokens allows no more
 SAID_UNKNOWN = 0.05  # share of a split's words without pieces from which on a note mentions it
+OVERLAP = "also among"  # in every note on training rows that are dev rows
 MOST_UNKNOWN = 0.5  # above it, the check before a launch refuses the backbone, to which all such rows look alike
 _WORD = re.compile(r"(?:\S|[\x1c-\x1f])+")  # the separators of files are white space only to Python
 _BYTES = 4  # per id in a key
@@ -108,7 +109,7 @@ def _without(own: int, data: Sequence[TaskData], keys: Keys, scored: Sequence[se
     """The data of task number `own` without the training rows whose keys are scored in any task, with its notes."""
     one, lost = data[own], max([share for share, _ in unknown.values()], default=0.0)
     left = [[row for row, key in enumerate(keys) if key in others and lost <= MOST_UNKNOWN] for others in scored]
-    notes = [*one.notes, *(_overlap(one, other, len(rows) + (one.overlap if other is one else 0))
+    notes = [*one.notes, *(overlap_note(one, other, len(rows) + (one.overlap if other is one else 0))
                            for other, rows in zip(data, left, strict=True))]
     out = {row for rows in left for row in rows}
     if len(out) == len(keys):
@@ -121,13 +122,13 @@ def _without(own: int, data: Sequence[TaskData], keys: Keys, scored: Sequence[se
                    overlap=one.overlap + len(out), unknown=unknown, notes=tuple(filter(None, notes)))
 
 
-def _overlap(one: TaskData, other: TaskData, count: int) -> str:
+def overlap_note(one: TaskData, other: TaskData, count: int) -> str:
     """A note on rows of a task that are left out because they are dev rows of another, or its own; "" for none."""
     if not count:
         return ""
     where = "its own dev rows" if other is one else f"the dev rows of task '{other.task.name}'"
     verb, they = ("is", "it is") if count == 1 else ("are", "they are")
-    return (f"{plural(count, 'training row')} of task '{one.task.name}' {verb} also among {where}, so {they} not "
+    return (f"{plural(count, 'training row')} of task '{one.task.name}' {verb} {OVERLAP} {where}, so {they} not "
             "trained on.")
 
 

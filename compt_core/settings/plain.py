@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 from typing import Any
 
@@ -40,15 +40,16 @@ class NotPlain(Exception):
         super().__init__(must)
 
 
-def read(text: str, name: str = "") -> Any:
-    """The value that `text` gives the setting `name`; None if it holds no value.
+def read(text: str, name: str = "", *, words: bool = False) -> Any:
+    """The value that `text` gives the setting `name`; None if it holds no value. With `words`, every single value and
+    every name is text as it stands.
 
     Raises NotPlain, and yaml.YAMLError for text that is not YAML.
     """
     check_length(len(text))
     events = _checked(text)
     first = next(events, None)
-    value = None if first is None else _value(first, events, name)
+    value = None if first is None else _value(first, events, name, _word if words else _scalar)
     for _ in events:  # what follows the value is checked as well
         pass
     return value
@@ -98,23 +99,28 @@ def _checked(text: str) -> Iterator[yaml.Event]:
             yield event
 
 
-def _value(event: yaml.Event, events: Iterator[yaml.Event], name: str) -> Any:
+def _value(event: yaml.Event, events: Iterator[yaml.Event], name: str, scalar: Callable[[yaml.ScalarEvent, str], Any]
+           ) -> Any:
     """The value that begins with `event`, for the setting `name`; its parts are taken from `events`."""
     if isinstance(event, yaml.ScalarEvent):
-        return _scalar(event, name)
+        return scalar(event, name)
     parts = takewhile(lambda part: not isinstance(part, yaml.CollectionEndEvent), events)
     if isinstance(event, yaml.SequenceStartEvent):
-        return [_value(part, events, name) for part in parts]
+        return [_value(part, events, name, scalar) for part in parts]
     found: dict[str, Any] = {}
     for part in parts:
-        key = _scalar(part, "") if isinstance(part, yaml.ScalarEvent) else [part]
+        key = scalar(part, "") if isinstance(part, yaml.ScalarEvent) else [part]
         if not isinstance(key, str):
             got = "a list or a mapping" if isinstance(key, list) else part.value or "nothing"
             raise NotPlain("name each setting by a word", f"Got {got} instead", part.start_mark)
         if key in found:
             raise NotPlain("name each setting once", f"Got {quoted(key)} twice", part.start_mark)
-        found[key] = _value(next(events), events, key)
+        found[key] = _value(next(events), events, key, scalar)
     return found
+
+
+def _word(event: yaml.ScalarEvent, name: str) -> str:
+    return str(event.value)
 
 
 def _scalar(event: yaml.ScalarEvent, name: str) -> Any:

@@ -24,25 +24,36 @@ class Refused(str):
     must: str
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file. Raises ConfigError when it is missing, holds no mapping, or is not plain."""
+def read_yaml(path: Path, called: str = "settings file", *, words: bool = False) -> dict[str, Any]:
+    """The settings in a YAML file that messages call `called`; with `words` every value is text as it stands.
+
+    Raises ConfigError when it is missing, holds no mapping, or is not plain.
+    """
+    what = f"The {called} '{path}'"
     try:
         with path.open("rb") as file:
             data = file.read(plain.MOST_CHARACTERS + 1)  # a device may never end
-        plain.check_length(len(data))
-        loaded = plain.read(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig") if len(data) <= plain.MOST_CHARACTERS else " " * len(data)
     except UnicodeDecodeError:
-        raise _issue(f"The settings file '{path}' is not text in UTF-8. Give a YAML file.") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise _issue(f"The settings file '{path}' cannot be read: {reason}.") from None
+        raise _issue(f"{what} is not text in UTF-8. Give a YAML file.") from None
+    except (OSError, ValueError) as error:  # a NUL in its name
+        raise _issue(f"{what} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    return parse_yaml(text, what, words=words)
+
+
+def parse_yaml(text: str, what: str, *, words: bool = False) -> dict[str, Any]:
+    """As :func:`read_yaml`, of the text of a file that messages call `what`."""
+    try:
+        loaded = plain.read(text, words=words)
     except NotPlain as error:
-        raise _issue(f"The settings file '{path}' must {error.must}. {error.got}.{error.where}") from None
+        raise _issue(f"{what} must {error.must}. {error.got}.{error.where}") from None
     except yaml.YAMLError as error:
-        raise _issue(f"The settings file '{path}' is not valid YAML: {_reason(error)}.") from None
+        raise _issue(f"{what} is not valid YAML: {_reason(error)}.") from None
+    except ValueError as error:
+        raise _issue(f"{what} cannot be read: {error}.") from None
     if not isinstance(loaded, dict):
         got = "nothing" if loaded is None else f"a {type(loaded).__name__}"
-        raise _issue(f"The settings file '{path}' must hold lines of the form 'name: value'. Got {got} instead.")
+        raise _issue(f"{what} must hold lines of the form 'name: value'. Got {got} instead.")
     return loaded
 
 

@@ -104,6 +104,7 @@ class _Files(BaseModel):
     dev: str = ""
     share: float = 0.2
     seed: int = 0
+    split: str = ""
 
 
 class _Definition(BaseModel):

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from compt_core.errors import ConfigError, DataError, Issue, quoted
-from compt_core.settings.values import read_yaml
-from compt_core.tasks.spec import OWN, Files, Question, Task, as_label
+from compt_core.settings.values import parse_yaml, read_yaml
+from compt_core.tasks.spec import KEPT, OWN, Files, Question, Task, as_label
 
 NAME = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 NAME_SAID = "1 to 40 lower-case letters, digits and _ . -, beginning with a letter"
@@ -34,14 +34,16 @@ MOST_CANDIDATES = 200  # of a task of numbers
 _FILE_NAME = re.compile(r"[^/\\\0]{1,200}")  # of one folder: no path
 _NUMBERS = ("pearson", "spearman")
 
-_Line = Annotated[str, BeforeValidator(lambda one: as_label(one) if isinstance(one, int | float) else one),
-                  Field(max_length=1000)]
+_AS_TEXT = BeforeValidator(lambda one: as_label(one) if isinstance(one, int | float) else one)
+_Line = Annotated[str, _AS_TEXT, StringConstraints(strip_whitespace=True, max_length=1000)]
+_Blank = Annotated[_Line, Field(max_length=200)]
 _Given = Annotated[_Line, Field(min_length=1)]
 _Short = Annotated[_Given, Field(max_length=200)]
+_Column = Annotated[str, _AS_TEXT, Field(min_length=1, max_length=200)]  # as the file has it
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class _Numbers(_Part):
@@ -83,7 +85,7 @@ class _Data(_Part):
     file: _Short | None = None
     share: float = Field(0.2, gt=0, lt=1)
     seed: int = Field(0, ge=0, le=2**31)
-    saved: Literal[True] | None = None
+    saved: Annotated[Literal[True] | None, BeforeValidator(lambda one: True if one == "true" else one)] = None
     hub: _Short | None = None
     configuration: _Short | None = None
 
@@ -95,7 +97,7 @@ class _Data(_Part):
         if files and not self.dev:
             raise ValueError("must have 'dev' beside 'train'; one file alone is 'file'")
         names = [] if self.hub or self.saved else [one for one in (self.train, self.dev, self.file) if one]
-        if wrong := [one for one in names if not _FILE_NAME.fullmatch(one) or one in (".", "..")]:
+        if wrong := [one for one in names if not is_file_name(one)]:
             raise ValueError(f"must name files beside this one, without a folder. Got {quoted(wrong[0])}")
         return self
 
@@ -104,20 +106,20 @@ class _Written(_Part):
     """All that the file may hold."""
 
     name: _Given
-    title: _Short | Literal[""] = ""
+    title: _Blank = ""
     description: _Line = ""
     source: _Line = ""
     licence: _Line = ""
-    family: _Short | Literal[""] = ""
-    texts: dict[_Short, _Short] | list[_Short] = Field(min_length=1)
-    label: _Short
+    family: _Blank = ""
+    texts: dict[_Column, _Short] | list[_Column] = Field(min_length=1)
+    label: _Column
     labels: dict[Any, _Short] | list[_Short] = Field({}, max_length=MOST_LABELS)
     leave_out: list[_Line] = []
     numbers: _Numbers | None = None
     metrics: list[Literal["accuracy", "f1", "macro_f1", "matthews", "pearson", "spearman"]] = []
     positive: _Line | None = None
-    prefix: _Short | Literal[""] = ""
-    native_prefix: _Short | Literal[""] = ""
+    prefix: _Blank = ""
+    native_prefix: _Blank = ""
     question: _Question | None = None
     data: _Data | None = None
 
@@ -132,12 +134,21 @@ class _Written(_Part):
             raise ValueError("'labels' must name at least two labels")
         if twice := next((word for word in words if words.count(word) > 1), None):
             raise ValueError(f"'labels' must give each label a word of its own. Got {quoted(twice)} more than once")
+        given = [as_label(one).strip() for one in self.labels]
+        if again := next((one for one in given if given.count(one) > 1), None):
+            raise ValueError(f"'labels' must name each label once. Got {quoted(again)} more than once")
+        if "" in given:
+            raise ValueError("'labels' must name each label as it is in the data. Got an empty one")
+        if both := next((one for one in map(as_label, self.leave_out) if one.strip() in given), None):
+            raise ValueError(f"'leave_out' must name other labels than 'labels'. Got {quoted(both)} in both")
+        if len(set(self.texts)) < len(self.texts):
+            raise ValueError("'texts' must name each column once")
         allowed = _NUMBERS if self.numbers else ("accuracy", "f1", "macro_f1", "matthews")
         if wrong := [one for one in self.metrics if one not in allowed]:
             raise ValueError(f"'metrics' of such a task must be among {', '.join(allowed)}. Got {wrong[0]}")
         if "f1" in self.metrics and self.positive is None and len(words) != 2:
             raise ValueError("'positive' must name the label that f1 is about")
-        if self.positive is not None and self.positive not in (*map(as_label, self.labels), *words):
+        if self.positive is not None and as_label(self.positive) not in (*given, *words):
             raise ValueError(f"'positive' must be one of the labels. Got {quoted(self.positive)}")
         if self.label in self.texts:
             raise ValueError(f"'label' must be another column than the texts. Got {quoted(self.label)}")
@@ -150,7 +161,7 @@ class _Written(_Part):
 
 def read(path: Path) -> Task:
     """The task that a YAML file defines; its data files are beside it. Raises ConfigError with every problem."""
-    return parse(read_yaml(path), str(path.resolve().parent), f"The task file '{path}'")
+    return parse(read_yaml(path, "task file", words=True), str(path.resolve().parent), f"The task file '{path}'")
 
 
 def parse(given: Mapping[str, Any], folder: str, what: str) -> Task:
@@ -158,22 +169,27 @@ def parse(given: Mapping[str, Any], folder: str, what: str) -> Task:
     try:
         one = _Written.model_validate(dict(given))
     except ValidationError as error:
-        raise ConfigError(dict.fromkeys(Issue("tasks", _sentence(what, fault)) for fault in error.errors())) from None
+        raise ConfigError(dict.fromkeys(Issue("tasks", _sentence(what, one)) for one in _faults(error))) from None
     texts = one.texts if isinstance(one.texts, dict) else {}
     labels = one.labels if isinstance(one.labels, dict) else {word: word for word in one.labels}
-    pairs = [(as_label(written), word) for written, word in labels.items()]
+    pairs = [(as_label(written).strip(), word) for written, word in labels.items()]
+    answers = list(one.question.answers) if one.question else []
     if one.positive is not None:  # f1 is about the label of index 1
-        pairs.sort(key=lambda pair: one.positive in pair)
-        pairs.insert(1, pairs.pop())
+        positive = as_label(one.positive)
+        place = next(place for side in (0, 1) for place, pair in enumerate(pairs) if pair[side] == positive)
+        pairs.insert(1, pairs.pop(place))
+        if answers:
+            answers.insert(1, answers.pop(place))
     asked = one.question
-    question = Question(asked.text, tuple(asked.fields or texts.values() or one.texts), tuple(asked.answers)) \
+    question = Question(asked.text, tuple(asked.fields or texts.values() or one.texts), tuple(answers)) \
         if asked else None
     hub, files = None, None
     if one.data and one.data.hub:
         hub = (one.data.hub, one.data.configuration, one.data.train or "train", one.data.dev or "validation")
     elif one.data:
         first = "" if one.data.saved else one.data.file or one.data.train or ""
-        files = Files(folder, first, one.data.dev or "", one.data.share, one.data.seed)
+        files = Files(folder, first, one.data.dev or "", one.data.share, one.data.seed,
+                      one.data.train or "" if one.data.saved else "")
     return Task(
         name=one.name, suite=OWN, family=one.family or one.name, columns=tuple(one.texts),
         labels=one.numbers.candidates() if one.numbers else tuple(word for _, word in pairs),
@@ -181,7 +197,7 @@ def parse(given: Mapping[str, Any], folder: str, what: str) -> Task:
         hub=hub, native=one.native_prefix, question=question, numeric=one.numbers is not None, label_column=one.label,
         aliases=tuple(pair for pair in pairs if pair[0] != pair[1]), title=one.title, description=one.description,
         source=one.source, licence=one.licence, word=one.prefix, fields=tuple(texts.values()), indexed=False,
-        left_out=tuple(one.leave_out), files=files)
+        left_out=tuple(map(as_label, one.leave_out)), files=files)
 
 
 def written(task: Task) -> str:
@@ -205,7 +221,8 @@ def written(task: Task) -> str:
         given["data"] = {key: value for key, value in zip(("hub", "configuration", "train", "dev"), task.hub,
                                                           strict=True) if value is not None}
     elif task.files and not task.files.train:
-        given["data"] = {"saved": True, **({"dev": task.files.dev} if task.files.dev else {}),
+        splits = {"train": task.files.split, "dev": task.files.dev}
+        given["data"] = {"saved": True, **{split: name for split, name in splits.items() if name},
                          "share": task.files.share, "seed": task.files.seed}
     elif task.files and task.files.dev:
         given["data"] = {"train": task.files.train, "dev": task.files.dev}
@@ -213,6 +230,16 @@ def written(task: Task) -> str:
         given["data"] = {"file": task.files.train, "share": task.files.share, "seed": task.files.seed}
     return yaml.safe_dump({key: value for key, value in given.items() if value not in ("", [])}, sort_keys=False,
                           allow_unicode=True, width=120)
+
+
+def read_text(text: str, folder: str = KEPT, what: str = "The definition") -> Task:
+    """As :func:`parse`, of the text of a file. Raises ConfigError."""
+    return parse(parse_yaml(text, what, words=True), folder, what)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether `name` can be that of a file in one folder: no path."""
+    return bool(_FILE_NAME.fullmatch(name)) and name not in (".", "..")
 
 
 def check_name(name: str) -> str:
@@ -224,6 +251,15 @@ def check_name(name: str) -> str:
 
 def _short(label: str) -> float | int:
     return int(float(label)) if float(label).is_integer() else float(label)
+
+
+def _faults(error: ValidationError) -> list[Any]:
+    """Pydantic's faults, one of those that only say that a line is neither a mapping nor a list."""
+    found, kinds = list[Any](), ("dict_type", "list_type")
+    for fault in sorted(error.errors(), key=lambda fault: fault["type"] in kinds):  # the other ones first
+        if fault["type"] not in kinds or all(fault["loc"][:1] != one["loc"][:1] for one in found):
+            found.append(fault)
+    return found
 
 
 def _sentence(what: str, fault: Any) -> str:

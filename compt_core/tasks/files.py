@@ -14,7 +14,7 @@ from compt_core.tasks.hub import SPLITS, read_hub, read_saved, saved_splits
 from compt_core.tasks.own import folder_of
 from compt_core.tasks.readers import FORMATS, Table, read_file
 from compt_core.tasks.rows import labelled, read_rows
-from compt_core.tasks.spec import Row, Task, TaskData
+from compt_core.tasks.spec import OWN, Row, Task, TaskData
 from compt_core.tasks.split import split_off
 
 MOST_NAMED = 8  # unused columns that are named
@@ -31,13 +31,21 @@ def load_task(task: Task, data_dir: str | None) -> TaskData:
     """
     if data_dir in selections.NAMES and not selections.place(data_dir).is_dir():
         raise DataError(selections.missing(data_dir))
+    data_dir = None if from_hub(task) else data_dir
     folder = folder_of(task) if task.files else selections.place(data_dir) / task.name if data_dir else None
     try:
-        files = sorted(f for f in folder.rglob("*") if f.is_file()) if folder else []
+        named = [name for name in (task.files.train, task.files.dev) if name] if task.files and task.files.train else []
+        there = [folder / name for name in named] if named and folder else folder.rglob("*") if folder else ()
+        files = sorted(f for f in there if f.is_file())
         stamp = tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
     except OSError as error:
         raise DataError(f"The data folder of task '{task.name}' cannot be read: {error.strerror}.") from None
     return _load(task, data_dir, stamp)
+
+
+def from_hub(task: Task) -> bool:
+    """Whether a person's own definition says that the rows are on the datasets hub, whatever the data folder."""
+    return task.suite == OWN and task.hub is not None
 
 
 def all_rows(task: Task, data_dir: str | None) -> tuple[Row, ...]:
@@ -102,8 +110,12 @@ def _read_own(task: Task, folder: Path, problems: list[str]) -> dict[str, Table]
                         "define the task again with other files.")
     if not task.files.train:
         splits = saved_splits(folder)
-        tables = {"train": splits.get("train", next(iter(splits.values())))}
-        return tables | ({"dev": splits[task.files.dev]} if task.files.dev in splits else {})
+        train = task.files.split or ("train" if "train" in splits else next(iter(splits)))
+        names = {"train": train} | ({"dev": task.files.dev} if task.files.dev else {})
+        if lacks := [name for name in names.values() if name not in splits]:
+            raise DataError(f"The data of task '{task.name}' in '{folder}' has no split {quoted(lacks[0])}. It has: "
+                            f"{', '.join(map(quoted, splits))}.")
+        return {split: splits[name] for split, name in names.items()}
     tables = {}
     for name, file in {"train": task.files.train, "dev": task.files.dev}.items():
         if not file:

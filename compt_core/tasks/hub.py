@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from compt_core.errors import DataError, HubError, quoted
-from compt_core.tasks.readers import Table, arrow_columns, reason
-from compt_core.tasks.spec import Task
+from compt_core.tasks.columnar import arrow_columns
+from compt_core.tasks.spec import OWN, Task
+from compt_core.tasks.tables import Table, reason
 
 HUB_SECONDS = 5.0  # without an answer in this time, the hub counts as unreachable
 SPLITS = {"train": ("train",), "dev": ("dev", "validation")}  # our name -> the names that it may have
@@ -36,6 +37,8 @@ def saved_splits(folder: Path) -> dict[str, Table]:
     try:
         loaded = datasets.load_from_disk(str(folder))
         parts = {"train": loaded} if isinstance(loaded, datasets.Dataset) else dict(loaded)
+        if not parts:
+            raise DataError(f"The data set in '{folder}' has no split. Write it again with save_to_disk.")
         return {name: _whole(part, list(part.column_names), f"'{folder}' ({name})") for name, part in parts.items()}
     except DataError:
         raise
@@ -62,9 +65,18 @@ def read_hub(task: Task, every: bool = False) -> dict[str, Table]:
             _splits(task, loaded, where)
     except DataError:
         raise
+    except ValueError as error:
+        if "config" in str(error).lower():  # none of that name, or several to choose from
+            raise DataError(f"The data set {name} on the hub cannot be read: {reason(error)}. Name one of its "
+                            "configurations.") from None
+        raise _not_loaded(name, error) from error
     except Exception as error:  # the libraries raise a dozen unrelated types, which all mean that no data came
-        raise HubError(f"The data set {name} could not be loaded from the hub ({type(error).__name__}). Check the "
-                       "network, or give a data folder (--data-dir).") from error
+        raise _not_loaded(name, error) from error
+
+
+def _not_loaded(name: str, error: Exception) -> HubError:
+    return HubError(f"The data set {name} could not be loaded from the hub ({type(error).__name__}). Check the "
+                    "network, or give a data folder (--data-dir).")
 
 
 def _ask_hub(path: str, name: str) -> None:
@@ -88,9 +100,11 @@ def _splits(task: Task, loaded: Any, where: str) -> dict[str, Table]:
     own = dict(zip(SPLITS, task.hub[2:] if task.hub else (), strict=False))
     tables: dict[str, Table] = {}
     for split, names in SPLITS.items():
-        name = next((n for n in (*names, own.get(split)) if n in loaded), None)
+        # What a person's own definition names holds.
+        known = (own[split],) if task.suite == OWN and own else names
+        name = next((n for n in (*known, own.get(split)) if n in loaded), None)
         if name is None:
-            raise DataError(f"The data of task '{task.name}' in {where} has no split {' or '.join(names)}. "
+            raise DataError(f"The data of task '{task.name}' in {where} has no split {' or '.join(known)}. "
                             f"It has: {', '.join(map(quoted, loaded))}.")
         tables[split] = _table(task, loaded[name], f"{where} ({name})")
     return tables

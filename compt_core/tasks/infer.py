@@ -26,7 +26,8 @@ _WORDS = ("word", "term", "phrase", "entity", "aspect", "keyword", "mention")  #
 _IDENTITY = re.compile(r"(.*[_.-])?(id|idx|index|guid|uid|uuid|no|number|url|split|start\d*|end\d*)", re.IGNORECASE)
 _FEW_LABELS = 30  # different values that a column without a telling name may have as a label
 _SHORT = 40  # characters of a label
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_FEWEST_STEPS = 4  # of a scale, where its values allow
 _WHOLE_NUMBERS = 12  # different whole numbers from which on a column is a scale rather than classes
 
 
@@ -35,7 +36,7 @@ class Guess:
     """A task and how it was found.
 
     roles   column -> what it is taken for
-    counts  label as written in the data -> how many of the rows that were looked at have it; empty for numbers
+    counts  label as written in the data -> how many rows of the table have it; empty for numbers
     said    sentences on what was taken for what
     """
 
@@ -46,10 +47,11 @@ class Guess:
 
 
 def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] | None = None,
-          data: Mapping[str, Any] | None = None) -> Guess:
+          data: Mapping[str, Any] | None = None, also: Table | None = None) -> Guess:
     """The likeliest task called `name` of a table, with `data` as the `data` of its definition and files in `folder`.
 
-    `roles`, where given, decides what each column is. Raises DataError where no column can be the label or the text.
+    `roles`, where given, decides what each column is. `also` is the table of the dev rows, whose labels count as well.
+    Raises DataError where no column can be the label or the text.
     """
     cells = {str(column): values[:LOOKED_AT] for column, values in table.columns.items()}
     label = _label_of(cells, table, roles)
@@ -59,14 +61,15 @@ def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] |
         raise DataError(f"No column of {table.where} can be the text of task '{name}'. It has: {_names(cells)}. Give a "
                         "definition that names the columns, or a file with texts.")
     written: dict[str, Any] = {"name": name, "texts": dict(zip(texts, _fields(texts), strict=True)), "label": label}
-    counts = Counter(filter(None, (_written(cell, table, label) for cell in cells[label])))
+    counts = Counter(filter(None, (_written(cell, table, label) for cell in table.columns[label])))
+    both = [table, *([also] if also and label in also.columns else [])]
+    every = _every_label(both, label)
     if not counts:
         raise DataError(f"The label column {quoted(label)} in {table.where} is empty.")
-    numbers = _scale(label, counts)
+    numbers = _scale(label, every)
     if numbers:
         written |= {"numbers": numbers}
     else:
-        every = _every_label(table, label)
         if len(every) < 2:
             raise DataError(f"The label column {quoted(label)} in {table.where} must have at least two different "
                             f"labels. Got {quoted(next(iter(every), ''))} alone; choose another column.")
@@ -83,10 +86,12 @@ def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] |
     return Guess(task, found, {} if numbers else counts, _said(task, found, counts))
 
 
-def label_counts(table: Table, column: str) -> dict[str, int]:
-    """Every label of a column as a definition names it, in their order -> its rows in the whole table."""
-    counts = Counter(filter(None, (_written(cell, table, column) for cell in table.columns[column])))
-    return {label: counts[label] for label in _every_label(table, column)}
+def label_counts(tables: Sequence[Table], column: str) -> dict[str, int]:
+    """Every label of a column as a definition names it, in their order -> its rows in all tables that have it."""
+    having = [table for table in tables if column in table.columns]
+    counts = Counter(value for table in having for cell in table.columns[column]
+                     if (value := _written(cell, table, column)))
+    return {label: counts[label] for label in _every_label(having, column)} if having else {}
 
 
 def _label_of(cells: Mapping[str, Sequence[Any]], table: Table, roles: Mapping[str, Role] | None) -> str:
@@ -141,30 +146,36 @@ def _is_number(text: str) -> bool:
 def _written(cell: object, table: Table, column: str) -> str:
     """A label as the definition names it: the data's own name for an index, else the cell as text."""
     text, names = as_label(cell).strip(), table.names.get(column, ())
-    return names[int(text)] if names and text.isdigit() and int(text) < len(names) else "" if text == "-1" else text
+    if names and text.isascii() and text.isdigit() and len(text) < 10 and int(text) < len(names):
+        return names[int(text)]
+    return "" if text == "-1" else text
 
 
-def _every_label(table: Table, label: str) -> list[str]:
-    """Every label of the whole table, in the data's own order of names, or sorted."""
-    found = {value for cell in table.columns[label] if (value := _written(cell, table, label))}
-    names = [name for name in table.names.get(label, ()) if name in found]
-    return names or sorted(found, key=lambda value: (float(value) if _is_number(value) else 0.0, value))
+def _every_label(tables: Sequence[Table], label: str) -> list[str]:
+    """Every label of the whole tables, in the data's own order of names, or sorted."""
+    found = {value for table in tables for cell in table.columns[label] if (value := _written(cell, table, label))}
+    names = [name for name in tables[0].names.get(label, ()) if name in found]
+    if len(names) == len(found):
+        return names
+    return sorted(found, key=lambda value: (float(value) if _is_number(value) else 0.0, value))
 
 
-def _scale(label: str, counts: Mapping[str, int]) -> dict[str, float] | None:
+def _scale(label: str, labels: Sequence[str]) -> dict[str, float] | None:
     """The range and step of labels that are numbers of a scale; None for classes."""
-    if not all(map(_is_number, counts)):
+    if not labels or not all(map(_is_number, labels)):
         return None
-    values = sorted(map(float, counts))
+    values = sorted(map(float, labels))
     fractions = any(not value.is_integer() for value in values)
     scale = any(word in label.lower() for word in ("score", "similar", "related", "rating"))
     if not fractions and not scale and len(values) <= _WHOLE_NUMBERS:
         return None
     low, high = float(int(values[0] // 1)), float(-int(-values[-1] // 1))
-    for step in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0):
-        if (high - low) / step <= 50 and (fractions or step >= 1) and all(
-                abs((value - low) / step - round((value - low) / step)) < 1e-6 for value in values):
-            return {"from": low, "to": high, "step": step}
+    fitting = [step for step in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0) if (fractions or step >= 1)
+               and 1 <= (high - low) / step <= 50
+               and all(abs((value - low) / step - round((value - low) / step)) < 1e-6 for value in values)]
+    if fitting:  # the largest that leaves a few candidates
+        step = max((step for step in fitting if (high - low) / step >= _FEWEST_STEPS), default=fitting[0])
+        return {"from": low, "to": high, "step": step}
     step = next(step for step in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, (high - low) / 50) if (high - low) / step <= 50)
     return {"from": low, "to": high, "step": step}
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from compt_core.errors import ComptError, ConfigError, DataError, Issue
+from compt_core.errors import ComptError, ConfigError, DataError, Issue, quoted
 from compt_core.home import home_folder
 from compt_core.scratch import scratch
 from compt_core.tasks import definition
@@ -44,6 +44,9 @@ def kept(problems: list[str] | None = None) -> Catalogue:
     for path in sorted(tasks_folder().glob(f"*/{FILE}")) if tasks_folder().is_dir() else ():
         try:
             task = _read(path, path.stat().st_mtime_ns)
+            if task.name != path.parent.name or task.name in TASKS:
+                raise DataError(f"Its definition must have the name of its folder, which is no bundled task's. Got "
+                                f"'{task.name}' instead.")
             found[task.name] = replace(task, files=replace(task.files, folder=KEPT)) if task.files else task
         except (ComptError, OSError) as error:
             if problems is not None:
@@ -63,14 +66,14 @@ def catalogue(names: Collection[str], data_dir: str | None = None, files: Sequen
 
     What was inferred goes to `say`, a sentence each. Raises ConfigError and DataError.
     """
-    found, problems = dict(known()), list[Issue]()
+    found, problems, defined = dict(known()), list[Issue](), set[str]()
     for path in files:
         task = definition.read(path)
+        defined.add(task.name)
         if task.name in TASKS:
             problems.append(Issue("tasks", f"The task file '{path}' must not take the name of a bundled task. Got "
                                            f"'{task.name}'; give it another name."))
         found[task.name] = task
-    defined = {task.name for task in map(definition.read, files)}
     for name in names:
         folder = Path(data_dir or "") / name
         if not data_dir or name in defined or not definition.NAME.fullmatch(name) or not folder.is_dir():
@@ -99,19 +102,32 @@ def catalogue(names: Collection[str], data_dir: str | None = None, files: Sequen
 def guess_folder(name: str, folder: Path) -> Guess:
     """What a folder with files of rows, or with a data set that save_to_disk wrote, is. Raises DataError."""
     definition.check_name(name)
+    try:
+        return _guess(name, folder)
+    except (OSError, ValueError) as error:  # of the folder itself, or a NUL in its name
+        raise DataError(f"The folder {quoted(str(folder))} cannot be read: "
+                        f"{getattr(error, 'strerror', None) or error}. Give a folder with a train and a dev file, or "
+                        "with one file.") from None
+
+
+def _guess(name: str, folder: Path) -> Guess:
     if any((folder / mark).is_file() for mark in ("dataset_dict.json", "state.json")):
         tables = saved_splits(folder)
-        split = next((one for one in DEV if one in tables and len(tables) > 1), "")
-        guess = infer(name, tables.get("train", next(iter(tables.values()))))
-        return replace(guess, task=replace(guess.task, files=Files(str(folder.resolve()), dev=split)))
+        first = "train" if "train" in tables else next((one for one in tables if one not in DEV), next(iter(tables)))
+        split = next((one for one in DEV if one in tables and one != first), "")
+        guess = infer(name, tables[first], also=tables.get(split))
+        own = "" if first == "train" else first
+        return replace(guess, task=replace(guess.task, files=Files(str(folder.resolve()), dev=split, split=own)))
     there = sorted(path for path in folder.iterdir() if path.suffix.lower()[1:] in FORMATS and path.is_file())
     train, dev = _first(there, TRAIN), _first(there, DEV)
     if train is None and len(there) != 1:
         raise DataError(f"The folder '{folder}' must have a train file or a single file (.{', .'.join(FORMATS)}). Got "
                         f"{', '.join(path.name for path in there) or 'none'}.")
     train = train or there[0]
-    data = {"train": train.name, "dev": dev.name} if dev and dev != train else {"file": train.name}
-    return infer(name, read_file(train), str(folder.resolve()), data=data)
+    if dev is None or dev == train:
+        return infer(name, read_file(train), str(folder.resolve()), data={"file": train.name})
+    return infer(name, read_file(train), str(folder.resolve()), data={"train": train.name, "dev": dev.name},
+                 also=read_file(dev))
 
 
 def keep(task: Task, files: Mapping[str, bytes], replaces: bool = False) -> Task:
@@ -120,7 +136,11 @@ def keep(task: Task, files: Mapping[str, bytes], replaces: bool = False) -> Task
     Raises DataError where the name is taken and `replaces` is false, or where the home cannot take it; then nothing is
     changed.
     """
-    name, home = definition.check_name(task.name), tasks_folder()
+    name, home, text = definition.check_name(task.name), tasks_folder(), definition.written(task)
+    if wrong := next((file for file in files if not definition.is_file_name(file) or file == FILE), None):
+        raise DataError(f"A data file of task '{name}' must have a plain name other than {FILE}. Got {quoted(wrong)}; "
+                        "rename it.")
+    definition.read_text(text)  # what could not be read again must not be kept
     if name in TASKS:
         raise DataError(f"The name '{name}' is taken by a bundled task. Choose another name.")
     target = home / name
@@ -132,11 +152,16 @@ def keep(task: Task, files: Mapping[str, bytes], replaces: bool = False) -> Task
             made = room / name
             made.mkdir()
             for file, content in files.items():
-                (made / Path(file).name).write_bytes(content)
-            (made / FILE).write_text(definition.written(task), encoding="utf-8")
+                (made / file).write_bytes(content)
+            (made / FILE).write_text(text, encoding="utf-8")
             if target.exists():
                 target.rename(room / "before")
-            made.rename(target)
+            try:
+                made.rename(target)
+            except BaseException:  # Ctrl+C as well
+                if (room / "before").exists():
+                    (room / "before").rename(target)
+                raise
     except OSError as error:
         raise DataError(f"The task '{name}' cannot be kept in '{home}': {error.strerror or error}. Free some disk "
                         "space or repair the folder, then try again.") from None
@@ -167,9 +192,13 @@ def forget(name: str) -> None:
     """Deletes a kept task. Raises DataError where there is none."""
     if name not in kept() and not (definition.NAME.fullmatch(name) and (tasks_folder() / name).is_dir()):
         raise DataError(f"There is no kept task '{name}'.")
-    with scratch(tasks_folder(), "task") as room:  # out of sight in one step
-        (tasks_folder() / name).rename(room / name)
-        shutil.rmtree(room / name, ignore_errors=True)
+    try:
+        with scratch(tasks_folder(), "task") as room:  # out of sight in one step
+            (tasks_folder() / name).rename(room / name)
+            shutil.rmtree(room / name, ignore_errors=True)
+    except OSError as error:
+        raise DataError(f"The task '{name}' in '{tasks_folder()}' cannot be deleted: {error.strerror}. Repair the "
+                        "folder, then try again.") from None
 
 
 def _first(paths: Sequence[Path], names: Sequence[str]) -> Path | None:

@@ -11,6 +11,7 @@ from compt_core.errors import DataError, nearest, quoted
 SIMILARITY_STEP = 0.2  # STS-B candidates, as in the T5 paper (appendix D)
 # A number in a cell. Python would also accept "0_1", " 1" and the digits of any script.
 _NUMBER = re.compile(r"-?([0-9]+([.][0-9]+)?|[.][0-9]+)(e[+-]?[0-9]+)?")
+_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))[.]0+")  # a whole number as a column of fractions writes it
 _DIGITS = 50  # characters of a number; no format writes more
 KEPT = "kept"  # in place of a folder: the home's folder of the task
 OWN = "own"  # suite of the tasks that a person brought
@@ -36,6 +37,7 @@ class Files:
 
     folder  absolute path, or KEPT for the task's folder in the home
     train   name of the file in it, or the folder itself for a data set that save_to_disk wrote ("")
+    split   of such a data set the split to train on; "" for the one called train, or the first
     dev     name of the dev file; "" where dev rows are split off from the one file, or from the one split
     share   part of the rows that are split off, and the `seed` that draws them
     """
@@ -45,6 +47,7 @@ class Files:
     dev: str = ""
     share: float = 0.2
     seed: int = 0
+    split: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ class Task:
         The value is the index itself, or the unrounded number of a numeric task. Raises DataError
         naming `where` (file and line) for anything else.
         """
-        text = as_label(raw)
+        text = as_label(raw.strip() if isinstance(raw, str) and not self.indexed else raw)
         word = dict(self.aliases).get(text.strip(), text.strip())
         if not self.indexed and (not word or text.strip() in self.left_out):
             return None
@@ -170,13 +173,15 @@ class Task:
 
 
 def as_label(cell: object) -> str:
-    """A label's cell as the text that a definition names it by, whatever the kind of file: 1.0 is "1", True is "true",
-    a missing cell is ""."""
+    """A label's cell as the text that a definition names it by, whatever the kind of file: 1.0 and "1.0" are "1", True
+    and "TRUE" are "true", a missing cell is ""."""
     if cell is None or cell != cell:  # NaN, in a column of numbers
         return ""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     text = str(cell)
+    if whole := _WHOLE.fullmatch(text):
+        return whole[1]
     return text.lower() if text in ("True", "TRUE", "False", "FALSE") else text
 
 

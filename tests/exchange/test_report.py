@@ -16,7 +16,7 @@ from compt_core.exchange.report import accuracy_table, experiment_json
 from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.tasks.table import CATALOGUE
 
-Metric = Literal["accuracy", "f1", "matthews", "pearson", "spearman"]
+Metric = Literal["accuracy", "f1", "macro_f1", "matthews", "pearson", "spearman"]
 Score = float | None
 Scores = dict[str, dict[Metric, Score]]
 

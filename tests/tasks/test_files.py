@@ -127,13 +127,13 @@ def test_demo_tasks_need_no_files(tmp_path: Path) -> None:
 def test_a_missing_folder_says_what_to_put_there(tmp_path: Path) -> None:
     assert problem(tmp_path) == (
         f"The data folder '{tmp_path}' has no folder for the task 'rte'. "
-        "Put rte/train and rte/dev files (.tsv, .csv, .jsonl, .parquet) there.")
+        "Put rte/train and rte/dev files (.tsv, .csv, .jsonl, .parquet, .xlsx) there.")
 
 
 def test_a_missing_split_is_named(tmp_path: Path) -> None:
     write(tmp_path / "rte" / "train.tsv", RTE)
     assert problem(tmp_path) == (f"The folder '{tmp_path / 'rte'}' has no dev or validation file. "
-                                 "Expected dev.{tsv,csv,jsonl,parquet}.")
+                                 "Expected dev.{tsv,csv,jsonl,parquet,xlsx}.")
 
 
 @pytest.mark.parametrize("other", ["validation.tsv", "dev.csv"])

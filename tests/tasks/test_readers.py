@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -167,22 +170,102 @@ def test_a_parquet_file_without_rows_has_no_rows(tmp_path: Path) -> None:
     ("a.jsonl", '{"text": ' + "1" * 5000 + "}", "line 1, has a JSON value that is too long or too deep."),
     ("a.jsonl", '{"text": "a", "b": 1, "text": "c"}', "line 1, has the name 'text' more than once. Keep one of them."),
     ("a.jsonl", '{"a": {"\\ud800": 1, "\\ud800": 2}}', r"line 1, has the name '\ud800' more than once."),
-    ("a.tsv", b"text\tlabel\ncaf\xe9\t1\n", "is not text in UTF-8 (byte 14). Save it as UTF-8."),
+    ("a.tsv", b"text\tlabel\ncaf\xe9\0\t1\n", "is not text in UTF-8 or any other encoding that can be recognised."),
+    ("a.xlsx", b"PK and no more", "cannot be read as xlsx: File is not a zip file."),
     ("a.parquet", b"PAR1 and no more", "cannot be read as parquet:"),
 ])
 def test_what_is_wrong_is_one_sentence(tmp_path: Path, name: str, content: str | bytes, says: str) -> None:
     assert says in problem(tmp_path, name, content)
 
 
-@pytest.mark.parametrize(("encoding", "called"), [
-    ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16-LE"), ("utf-16-be", "UTF-16-BE"), ("utf-32", "UTF-32"),
-    ("utf-32-le", "UTF-32-LE"), ("utf-32-be", "UTF-32-BE"),
-])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl"])
-def test_another_encoding_is_named(tmp_path: Path, name: str, encoding: str, called: str) -> None:
+def test_another_encoding_is_read_and_named(tmp_path: Path, name: str, encoding: str) -> None:
     text = '{"text": "日本"}\n' if name == "a.jsonl" else "text\n日本\n"
-    assert f"is not text in UTF-8. By its first bytes it is in {called}. Save it as UTF-8." in problem(
-        tmp_path, name, text.encode(encoding))
+    assert read(tmp_path, name, text.encode(encoding)) == {"text": ["日本"]}
+    note, = read_file(tmp_path / name).notes
+    assert f"'{tmp_path / name}' is not UTF-8. It is read as {encoding.upper()[:6]}" in note
+
+
+@pytest.mark.parametrize("text", ["café crème à volonté, dit le garçon", "Die Mädchen trinken süße Brühe über Köln",
+                                  "“Quoted” – it’s a dash… and €5"])
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+def test_west_european_letters_come_out_right(tmp_path: Path, text: str, encoding: str) -> None:
+    rows = f"text\tlabel\n{text}\t1\n".encode(encoding, "ignore")
+    kept = text.encode(encoding, "ignore").decode(encoding)
+    assert read(tmp_path, "a.tsv", rows)["text"] == [kept]
+    assert len(read_file(tmp_path / "a.tsv").notes) == (not kept.isascii())
+
+
+def test_an_encoding_is_recognised_by_whole_lines_of_a_long_file(tmp_path: Path) -> None:
+    line = "東京の大学で日本語を勉強しています。" * 3
+    rows = "text\n" + f"{line}\n" * 4000
+    assert len(rows.encode("shift_jis")) > 200_000
+    assert set(read(tmp_path, "a.csv", rows.encode("shift_jis"))["text"]) == {line}
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_csv_file_may_have_another_separator(tmp_path: Path, mark: str) -> None:
+    assert read(tmp_path, "a.csv", f'text{mark}label\n"a, b{mark} c"{mark}1\n') == {
+        "text": [f"a, b{mark} c"], "label": ["1"]}
+    assert f"separated by {mark!r}." in read_file(tmp_path / "a.csv").notes[0]
+    assert read(tmp_path, "b.csv", f"text{mark},label\na,1\n") == {f"text{mark}": ["a"], "label": ["1"]}
+
+
+# --- xlsx
+
+
+def sheet(tmp_path: Path, *rows: list[object], more: str = "") -> Path:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    if more:
+        book.create_sheet(more)
+    book.save(tmp_path / "a.xlsx")
+    return tmp_path / "a.xlsx"
+
+
+def test_a_sheet_is_text_with_the_rows_that_a_person_sees(tmp_path: Path) -> None:
+    table = read_file(sheet(tmp_path, ["text", "label", "n", None], ["a", True, 1.0], [], ["b", None, 2.5, None],
+                            ["NA", "False", 3], more="Notes"))
+    assert {name: list(cells) for name, cells in table.columns.items()} == {
+        "text": ["a", "b", "NA"], "label": ["true", "", "false"], "n": ["1", "2.5", "3"]}
+    assert table.at(1) == f"'{tmp_path / 'a.xlsx'}', line 4"
+    assert table.notes == (f"Only the first sheet of '{tmp_path / 'a.xlsx'}' is read. It has others: 'Notes'.",)
+
+
+def test_what_is_wrong_with_a_sheet_is_one_sentence(tmp_path: Path) -> None:
+    for rows, said in (([["a", "b"], ["x", "y", "z"]], "row 2, must have 2 cells, as its header has. Got 3 instead."),
+                       ([["a", "a"], ["x", "y"]], "several columns called 'a'"), ([], "is empty."),
+                       ([["a", "b"]], "has no rows.")):
+        with pytest.raises(DataError, match=re.escape(said)):
+            read_file(sheet(tmp_path, *rows))
+
+
+def test_a_sheet_has_an_upper_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "MOST_CELLS", 5)
+    with pytest.raises(DataError, match="has 6 cells, more than 5"):
+        read_file(sheet(tmp_path, ["a", "b"], ["x", "y"], ["x", "y"]))
+
+
+def test_a_sheet_that_would_unpack_to_far_more_than_it_is_is_not_unpacked(tmp_path: Path) -> None:
+    path = sheet(tmp_path, ["text", "label"], ["x", "y"])
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("xl/media/one.bin", b"\0" * 30_000_000)
+    with pytest.raises(DataError, match="bytes when unpacked, more than"):
+        read_file(path)
+
+
+def test_a_row_with_a_giant_number_ends(tmp_path: Path) -> None:
+    path, made = sheet(tmp_path, ["text", "label"], ["x", "y"]), io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for part in old.infolist():
+            new.writestr(part.filename, old.read(part).replace(b'<row r="2"', b'<row r="9999999999"'))
+    path.write_bytes(made.getvalue())
+    with pytest.raises(DataError, match="rows, more than 1,048,576"):
+        read_file(path)
 
 
 @pytest.mark.parametrize(("name", "content", "said", "more"), [

@@ -68,6 +68,9 @@ def test_a_label_is_its_word_or_its_index(task: Task) -> None:
 @pytest.mark.parametrize("task", WORDED, ids=lambda task: task.name)
 @pytest.mark.parametrize("raw", [True, False, None, "", "maybe", "0.5", 0.5, 17, "-2", "nan", float("nan"), "inf", []])
 def test_any_other_label_is_an_error_that_says_where(task: Task, raw: object) -> None:
+    if isinstance(raw, bool) and str(raw).lower() in task.labels:
+        assert task.parse_label(raw, "here") == task.parse_label(str(raw).lower(), "here")
+        return
     with pytest.raises(DataError) as caught:
         task.parse_label(raw, "'dev.tsv', line 7")
     message = str(caught.value)
