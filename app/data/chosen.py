@@ -19,7 +19,7 @@ from app.ui import uploads
 from app.ui.uploads import File
 from compt_core.errors import DataError
 from compt_core.tasks import own
-from compt_core.tasks.definition import written
+from compt_core.tasks.definition import MOST_LABELS, written
 from compt_core.tasks.infer import Role, infer, label_counts, words_for
 from compt_core.tasks.spec import Task
 
@@ -187,9 +187,10 @@ def draft(given: Upload, labels: Mapping[str, int]) -> Draft:
         return str(st.session_state.get(key(name)) or "").strip()
 
     as_numbers = numbers(labels)
+    as_words = words(labels) if len(labels) <= MOST_LABELS else dict.fromkeys(labels, "")
     return Draft(
         name=text("name"), texts={column: before(column) or column for column in in_order(roles())},
-        label=label_column(), words={} if as_numbers else words(labels), files=given.files, numbers=as_numbers,
+        label=label_column(), words={} if as_numbers else as_words, files=given.files, numbers=as_numbers,
         share=st.session_state.get(key("share")), seed=st.session_state.get(key("seed")),
         metrics=st.session_state.get(key("metrics")) or (), positive=text("positive"),
         details={name: text(name) for name in DETAILS}, rest=st.session_state.get(REST, {}))

@@ -54,7 +54,7 @@ def view(given: Upload, problems: Mapping[str, str]) -> None:
 def _role(column: str, roles: Mapping[str, str]) -> None:
     """A column's name, its role, and the word before it where it is a text."""
     name, role, word = st.columns([3, 6, 3], vertical_alignment="center")
-    name.markdown(f"**{captions.literal(column[:60])}**")
+    name.markdown(f"**{captions.literal(column[:60].strip() or '(no name)')}**")
     widget = chosen.key("role", column)
     st.session_state[widget] = roles[column]  # the roles decide, not what the buttons remember
     role.segmented_control(f"What is {column[:60]}?", drafting.choices(roles), key=widget, on_change=_click,

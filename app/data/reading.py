@@ -77,10 +77,24 @@ def _renamed(text: str, folder: str, files: Mapping[str, str], names: Mapping[st
 
 
 def _check_characters(path: Path, table: Table) -> None:
+    """Raises DataError for cells that would fill the memory, or that no page can show."""
     count = sum(len(cell) for cells in table.columns.values() for cell in cells if isinstance(cell, str))
     if count > MOST_CHARACTERS:
         raise DataError(f"The file '{path}' has {count:,} characters, more than {MOST_CHARACTERS:,}. Upload fewer "
                         "rows.")
+    for name, cells in table.columns.items():
+        if not all(map(_whole, {name, *(cell for cell in cells if isinstance(cell, str))})):
+            raise DataError(f"The file '{path}' has half a character in the column {quoted(name, 40)}, which cannot be "
+                            "shown. Save it again as UTF-8.")
+
+
+def _whole(text: str) -> bool:
+    """Whether a text has no half of a character, which JSON can write but no page can show."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=4)  # a folder is named by its contents, so it never changes

@@ -66,7 +66,8 @@ def labels(task: Task, data: TaskData | None, by: By) -> None:
     words = task.words(by.prefix)
     count = {split: Counter(row.label for row in getattr(data, split)) for split in ("train", "dev")} if data else {}
     same = list(words) == list(task.written_labels)
-    table = [{**({} if same else {"in the data": written}), "word": word, **{f"{split} rows": count[split][number] for split in count},
+    table = [{**({} if same else {"in the data": written}), "word": word,
+              **{f"{split} rows": count[split][number] for split in count},
               **({"pieces": " | ".join(piece.text for piece in reader.word(word))} if reader else {})}
              for number, (written, word) in enumerate(zip(task.written_labels, words, strict=True))]
     st.dataframe(table, hide_index=True, height=35 * (min(len(table), MOST_LABELS) + 1) + 3,

@@ -9,7 +9,7 @@ import streamlit as st
 from app.data import bring, by, chosen, keeping, names, rows, shown
 from app.data.by import By
 from app.show import captions
-from app.ui import drafts, state
+from app.ui import drafts, services, state
 from app.ui.names import TASK
 from app.ui.state import Name
 from compt_core.errors import ComptError, nearest, quoted
@@ -22,6 +22,7 @@ _WHERE = {"demo": "bundled: the made-up language of the demo", "demo-glue": "bun
 
 def view() -> None:
     """What of the page to see, and that."""
+    services.store()  # where the home is gone, nothing can be kept in it
     reads = by.chosen()
     problems = list[str]()
     known = own.known(problems)

@@ -169,6 +169,7 @@ def test_dev_rows_of_their_own_may_come_later_and_keep_what_was_chosen(form):
 @pytest.mark.parametrize(("data", "name", "said"), [
     (b"", "a.csv", "is empty"), (b"a,b\n1\n", "../../etc/x.csv", "must have 2 cells"),
     (b"PK\x03\x04 no zip", "a.xlsx", "cannot be read as xlsx"), (b"PAR1 no parquet", "a.parquet", "cannot be read"),
+    (b'{"a": "x \\ud800", "b": "y"}', "a.jsonl", "half a character"),
 ])
 def test_a_wrong_file_is_a_sentence_and_the_one_before_stays(form, home, data, name, said):
     app = upload(form)
@@ -257,6 +258,43 @@ def test_a_folder_of_an_unknown_task_is_checked_and_what_was_guessed_is_said(vis
     checked, issues = services.check(experiment)
     assert not issues and any("the text is 'first' and 'second'" in note for note in checked.notes)
     assert drafts.build(draft | {"tasks": ["nowhere"]})[1][0].field == "tasks"
+
+
+def test_another_page_and_back_loses_nothing(form):
+    app = upload(form)
+    app.text_input(key="own.name").set_value("mine").run()
+    app.text_input(key="own.word.answer.shared").set_value("").run()
+    role(app, "note", "text 3")
+    app.switch_page("../pages/launch.py").run()
+    app.query_params["mode"] = "own"
+    app.switch_page("../pages/data.py").run()
+    assert not app.exception and app.text_input(key="own.name").value == "mine"
+    assert app.text_input(key="own.word.answer.shared").value == ""
+    assert app.session_state["own.roles"]["note"] == "text 3"
+
+
+def test_a_task_is_added_to_what_launch_has(visit, kept):
+    app = visit("launch")
+    app.multiselect(key="form.tasks").set_value(["demo-mood"]).run()
+    app.text_input(key="form.shots").set_value("4").run()
+    app.query_params["task"] = "mine"
+    app.switch_page("../pages/data.py").run()
+    app.button(key="add").click().run()
+    assert not app.exception and app.multiselect(key="form.tasks").value == ["demo-mood", "mine"]
+    assert app.text_input(key="form.shots").value == "4"
+
+
+def test_a_column_with_too_many_labels_is_a_sentence(form):
+    app = upload(form, "a,b,c\n" + "".join(f"dog {i},{'xy'[i % 2]},n{i}\n" for i in range(300)))
+    role(app, "c", "label")
+    assert "has 300 different labels, more than 200" in " ".join(red(app))
+    assert not [field for field in app.text_input if str(field.key).startswith("own.word.c.")]
+
+
+def test_a_label_that_only_dev_rows_have_gets_a_word_too(form):
+    app = upload(form)
+    upload(app, CSV.replace("The dog", "The cat") + "61,The dog,The cat,x,fourth\n", "dev.csv", "dev")
+    assert app.text_input(key="own.word.answer.fourth").value == "fourth" and not red(app)
 
 
 def test_roles_are_swapped_and_never_given_twice():
