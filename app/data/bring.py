@@ -28,6 +28,8 @@ HELP = ("One row per example, with a header: a column or more of text, and one w
 def view(by: By) -> None:
     """The whole form, or only the place for a file while there is none."""
     given = chosen.upload()
+    if wrong := st.session_state.get(_WRONG):
+        st.markdown(f":red[:material/error: {captions.literal(wrong)}]")
     if given is None:
         _uploaders()
         st.markdown("Then you say which column is what, and see your rows as the model reads them. A table may look "
@@ -37,25 +39,30 @@ def view(by: By) -> None:
         return
     try:
         labels = chosen.counts(given)
-    except DataError as error:
-        labels, found = {}, {"labels": given.said(str(error))}
-    else:
-        found = {}
+    except DataError as error:  # somebody has deleted the files
+        st.markdown(f":red[:material/error: {captions.literal(given.said(str(error)))}]")
+        _again()
+        return
     left, right = st.columns([3, 2], gap="large")
     draft = chosen.draft(given, labels)
     taken = [name for name in own.known() if name != chosen.edits()]
-    problems = {**drafting.problems(draft, taken), **found}
+    problems = drafting.problems(draft, taken)
     with left:
         columns.view(given, problems)
         if chosen.label_column():
             columns.answers(given, labels, by, problems)
         details.view(given, draft, problems)
         with st.expander("Other files", icon=":material/upload_file:", key="own_files"):
-            _uploaders()
-            st.button("Start again", icon=":material/delete_sweep:", on_click=_start_again, key="own_again",
-                      help="Drops these files and all that was chosen for them. Kept tasks stay.")
+            _again()
     with right, st.container(border=True):
         _outcome(given, draft, problems, by)
+
+
+def _again() -> None:
+    """Other files for the same task, or another task."""
+    _uploaders()
+    st.button("Start again", icon=":material/delete_sweep:", on_click=_start_again, key="own_again",
+              help="Drops these files and all that was chosen for them. Kept tasks stay.")
 
 
 def _uploaders() -> None:
@@ -64,8 +71,6 @@ def _uploaders() -> None:
     for (split, label), slot in zip(_SPLITS.items(), slots, strict=True):
         slot.file_uploader(label, list(uploads.OF_TABLES), key=f"own_file_{split}_{number}", on_change=_take,
                            args=(number,), max_upload_size=uploads.MOST_BYTES // 10**6, help=HELP)
-    if wrong := st.session_state.get(_WRONG):
-        st.markdown(f":red[:material/error: {captions.literal(wrong)}]")
 
 
 def _take(number: int) -> None:

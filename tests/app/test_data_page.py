@@ -260,6 +260,21 @@ def test_a_folder_of_an_unknown_task_is_checked_and_what_was_guessed_is_said(vis
     assert drafts.build(draft | {"tasks": ["nowhere"]})[1][0].field == "tasks"
 
 
+def test_files_that_somebody_deleted_are_a_sentence_with_a_way_on(form, home):
+    import shutil
+
+    from app.data import reading
+
+    app = upload(form)
+    shutil.rmtree(home / "uploads")
+    reading._table.cache_clear()
+    app.run()
+    assert not app.exception and not app.error and "cannot be read" in " ".join(red(app))
+    app.button(key="own_again").click().run()
+    assert not app.exception and not red(app)
+    assert upload(app).text_input(key="own.name").value == "my-table"
+
+
 def test_another_page_and_back_loses_nothing(form):
     app = upload(form)
     app.text_input(key="own.name").set_value("mine").run()
