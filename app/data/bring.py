@@ -125,10 +125,10 @@ def _outcome(given: Upload, draft: drafting.Draft, problems: Mapping[str, str], 
         return
     left = f", {captions.plural(sum(data.skipped.values()), 'row')} left out" if sum(data.skipped.values()) else ""
     st.markdown(f"**{len(data.train):,}** training rows, **{len(data.dev):,}** dev rows{left}.")
-    st.markdown("**What is doubtful**")
-    shown.doubtful(list(map(given.said, shown.doubts_of(data, by))))
     st.markdown("**As the model will read it**")
     shown.examples(data, by)
+    st.markdown("**What is doubtful**")
+    shown.doubtful(list(map(given.said, shown.doubts_of(data, by))))
 
 
 def _keep(given: Upload, task: Task | None) -> None:

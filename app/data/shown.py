@@ -80,12 +80,15 @@ def examples(data: TaskData, by: By) -> None:
     if reader is None:
         st.markdown(f":red[:material/error: {captions.literal(problem)}]")
         return
-    found = list(pieces.examples(data).values())
-    for row in found[:MOST_EXAMPLES]:
-        st.markdown(pieces.markdown(reader.read(row)))
-    st.caption(pieces.LEGEND)
+    found = [reader.read(row) for row in pieces.examples(data).values()]
+    for reading in found[:MOST_EXAMPLES]:
+        st.markdown(pieces.markdown(reading))
     rows = (*data.train[:100], *data.dev[:100])
     readings = [reader.read(row) for row in rows]
+    most_cut = max(readings, key=lambda one: one.cut)
+    if most_cut.cut and not any(one.cut for one in found[:MOST_EXAMPLES]):  # so that a cut one is among them
+        st.markdown(pieces.markdown(most_cut))
+    st.caption(pieces.LEGEND)
     cut, longest = sum(bool(one.cut) for one in readings), max(one.read + one.cut for one in readings)
     st.caption(f"Of the first {captions.plural(len(rows), 'row')} the longest has {longest:,} pieces; the model reads "
                f"at most {by.max_tokens:,}, so {captions.plural(cut, 'row') if cut else 'none'} "

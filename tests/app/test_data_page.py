@@ -260,6 +260,14 @@ def test_a_folder_of_an_unknown_task_is_checked_and_what_was_guessed_is_said(vis
     assert drafts.build(draft | {"tasks": ["nowhere"]})[1][0].field == "tasks"
 
 
+def test_a_row_that_loses_its_end_is_among_the_examples(form):
+    app = upload(form)
+    app.number_input(key="data.max_tokens").set_value(20).run()
+    assert not app.exception and any("~~" in part.value and "pieces cut" in part.value for part in app.markdown)
+    app.number_input(key="data.max_tokens").set_value(4).run()
+    assert not app.exception and "must leave room for some text" in words(app)
+
+
 def test_files_that_somebody_deleted_are_a_sentence_with_a_way_on(form, home):
     import shutil
 
