@@ -22,6 +22,7 @@ def test_uploaded_data_travels_by_link_to_a_fresh_browser(
     page.get_by_role("combobox", name="Rows for the task").fill("sst2")
     page.get_by_role("option", name="sst2", exact=True).click()
     expect(page.get_by_text("is negative or positive")).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()  # the places for cola's files are gone
     for number, (name, text) in enumerate({"a.csv": TRAIN, "b.csv": DEV}.items()):
         page.locator("input[type=file]").nth(number).set_input_files(
             {"name": name, "mimeType": "text/csv", "buffer": text.encode()})
