@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from app.accuracy import names as accuracy
 from app.attention import names as attention
+from app.data import names as data
 from app.gates import names as gates
 from app.learn import names as learn
 from app.runs import names as runs
@@ -16,6 +17,7 @@ from app.whatif import names as whatif
 NAMES: Mapping[str, Sequence[str]] = {  # Launch reads the settings' names and reports others itself (links)
     "home": (),
     "learn": learn.NAMES,
+    "data": data.NAMES,
     "runs": runs.NAMES,
     "accuracy": accuracy.NAMES,
     "attention": attention.NAMES,

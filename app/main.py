@@ -17,6 +17,7 @@ st.set_page_config(page_title="ComPT Lab", page_icon=str(ROOT / "assets" / "icon
 PAGES = {
     "home": ("Home", "home", "What ComPT is, the one-click demo and the latest experiments."),
     "learn": ("Learn", "school", "A guided tour of the method. Every step has something to move."),
+    "data": ("Data", "table_view", "Every task with examples as the model reads them, and tasks of your own."),
     "launch": ("Launch", "rocket_launch", "Choose tasks, shots and methods, check the settings and queue the runs."),
     "runs": ("Runs", "monitoring", "Queue, progress and training loss of an experiment. You can cancel it here."),
     "accuracy": ("Accuracy", "grid_on", "Scores of every row on every task, and differences between rows."),

@@ -7,17 +7,27 @@ from functools import partial
 
 import streamlit as st
 
-from compt_core.tasks.table import SUITES, TASKS
+from compt_core.tasks import own
+from compt_core.tasks.spec import OWN
+from compt_core.tasks.table import SUITES
 
 ALL = "all"
 
 
 def groups(suite: str) -> dict[str, tuple[str, ...]]:
     """The tasks of a suite by family, and all of them under ALL."""
-    found: dict[str, tuple[str, ...]] = {ALL: SUITES[suite]}
-    for name in SUITES[suite]:
-        found[TASKS[name].family] = (*found.get(TASKS[name].family, ()), name)
+    known, members = own.known(), suites()[suite]
+    found: dict[str, tuple[str, ...]] = {ALL: members}
+    for name in members:
+        if known[name].family != ALL:  # a kept task's family may have any name
+            found[known[name].family] = (*found.get(known[name].family, ()), name)
     return found
+
+
+def suites() -> dict[str, tuple[str, ...]]:
+    """The bundled suites and, where there are any, the tasks that are kept here."""
+    kept = tuple(own.kept())
+    return {**SUITES, OWN: kept} if kept else SUITES
 
 
 def whole(suite: str, tasks: Collection[str]) -> list[str]:
@@ -35,10 +45,10 @@ def changed(suite: str, tasks: Sequence[str], wanted: Collection[str]) -> list[s
 
 def pickers(key: str) -> None:
     """A row of buttons per suite. The session holds the chosen tasks under `key`."""
-    for suite in SUITES:
+    for suite in suites():
         name, sizes = f"families.{suite}", {group: len(members) for group, members in groups(suite).items()}
         st.session_state[name] = whole(suite, st.session_state[key])  # the list decides, not what the buttons remember
-        note = "bundled" if all(TASKS[task].bundled for task in SUITES[suite]) else "needs data"
+        note = "kept here" if suite == OWN else "bundled" if suite.startswith("demo") else "needs data"
         st.pills(f"{suite} ({note})", list(sizes), key=name, selection_mode="multi", wrap=True,
                  format_func=partial(_size, sizes), on_change=_click, args=(suite, key),
                  persist_state="session",  # a click that arrives after the page was left still finds it
@@ -50,4 +60,5 @@ def _size(sizes: Mapping[str, int], group: str) -> str:
 
 
 def _click(suite: str, key: str) -> None:
-    st.session_state[key] = changed(suite, st.session_state[key], st.session_state[f"families.{suite}"] or [])
+    if suite in suites():  # the last kept task may have gone meanwhile
+        st.session_state[key] = changed(suite, st.session_state[key], st.session_state[f"families.{suite}"] or [])

@@ -12,16 +12,16 @@ from typing import Any
 
 import streamlit as st
 
-from app.launch import families, fetching, own_data, summary
+from app.launch import families, fetching, summary
 from app.show import captions, styles
-from app.ui import drafts, rows
+from app.ui import components, drafts, rows
 from compt_core.backbone.english import ENGLISH
 from compt_core.errors import Issue
 from compt_core.methods.parts import resolve_normalizer
 from compt_core.methods.table import METHODS
 from compt_core.settings.config import Experiment, RunConfig
 from compt_core.settings.presets import PRESETS, TITLES
-from compt_core.tasks.table import TASKS
+from compt_core.tasks import own
 
 FIRST_PRESET = "demo"
 MOST_PROBLEMS = 3  # shown at one field
@@ -38,7 +38,7 @@ BACKBONES = ["demo", ENGLISH, "google-t5/t5-base", "google/t5-base-lm-adapt", "g
 
 def key(name: str) -> str:
     """Session key of a field's widget."""
-    return f"form.{name}"
+    return drafts.key(name)
 
 
 def ready() -> None:
@@ -76,12 +76,14 @@ def _fill(preset: str) -> None:
 
 def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
     """Tasks, methods, shots, seeds, backbone and data; `notes` is what a check found in the data."""
-    known = list(dict.fromkeys([*TASKS, *st.session_state[key("tasks")]]))  # unknown ones stay, with their problem
+    # Unknown ones stay, with their problem.
+    known = list(dict.fromkeys([*own.known(), *st.session_state[key("tasks")]]))
     with st.expander("Choose whole suites and families of tasks", icon=":material/category:", key="families"):
         families.pickers(key("tasks"))
     st.multiselect(drafts.label("tasks"), known, key=key("tasks"), persist_state=_KEEP, wrap=True,
                    placeholder="Choose one or more tasks",
-                   help=_help("tasks") + " The tasks demo-… are bundled; the others need data.")
+                   help=_help("tasks") + " The tasks demo-… are bundled; the others need data. Tasks "
+                                        "of your own are made on the page Data.")
     st.caption(summary.families(st.session_state[key("tasks")]))
     _problems("tasks", issues)
     st.pills(drafts.label("methods"), list(METHODS), wrap=True, selection_mode="multi", key=key("methods"),
@@ -104,7 +106,9 @@ def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
                     st.markdown(captions.literal(note))
     # Across both columns: a narrow one would cut the buttons.
     fetching.below(st.session_state[key("backbone")], st.session_state[key("data_dir")])
-    own_data.box(key("tasks"), key("data_dir"))
+    st.page_link(components.page("data"), label="Bring your own data", icon=":material/upload_file:",
+                 query_params={"mode": "own"}, help="A task of your own from a table, or rows for a task of GLUE, SET2 "
+                                                    "or english.")
 
 
 def _variants(issues: Sequence[Issue]) -> None:

@@ -15,7 +15,7 @@ from compt_core.planning.estimate import STATE_BYTES, Estimate
 from compt_core.planning.fleets import LARGEST_FLEET, fleets
 from compt_core.runs.measuring import Measurement
 from compt_core.settings.config import Experiment
-from compt_core.tasks.table import TASKS
+from compt_core.tasks import own
 
 UNTIL = "until a fleet has trained, or a step was measured, on this device with this backbone"
 
@@ -39,7 +39,7 @@ def own_values(own: Mapping[str, Any]) -> str:
 def families(tasks: Sequence[str]) -> str:
     """The chosen tasks by suite and family: ``"demo: 4 sentiment, 4 inference · glue: 1 similarity"``."""
     counts: dict[str, dict[str, int]] = {}
-    for task in (TASKS[name] for name in tasks if name in TASKS):
+    for task in own.known().only(tasks).values():
         of_suite = counts.setdefault(task.suite, {})
         of_suite[task.family] = of_suite.get(task.family, 0) + 1
     return " · ".join(f"{suite}: {', '.join(f'{count} {family}' for family, count in of_suite.items())}"

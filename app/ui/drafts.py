@@ -6,6 +6,7 @@ so that a slip stays on screen beside the sentence that explains it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
@@ -16,7 +17,8 @@ from app.ui import rows
 from compt_core.errors import ConfigError, Issue
 from compt_core.settings import values
 from compt_core.settings.config import Experiment, build_experiment, parse_value
-from compt_core.tasks.table import CATALOGUE
+from compt_core.tasks import own
+from compt_core.tasks.definition import NAME
 
 SETTINGS_FILE = "experiment.yaml"  # the name under which the form offers them
 FIELDS = ("methods", *Experiment.model_fields)  # of a draft: the rows are methods that are chosen, and lines
@@ -39,6 +41,11 @@ EMPTY = {  # what an empty number means, as the field's placeholder
     "steps": "from epochs", "eval_rows": "all", "data_seed": "the run's seed", "init_seed": "the run's seed",
     "lr_source": "default", "lr_private": "default",
 }
+
+
+def key(name: str) -> str:
+    """Session key of the widget of a field of Launch."""
+    return f"form.{name}"
 
 
 def label(name: str) -> str:
@@ -121,10 +128,17 @@ def build(draft: Mapping[str, Any]) -> tuple[Experiment | None, tuple[Issue, ...
     """The experiment that the draft asks for and no issues, or None and every problem found."""
     try:
         experiment = build_experiment(raw(draft))
-        CATALOGUE.named(experiment.tasks)
+        own.known().named(_elsewhere(experiment))
     except ConfigError as error:
         return None, error.issues
     return experiment, ()
+
+
+def _elsewhere(experiment: Experiment) -> list[str]:
+    """The tasks without a folder in the data folder: what lies in there is read by the check, not at every click."""
+    place = os.path.expanduser(experiment.data_dir or "")
+    return [name for name in experiment.tasks if not (place and NAME.fullmatch(name) and
+                                                      os.path.isdir(os.path.join(place, name)))]
 
 
 def own_values(draft: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -34,6 +35,7 @@ from compt_core.runs.record import ACTIVE, IMPORTED, RunRecord
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker, app_threads, worker_mode
 from compt_core.settings.config import Experiment, build_experiment, to_yaml
+from compt_core.tasks import own
 
 T = TypeVar("T")
 _MOST_NOTES = 3  # about damaged curves, of a page
@@ -216,11 +218,16 @@ def _first_seen(run: str, started: float, _now: Observation) -> Observation:
 
 
 def check(experiment: Experiment) -> tuple[LaunchCheck | None, tuple[Issue, ...]]:
-    """What a launch would do and no issues, or None and every problem of tasks, data and backbone."""
+    """What a launch would do and no issues, or None and every problem of tasks, data and backbone. Tasks are bundled,
+    kept, or found in the data folder; what was guessed of those is among the notes."""
+    notes = list[str]()
     try:
-        return check_launch(experiment), ()
+        folder = os.path.expanduser(experiment.data_dir) if experiment.data_dir else None
+        tasks = own.catalogue(experiment.tasks, folder, say=notes.append)
+        checked = check_launch(experiment, tasks)
     except ConfigError as error:
         return None, error.issues
+    return replace(checked, notes=(*notes, *checked.notes)), ()
 
 
 def estimate(checked: LaunchCheck) -> tuple[Estimate | None, float | None]:

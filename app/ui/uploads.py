@@ -1,7 +1,8 @@
 """Data files that a visitor uploads: ``HOME/uploads/HASH/TASK/{train,dev}.ENDING``, a data folder like any other.
 
 HASH follows from the contents, so that the same files are kept once. Nothing of a visitor's file name becomes part of
-a path. Only text is taken: a parquet file of a few bytes may unpack to more than the machine holds. No page here.
+a path. A parquet or xlsx file of a few bytes may unpack to more than the machine holds, so what it unpacks to is
+bounded too. No page here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -20,15 +22,19 @@ from compt_core.errors import DataError, quoted
 from compt_core.home import home_folder
 from compt_core.scratch import scratch
 from compt_core.tasks.files import read_folder
+from compt_core.tasks.readers import FORMATS
 from compt_core.tasks.spec import Task, TaskData
 from compt_core.tasks.table import TASKS
 
 T = TypeVar("T")
 
-ENDINGS = ("tsv", "csv", "jsonl")
+ENDINGS = ("tsv", "csv", "jsonl")  # of rows for a bundled task
+OF_TABLES = FORMATS  # of a task of one's own
 SPLITS = ("train", "dev")
 MOST_BYTES = 8_000_000  # of a file
 MOST_IN_ALL = 400_000_000  # of all that is kept
+MOST_UNPACKED = 100_000_000  # bytes that a parquet or xlsx file may unpack to
+MOST_CELLS = 2_000_000  # of a parquet file, which may repeat a few
 _BLOCK = 4096  # bytes that even a small file takes
 _HASH = re.compile(r"[0-9a-f]{32}")
 _NUMERIC_EXAMPLES = ("0.0", "2.5", "5.0")
@@ -47,15 +53,39 @@ def upload_tasks() -> list[str]:
     return [name for name, task in TASKS.items() if not task.bundled]
 
 
-def checked(name: str, data: bytes) -> File:
+def checked(name: str, data: bytes, endings: Sequence[str] = ENDINGS) -> File:
     """A file by the name and contents that a browser sent. Raises DataError."""
     ending = name.rpartition(".")[2].lower()
-    if "." not in name or ending not in ENDINGS:
-        raise DataError(f"The file {quoted(name)} must end in .{', .'.join(ENDINGS)}. Save the table as one of these.")
+    if "." not in name or ending not in endings:
+        raise DataError(f"The file {quoted(name)} must end in .{', .'.join(endings)}. Save the table as one of these.")
     if len(data) > MOST_BYTES:
         raise DataError(f"The file {quoted(name)} has {len(data) / 1e6:.1f} MB, more than {MOST_BYTES // 10**6}. "
                         "Upload fewer rows, or give the folder with the files as the data folder.")
+    if ending in ("parquet", "xlsx"):
+        _check_packed(name, ending, data)
     return File(ending, data)
+
+
+def _check_packed(name: str, ending: str, data: bytes) -> None:
+    """Raises DataError for a packed file that unpacks to too much, by what it says of itself."""
+    cells = 0
+    try:
+        if ending == "xlsx":
+            with zipfile.ZipFile(io.BytesIO(data)) as packed:
+                unpacked = sum(part.file_size for part in packed.infolist())
+        else:
+            from pyarrow import parquet
+
+            about = parquet.read_metadata(io.BytesIO(data))
+            unpacked = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
+            cells = about.num_rows * about.num_columns
+    except Exception:  # a broken file makes these libraries raise anything
+        raise DataError(f"The file {quoted(name)} cannot be read as {ending}. Save the table again, or as "
+                        "csv.") from None
+    if unpacked > MOST_UNPACKED or cells > MOST_CELLS:
+        raise DataError(f"The file {quoted(name)} unpacks to {unpacked / 1e6:,.0f} MB"
+                        f"{f' in {cells:,} cells' if cells else ''}, more than {MOST_UNPACKED // 10**6} MB"
+                        f"{f' or {MOST_CELLS:,} cells' if cells else ''}. Upload fewer rows.")
 
 
 def keep(task: Task, files: Mapping[str, File], data_dir: str | None = None) -> tuple[Path, TaskData]:

@@ -82,7 +82,7 @@ def encode_rows(
     columns = [first_ids(ids, [row.texts[i] for row in rows], room + 1) for i in range(len(task.columns))]
     encoded = []
     for texts in zip(*columns, strict=True):
-        kept = _keep([len(t) for t in texts], room)
+        kept = keep_lengths([len(t) for t in texts], room)
         body = tuple(i for name, text, n in zip(names, texts, kept, strict=True) for i in (*name, *text[:n]))
         cut = sum(map(len, texts)) > room
         before, after = {
@@ -110,7 +110,7 @@ def room_for_text(task: Task, pieces: Sequence[Sequence[int]], max_tokens: int) 
     return max_tokens - taken
 
 
-def _keep(lengths: list[int], room: int) -> list[int]:
+def keep_lengths(lengths: list[int], room: int) -> list[int]:
     """Tokens of each text to keep so that all fit `room`: the longest is cut to the next longest, and so on."""
     kept = list(lengths)
     while sum(kept) > room:

@@ -76,7 +76,7 @@ def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] |
         if len(every) > MOST_LABELS:
             raise DataError(f"The label column {quoted(label)} in {table.where} has {len(every):,} different labels, "
                             f"more than {MOST_LABELS}. Choose another column.")
-        written |= {"labels": dict(zip(every, _words(every), strict=True)),
+        written |= {"labels": dict(zip(every, words_for(every), strict=True)),
                     "metrics": ["accuracy", "macro_f1"] if len(every) > 2 else ["accuracy"]}
     if data:
         written["data"] = dict(data)
@@ -84,6 +84,14 @@ def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] |
                               for column in cells}
     task = parse(written, folder, f"What was found in {table.where}")
     return Guess(task, found, {} if numbers else counts, _said(task, found, counts))
+
+
+def label_counts(tables: Sequence[Table], column: str) -> dict[str, int]:
+    """Every label of a column as a definition names it, in their order -> its rows in all tables that have it."""
+    having = [table for table in tables if column in table.columns]
+    counts = Counter(value for table in having for cell in table.columns[column]
+                     if (value := _written(cell, table, column)))
+    return {label: counts[label] for label in _every_label(having, column)} if having else {}
 
 
 def _label_of(cells: Mapping[str, Sequence[Any]], table: Table, roles: Mapping[str, Role] | None) -> str:
@@ -172,7 +180,7 @@ def _scale(label: str, labels: Sequence[str]) -> dict[str, float] | None:
     return {"from": low, "to": high, "step": step}
 
 
-def _words(labels: Sequence[str]) -> list[str]:
+def words_for(labels: Sequence[str]) -> list[str]:
     """A word for each label: the label itself without marks that no sentence has, unless two would be the same."""
     words = [" ".join(label.replace("_", " ").split()) for label in labels]
     return words if len(set(words)) == len(words) and all(words) else list(labels)

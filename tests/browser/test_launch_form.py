@@ -15,17 +15,22 @@ def test_uploaded_data_travels_by_link_to_a_fresh_browser(
 ) -> None:
     page.goto(f"{dashboard}/launch?preset=first-1&shots=8,16&sources=7")
     expect(page.get_by_label("Shots", exact=True)).to_have_value("8, 16", timeout=60_000)
-    page.get_by_text("Your own data").click()
+    page.get_by_role("link", name="Bring your own data").click()
+    expect(page.get_by_role("heading", name="Data")).to_be_visible()
+    page.get_by_role("radio", name="Rows for a public task").click()
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()  # its end would close an open list
     page.get_by_role("combobox", name="Rows for the task").fill("sst2")
     page.get_by_role("option", name="sst2", exact=True).click()
     expect(page.get_by_text("is negative or positive")).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()  # the places for cola's files are gone
     for number, (name, text) in enumerate({"a.csv": TRAIN, "b.csv": DEV}.items()):
         page.locator("input[type=file]").nth(number).set_input_files(
             {"name": name, "mimeType": "text/csv", "buffer": text.encode()})
-    page.get_by_role("button", name="Use these files").click()
+    page.get_by_role("button", name="Keep these files").click()
     expect(page.get_by_text("9 training rows and 4 dev rows of sst2 are kept")).to_be_visible()
+    page.get_by_role("button", name="Use it").click()
     expect(page).to_have_url(f"{dashboard}/launch")  # the draft is the visitor's now
+    expect(page.get_by_label("Shots", exact=True)).to_have_value("8, 16")
     folder = page.get_by_label("Data folder", exact=True).input_value()
     link = page.locator("[data-testid=stCode]", has_text="/launch?").inner_text()
     assert folder in link

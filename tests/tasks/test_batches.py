@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from compt_core.errors import ConfigError
 from compt_core.tasks.batches import (
     EncodedRow,
-    _keep,
     chunks,
     collate,
     encode_rows,
     frame,
+    keep_lengths,
     label_ids,
     padded,
     room_for_text,
@@ -97,7 +97,7 @@ def test_the_longer_text_is_cut_first_and_at_its_end(backbone) -> None:
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=3), st.integers(0, 300))
 def test_what_is_kept_fits_fills_the_room_and_cuts_the_longest(lengths: list[int], spare: int) -> None:
     room = len(lengths) + spare
-    kept = _keep(lengths, room)
+    kept = keep_lengths(lengths, room)
     assert sum(kept) == min(sum(lengths), room)
     assert all(0 <= k <= n for k, n in zip(kept, lengths, strict=True))
     assert all(k > 0 for k, n in zip(kept, lengths, strict=True) if n)

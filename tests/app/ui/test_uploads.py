@@ -7,7 +7,8 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.launch import forms, own_data
+from app.data import rows as own_data
+from app.launch import forms
 from app.show.captions import plain
 from app.ui import drafts, uploads
 from app.ui.uploads import File
@@ -141,9 +142,7 @@ def test_the_template_of_every_task_can_be_read_and_its_columns_are_named(home, 
 
 @pytest.fixture
 def form(visit):
-    app = visit("launch")
-    app.session_state["own_data"] = True
-    return app.run()
+    return visit("data", mode="rows")
 
 
 def upload(app, task, train, dev, ending="csv"):
@@ -159,31 +158,36 @@ def test_an_upload_sets_the_data_folder_and_the_task(form, home):
     assert form.button(key="upload").disabled
     upload(form, "sst2", TRAIN + "no label,-1\n", DEV)
     assert not form.exception
-    folder = form.session_state["form.data_dir"]
-    assert folder.startswith(str(home / "uploads")) and form.text_input(key="form.data_dir").value == folder
-    assert form.multiselect(key="form.tasks").value[-1] == "sst2"
+    folder = form.session_state[own_data.FOLDER]
+    assert folder.startswith(str(home / "uploads"))
     assert any("9 training rows and 4 dev rows of sst2 are kept" in part.value
                and "Left out: 1 row without a label." in plain([part.value]) for part in form.markdown)
+    form.button(key="use").click().run()
+    assert not form.exception and form.text_input(key="form.data_dir").value == folder
+    assert form.multiselect(key="form.tasks").value == ["sst2"]
 
 
 def test_a_wrong_upload_is_a_sentence_beside_it_and_changes_nothing(form):
     upload(form, "sst2", "text,label\nx,1\n", DEV)
-    assert not form.exception and form.session_state["form.data_dir"] == ""
+    assert not form.exception and own_data.FOLDER not in form.session_state
     assert any("has no column 'sentence'" in plain([part.value]) for part in form.markdown
                if part.value.startswith(":red["))
 
 
 def test_unused_columns_of_an_upload_are_named_there_and_by_the_check(visit, tiny_t5):
     form = visit("home")
-    draft = drafts.from_preset("demo") | {"tasks": ["mrpc"], "backbone": str(tiny_t5), "shots": "1", "seeds": "0-2"}
+    draft = drafts.from_preset("demo") | {"tasks": ["cola"], "backbone": str(tiny_t5), "shots": "1", "seeds": "0-2"}
     for name, value in draft.items():
         form.session_state[forms.key(name)] = value
-    form.session_state["own_data"] = True
-    form.switch_page("../pages/launch.py").run()
+    form.query_params["mode"] = "rows"
+    form.switch_page("../pages/data.py").run()
     wic = "word,sentence1,sentence2,label\n" + "".join(f"run,a {n},b {n},{n % 2}\n" for n in range(8))
     upload(form, "mrpc", wic, wic.replace(",a ", ",c "))
     said = "The data of task 'mrpc' has a column that is not used: 'word'."
     assert any("are kept" in part.value and said in plain([part.value]) for part in form.markdown)
+    form.button(key="use").click().run()
+    form.switch_page("../pages/launch.py").run()
+    assert form.text_input(key="form.shots").value == "1", "the rest of the draft stays"
     form.button(key="check").click().run()
     box = next(one for one in form.expander if "about the data" in one.label)
     first, second = [plain([part.value]) for part in box.markdown]
