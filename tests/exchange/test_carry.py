@@ -117,7 +117,7 @@ def test_the_rows_stay_while_another_experiment_reads_them(made: tuple[Path, str
 def test_texts_of_public_data_sets_stay_behind(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COMPT_DEMO_RUNS")
     (tmp_path / "bundled").mkdir()
-    for ending in ("json", "safetensors"):
+    for ending in ("json", "safetensors.gz"):
         (tmp_path / f"bundled/english.{ending}").symlink_to(bundle.FOLDER / f"english.{ending}")
     bundle.import_bundles(store, tmp_path / "bundled")
     [one] = store.experiments()
