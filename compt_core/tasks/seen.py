@@ -60,6 +60,7 @@ _IN_GENERAL = {
 _PARTS = {("set2", "original T5"): "was trained on mrpc and multinli",
           ("set2", "FLAN-T5"): "was instruction-tuned on most of these tasks",
           ("english", "FLAN-T5"): "was instruction-tuned on ag_news and rotten_tomatoes"}
+_SEVERAL = {"FLAN-T5": "was instruction-tuned on most of these tasks"}  # of more than one suite
 _CALLED = {"glue": "GLUE", "set2": "SET2"}
 
 
@@ -82,17 +83,13 @@ def seen_glue(ref: str) -> tuple[Seen, str]:
 def seen_before(suites: Collection[str], ref: str) -> list[str]:
     """What to bear in mind about results of the backbone `ref` on `suites`, a sentence for each that published
     checkpoints were trained on."""
-    known, said = family(ref), list[str]()
-    for suite, in_general in _IN_GENERAL.items():
-        if suite not in suites:
-            continue
-        if known is None:
-            said.append(in_general)
-        elif suite in known.seen:
-            how = _PARTS.get((suite, known.name), known.how)
-            said.append(f"The backbone is of the family {known.name}, which {how}. It knows the tasks, so "
-                        "scores say less about what a prompt can teach.")
-        elif suite in _CALLED:
-            said.append(f"The backbone is of the family {known.name}, which {known.how} and has not seen "
-                        f"{_CALLED[suite]}.")
-    return said
+    known, named = family(ref), [suite for suite in _IN_GENERAL if suite in suites]
+    if known is None:
+        return [_IN_GENERAL[suite] for suite in named]
+    said, seen = list[str](), [suite for suite in named if suite in known.seen]
+    if seen:
+        how = _PARTS.get((seen[0], known.name), known.how) if len(seen) == 1 else _SEVERAL.get(known.name, known.how)
+        said.append(f"The backbone is of the family {known.name}, which {how}. It knows the tasks, so scores say less "
+                    "about what a prompt can teach.")
+    return said + [f"The backbone is of the family {known.name}, which {known.how} and has not seen {_CALLED[suite]}."
+                   for suite in named if suite not in seen and suite in _CALLED]
