@@ -14,7 +14,7 @@ from compt_core.tasks.tables import empty
 _OLD = [f"cp{page}" for page in (437, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 864, 865, 866, 869)]  # of
 # DOS, which would be taken for the quotation marks of Windows
 _RARE = ["cp1125", "cp1258", "mac_cyrillic", "mac_iceland", "mac_latin2", "mac_turkish"]  # would be taken for accents
-_AS_CLEAN = 0.07  # more disorder that windows-1252 may have: it counts the accents of French and Portuguese as some
+_AS_CLEAN = 0.1  # more disorder that windows-1252 may have: it counts the accents of French and Portuguese as some
 _SPEAKS = 0.04  # by which the likeliest language must fit better in another encoding than in windows-1252
 _SAMPLE = 200_000  # bytes by which an encoding is recognised
 
@@ -60,4 +60,4 @@ def _speaks_for(match: Any, west: Any) -> bool:
     if {"ő", "ű"} <= set(str(match)):  # Hungarian; no language of the west has the letters õ and û of these bytes
         return True
     language, score = (*match._languages, ("", 0.0))[0]
-    return bool(score > dict(west._languages).get(language, 0.0) + _SPEAKS)
+    return bool(score > max(dict(west._languages).get(language, 0.0) + _SPEAKS, west.coherence))
