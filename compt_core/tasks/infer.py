@@ -119,8 +119,8 @@ def _label_of(cells: Mapping[str, Sequence[Any]], table: Table, roles: Mapping[s
     if not named_classes and not few and alone:
         different = len({_written(cell, table, alone) for cell in cells[alone]} - {""})
         raise DataError(f"No column of {table.where} can be the label: {quoted(alone)} has "
-                        f"{plural(different, 'label')} in the rows looked at, or texts. Give rows with at least two labels, or a definition that "
-                        "names another column.")
+                        f"{plural(different, 'label')} in the rows looked at, or texts. Give rows with at least two "
+                        "labels, or a definition that names another column.")
     if not named_classes and not few:
         raise DataError(f"No column of {table.where} can be the label. It has: {_names(cells)}. Call the label column "
                         "'label', or give a definition that names it.")

@@ -93,6 +93,9 @@ def catalogue(names: Collection[str], data_dir: str | None = None, files: Sequen
                 for sentence in guess.said:
                     say(sentence)
                 found[name] = guess.task
+            elif name not in TASKS:
+                say(f"Task '{name}' is the kept one with its own rows; the folder '{folder}' is not read. Give that "
+                    "folder another name, or a task.yaml.")
         except ConfigError as error:
             problems += error.issues
         except DataError as error:
