@@ -160,7 +160,7 @@ def words(labels: Mapping[str, int]) -> dict[str, str]:
 
 def numbers(labels: Mapping[str, int]) -> tuple[float | None, float | None, float | None] | None:
     """(from, to, step), where the labels are taken for numbers."""
-    if st.session_state.get(key("kind")) != NUMBERS:
+    if st.session_state.get(key("kind")) != NUMBERS or (labels and not all_numbers(labels)):  # of other files before
         return None
     found = [_float(label) for label in labels]
     values = [one for one in found if one is not None] or [0.0, 1.0]

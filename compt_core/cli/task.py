@@ -39,7 +39,10 @@ def infer_task(
     _say_rows(load_task(guess.task, None))
     if file:
         write_file(file, written(guess.task))
-        say(f"Wrote '{file}'. Change it as you like, then use it with 'run --task {file}'.")
+        beside = guess.task.files is None or file.resolve().parent == folder.resolve()
+        say(f"Wrote '{file}'. Change it as you like, then use it with 'run --task {file}'." if beside else
+            f"Wrote '{file}'. Change it as you like, and put it into '{folder}' before you use it: it names files "
+            "beside it.")
     else:
         print(written(guess.task), end="")
     if keep:

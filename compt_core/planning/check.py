@@ -180,7 +180,7 @@ def _problems_of_words(files: BackboneFiles, tasks: Sequence[Task], runs: Sequen
     if lost:
         problems.append(Issue("backbone", f"The tokenizer of backbone '{files.ref}' has no pieces for the label words "
                                           f"of {', '.join(lost)}. Choose a T5 checkpoint as the backbone, or other "
-                                          "tasks."))
+                                          "tasks; a task of your own can have other words."))
     encode, _ = encoder(files)
     for task in tasks:
         for own in dict.fromkeys(map(task.words, styles)):

@@ -21,8 +21,11 @@ Role = Literal["text", "label", "not used"]
 LOOKED_AT = 2000  # rows of a table
 _LABELS = ("label", "labels", "gold_label", "gold", "class", "category", "target", "answer", "sentiment", "stance",
            "intent", "topic", "emotion", "relation", "type", "y", "score", "similarity", "relatedness_score",
-           "relatedness", "rating")  # names of label columns, the likeliest first
-_WORDS = ("word", "term", "phrase", "entity", "aspect", "keyword", "mention")  # columns of text in a word or two
+           "relatedness", "rating", "stars")  # names of label columns, the likeliest first
+_LAST_WORDS = ("sentiment", "stance", "intent", "emotion", "topic")  # of the names of label columns
+_WORDS = ("word", "term", "phrase", "entity", "aspect", "keyword", "mention", "question")  # columns of text, even if
+# the same few texts stand there again and again
+_NO_TEXT = re.compile(r".*_parse|(.*_)?(created|date|time|timestamp)(_at)?", re.IGNORECASE)  # trees and times
 _IDENTITY = re.compile(r"(.*[_.-])?(id|idx|index|guid|uid|uuid|no|number|url|split|start\d*|end\d*)", re.IGNORECASE)
 _FEW_LABELS = 30  # different values that a column without a telling name may have as a label
 _SHORT = 40  # characters of a label
@@ -76,7 +79,11 @@ def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] |
         if len(every) > MOST_LABELS:
             raise DataError(f"The label column {quoted(label)} in {table.where} has {len(every):,} different labels, "
                             f"more than {MOST_LABELS}. Choose another column.")
-        written |= {"labels": dict(zip(every, words_for(every), strict=True)),
+        if "-" in every and len(every) > 2:  # where annotators did not agree
+            every.remove("-")
+            written["leave_out"] = ["-"]
+        beside = _words_beside(table, label, every)
+        written |= {"labels": beside or dict(zip(every, words_for(every), strict=True)),
                     "metrics": ["accuracy", "macro_f1"] if len(every) > 2 else ["accuracy"]}
     if data:
         written["data"] = dict(data)
@@ -108,10 +115,17 @@ def _label_of(cells: Mapping[str, Sequence[Any]], table: Table, roles: Mapping[s
     named_classes = [column for column in table.names if column in cells]
     few = [column for column in cells if not _IDENTITY.fullmatch(column)
            and _can_be_label(cells[column], table, column, _FEW_LABELS)]
+    alone = next((named[name] for name in _LABELS if name in named), "")
+    if not named_classes and not few and alone:
+        different = len({_written(cell, table, alone) for cell in cells[alone]} - {""})
+        raise DataError(f"No column of {table.where} can be the label: {quoted(alone)} has "
+                        f"{plural(different, 'label')} in the rows looked at, or texts. Give rows with at least two "
+                        "labels, or a definition that names another column.")
     if not named_classes and not few:
         raise DataError(f"No column of {table.where} can be the label. It has: {_names(cells)}. Call the label column "
                         "'label', or give a definition that names it.")
-    by_name = [column for column in few if any(name in column.lower() for name in ("label", "class", "answer", "gold"))]
+    by_name = [column for column in few if any(name in column.lower() for name in ("label", "class", "answer", "gold"))
+               or re.split(r"[\W_]+", column.lower())[-1] in _LAST_WORDS]
     return [*named_classes, *by_name, *few[::-1]][0]  # of columns without a telling name, the last
 
 
@@ -128,7 +142,8 @@ def _can_be_label(cells: Sequence[Any], table: Table, column: str, most: int) ->
 def _is_text(column: str, cells: Sequence[Any]) -> bool:
     """Whether a column holds words to read: no numbers, no names of rows, not the same few words again and again."""
     texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
-    if not texts or _IDENTITY.fullmatch(column) or sum(map(_is_number, texts)) > len(texts) / 2:
+    if not texts or any(known.fullmatch(column) for known in (_IDENTITY, _NO_TEXT)) \
+            or sum(map(_is_number, texts)) > len(texts) / 2:
         return False
     if column.lower() in _WORDS:
         return True
@@ -193,6 +208,20 @@ def _fields(texts: Sequence[str]) -> list[str]:
     return [_plain(column) for column in texts]
 
 
+def _words_beside(table: Table, label: str, labels: Sequence[str]) -> dict[str, str]:
+    """Label -> its name in a column beside it such as label_text; empty where that names some label not, or not alone.
+    """
+    column = next((f"{label}_{end}" for end in ("text", "name") if f"{label}_{end}" in table.columns), "")
+    if not column or not all(map(_is_number, labels)):
+        return {}
+    pairs = {(_written(cell, table, label), str(name or "").strip())
+             for cell, name in zip(table.columns[label], table.columns[column], strict=True)}
+    found = {one: name for one, name in pairs if one in labels}
+    names = set(found.values())
+    once = len(found) == len(labels) == len(names) and sum(one in labels for one, _ in pairs) == len(labels)
+    return {one: found[one] for one in labels} if once and all(0 < len(name) <= _SHORT for name in names) else {}
+
+
 def _plain(column: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", column).split()) or "text"
 
@@ -205,8 +234,11 @@ def _said(task: Task, roles: Mapping[str, Role], counts: Mapping[str, int]) -> t
     return (f"Task '{task.name}': the text is {' and '.join(map(quoted, task.columns))}; the label is "
             f"{quoted(task.label_column)} with {labels}.",
             *([f"Not used: {_names(unused)}."] if unused else []),
+            *([f"The first row is read as the names of the columns, but {quoted(task.label_column, 40)} looks like a "
+               "label. Add a line with names above it if the file has none."]
+              if task.label_column in counts or _is_number(task.label_column) else []),
             *(["The labels are numbers. Give each a word that says what it means."]
-              if not task.numeric and all(map(_is_number, counts)) else []))
+              if not task.numeric and all(map(_is_number, task.labels)) else []))
 
 
 def _names(columns: Mapping[str, Any] | Sequence[str]) -> str:

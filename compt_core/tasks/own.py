@@ -26,6 +26,7 @@ from compt_core.tasks.spec import KEPT, OWN, Files, Task
 from compt_core.tasks.table import TASKS
 
 _LOOKED_AT = 200  # files of a folder, in search of a definition
+_HUB_PART = re.compile(r"-0+-of-0*1")  # in the names of files on the hub: the only one of its split
 TRAIN, DEV = ("train",), ("dev", "validation", "val", "validation_matched", "test")  # names of files, in this order
 
 
@@ -92,6 +93,9 @@ def catalogue(names: Collection[str], data_dir: str | None = None, files: Sequen
                 for sentence in guess.said:
                     say(sentence)
                 found[name] = guess.task
+            elif name not in TASKS:
+                say(f"Task '{name}' is the kept one with its own rows; the folder '{folder}' is not read. Give that "
+                    "folder another name, or a task.yaml.")
         except ConfigError as error:
             problems += error.issues
         except DataError as error:
@@ -124,12 +128,26 @@ def _guess(name: str, folder: Path) -> Guess:
     train, dev = _first(there, TRAIN), _first(there, DEV)
     if train is None and len(there) != 1:
         raise DataError(f"The folder '{folder}' must have a train file or a single file (.{', .'.join(FORMATS)}). Got "
-                        f"{', '.join(path.name for path in there) or 'none'}.")
+                        f"{', '.join(path.name for path in there) or _others(folder)}.")
     train = train or there[0]
     if dev is None or dev == train:
-        return infer(name, read_file(train), str(folder.resolve()), data={"file": train.name})
-    return infer(name, read_file(train), str(folder.resolve()), data={"train": train.name, "dev": dev.name},
-                 also=read_file(dev))
+        guess = infer(name, read_file(train), str(folder.resolve()), data={"file": train.name})
+    else:
+        guess = infer(name, read_file(train), str(folder.resolve()), data={"train": train.name, "dev": dev.name},
+                      also=read_file(dev))
+    if more := [path.name for path in there if path not in (train, dev)]:
+        guess = replace(guess, said=(*guess.said, f"Not read: {', '.join(quoted(one, 40) for one in more[:8])}"
+                                                  f"{' and others' if len(more) > 8 else ''}. Only one file with "
+                                                  "training rows and one with dev rows are."))
+    return guess
+
+
+def _others(folder: Path) -> str:
+    """The files of a folder that has none with rows."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    return "none" + (f" of these, but {', '.join(quoted(one, 40) for one in names[:4])}. Give "
+                     f"{'it' if len(names) == 1 else 'them'} the ending of what is in "
+                     f"{'it' if len(names) == 1 else 'them'}" if names else "")
 
 
 def keep(task: Task, files: Mapping[str, bytes], replaces: bool = False) -> Task:
@@ -252,7 +270,7 @@ def _in_data(task: Task, data_dir: str | None) -> bool:
 
 
 def _first(paths: Sequence[Path], names: Sequence[str]) -> Path | None:
-    return next((path for name in names for path in paths if path.stem == name), None)
+    return next((path for name in names for path in paths if _HUB_PART.sub("", path.stem) == name), None)
 
 
 @lru_cache(maxsize=256)

@@ -211,6 +211,8 @@ def _rectangle(path: Path, lines: Iterable[tuple[int, list[str]]], called: str =
     """A Table from (number of the line or row, cells), header first; every row must have as many cells as that."""
     stream = iter(lines)
     _, names = next(stream)
+    if names.count("") > 1:  # a spreadsheet writes commas for columns that have no name
+        names = [name or f"column {number}" for number, name in enumerate(names, 1)]
     _check_header(path, names)
     rows, numbers, problems = [], [], []
     for number, cells in stream:

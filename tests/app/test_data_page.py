@@ -166,6 +166,15 @@ def test_dev_rows_of_their_own_may_come_later_and_keep_what_was_chosen(form):
     assert own.kept()["my-table"].files.dev == "dev.csv"
 
 
+def test_other_files_with_words_as_labels_are_not_held_for_numbers(form):
+    rows = "text,score\n" + "".join(f"some text {i},{i % 7 / 2}\n" for i in range(60))
+    app = upload(form, rows)
+    assert app.number_input(key="own.high").value == 3.0
+    upload(app, "text,score\n" + "".join(f"some text {i},{'good' if i % 2 else 'bad'}\n" for i in range(60)))
+    assert app.text_input(key="own.word.score.good").value == "good" and not red(app)
+    assert not app.button(key="keep").disabled
+
+
 @pytest.mark.parametrize(("data", "name", "said"), [
     (b"", "a.csv", "is empty"), (b"a,b\n1\n", "../../etc/x.csv", "must have 2 cells"),
     (b"PK\x03\x04 no zip", "a.xlsx", "cannot be read as xlsx"), (b"PAR1 no parquet", "a.parquet", "cannot be read"),

@@ -160,7 +160,52 @@ def test_labels_and_numbers_that_only_the_dev_rows_or_late_rows_have_count(tmp_p
     assert task.numeric and float(task.labels[-1]) == 6.0 and len(load_task(task, None).dev) == 30
 
 
+@pytest.mark.parametrize(("row", "texts", "label"), [
+    (lambda dice, i: {"tweet_id": i, "airline_sentiment": "abc"[i % 3], "airline": "de"[i % 2], "text": said(dice),
+                      "tweet_created": f"2015-02-24 11:35:{i:02} -0800"}, ("text",), "airline_sentiment"),
+    (lambda dice, i: {"stars": i % 5 + 1, "review_body": said(dice), "product_category": "ab"[i % 2]},
+     ("review_body",), "stars"),
+    (lambda dice, i: {"premise": said(dice), "choice1": said(dice), "choice2": said(dice),
+                      "question": ["cause", "effect"][i % 2], "idx": i, "label": i // 2 % 2},
+     ("premise", "choice1", "choice2", "question"), "label"),
+    (lambda dice, i: {"gold_label": ["-", "neutral", "entailment"][i % 3], "sentence1": said(dice),
+                      "sentence1_parse": f"(ROOT (S {said(dice)}))", "sentence2": said(dice)},
+     ("sentence1", "sentence2"), "gold_label"),
+])
+def test_further_public_schemas(tmp_path: Path, row: Callable[[random.Random, int], dict[str, Any]],
+                                texts: tuple[str, ...], label: str) -> None:
+    dice = random.Random(2)
+    write(tmp_path / "all.csv", [row(dice, i) for i in range(60)])
+    task = guess_folder("x", tmp_path).task
+    assert (task.columns, task.label_column) == (texts, label)
+    assert "-" not in task.labels and task.left_out == (("-",) if label == "gold_label" else ())
+    assert len(load_task(task, None).train) > 20
+
+
+@pytest.mark.parametrize(("names", "words"), [("no yes", ("no", "yes")), ("yes yes", ("0", "1")), ("no", ("0", "1"))])
+def test_a_column_beside_the_label_names_its_numbers(tmp_path: Path, names: str, words: tuple[str, ...]) -> None:
+    each = [*names.split(), ""][:2]
+    write(tmp_path / "train-00000-of-00001.parquet",
+          [{"text": f"some text {i}", "label": i % 2, "label_text": each[i % 2]} for i in range(40)])
+    write(tmp_path / "test-00000-of-00001.parquet",
+          [{"text": f"dev text {i}", "label": i % 2, "label_text": each[i % 2]} for i in range(20)])
+    guess = guess_folder("x", tmp_path)
+    assert guess.task.labels == words and len(load_task(guess.task, None).dev) == 20
+    assert ("The labels are numbers" in " ".join(guess.said)) == (words == ("0", "1"))
+
+
+def test_a_file_without_a_header_and_a_file_that_is_not_read_are_said(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("".join(f"{'np'[i % 2]},some text {i}\n" for i in range(40)))
+    write(tmp_path / "trial.csv", [{"text": "a b", "label": "c"}])
+    guess = guess_folder("x", tmp_path)
+    assert any("'n' looks like a label. Add a line with names" in one for one in guess.said)
+    assert any(one.startswith("Not read: 'trial.csv'.") for one in guess.said)
+
+
 @pytest.mark.parametrize(("files", "said"), [
+    ({"a.csv": "text,label\n" + "".join(f"some text {i},spam\n" for i in range(40))},
+     "'label' has 1 label in the rows looked at"),
+    ({"train.txt": "text\tlabel\n"}, "Got none of these, but 'train.txt'. Give it the ending of what is in it."),
     ({}, "must have a train file or a single file"), ({"a.csv": "text,label\nx,1\n", "b.csv": "x"}, "Got a.csv, b.csv"),
     ({"a.csv": "label\n1\n0\n"}, "can be the text of task"), ({"a.csv": "text\nx y\nz w\n"}, "No column of"),
     ({"a.csv": "text,label\nx y,1\nz w,1\n"}, "No column of"), ({"a.csv": "text,label\n"}, "has no rows"),

@@ -168,3 +168,13 @@ def test_every_problem_of_the_tasks_is_told(home: Path, tmp_path: Path) -> None:
         own.catalogue(("two", "three"), str(tmp_path / "data"), [tmp_path / "one" / "task.yaml"])
     assert [issue.message.split("'")[0] for issue in caught.value.issues] == ["The task file ", "The task file ",
                                                                               "The folder "]
+
+
+def test_a_kept_task_before_a_folder_of_the_same_name_is_said(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "all.csv").write_text("text,label\n" + "".join(f"some text {i},{'ab'[i % 2]}\n" for i in range(20)))
+    own.keep_folder(own.guess_folder("mine", folder).task)
+    said = list[str]()
+    own.catalogue(["mine"], str(tmp_path / "data"), say=said.append)
+    assert len(said) == 1 and "is the kept one with its own rows" in said[0]

@@ -197,11 +197,37 @@ def test_west_european_letters_come_out_right(tmp_path: Path, text: str, encodin
     assert len(read_file(tmp_path / "a.tsv").notes) == (not kept.isascii())
 
 
+LINES = {  # of a few rows, since an encoding is recognised by the letters of them all
+    "french": ("cp1252", "Le garçon a mangé à la fête près de l'hôtel, où il était très fatigué. Ça me plaît."),
+    "portuguese": ("cp1252", "Não há opções à venda, são ótimas. A ação não é boa, coração."),
+    "italian": ("cp1252", "È così perché la città è più bella. Non è andato là però."),
+    "swedish": ("cp1252", "Det är på gården, å så fint. Öl och smörgås."),
+    "english": ("cp1252", "Costs 5€ or £4 for the film. I do not like it."),
+    "polish": ("cp1250", "Zażółć gęślą jaźń, to jest bardzo dobre. Nie podoba mi się ta książka, była zła i długa."),
+    "czech": ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy. Ten film byl špatný a příliš dlouhý."),
+    "hungarian": ("cp1250", "Ez a film nagyon jó volt, tetszett nekem a szereplő. Unalmas és hosszú volt, fűszeres."),
+    "turkish": ("cp1254", "Bu film çok güzeldi, şarkılar ve ışık çok iyiydi. Hiç beğenmedim, çok sıkıcı ve uzun."),
+    "russian": ("cp1251", "Очень хороший фильм, мне понравилось. Плохой и длинный фильм."),
+}
+
+
+@pytest.mark.parametrize("language", LINES)
+def test_letters_of_a_language_come_out_right(tmp_path: Path, language: str) -> None:
+    encoding, line = LINES[language]
+    rows = "text\n" + f"{line}\n" * 40
+    assert set(read(tmp_path, "a.tsv", rows.encode(encoding))["text"]) == {line}
+
+
 def test_an_encoding_is_recognised_by_whole_lines_of_a_long_file(tmp_path: Path) -> None:
     line = "東京の大学で日本語を勉強しています。" * 3
     rows = "text\n" + f"{line}\n" * 4000
     assert len(rows.encode("shift_jis")) > 200_000
     assert set(read(tmp_path, "a.csv", rows.encode("shift_jis"))["text"]) == {line}
+
+
+def test_several_columns_without_a_name_are_numbered(tmp_path: Path) -> None:
+    found = read(tmp_path, "spam.csv", "v1,v2,,,\nham,hello,,,\nspam,win,a,,\n")
+    assert list(found) == ["v1", "v2", "column 3", "column 4", "column 5"] and found["column 3"] == ["", "a"]
 
 
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
