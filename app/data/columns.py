@@ -41,7 +41,7 @@ def view(given: Upload, problems: Mapping[str, str]) -> None:
                                  placeholder="Choose those that you need")
     rows = [{column: str(table.columns[column][number])[:MOST_CHARACTERS] for column in listed}
             for number in range(min(FIRST_ROWS, count))]
-    st.dataframe(rows, hide_index=True, alt=f"The first {len(rows)} rows of the table")
+    st.dataframe(rows, hide_index=True, alt=f"The first {captions.plural(len(rows), 'row')} of the table")
     for column in listed:
         _role(column, roles)
     problem(problems, "roles")

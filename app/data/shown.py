@@ -93,7 +93,8 @@ def examples(data: TaskData, by: By) -> None:
     st.caption(f"Of the first {captions.plural(len(rows), 'row')} the longest has {longest:,} pieces; the model reads "
                f"at most {by.max_tokens:,}, so {captions.plural(cut, 'row') if cut else 'none'} "
                f"{'loses' if cut <= 1 else 'lose'} an end."
-               + (f" Shown are {MOST_EXAMPLES} of {len(found)} labels." if len(found) > MOST_EXAMPLES else ""))
+               + (f" Shown are {MOST_EXAMPLES} of {captions.plural(len(found), 'label')}."
+                  if len(found) > MOST_EXAMPLES else ""))
 
 
 def schema(task: Task, by: By) -> None:

@@ -74,7 +74,7 @@ def _of_labels(data: TaskData, shots: int | None) -> Iterator[str]:
     train, dev = (Counter(row.label for row in rows) for rows in (data.train, data.dev))
     for split, counts, so in (("training", train, "it cannot be learned"), ("dev", dev, "it is never scored")):
         if lacks := [label for number, label in enumerate(task.labels) if not counts[number]]:
-            what = "the label" if len(lacks) == 1 else f"the {len(lacks)} labels"
+            what = "the label" if len(lacks) == 1 else f"the {plural(len(lacks), 'label')}"
             yield (f"No {split} row of task '{name}' has {what} {_named(lacks)}, so "
                    f"{so if len(lacks) == 1 else so.replace('it is', 'they are').replace('it ', 'they ')}.")
     if shots and (few := {task.labels[number]: count for number, count in sorted(train.items()) if count < shots}):
@@ -131,11 +131,12 @@ def _of_texts(data: TaskData, files: BackboneFiles, prefix: str, max_tokens: int
                    "(max_tokens) and lose the end of their longest text.")
     if any("has no pieces for" in note for note in data.notes):  # said by the check of all rows already
         return
-    for split, given in (("train", data.train), ("dev", data.dev)):
-        share, example = data.unknown.get(split) or _unread(given[:LOOKED_AT], encode, unknown)
+    for split, given, counted in (("training", data.train, data.unknown.get("train")),
+                                  ("dev", data.dev, data.unknown.get("dev"))):
+        share, example = counted or _unread(given[:LOOKED_AT], encode, unknown)
         if share:
             yield (f"The tokenizer of backbone '{files.ref}' has no pieces for {_percent(share)} of the words in the "
-                   f"{'training' if split == 'train' else 'dev'} rows of task '{task.name}' (such as "
+                   f"{split} rows of task '{task.name}' (such as "
                    f"{quoted(example, 30)}), which all look alike to it.")
 
 

@@ -6,10 +6,13 @@ import codecs
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from compt_core.errors import DataError
 from compt_core.tasks.tables import empty
+
+if TYPE_CHECKING:
+    from charset_normalizer import CharsetMatch
 
 _OLD = [f"cp{page}" for page in (437, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 864, 865, 866, 869)]  # of
 # DOS, which would be taken for the quotation marks of Windows
@@ -55,9 +58,8 @@ def _recognised(path: Path, data: bytes) -> tuple[str, str]:
                     "UTF-8.")
 
 
-def _speaks_for(match: Any, west: Any) -> bool:
+def _speaks_for(match: CharsetMatch, west: CharsetMatch) -> bool:
     """Whether the letters of `match` are those of a language that windows-1252 cannot write."""
     if {"ő", "ű"} <= set(str(match)):  # Hungarian; no language of the west has the letters õ and û of these bytes
         return True
-    language, score = (*match._languages, ("", 0.0))[0]
-    return bool(score > max(dict(west._languages).get(language, 0.0) + _SPEAKS, west.coherence))
+    return match.coherence > west.coherence + (_SPEAKS if match.language == west.language else 0)

@@ -30,7 +30,7 @@ def english(visit):
 def test_a_first_visit_has_all_grids_to_look_at(visit):
     app = visit("home")
     cards = [part.value for part in app.markdown if "bundled with the project" in part.value]
-    assert len(cards) == 3 and all("200 completed" in cards[i] for i in (0, 2)) and "25 completed" in cards[1]
+    assert len(cards) == 3 and all("200 completed" in cards[i] for i in (0, 2)) and "50 completed" in cards[1]
     assert "demo task" in cards[0] and "english" in cards[1] and "demo\\-glue task" in cards[2]
 
 

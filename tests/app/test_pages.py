@@ -440,7 +440,7 @@ def test_what_accuracy_shows_can_be_taken_along(visit, lab):
     identity = lab.finished(seeds=[0, 1])
     app = visit("accuracy", exp=identity)
     buttons = {button.proto.label: button.proto for button in app.get("download_button")}
-    assert set(buttons) == {"CSV", "LaTeX", "Report (HTML)"} and not app.exception
+    assert set(buttons) == {"CSV", "LaTeX", "Report (HTML)", "Bundle (ZIP)"} and not app.exception
 
 
 def test_gates_stand_beside_their_shares(visit, lab):

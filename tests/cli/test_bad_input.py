@@ -120,7 +120,7 @@ def test_bad_settings_are_one_line(refused: Callable[..., str], words: tuple[str
 
 
 @pytest.mark.parametrize(("command", "words", "says"), [
-    ("tsks", (), "No such command 'tsks'. Did you mean 'tasks'? See 'python -m compt_core --help'."),
+    ("tsks", (), "No such command 'tsks'. Did you mean 'tasks', 'task'? See 'python -m compt_core --help'."),
     ("--speed", (), "There is no option '--speed'. See 'python -m compt_core --help'."),
     ("tasks", ("more",), "Got unexpected extra argument(s) (more)."),
     ("runs", ("--limit", "0"), "Invalid value for '--limit'"),

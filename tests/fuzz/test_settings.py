@@ -121,7 +121,7 @@ def words(dice: random.Random) -> list[str]:
 def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, Any]]:
     """How `run` ended up to the check of files: "taken" with its experiment, or "refused"."""
     taken: list[Any] = []
-    monkeypatch.setattr(cli, "check", lambda experiment: SimpleNamespace(experiment=experiment, notes=()))
+    monkeypatch.setattr(cli, "check", lambda experiment, tasks: SimpleNamespace(experiment=experiment, notes=()))
     monkeypatch.setattr(cli, "_train", lambda checked, json_file: taken.append(checked.experiment) or 0)
 
     def call(*given: str) -> tuple[str, Any]:

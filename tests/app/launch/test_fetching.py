@@ -119,7 +119,10 @@ def test_rows_that_are_not_there_have_a_button_of_their_own(visit, download, mon
 
     def fetch(name, *_):
         asked.append(name)
-        selections.folder(name).mkdir(parents=True)
+        for task, splits in selections.fingerprints(name).items():
+            (selections.folder(name) / task).mkdir(parents=True)
+            for split in splits:
+                (selections.folder(name) / task / f"{split}.jsonl").touch()
 
     monkeypatch.setattr(selections, "fetch", fetch)
     app = visit("launch", preset="english")

@@ -26,7 +26,7 @@ def test_an_upload_is_opened(visit: Callable[..., AppTest], store: Store, tmp_pa
     with monkeypatch.context() as patch:
         patch.delenv("COMPT_DEMO_RUNS")
         (tmp_path / "bundled").mkdir()
-        for ending in ("json", "safetensors"):
+        for ending in ("json", "safetensors.gz"):
             (tmp_path / f"bundled/english.{ending}").symlink_to(bundle.FOLDER / f"english.{ending}")
         other = Store(tmp_path / "other")
         bundle.import_bundles(other, tmp_path / "bundled")
