@@ -5,6 +5,7 @@ A kept task is a folder ``COMPT_HOME/tasks/NAME`` with task.yaml and its data fi
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -78,9 +79,9 @@ def catalogue(names: Collection[str], data_dir: str | None = None, files: Sequen
                                            f"'{task.name}'; give it another name."))
         found[task.name] = task
     for name in names:
-        folder = Path(data_dir or "") / name
-        if not data_dir or name in defined or not definition.NAME.fullmatch(name) or not folder.is_dir():
-            continue
+        folder = Path(os.path.expanduser(data_dir or "")) / name
+        if not data_dir or name in defined or not definition.NAME.fullmatch(name) or not os.path.isdir(folder):
+            continue  # os.path: a name that no disk takes is no folder either, and no error
         try:
             if (folder / FILE).is_file():
                 task = definition.read(folder / FILE)

@@ -178,3 +178,13 @@ def test_a_kept_task_before_a_folder_of_the_same_name_is_said(home: Path, tmp_pa
     said = list[str]()
     own.catalogue(["mine"], str(tmp_path / "data"), say=said.append)
     assert len(said) == 1 and "is the kept one with its own rows" in said[0]
+
+
+def test_a_data_folder_may_begin_with_a_tilde_and_a_name_that_no_disk_takes_is_no_folder(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "data" / "mine").mkdir(parents=True)
+    (tmp_path / "data" / "mine" / "all.csv").write_text("text,label\na good day,yes\na bad day,no\n", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert own.catalogue(["mine"], "~/data")["mine"].columns == ("text",)
+    assert "mine" not in own.catalogue(["mine"], "x" * 5000) and "mine" not in own.catalogue(["mine"], "a\0b")
