@@ -58,10 +58,14 @@ def choices(roles: Mapping[str, str]) -> list[str]:
     return [*(f"text {number}" for number in range(1, most + 1)), LABEL, NOT_USED]
 
 
+_SAYING_NOTHING = ("train", "dev", "test", "validation", "data", "dataset", "all", "table", "rows", "file", "sheet")
+
+
 def suggested(file: str, taken: Collection[str]) -> str:
-    """A name for a task made of a visitor's file name; "" where none can be."""
+    """A name for a task made of a visitor's file name; "" where none can be, or where it would say nothing of the task:
+    the name stands before every row that the model reads."""
     plain = re.sub(r"[^a-z0-9]+", "-", file.rpartition(".")[0].lower()).strip("-0123456789")[:40].rstrip("-")
-    return "" if plain in taken else plain
+    return "" if plain in {*taken, *_SAYING_NOTHING} else plain
 
 
 def swapped(roles: Mapping[str, str], column: str, role: str) -> dict[str, str]:

@@ -98,8 +98,8 @@ def caveats(experiment: ExperimentRecord, suites: str) -> list[str]:
     """What a reader must know before believing the numbers of this experiment."""
     found = []
     if experiment.config["backbone"] == "demo":
-        found.append("These are results of the small bundled model on a made-up language: they show how the methods "
-                     "behave here, not how they compare on real text.")
+        found.append("These are results of the small bundled model, which knows only a made-up language: they show how "
+                     "the methods behave here, not how they compare on a real T5.")
     else:
         found += [literal(said)] if (said := origin(experiment.config["backbone"])) else []
         found += seen_before(suites.split(", "), experiment.config["backbone"])

@@ -335,3 +335,4 @@ def test_roles_are_swapped_and_never_given_twice():
     assert drafting.swapped(roles, "a", "label") == {"a": "label", "b": "text 1", "c": "not used"}
     assert drafting.choices(roles) == ["text 1", "text 2", "label", "not used"]
     assert drafting.suggested("../../Mein Täsk (2).csv", []) == "mein-t-sk"
+    assert drafting.suggested("train.csv", []) == drafting.suggested("all.xlsx", []) == ""  # it would say nothing
