@@ -52,7 +52,7 @@ def in_order(roles: Mapping[str, str]) -> list[str]:
 
 
 def choices(roles: Mapping[str, str]) -> list[str]:
-    """The roles that a column may have: the texts that there are and one more, the label, or none."""
+    """The roles to choose from for a column: each text so far, one more text, the label, or not used."""
     last = max((int(role.removeprefix("text ")) for role in roles.values() if role.startswith("text ")), default=0)
     most = max(last, min(last + 1, len(roles) - 1, MOST_TEXTS), 1)
     return [*(f"text {number}" for number in range(1, most + 1)), LABEL, NOT_USED]

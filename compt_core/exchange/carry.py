@@ -65,7 +65,7 @@ def pack(store: Store, experiment: str, file: BinaryIO) -> list[str]:
 
 
 def _without_paths(path: Path) -> None:
-    """Takes the folders of this machine out of a bundle's JSON; an import sets them anew."""
+    """Removes this machine's folders from a bundle's JSON. The import writes its own folders there."""
     read = json.loads(path.read_text(encoding="utf-8"))
     for config in (read["experiment"]["config"], *(run["config"] for run in read["runs"])):
         if config.get("data_dir") not in (None, *selections.NAMES):

@@ -28,7 +28,7 @@ _END_BYTES, _END_64_BYTES = 22, 20
 _BLOCK = 1 << 20
 _KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, OverflowError, KeyError,
-           NotImplementedError)  # what the library raises for files that are none
+           NotImplementedError)  # what zipfile raises for a file that is no whole zip archive
 
 
 def write(file: BinaryIO, members: Mapping[str, Path], about: Mapping[str, Any]) -> None:
