@@ -22,7 +22,7 @@ TORCH_FREE = (
     "compt_core.settings.config", "compt_core.settings.presets", "compt_core.methods.table",
     "compt_core.training.events", "compt_core.planning.estimate", "compt_core.planning.check",
     "compt_core.planning.data", "compt_core.composition.geometry", "compt_core.analysis.projections",
-    "compt_core.analysis.imported", "compt_core.analysis.diagnosis", "compt_core.backbone.vocabulary",
+    "compt_core.prompts.foreign", "compt_core.analysis.diagnosis", "compt_core.backbone.vocabulary",
     "compt_core.backbone.load", "compt_core.tasks.table", "compt_core.tasks.files", "compt_core.runs.record",
     "compt_core.runs.store", "compt_core.runs.worker", "compt_core.cli.main", "compt_core.whatif.edit",
     "compt_core.whatif.inside", "compt_core.whatif.change", "compt_core.whatif.effects", "compt_core.whatif.answer",

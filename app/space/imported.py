@@ -16,9 +16,9 @@ from app.show import captions
 from app.space.alike import IMPORTED
 from app.space.names import FOREIGN, GROUPS
 from app.ui import services, state, uploads
-from compt_core.analysis import imported
 from compt_core.composition.geometry import Prompt
 from compt_core.errors import DataError, StoreError
+from compt_core.prompts import foreign
 from compt_core.runs.record import RunRecord
 
 _FILE, _KEY, _CONFIG, _SAID = "prompts.safetensors", "import", "import_config", "import_said"
@@ -37,10 +37,10 @@ def keep(name: str, data: bytes, hidden: int, config: bytes | None = None) -> st
     from safetensors.numpy import save
 
     notes: list[str] = []
-    found = imported.read(name, data, hidden, config, notes)
+    found = foreign.read(name, data, hidden, config, notes)
     tensors = {f"{i:02d}": one for i, one in enumerate(found.values())}
     about = {"names": [_called(name, title, len(found)) for title in found], "notes": notes,
-             "backbone": imported.origin(data, config)}
+             "backbone": foreign.origin(data, config)}
     header = {key: json.dumps(value) for key, value in about.items() if value}
     folder, _ = uploads.put({_FILE: save(tensors, header)}, lambda made: None)
     return folder.name
@@ -73,7 +73,7 @@ def _load(identity: str) -> tuple[list[Prompt], list[str], dict[str, str]]:
             arrays = [np.asarray(handle.get_tensor(f"{i:02d}")) for i in range(len(names))]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"The imported prompts in '{path}' cannot be read: {error}. Import the file again.") from None
-    numbered = imported.numbered(map(str, names))
+    numbered = foreign.numbered(map(str, names))
     prompts = [Prompt(IMPORTED, name, one) for name, one in zip(numbered, arrays, strict=True)]
     return prompts, notes, backbone
 
@@ -112,8 +112,8 @@ def box(hidden: int, taken: int) -> None:
     if not opened.open:
         return
     with opened:
-        st.file_uploader("A file of prompts", list(imported.ENDINGS), key=_KEY, help=HELP,
-                         max_upload_size=imported.MOST_BYTES // 10**6)
+        st.file_uploader("A file of prompts", list(foreign.ENDINGS), key=_KEY, help=HELP,
+                         max_upload_size=foreign.MOST_BYTES // 10**6)
         st.file_uploader("peft's adapter_config.json, if there is one", "json", key=_CONFIG, help=CONFIG_HELP,
                          max_upload_size=1)
         with st.container(horizontal=True):

@@ -119,6 +119,8 @@ def run(
                         ] = None,
     task_files: Annotated[list[Path] | None, typer.Option("--task", metavar="FILE", help="A task of your own: its "
                           "definition (YAML) beside its data; may be repeated.")] = None,
+    init: Annotated[list[str] | None, typer.Option(metavar="PART=RUN", help="First prompts of a part (source or "
+                    "private) from a run or a file; may be repeated.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, as in "
                                                    "sources=4; may be repeated. 'help' lists them all.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results here.")] = None,
@@ -130,7 +132,8 @@ def run(
         console().print(_settings_table())
         return DONE
     given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "shots": shots,
-             "variants": variant or None, "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset}
+             "variants": variant or None, "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset,
+             "init": init or None}
     layers = settings(config, given, set_ or [])
     if task_files:
         layers["tasks"] = with_own(layers.get("tasks"), task_files)

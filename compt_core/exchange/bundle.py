@@ -32,7 +32,7 @@ from compt_core.tasks.table import CATALOGUE
 
 FOLDER = Path(compt_core.__file__).resolve().parents[1] / "assets" / "demo-runs"
 # Points per run and kind, out of those in a store. Prompts over training are left out: they outweigh everything else.
-POINTS = {"loss": 50, "task_loss": 50, "attention": 25, "gates": 25, "dev_score": 25}
+POINTS = {"loss": 50, "task_loss": 50, "attention": 25, "gates": 25, "dev_score": 25, "phase_score": 100}
 KEPT = ("composed", "source", "private", "attention.logits", "gate.alpha", "gate.beta")  # not how the prompts were made
 FORMAT = 1
 PACKED = ".safetensors.gz"

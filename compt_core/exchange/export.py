@@ -23,7 +23,7 @@ from compt_core.runs.points import decimals
 from compt_core.runs.record import ExperimentRecord, RunRecord
 
 Curves = Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]]  # kind -> run -> (steps [n], values [n, d])
-CURVES = ("loss", "task_loss", "dev_score", "attention", "gates")  # kinds of events that become tables
+CURVES = ("loss", "task_loss", "dev_score", "phase_score", "attention", "gates")  # kinds of events that become tables
 _GRID = ("shots", "seeds")
 _RUN = ("run", "variant", "method", "shots", "seed")
 _ABOUT = ("state", "error", "mean", "mean_normalised", "trainable_parameters", "train_seconds", "eval_seconds")
@@ -110,6 +110,9 @@ def tables(written: Mapping[str, Any], curves: Curves, answers: Iterable[Sequenc
         "dev_score.csv": Table(("run", "step", "task", "score"), (
             (run, step, task, score) for run in names["dev_score"] for step, one in _points(curves["dev_score"][run])
             for task, score in zip(tasks, one, strict=True))),
+        "phase_score.csv": Table(("run", "step", "task", "score"), (
+            (run, step, task, score) for run in names["phase_score"]
+            for step, one in _points(curves["phase_score"][run]) for task, score in zip(tasks, one, strict=True))),
         "attention_steps.csv": Table(("run", "step", "task", "source", "weight"), (
             (run, step, task, f"s{source}", weight) for run in names["attention"]
             for step, one in _points(curves["attention"][run])

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import torch
 
+from compt_core.methods.block import Starts
 from compt_core.settings.config import RunConfig
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.table import CATALOGUE
@@ -29,7 +30,8 @@ def all_gpus() -> tuple[str, ...]:
 
 def train_on(devices: Sequence[str], configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
              on_outcome: OnOutcome, resume: Mapping[str, Checkpoint] = MappingProxyType({}),
-             keeper: Keeper | None = None, tasks: Catalogue = CATALOGUE) -> dict[str, Outcome]:
+             keeper: Keeper | None = None, tasks: Catalogue = CATALOGUE,
+             starts: Mapping[str, Starts] = MappingProxyType({})) -> dict[str, Outcome]:
     """As :func:`compt_core.training.fleet_run.train_fleet`, on all `devices` at once; hooks are called one at a time.
 
     An error that ends the fleet of one device is raised once the fleets of the others have ended.
@@ -45,7 +47,7 @@ def train_on(devices: Sequence[str], configs: Mapping[str, RunConfig], on_event:
     def train(device: str, share: Mapping[str, RunConfig]) -> dict[str, Outcome]:
         return train_fleet(share, guarded(on_event), guarded(control), on_outcome=guarded(on_outcome),
                            backbone=backbones[device], keeper=_Guarded(keeper, one_at_a_time) if keeper else None,
-                           resume={run: resume[run] for run in share if run in resume}, tasks=tasks)
+                           resume={run: resume[run] for run in share if run in resume}, tasks=tasks, starts=starts)
 
     shares = deal(configs, devices)
     ref = next(iter(configs.values())).backbone

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from compt_core.composition.encoder import encode
 from compt_core.composition.gates import gate
 from compt_core.composition.normalize import normalise
 from compt_core.methods.method import Method, Parameter, Structure, Vocabulary
-from compt_core.methods.table import METHODS
+from compt_core.methods.table import METHODS, structure
 from compt_core.streams import stream
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Block:
     """Runs of one structure.
 
     declared    for each run, what its method says about every tensor that it trains, by name
-    parameters  those tensors, each [R, …]
+    parameters  those tensors, each [R, …]; those of frozen parts need no gradient
     constants   what the settings fix, by name, as far as it applies: "attention" [R, K, S], "alpha" and "beta" [R, K]
     """
 
@@ -82,24 +83,34 @@ class Block:
         return self.method.entering(self) if self.method.entering else None
 
 
+Starts = Mapping[str, np.ndarray]  # "source" or "private" -> a run's first prompts [n, P, H]
+
+
 def build_block(runs: Sequence[str], configs: Sequence[RunConfig], hidden: int, vocabulary: Vocabulary,
-                device: torch.device, dtype: torch.dtype) -> Block:
-    """Runs of one structure with their initial values, on a backbone of hidden size H."""
+                device: torch.device, dtype: torch.dtype, starts: Mapping[str, Starts] = MappingProxyType({})) -> Block:
+    """Runs of one structure with their initial values, on a backbone of hidden size H. Runs in `starts` begin with
+    given prompts: E is the prompt, and the encoder's last layer is 0, so that E + MLP(E) is the prompt as well."""
     def put(arrays: Sequence[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(device, dtype)
 
     method = METHODS[configs[0].method]
     declared = [{one.name: one.on(vocabulary) for one in method.parameters(config, hidden)} for config in configs]
-    initial = [{name: _start(config, one, vocabulary) for name, one in own.items()}
-               for config, own in zip(configs, declared, strict=True)]
-    fixed = [method.constants(config) for config in configs]
+    initial = [{name: _start(config, one, vocabulary, starts.get(run, {})) for name, one in own.items()}
+               for run, config, own in zip(runs, configs, declared, strict=True)]
+    fixed, shape = [method.constants(config) for config in configs], structure(configs[0])
     return Block(
-        tuple(runs), tuple(configs), method.structure(configs[0]), tuple(declared),
-        {name: put([run[name] for run in initial]).requires_grad_() for name in declared[0]},
+        tuple(runs), tuple(configs), shape, tuple(declared),
+        {name: put([run[name] for run in initial]).requires_grad_(one.part not in shape.frozen)
+         for name, one in declared[0].items()},
         {name: put([run[name] for run in fixed]) for name in fixed[0]})
 
 
-def _start(config: RunConfig, one: Parameter, vocabulary: Vocabulary) -> np.ndarray:
-    """The initial values of a tensor; each row has its own random stream."""
+def _start(config: RunConfig, one: Parameter, vocabulary: Vocabulary, given: Starts) -> np.ndarray:
+    """The initial values of a tensor: given ones, or random ones, where each row has its own stream."""
+    part, _, name = one.name.partition(".")
+    if part in given and name == "embedding":
+        return np.asarray(given[part], np.float64).reshape(one.shape)
+    if part in given and name in ("encoder.w2", "encoder.b2"):
+        return np.zeros(one.shape)
     seed = config.seed if config.init_seed is None else config.init_seed
     return np.stack([one.start(stream(seed, "init", one.name, owner), vocabulary) for owner in one.owners])

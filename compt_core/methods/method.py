@@ -57,6 +57,11 @@ class Parameter:
     by_task: bool
     by_table: bool = False
 
+    @property
+    def part(self) -> str:
+        """What it belongs to, as the setting `freeze` calls it; MPT's matrices are the tasks' own."""
+        return {"scale": "private", "gate": "gates"}.get(first := self.name.partition(".")[0], first)
+
     def on(self, vocabulary: Vocabulary) -> Parameter:
         """The same with its rate as a plain number, for a backbone with this vocabulary."""
         return replace(self, rate=self.rate * vocabulary.deviation(), by_table=False) if self.by_table else self
@@ -80,6 +85,7 @@ class Structure:
     normalizer: str | None = None  # None if no attention is learned
     attention: Literal["learned", "fixed"] | None = None
     gates: Literal["learned", "fixed"] | None = None
+    frozen: tuple[str, ...] = ()  # parts that are not trained
 
     @property
     def length(self) -> int:

@@ -13,6 +13,7 @@ tests take it from the table.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from compt_core.methods import mpt, mst, pt, scp, spp
@@ -27,12 +28,13 @@ METHODS: dict[str, Method] = {method.name: method for method in (
 
 def structure(config: RunConfig) -> Structure:
     """The structure of a run with options resolved: `auto` normaliser, half lengths, gates that are not needed."""
-    return METHODS[config.method].structure(config)
+    return replace(METHODS[config.method].structure(config), frozen=tuple(sorted(config.freeze)))
 
 
 def parameter_shapes(config: RunConfig, hidden: int) -> dict[str, tuple[int, ...]]:
     """Name -> shape, for exactly the tensors that a run trains on a backbone of hidden size H."""
-    return {one.name: one.shape for one in METHODS[config.method].parameters(config, hidden)}
+    return {one.name: one.shape for one in METHODS[config.method].parameters(config, hidden)
+            if one.part not in config.freeze}
 
 
 def trainable_parameters(config: RunConfig, hidden: int) -> int:

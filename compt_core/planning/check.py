@@ -19,6 +19,7 @@ from compt_core.planning.doubts import doubts
 from compt_core.planning.estimate import Work, fleet_work, in_turn, run_work
 from compt_core.planning.fleets import fleets
 from compt_core.settings.config import Experiment, RunConfig
+from compt_core.settings.together import problems_of_steps
 from compt_core.tasks import selections
 from compt_core.tasks.batches import frame, room_for_text
 from compt_core.tasks.catalogue import Catalogue
@@ -102,6 +103,8 @@ def check(experiment: Experiment, catalogue: Catalogue = CATALOGUE) -> LaunchChe
     if problems or files is None:
         raise ConfigError(dict.fromkeys(problems))
     parameters, steps = tuple(trainable_parameters(run, files.hidden) for run in runs), _steps(runs, data)
+    if few := [issue for run, count in zip(runs, steps, strict=True) for issue in problems_of_steps(run, count)]:
+        raise ConfigError(dict.fromkeys(few))
     work = _work(files, data, runs, steps, parameters)
     per_label, lacks = _labels(runs, data)
     notes = (*_idle(experiment), *itertools.chain(*(_notes(one, files, runs) for one in data)), *lacks)

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Table, func, insert, select
 
-from compt_core.runs import points
+from compt_core.runs import points, starts
 from compt_core.runs.ids import new_id
 from compt_core.runs.record import ExperimentRecord, Left, RunRecord, State
-from compt_core.runs.schema import experiments, runs
-from compt_core.settings.config import Experiment
+from compt_core.runs.schema import experiments, runs, waits
+from compt_core.settings.config import Experiment, RunConfig
 from compt_core.tasks.catalogue import Catalogue
 
 
-def submit(connection: Connection, experiment: Experiment, owner: str, tasks: Catalogue) -> str:
-    """Queues every run of the experiment's grid, with the `tasks` that belong to it; returns its id."""
+def submit(connection: Connection, experiment: Experiment, owner: str, tasks: Catalogue,
+           grid: Mapping[str, RunConfig]) -> str:
+    """Queues `grid`, the runs of the experiment by id, with the `tasks` that belong to it; returns its id."""
     identity, now = new_id(), time.time()
     rows = [
-        {"id": new_id(), "experiment": identity, "owner": owner, "backbone": config.backbone,
+        {"id": run, "experiment": identity, "owner": owner, "backbone": config.backbone,
          "method": config.method, "shots": config.shots, "seed": config.seed,
          "config": config.model_dump(mode="json"), "state": State.QUEUED.value, "step": 0, "created": now}
-        for config in experiment.runs()
+        for run, config in grid.items()
     ]
     connection.execute(insert(experiments).values(
         id=identity, owner=owner, created=now, config=experiment.model_dump(mode="json"),
         task_definitions=tasks.only(experiment.tasks).written()))
     connection.execute(insert(runs), rows)
+    if pairs := starts.waits(grid):
+        connection.execute(insert(waits), [{"run": run, "before": before} for run, before in pairs])
     return identity
 
 

@@ -13,7 +13,7 @@ from compt_core.errors import Damaged
 from compt_core.runs.ids import is_id
 from compt_core.runs.record import BUNDLED, State
 from compt_core.runs.rows import RUNS, name_of, named, run_record
-from compt_core.runs.schema import edits, events, experiments, runs
+from compt_core.runs.schema import edits, events, experiments, runs, waits
 
 
 def delete(connection: Connection, gone: Collection[int]) -> None:
@@ -21,6 +21,7 @@ def delete(connection: Connection, gone: Collection[int]) -> None:
     names = select(runs.c.id).where(runs.c.number.in_(gone))
     connection.execute(sql_delete(edits).where(edits.c.run.in_(names)))
     connection.execute(sql_delete(events).where(events.c.run.in_(names)))
+    connection.execute(sql_delete(waits).where(waits.c.run.in_(names)))
     connection.execute(sql_delete(runs).where(runs.c.number.in_(gone)))
     connection.execute(sql_delete(experiments).where(
         ~select(runs.c.id).where(runs.c.experiment == experiments.c.id).exists(), experiments.c.owner != BUNDLED))

@@ -52,4 +52,5 @@ _STEPS: dict[int, tuple[Step, ...]] = {  # schema -> the step to the next one
         "CREATE INDEX ix_edits_run ON edits (run)"),
     3: (),  # curves were float16, told by their length; an older version must not read the new ones
     4: ("ALTER TABLE experiments ADD COLUMN task_definitions JSON", _define_tasks),
+    5: ("CREATE TABLE waits (run TEXT NOT NULL, before TEXT NOT NULL, PRIMARY KEY (run, before))",),
 }

@@ -27,7 +27,7 @@ from compt_core.runs.schema import events
 from compt_core.training.events import Event
 
 LIMITS = {"loss": 200, "task_loss": 200, "attention": 100, "gates": 100, "dev_score": 100,
-          "prompts": 12}  # points per run and kind
+          "prompts": 12, "phase_score": 10**9}  # points per run and kind; there are few phases, and each counts
 JUMPING = ("loss", "task_loss")  # kinds whose extremes are kept
 _HALF = ("prompts",)  # kinds that are written as float16
 _AT_ONCE = 500  # runs in one query: SQLite limits its variables
@@ -53,8 +53,8 @@ class Shape(NamedTuple):
 
     def width(self, kind: str) -> int | None:
         """Values of a point of that kind; None where that is not known, as for "prompts"."""
-        return {"loss": 1, "task_loss": self.tasks, "dev_score": self.tasks, "gates": 2 * self.tasks,
-                "attention": self.tasks * self.sources}.get(kind)
+        return {"loss": 1, **dict.fromkeys(("task_loss", "dev_score", "phase_score"), self.tasks),
+                "gates": 2 * self.tasks, "attention": self.tasks * self.sources}.get(kind)
 
 
 def stride(steps: int, kind: str, values: int = 1) -> int:

@@ -1,6 +1,7 @@
 """What the store knows about a run and an experiment, and the states that a run passes through.
 
-queued → running → completed | failed | cancelled | paused | interrupted. All except completed → queued again: paused,
+queued → running → completed | failed | cancelled | paused | interrupted. A queued run may wait for others, and fails
+if one of them can no longer complete. All except completed → queued again: paused,
 interrupted and failed runs go on from their last checkpoint, cancelled runs start from the beginning. Only the store
 says completed; cancelled wins over failed. A run may be deleted in any state.
 """
@@ -15,6 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from compt_core.errors import StoreError
+from compt_core.prompts.start import read_line
+from compt_core.runs.ids import is_id
 from compt_core.settings.config import RunConfig
 from compt_core.tasks.catalogue import Catalogue
 
@@ -32,7 +35,7 @@ class State(StrEnum):
 
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.PAUSED}),
+    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.PAUSED, State.FAILED}),
     State.RUNNING: frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.PAUSED, State.INTERRUPTED}),
     State.PAUSED: frozenset({State.QUEUED, State.CANCELLED}),
     State.INTERRUPTED: frozenset({State.QUEUED, State.CANCELLED}),
@@ -87,6 +90,12 @@ class RunRecord:
         except ValidationError:
             raise StoreError(f"The settings of run '{self.id}' were stored by another version of ComPT Lab and cannot "
                              "be read. You can look at the run, but not use it.") from None
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """The runs that must be completed before it starts; files of prompts are not among them."""
+        named = [*self.config.get("after", ()), *(read_line(line).ref for line in self.config.get("init", ()))]
+        return tuple(dict.fromkeys(filter(is_id, named)))
 
     @property
     def backbone(self) -> Mapping[str, str]:

@@ -44,7 +44,7 @@ from sqlalchemy.exc import DatabaseError
 from compt_core.errors import DiskError, LostStore, StoreError, quoted, unusable
 from compt_core.runs.migrations import migrate
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _text = partial(str, encoding="utf-8", errors="surrogateescape")  # a damaged text is the problem of one cell only
 BUSY_SECONDS = 15.0  # how long a writer waits for another process's transaction
 # What SQLite reports about a disk: always, and for a disk that could be written to before.
@@ -140,6 +140,9 @@ edits = Table(
     Column("text", Text, nullable=False),
     Column("changes", _Json(none_as_null=True), nullable=False),
 )
+
+# Which runs must be completed before a queued one starts. A run that is waited for may be gone.
+waits = Table("waits", _tables, Column("run", Text, primary_key=True), Column("before", Text, primary_key=True))
 
 # Whose turn it is: the owner with the lowest number has waited longest.
 turns = Table("turns", _tables, Column("owner", Text, primary_key=True), Column("turn", Integer, nullable=False))

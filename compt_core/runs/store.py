@@ -16,7 +16,7 @@ from sqlalchemy import select
 from compt_core.errors import Damaged, unusable
 from compt_core.home import home_folder
 from compt_core.planning.estimate import Pace
-from compt_core.runs import entries, forget, points, rows, rows_and_files, speeds, transitions
+from compt_core.runs import entries, forget, points, rows, rows_and_files, speeds, starts, transitions
 from compt_core.runs.artifacts import Artifacts
 from compt_core.runs.edits import Edits
 from compt_core.runs.ids import check_id
@@ -51,9 +51,11 @@ class Store:
 
     def submit(self, experiment: Experiment, *, owner: str = "local", tasks: Catalogue = CATALOGUE) -> str:
         """Queues every run of the experiment's grid and returns the experiment's id. Its tasks keep the definitions
-        that `tasks` has now; nothing is known about a task that is not in there."""
+        that `tasks` has now; nothing is known about a task that is not in there. Raises ConfigError where a run starts
+        from, or waits for, something that is not there or does not fit."""
+        grid = starts.resolved(self, experiment)
         with self._database.write() as connection:
-            return entries.submit(connection, experiment, owner, tasks)
+            return entries.submit(connection, experiment, owner, tasks, grid)
 
     def experiments(self, limit: int = 50) -> list[ExperimentRecord]:
         """The newest experiments, newest first, except those that cannot be read."""

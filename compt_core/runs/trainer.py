@@ -17,11 +17,11 @@ from compt_core.training.events import Ask, Checkpoint, Keeper, OnEvent, Outcome
 
 class Train(Protocol):
     """`fleet_run.train_fleet`: trains runs side by side, reports each end at once, and returns all ends. `tasks` are
-    the definitions that their experiment keeps."""
+    the definitions that their experiment keeps, `starts` the first prompts of runs that are given some."""
 
     def __call__(self, configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
                  on_outcome: Callable[[str, Outcome], None], resume: Mapping[str, Checkpoint],
-                 keeper: Keeper, tasks: Catalogue) -> Mapping[str, Outcome]: ...
+                 keeper: Keeper, tasks: Catalogue, starts: Mapping[str, Any]) -> Mapping[str, Outcome]: ...
 
 
 # `trial.measure`: the pace of a fleet with these settings; asked whether to stop, and told what is done.
@@ -42,16 +42,17 @@ def trainer(threads: int | None) -> Train:
 
     def train(configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
               on_outcome: Callable[[str, Outcome], None], resume: Mapping[str, Checkpoint],
-              keeper: Keeper, tasks: Catalogue) -> Mapping[str, Outcome]:
+              keeper: Keeper, tasks: Catalogue, starts: Mapping[str, Any]) -> Mapping[str, Outcome]:
         gpus = all_gpus()
         if len(gpus) > 1 and len(configs) > 1:
             _spare_collector()
             return train_on(gpus, configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper,
-                            tasks=tasks)
+                            tasks=tasks, starts=starts)
         with _uncollected():
             shared_backbone(next(iter(configs.values())).backbone)
         _spare_collector()
-        return train_fleet(configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper, tasks=tasks)
+        return train_fleet(configs, on_event, control, on_outcome=on_outcome, resume=resume, keeper=keeper, tasks=tasks,
+                           starts=starts)
 
     return train
 

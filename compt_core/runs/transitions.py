@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from compt_core.errors import StoreError, plural
 from compt_core.planning.fleets import fleets
-from compt_core.runs import points
+from compt_core.runs import points, waiting_for
 from compt_core.runs.forget import delete, readable, set_aside
 from compt_core.runs.ids import check_id, is_id, new_id, unknown
 from compt_core.runs.record import BUNDLED, TERMINAL, TRANSITIONS, RunRecord, State
@@ -160,8 +160,16 @@ def first(connection: Connection, experiment: str) -> None:
 
 
 def waiting(connection: Connection) -> bool:
-    """Whether any run is queued."""
-    return connection.execute(select(runs.c.id).where(runs.c.state == State.QUEUED.value).limit(1)).first() is not None
+    """Whether any run is queued that could be trained now, or that waits for one that can no longer complete."""
+    wanted = select(runs.c.id).where(runs.c.state == State.QUEUED.value, waiting_for.READY | waiting_for.IN_VAIN)
+    return connection.execute(wanted.limit(1)).first() is not None
+
+
+def give_up(connection: Connection) -> None:
+    """Fails queued runs that wait for a run that was deleted, failed or cancelled, and those that wait for them."""
+    while found := waiting_for.in_vain(connection):
+        for run, why in found.items():
+            move(connection, [run], State.FAILED, error_type="WaitError", error_message=why)
 
 
 def running(connection: Connection) -> bool:
@@ -188,13 +196,15 @@ def claim(connection: Connection) -> tuple[RunRecord, ...]:
 
     The fleet is the first of :func:`line`, or as many of its runs as make the first of :func:`fleets`.
     """
+    give_up(connection)
     mates = list[str]()
     while not mates:
         ahead = line(connection)
         if not ahead:
             return ()
         next_, fleet, now = ahead[0], new_id(), time.time()
-        together = [runs.c.state == State.QUEUED.value, *(_as(column, next_.first) for column in _TOGETHER)]
+        together = [runs.c.state == State.QUEUED.value, waiting_for.READY,
+                    *(_as(column, next_.first) for column in _TOGETHER)]
         found = connection.execute(RUNS.where(*together).order_by(runs.c.number)).all()
         if not found:  # an index of the file disagrees with its rows
             return ()
@@ -213,7 +223,8 @@ def _as(column: Column[Any], number: int) -> ColumnElement[bool]:
 
 
 def line(connection: Connection) -> list[Row[Any]]:
-    """What waits, in the order of training: (owner, experiment, runs, place, number of its first run).
+    """What can be trained, in the order of training: (owner, experiment, runs, place, number of its first run). Runs
+    that wait for others are left out.
 
     Owners take turns, and the one who has waited longest comes first. The experiments of an owner come in their order.
     Runs of an experiment that share a backbone train together, and runs that were in a fleet before as that fleet.
@@ -221,7 +232,8 @@ def line(connection: Connection) -> list[Row[Any]]:
     groups = connection.execute(
         select(runs.c.owner, runs.c.experiment, func.count().label("runs"), _PLACE.label("place"),
                func.min(runs.c.number).label("first"))
-        .join(experiments, runs.c.experiment == experiments.c.id).where(runs.c.state == State.QUEUED.value)
+        .join(experiments, runs.c.experiment == experiments.c.id)
+        .where(runs.c.state == State.QUEUED.value, waiting_for.READY)
         .group_by(*_TOGETHER)
         .order_by(_PLACE, func.min(runs.c.number))).all()
     served: dict[str, int] = dict(map(tuple, connection.execute(select(turns.c.owner, _TURN))))

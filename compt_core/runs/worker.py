@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from compt_core.errors import ConfigError, Damaged, Issue, LostStore, StoreError, UnknownId, nearest, quoted
+from compt_core.runs import starts
 from compt_core.runs.lease import Lease
 from compt_core.runs.measuring import Measurements
 from compt_core.runs.record import RunRecord, State
@@ -199,10 +200,13 @@ class Worker:
         reporter = Reporter(self._store, fleet, stop, keep_seconds=self._keep_seconds)
         logger.info("Fleet %s starts: %d runs of experiment %s.", fleet[0].fleet, len(fleet), fleet[0].experiment)
         try:
-            configs = {record.id: record.settings for record in fleet}
+            configs, given = starts.read_all(self._store, fleet, reporter.on_outcome)
+            if not configs:
+                return
             train = self._train_fleet or trainer(self._threads)
             outcomes = train(configs, reporter.on_event, reporter.control, on_outcome=reporter.on_outcome,
-                             resume=self._checkpoints(fleet, reporter), keeper=reporter, tasks=fleet[0].tasks)
+                             resume=self._checkpoints(fleet, reporter), keeper=reporter, tasks=fleet[0].tasks,
+                             starts=given)
             for run, outcome in outcomes.items():
                 reporter.on_outcome(run, outcome)
             reporter.end_rest(Outcome("failed", error=RuntimeError("The trainer returned no outcome for this run.")))

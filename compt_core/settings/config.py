@@ -6,7 +6,6 @@ field means is described in :mod:`compt_core.settings.fields`. Loads no torch.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -16,11 +15,12 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from compt_core.errors import ConfigError, Issue, nearest, plural, quoted
+from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.methods.table import METHODS
 from compt_core.settings import sentences
-from compt_core.settings.fields import Matrix, Settings, setting
+from compt_core.settings.fields import Settings, setting
 from compt_core.settings.presets import PRESETS
+from compt_core.settings.together import EACH, problems_of_run
 from compt_core.settings.values import as_list, as_text, by_field
 from compt_core.settings.values import parse_value as parse_value  # settings of any source start here
 from compt_core.settings.values import read_yaml as read_yaml
@@ -57,6 +57,16 @@ class RunConfig(Settings):
         if not isinstance(values, Mapping) or values.get("variant"):
             return values
         return {**values, "variant": values.get("method", cls.model_fields["method"].default)}
+
+
+    @property
+    def order(self) -> tuple[tuple[int, ...], ...]:
+        """The tasks of each phase, by their number in `tasks`; a single phase with all of them if there are none."""
+        if not self.phases:
+            return (tuple(range(len(self.tasks))),)
+        if self.phases == EACH and "each" not in self.tasks:
+            return tuple((k,) for k in range(len(self.tasks)))
+        return tuple(tuple(map(self.tasks.index, phase)) for phase in self.phases)
 
 
 class Experiment(Settings):
@@ -181,7 +191,7 @@ def _problems_between(exp: Experiment, given: AbstractSet[str], skip: AbstractSe
     if own or count > MAX_RUNS:
         return found + own
     configs = {(run.variant, run.shots): run for run in exp.runs()}.values()
-    return found + [issue for config in configs for issue in _problems_of_run(config, skip)]
+    return found + [issue for config in configs for issue in problems_of_run(config, skip)]
 
 
 def _problems_of_variant(exp: Experiment, name: str) -> list[Issue]:
@@ -212,42 +222,3 @@ def _of_row(name: str, problem: Issue) -> str:
 def _idle_gates(gates: str) -> Issue:
     return Issue("gates", "The settings 'alpha' and 'beta' are used only with gates=fixed. "
                           f"Got gates='{gates}'; set gates=fixed or leave them out.")
-
-
-def _problems_of_run(run: RunConfig, skip: AbstractSet[str]) -> list[Issue]:
-    found = []
-    if run.gates == "fixed" and not {"alpha", "beta"} & skip:
-        if run.alpha is None or run.beta is None:
-            found.append(Issue("alpha", "gates=fixed needs both 'alpha' and 'beta', each a number in [0, 10]. "
-                                        f"Got alpha={run.alpha}, beta={run.beta} instead."))
-        elif run.alpha == run.beta == 0:
-            found.append(Issue("alpha", "The fixed gates 'alpha' and 'beta' must not both be 0: the prompt would be "
-                                        "empty. Got alpha=0, beta=0 instead; raise one of them."))
-    if isinstance(run.attention, tuple) and not {"tasks", "sources"} & skip:
-        found += _problems_of_matrix(run.attention, len(run.tasks), run.sources)
-    if run.gates == "fixed" and METHODS[run.method].structure(run).form == "sum" and "form" not in skip:
-        found.append(Issue("form", "gates=fixed needs a form of SPP that has gates. Got form=sum, the plain sum; "
-                                   "choose form=mean or form=gated_sum, or leave out gates, alpha and beta."))
-    if run.similarity == "expectation" and run.scoring == "generate" and not {"similarity", "scoring"} & skip:
-        found.append(Issue("similarity", "similarity=expectation needs a score for every label. Got scoring=generate, "
-                                         "which gives none; choose scoring=sum or mean, or similarity=argmax."))
-    if run.select == "best" and run.shots < 4:
-        found.append(Issue("select", "select=best holds out a quarter of the shots, so it needs at least 4. "
-                                     f"Got {plural(run.shots, 'shot')} instead; use select=last."))
-    return found
-
-
-def _problems_of_matrix(matrix: Matrix, tasks: int, sources: int) -> list[Issue]:
-    widths = sorted({len(row) for row in matrix})
-    if (len(matrix), widths) != (tasks, [sources]):
-        got = "rows of different lengths" if len(widths) != 1 else f"{len(matrix)} x {widths[0]}"
-        return [Issue("attention", "The fixed 'attention' matrix must have a row per task and a column per source "
-                                   f"({tasks} x {sources}). Got {got} instead.")]
-    if any(not math.isfinite(weight) or weight < 0 for row in matrix for weight in row):
-        return [Issue("attention", f"The 'attention' setting of an experiment must be {allowed_values('attention')}. "
-                                   "Got a negative or infinite weight instead.")]
-    empty = next((number for number, row in enumerate(matrix, 1) if not any(row)), None)
-    if empty is not None:
-        return [Issue("attention", "Every row of the fixed 'attention' matrix must have a weight above 0, or else the "
-                                   f"shared part of its task would be empty. Got only zeros in row {empty}.")]
-    return []

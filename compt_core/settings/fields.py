@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from compt_core.prompts.start import FORM, read_line
 from compt_core.settings.plain import number
-from compt_core.settings.values import Refused, as_words, has_bool
+from compt_core.settings.values import Refused, as_phases, as_words, has_bool
 
 Numbers = tuple[Annotated[float, Field(strict=True)], ...]
 Matrix = tuple[Numbers, ...]
+Part = Literal["source", "private", "attention", "gates"]  # of a method; MPT's matrices count as private
 Normalizer = Literal["sigmoid", "softmax", "sparsemax", "entmax15"]
+
+
+def _init_line(line: str) -> str:
+    return str(read_line(line))
+
 
 _NUMBERS = (int, float, int | None, float | None)
 
@@ -72,6 +79,13 @@ class Settings(BaseModel):
         "backbone's embedding table, so that one value suits backbones of any scale.")
     init_range: float = setting(
         0.5, "Prompt embeddings start uniform in [-init_range, init_range] (not with encoder=none).", gt=0, le=1000)
+    init: Annotated[tuple[Annotated[str, AfterValidator(_init_line)], ...], BeforeValidator(as_words)] = setting(
+        (), "First prompts taken from elsewhere, a line for each part: source=RUN, private=RUN:composed@sst2. RUN is a "
+        "run, EXPERIMENT/ROW or a row of this experiment (with the same shots and seed), or a file of prompts.",
+        max_length=2, allowed=f"lines of the form {FORM}")
+    after: Annotated[tuple[str, ...], BeforeValidator(as_words)] = setting(
+        (), "Runs that must be completed before this one starts, named as in init; those of init are among them.",
+        max_length=64, allowed="runs, named by id, as EXPERIMENT/ROW or as a row of this experiment")
     position: Literal["before_all", "after_prefix", "after_text"] = setting(
         "after_prefix", "Where the prompt goes: before everything, between prefix and text, or before </s>.")
     prefix: Literal["neutral", "native", "question"] = setting(
@@ -86,6 +100,16 @@ class Settings(BaseModel):
         None, "Optimizer steps; empty = rows of all tasks x epochs / batch, rounded up.", ge=1, le=1_000_000)
     epochs: float = setting(15, "Passes over the shots, used when steps is empty.", gt=0, le=10_000)
     batch: int = setting(16, "Rows per step, over all tasks.", ge=1, le=4096)
+    phases: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(as_phases)] = setting(
+        (), "Tasks in sequence: 'sst2,mnli+qnli' trains on sst2 first, then on the other two. Every task has one "
+        "phase, and all phases are equally long; 'each' is one task after another. Empty = all tasks together.",
+        allowed="phases such as 'sst2,mnli+qnli' that name every task once, 'each', or empty")
+    freeze: Annotated[tuple[Part, ...], BeforeValidator(as_words)] = setting(
+        (), "Parts that are not trained and keep their first values; a method without such a part ignores it.",
+        allowed="none or more of 'source', 'private', 'attention', 'gates'")
+    freeze_after: Literal["private", "used", "all"] = setting(
+        "private", "With phases, what no longer moves once a task's phase is over: its 'private' prompt, attention and "
+        "gates; also the sources that it has 'used' (weight at least 1 / S); or 'all' sources.")
     lr_source: float | None = setting(
         None, "Learning rate of source prompts; empty = .05, or with encoder=none .22 times the standard deviation of "
         "the backbone's embedding table.", ge=0, le=100)

@@ -21,7 +21,8 @@ MOST_CHARACTERS = 200_000  # a matrix of 64 x 64 weights takes half of them
 MOST_VALUES = 10_000  # names included
 DEEPEST = 10  # nested lists and mappings; the matrix of a single method needs four
 LONGEST_NUMBER = 100  # characters
-TEXT = frozenset({"tasks", "methods", "backbone", "data_dir"})  # settings that are text, even if it is all digits
+# Settings that are text, even if it is all digits.
+TEXT = frozenset({"tasks", "methods", "backbone", "data_dir", "phases", "init", "after"})
 EMPTY = frozenset({"", "~", "null", "Null", "NULL"})
 _NAMED: dict[str, bool | None] = {
     **dict.fromkeys(EMPTY), **dict.fromkeys(("true", "True", "TRUE"), True),

@@ -111,6 +111,15 @@ def as_words(value: Any) -> Any:
     return [part for word in value.split(",") if (part := word.strip())]
 
 
+def as_phases(value: Any) -> Any:
+    """``"a,b+c"`` -> ``[["a"], ["b", "c"]]``, and a list of such words likewise. Anything else passes."""
+    parts = as_words(value)
+    if not isinstance(parts, list | tuple):
+        return value
+    return [[word for one in part.split("+") if (word := one.strip())]
+            if isinstance(part, str) and not isinstance(part, Refused) else part for part in parts]
+
+
 def as_list(value: Any, most: int = MAX_RANGE) -> Any:
     """``8`` -> ``[8]``; ``"8,16"`` -> ``[8, 16]``; ``"0-9"`` -> ``[0, …, 9]``. Anything else passes.
 

@@ -9,9 +9,10 @@ from typing import Any, Literal, Protocol
 Control = Literal["keep", "pause", "cancel"]
 
 # Kinds: "loss" [1], "task_loss" [K], "attention" [K, S] row by row, "gates" [2, K] (alpha then beta),
-# "dev_score" [K] (each task's first metric on a few dev rows, NaN where undefined), "prompts" [N, 1 + d] (a sketch of
+# "dev_score" [K] (each task's first metric on a few dev rows, NaN where undefined), "phase_score" [K] (the same on all
+# rows that are scored, before the first phase and after each), "prompts" [N, 1 + d] (a sketch of
 # each prompt, as `compt_core.composition.geometry` makes them).
-Kind = Literal["loss", "task_loss", "attention", "gates", "dev_score", "prompts"]
+Kind = Literal["loss", "task_loss", "attention", "gates", "dev_score", "phase_score", "prompts"]
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from compt_core.backbone.load import Backbone
-from compt_core.methods.block import Block, build_block
+from compt_core.methods.block import Block, Starts, build_block
 from compt_core.methods.method import Structure
 from compt_core.methods.table import structure
 from compt_core.settings.config import RunConfig
@@ -61,14 +62,16 @@ class Fleet:
                 tensor[r] = state[name]
 
 
-def build_fleet(configs: Mapping[str, RunConfig], backbone: Backbone) -> Fleet:
-    """Initialise every run; runs of one structure are stacked in the given order."""
+def build_fleet(configs: Mapping[str, RunConfig], backbone: Backbone,
+                starts: Mapping[str, Starts] = MappingProxyType({})) -> Fleet:
+    """Initialise every run, those in `starts` with given prompts; runs of one structure are stacked in the given order.
+    """
     groups: dict[Structure, list[str]] = {}
     for run, config in configs.items():
         groups.setdefault(structure(config), []).append(run)
     dtype = torch.float64 if backbone.model.dtype == torch.float64 else torch.float32
     return Fleet([build_block(runs, [configs[run] for run in runs], backbone.hidden, _Vocabulary(backbone),
-                              backbone.device, dtype) for runs in groups.values()], backbone)
+                              backbone.device, dtype, starts) for runs in groups.values()], backbone)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from compt_core.backbone.kept import Shelf
 from compt_core.backbone.load import Backbone, find_backbone, load_backbone
 from compt_core.backbone.memory import peak, watch
 from compt_core.errors import ComptError, plural, quoted
+from compt_core.methods.block import Starts
 from compt_core.methods.table import structure, trainable_parameters
 from compt_core.planning.data import load_data
 from compt_core.planning.estimate import STATE_BYTES, Pace, fleet_work, place, run_work
@@ -25,7 +27,7 @@ from compt_core.tasks.fewshot import lacking, sample_dev
 from compt_core.tasks.spec import TaskData
 from compt_core.tasks.table import CATALOGUE
 from compt_core.training.checkpoint import fits
-from compt_core.training.events import Ask, Checkpoint, Keeper, Log, OnEvent, Outcome, Started
+from compt_core.training.events import Ask, Checkpoint, Event, Keeper, Log, OnEvent, Outcome, Started
 from compt_core.training.fleet import Fleet, build_fleet
 from compt_core.training.inspection import inspect_run, kept_tensors, prompt_rms
 from compt_core.training.loop import Ended, train
@@ -46,7 +48,7 @@ def train_fleet(
     configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
     on_outcome: OnOutcome | None = None, backbone: Backbone | None = None, load: Load | None = None,
     resume: Mapping[str, Checkpoint] = MappingProxyType({}), keeper: Keeper | None = None,
-    tasks: Catalogue = CATALOGUE,
+    tasks: Catalogue = CATALOGUE, starts: Mapping[str, Starts] = MappingProxyType({}),
 ) -> dict[str, Outcome]:
     """Train the runs `configs` (by id) of one backbone together and score them on their dev rows.
 
@@ -55,20 +57,21 @@ def train_fleet(
     with the backbone or the data raise ComptError for all. load(run) gives a run's rows, for an experiment on changed
     rows; by default they are the rows that its settings name, of tasks as `tasks` defines them. Runs in `resume`
     continue from their checkpoint if it was taken with the same backbone, data and tensors; `keeper` takes new ones.
+    Runs in `starts` begin with given prompts, which their setting `init` names.
     """
     backbone = backbone or shared_backbone(next(iter(configs.values())).backbone)
     data = {r: load(r) if load else load_data(c.tasks, c.data_dir, backbone.files, tasks) for r, c in configs.items()}
     watch(backbone.device)
     plans = {run: plan_run(config, data[run], backbone.tokenizer) for run, config in configs.items()}
-    fleet, outcomes = build_fleet(configs, backbone), dict[str, Outcome]()
+    fleet, outcomes = build_fleet(configs, backbone, starts), dict[str, Outcome]()
 
     def leave(run: str, outcome: Outcome) -> None:
         outcomes[run] = outcome
         if on_outcome:
             on_outcome(run, outcome)
 
-    resumed = _set_off(fleet, plans, data, resume, on_event)
-    first = [(run, example) for run, plan in plans.items() for example in plan.batch(0)]
+    resumed = _set_off(fleet, plans, data, resume, on_event, starts)
+    first = [(run, example) for run, plan in plans.items() for example in plan.first_rows()]
     rms, before = {run: prompt_rms(fleet, run) for run in configs}, losses_by_run(fleet, first)
     for run, plan in plans.items():
         on_event(_beginning(run, plan, rms[run], backbone.table_deviation, before[run][0]))
@@ -81,7 +84,8 @@ def train_fleet(
             leave(run, Outcome(state, error=error))
 
     seconds = train(fleet, plans, last.heard(on_event), control, ended, resume=resumed, keeper=keeper,
-                    watch=_each(snapshots(fleet, on_event), watcher(fleet, plans, data, on_event)))
+                    watch=_each(snapshots(fleet, on_event), watcher(fleet, plans, data, on_event)),
+                    phase_watch=watcher(fleet, plans, data, on_event, "phase_score"))
     trained = time.perf_counter()
     scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
     times = {"train_seconds": seconds, "eval_seconds": time.perf_counter() - trained}
@@ -90,6 +94,8 @@ def train_fleet(
     pace = _pace(backbone, plans, scores, times) if measured else None
     after = losses_by_run(fleet, [item for item in first if item[0] in scores])
     for run, by_task in scores.items():
+        if plans[run].config.phases:
+            on_event(_after_all_phases(run, plans[run], data[run], by_task))
         notes = {
             **times, "pace": pace, "table_deviation": backbone.table_deviation,
             "prompt_rms": {"initial": rms[run], "final": prompt_rms(fleet, run)},
@@ -101,6 +107,11 @@ def train_fleet(
         except Exception as error:  # a run that fails by itself must not stop the others in its fleet
             leave(run, Outcome("failed", error=error))
     return outcomes
+
+
+def _after_all_phases(run: str, plan: RunPlan, data: Sequence[TaskData], scores: Mapping[str, TaskScores]) -> Event:
+    firsts = [scores[d.task.name].metrics[d.task.metrics[0]] for d in data]
+    return Event(run, "phase_score", plan.steps, tuple(math.nan if one is None else one for one in firsts))
 
 
 def _each(*watches: Watch) -> Watch:
@@ -261,12 +272,12 @@ def shared_backbone(ref: str, device: str | None = None) -> Backbone:
 
 def _set_off(
     fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]],
-    resume: Mapping[str, Checkpoint], on_event: OnEvent,
+    resume: Mapping[str, Checkpoint], on_event: OnEvent, starts: Mapping[str, Starts],
 ) -> dict[str, Checkpoint]:
     """Reports the step that each run starts from; returns the checkpoints that still fit."""
     resumed = {}
     for run, plan in plans.items():
-        stands_on, before = versions(fleet.backbone, plan.config, data[run]), resume.get(run)
+        stands_on, before = versions(fleet.backbone, plan.config, data[run], starts.get(run, {})), resume.get(run)
         if before is not None and continues(before, stands_on) and fits(fleet, plan, run, before):
             resumed[run] = before
         step = resumed[run].step if run in resumed else 0

@@ -23,6 +23,7 @@ from compt_core.training.events import Ask, Checkpoint, Event, Keeper, OnEvent
 from compt_core.training.fleet import Fleet
 from compt_core.training.optim import AdamW, clip, factors
 from compt_core.training.passes import Item, Losses, forward_backward
+from compt_core.training.phases import held_sources, hold
 from compt_core.training.plan import RunPlan
 from compt_core.training.watch import Watch, due
 
@@ -39,6 +40,7 @@ def train(
     fleet: Fleet, plans: Mapping[str, RunPlan], on_event: OnEvent, control: Ask,
     on_end: Callable[[str, Ended, ComptError | None], None], *,
     resume: Mapping[str, Checkpoint] = MappingProxyType({}), keeper: Keeper | None = None, watch: Watch | None = None,
+    phase_watch: Watch | None = None,
 ) -> float:
     """Train every run of `plans` to its last step, in place; runs in `resume` continue from their checkpoint.
 
@@ -47,7 +49,8 @@ def train(
     control(run) is asked before each step; on_end(run, state, error) is called when a run leaves the fleet with its
     final parameters. `keeper` gets all runs' checkpoints when it says so and at the end of training, and the checkpoint
     of a run that pauses. Raises nothing of its own: a run whose loss is not finite ends as failed. `watch` gets the
-    runs that are due for a look, with the steps they have done.
+    runs that are due for a look, with the steps they have done, and `phase_watch` those whose first phase begins or
+    whose next one does.
     """
     optimizers = {id(block): AdamW(block) for block in fleet.blocks}
     best = {run: Best(fleet, run, plan) for run, plan in plans.items() if plan.held_out}
@@ -68,8 +71,9 @@ def train(
     new = {run: 0 for run in going if run not in resume}
     for run in new:
         _report_weights(fleet, run, 0, on_event)
-    if watch is not None and new:
-        watch(new)
+    for look in filter(None, (watch, phase_watch)):
+        if new:
+            look(new)
     while going:
         _let_go(going, control, at, plans, keep, on_end)
         for run in [run for run in going if at[run] == plans[run].steps]:
@@ -87,6 +91,9 @@ def train(
         looks = {run: at[run] for run in going if due(at[run], plans[run].steps)}
         if watch is not None and looks:
             watch(looks)
+        ended = {run: at[run] for run in going if at[run] in plans[run].ends[:-1]}
+        if phase_watch is not None and ended:
+            phase_watch(ended)
     if any(run not in resume or at[run] > resume[run].step for run in trained):
         keep(trained)  # scoring takes time as well
     return time.perf_counter() - begun
@@ -112,12 +119,15 @@ def _step(
     """One optimizer step of every run in `going`; a run whose loss is not finite takes none, fails and leaves."""
     items: list[Item] = [(run, example) for run in going for example in plans[run].batch(at[run])]
     losses = forward_backward(fleet, items, at, plans)
+    held = {run: held_sources(fleet, run, plans[run], at[run]) for run in going}
+    hold(fleet, held)
     norms = [clip(block) for block in fleet.blocks]
     for run, problem in _stuck(fleet, norms, losses, plans, {run: at[run] for run in going}).items():
         going.remove(run)
         on_end(run, "failed", TrainingError(problem))
     for block in fleet.blocks:
-        optimizers[id(block)].step([factors(plans[run], at[run]) if run in going else None for run in block.runs])
+        optimizers[id(block)].step([
+            factors(plans[run], at[run], held[run]) if run in going else None for run in block.runs])
     for run in going:
         at[run] += 1
         _report(fleet, plans[run], run, at[run], losses, on_event)

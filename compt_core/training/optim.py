@@ -22,6 +22,7 @@ from compt_core.methods.method import Parameter
 from compt_core.training.plan import RunPlan
 
 BETAS, EPS = (0.9, 0.999), 1e-8
+SOURCE = "source."  # begins the names of tensors with a row for each source
 _Slice = tuple[str, tuple[int, ...]]  # a tensor's name, and the run, or run and task, that the slice belongs to
 
 
@@ -36,18 +37,21 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 @dataclass(frozen=True)
 class Factors:
     """The factors on a run's learning rates in one step: for its sources, and for each task's own tensors [K]. A task
-    without a row in the step has 0, and its tensors and moments stay as they are."""
+    without a row in the step has 0, and its tensors and moments stay as they are; so do the sources in `held`."""
 
     sources: float
     tasks: tuple[float, ...]
+    held: tuple[int, ...] = ()
 
 
-def factors(plan: RunPlan, step: int) -> Factors:
-    """The factors in step `step` (from 0) of a run: by the schedule over all steps, and over each task's own steps."""
-    c = plan.config
+def factors(plan: RunPlan, step: int, held: tuple[int, ...] = ()) -> Factors:
+    """The factors in step `step` (from 0) of a run: by the schedule over the steps of its phase, which without phases
+    are all steps, and over each task's own steps. The sources in `held` stay as they are."""
+    c, (_, first, end) = plan.config, plan.phase(step)
     done, after, all_ = plan.clocks(step), plan.clocks(step + 1), plan.clocks(plan.steps)
-    return Factors(schedule(step, plan.steps, c.warmup), tuple(
-        schedule(n, steps, c.warmup) if now > n else 0.0 for n, now, steps in zip(done, after, all_, strict=True)))
+    return Factors(schedule(step - first, end - first, c.warmup), tuple(
+        schedule(n, steps, c.warmup) if now > n else 0.0 for n, now, steps in zip(done, after, all_, strict=True)),
+        held)
 
 
 def clip(block: Block) -> Tensor:
@@ -88,11 +92,19 @@ class AdamW:
         for r, (own, groups) in enumerate(zip(by, self.groups, strict=True)):
             if own is None:
                 continue
+            before = [(view, view.clone()) for view in self._of_sources(r, own.held)]
             for (rate, decay), names in groups.items():
                 for factor, slices in self._moving(r, names, own).items():
                     self._update(slices, rate * factor, decay)
+            for view, kept in before:
+                view.copy_(kept)
         for p in self.block.parameters.values():
             p.grad = None
+
+    def _of_sources(self, r: int, held: Sequence[int]) -> list[Tensor]:
+        """Views of everything that belongs to these sources of run `r`: their prompts, encoders and moments."""
+        return [tensors[name][r, s] for name in self.block.parameters if name.startswith(SOURCE) for s in held
+                for tensors in (self.block.parameters, self.first, self.second)]
 
     def _moving(self, r: int, names: Sequence[str], by: Factors) -> dict[float, list[_Slice]]:
         """Factor -> the slices of the tensors `names` of run `r` it moves: whole tensors, or the rows of some tasks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -27,26 +27,28 @@ def due(step: int, steps: int) -> bool:
 
 
 def watcher(
-    fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]], on_event: OnEvent
+    fleet: Fleet, plans: Mapping[str, RunPlan], data: Mapping[str, Sequence[TaskData]], on_event: OnEvent,
+    kind: Literal["dev_score", "phase_score"] = "dev_score",
 ) -> Watch:
-    """A function that scores the present runs on `watch_rows` dev rows of each task and reports "dev_score" [K].
+    """A function that scores the present runs on dev rows of each task and reports their `kind` of event [K]: on
+    `watch_rows` of them for curves, and for runs with phases on all rows that are scored.
 
     That is each task's first metric, or NaN if it is undefined.
     """
-    groups: dict[tuple[Any, ...], list[str]] = {}  # runs that are scored in the same way
+    groups: dict[tuple[Any, ...], list[str]] = {}  # rows, and what else is the same for the runs scored together
     for run, plan in plans.items():
         c, same = plan.config, map(id, data[run])  # the same objects if the same files were read
-        rows = min(c.watch_rows, c.eval_rows or c.watch_rows)
-        if rows:
-            key = (*same, rows, c.prefix, c.position, c.max_tokens, c.scoring, c.similarity)
+        rows = min(c.watch_rows, c.eval_rows or c.watch_rows) if kind == "dev_score" else c.eval_rows
+        if rows != 0 and (kind == "dev_score" or c.phases):
+            key = (rows, *same, c.prefix, c.position, c.max_tokens, c.scoring, c.similarity)
             groups.setdefault(key, []).append(run)
-    alike = [_Alike(fleet, plans[runs[0]].config, data[runs[0]], runs) for runs in groups.values()]
+    alike = [_Alike(fleet, plans[runs[0]].config, data[runs[0]], runs, key[0]) for key, runs in groups.items()]
 
     def watch(at: Mapping[str, int]) -> None:
         for group in alike:
             wanted = [run for run in group.runs if run in at]
             for run, scores in (group.scores(wanted) if wanted else {}).items():
-                on_event(Event(run, "dev_score", at[run], tuple(scores)))
+                on_event(Event(run, kind, at[run], tuple(scores)))
 
     return watch
 
@@ -54,10 +56,10 @@ def watcher(
 class _Alike:
     """Runs that read and score the same rows in the same way, and these rows, encoded."""
 
-    def __init__(self, fleet: Fleet, config: RunConfig, data: Sequence[TaskData], runs: Sequence[str]):
+    def __init__(self, fleet: Fleet, config: RunConfig, data: Sequence[TaskData], runs: Sequence[str],
+                 rows: int | None):
         self.fleet, self.config, self.runs = fleet, config, runs
-        fewest = min(config.watch_rows, config.eval_rows or config.watch_rows)
-        chosen = [(one.task, sample_dev(one, fewest)) for one in data]
+        chosen = [(one.task, sample_dev(one, rows)) for one in data]
         self.rows = [(task, rows, encode_with(fleet.backbone.tokenizer, config, task, rows)) for task, rows in chosen]
 
     def scores(self, runs: Sequence[str]) -> dict[str, list[float]]:

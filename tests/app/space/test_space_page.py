@@ -15,7 +15,6 @@ from safetensors.numpy import save
 from app.show import exports
 from app.space import alike, imported, journeys, maps, nearby, view
 from app.ui import uploads
-from compt_core.analysis import imported as foreign
 from compt_core.analysis import projections
 from compt_core.backbone import hub, vocabulary
 from compt_core.backbone.load import find_backbone
@@ -23,6 +22,7 @@ from compt_core.composition import geometry
 from compt_core.composition.geometry import Prompt
 from compt_core.errors import DataError, StoreError
 from compt_core.methods.table import METHODS
+from compt_core.prompts import foreign
 from compt_core.settings.presets import DEMO_TASKS
 from compt_core.tasks.table import CATALOGUE
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from compt_core.analysis import imported
 from compt_core.errors import DataError
+from compt_core.prompts import foreign as imported
 
 H = 6
 PROMPT = np.random.default_rng(2).normal(size=(3, H))

@@ -13,8 +13,8 @@ from itertools import count
 
 import numpy as np
 
-from compt_core.analysis import peft_adapter
 from compt_core.errors import DataError, quoted
+from compt_core.prompts import peft_adapter
 
 ENDINGS = ("npy", "safetensors")
 MOST_BYTES = 8_000_000  # in a file
