@@ -58,8 +58,12 @@ def _tick(identity: str, every: float | None) -> None:
 def _queue(runs: Sequence[RunRecord]) -> None:
     queued = [run for run in runs if run.state == State.QUEUED]
     if queued:
-        before = services.store().position(queued[0].id)
+        before, store = None, services.store()
+        if ready := [run for run in queued if not run.waits_for]:
+            before = store.position(ready[0].id)
         st.caption(captions.queue(len(queued), before, any(run.state == State.RUNNING for run in runs)))
+        if waited := store.waits(queued[0].experiment):
+            st.caption(captions.waits(len([run for run in queued if run.waits_for]), waited))
 
 
 def _failures(runs: Sequence[RunRecord]) -> None:

@@ -116,6 +116,14 @@ def queue(queued: int, before: int | None, running: bool) -> str:
     return f"{runs}, next in the queue" + (", after the fleet that is training." if running else ".")
 
 
+def waits(runs: int, waited: Mapping[str, str]) -> str:
+    """Which runs (with their states) must be completed before `runs` queued ones can start."""
+    named = listed([f"{run} ({state})" for run, state in list(waited.items())[:5]])
+    more = f" and {plural(len(waited) - 5, 'more run')}" if len(waited) > 5 else ""
+    return f"{plural(runs, 'run')} start{'s' if runs == 1 else ''} when {named}{more} " \
+           f"{'is' if len(waited) == 1 else 'are'} completed."
+
+
 def failed(runs: Sequence[str], total: int) -> str:
     """The head of a failure message: which of the experiment's `total` runs. The message itself says why."""
     if len(runs) == total:

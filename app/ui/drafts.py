@@ -21,11 +21,11 @@ from compt_core.tasks import own
 from compt_core.tasks.definition import NAME
 
 SETTINGS_FILE = "experiment.yaml"  # the name under which the form offers them
-FIELDS = ("methods", *Experiment.model_fields)  # of a draft: the rows are methods that are chosen, and lines
+FIELDS = ("methods", *(name for name in Experiment.model_fields if name != "study"))  # of a draft: the rows are methods that are chosen, and lines
 BASIC = ("tasks", "methods", "variants", "shots", "seeds", "backbone", "data_dir")
 PROMPTS = ("sources", "prompt_length", "normalizer", "gates", "alpha", "beta")
 BUDGET = ("steps", "epochs", "batch", "eval_rows")
-ADVANCED = tuple(name for name in Experiment.model_fields if name not in BASIC + PROMPTS + BUDGET)
+ADVANCED = tuple(name for name in FIELDS if name not in BASIC + PROMPTS + BUDGET)
 _LISTS = ("shots", "seeds")  # typed as text
 LABELS = {
     "data_dir": "Data folder", "sources": "Source prompts (S)", "prompt_length": "Prompt length (P, tokens)",
@@ -35,7 +35,9 @@ LABELS = {
     "lr_encoder": "Learning rate: encoders", "lr_attention": "Learning rate: attention",
     "lr_gate": "Learning rate: gates", "lr_rule": "Learning rate rule", "form": "SPP form",
     "scp_length": "SCP length", "max_tokens": "Longest input (tokens)", "clip": "Gradient clip (norm)",
-    "shots_per": "Shots per", "variants": "More rows", "units": "Unit of prompt sizes and rates",
+    "shots_per": "Shots per", "variants": "More rows", "phases": "Phases (tasks in sequence)",
+    "init": "First prompts from", "after": "Wait for runs", "freeze": "Parts that are not trained",
+    "freeze_after": "Kept after a task's phase", "units": "Unit of prompt sizes and rates",
 }
 EMPTY = {  # what an empty number means, as the field's placeholder
     "steps": "from epochs", "eval_rows": "all", "data_seed": "the run's seed", "init_seed": "the run's seed",
@@ -101,6 +103,10 @@ def _widget_value(name: str, value: Any) -> Any:
         return values.as_text(value, ", ")
     if name == "tasks":
         return list(value)
+    if name == "phases":
+        return ",".join("+".join(tasks) for tasks in value)
+    if isinstance(value, tuple) and name != "attention":
+        return ",".join(value)
     if name == "attention" and not isinstance(value, str):
         return yaml.safe_dump([list(row) for row in value], default_flow_style=True, width=10**6).strip()
     if kind(name).number is float and value is not None:

@@ -29,6 +29,7 @@ from compt_core.cli.data import data
 from compt_core.cli.measure import measured
 from compt_core.cli.options import Once, settings, whole
 from compt_core.cli.output import writable, write_file
+from compt_core.cli.study import study
 from compt_core.cli.task import task, with_own
 from compt_core.cli.terminal import Ticker, console, quiet_libraries, say
 from compt_core.cli.whatif import whatif
@@ -247,7 +248,7 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run 
     console().print(store.log(r.id), markup=False, highlight=False, end="")
 
 
-for command in (export, whatif, cancel, pause, resume, delete):
+for command in (study, export, whatif, cancel, pause, resume, delete):
     app.command(cls=Once)(command)
 app.command("import", cls=Once)(import_)
 app.add_typer(backbone_commands, name="backbone")

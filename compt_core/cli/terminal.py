@@ -79,6 +79,9 @@ class Ticker:
         queued = next((run for run in runs if run.state == State.QUEUED), None)
         if going or queued is None:
             return "starting"
+        for run, state in self.store.waits(queued.experiment).items():
+            if not any(run == one.id for one in runs):
+                return f"waiting for run {run} to be completed, which is {state}"
         ahead = self.store.position(queued.id)
         if ahead:
             return f"waiting: {plural(ahead, 'run')} of other experiments come first in the queue"

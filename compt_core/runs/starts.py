@@ -127,8 +127,9 @@ def _named(store: Store, ref: str, config: RunConfig, own: Mapping[tuple[str, in
 
 
 def _of_row(runs: Sequence[RunRecord], row: str, config: RunConfig, ref: str) -> str:
-    for run in runs:
-        if (run.variant, run.shots, run.seed) == (row, config.shots, config.seed):
+    of_row = [run for run in runs if (run.variant, run.seed) == (row, config.seed)]
+    for run in of_row:
+        if run.shots == config.shots or len(of_row) == 1:  # the only shots that it was trained with
             return run.id
     raise StoreError(f"There is no run of {quoted(ref)} with {plural(config.shots, 'shot')} and seed {config.seed}. "
                      "Train it with these first, or name a single run.")

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from compt_core.errors import Damaged, unusable
 from compt_core.home import home_folder
 from compt_core.planning.estimate import Pace
-from compt_core.runs import entries, forget, points, rows, rows_and_files, speeds, starts, transitions
+from compt_core.runs import entries, forget, points, rows, rows_and_files, speeds, starts, transitions, waiting_for
 from compt_core.runs.artifacts import Artifacts
 from compt_core.runs.edits import Edits
 from compt_core.runs.ids import check_id
@@ -118,6 +118,11 @@ class Store:
         """How many runs of other experiments come first: 0 if its own is next, None if the run is not queued."""
         with self._database.read() as connection:
             return transitions.position(connection, run)
+
+    def waits(self, experiment: str) -> dict[str, str]:
+        """The runs that queued runs of an experiment still wait for, with their states."""
+        with self._database.read() as connection:
+            return waiting_for.unfinished(connection, check_id(experiment, "experiment"))
 
     def request(self, run: str, what: Literal["cancel", "pause"], *more: str) -> RunRecord:
         """Asks for a run to be cancelled or paused, together with `more` runs; returns the run as it is then.

@@ -31,3 +31,12 @@ def in_vain(connection: Connection) -> dict[str, str]:
     return {run: f"It waits for run '{before}', which was deleted. Launch both again." if state is None else
             f"It waits for run '{before}', which is {state}. Resume that run, and then this one."
             for run, before, state in connection.execute(wanted)}
+
+
+def unfinished(connection: Connection, experiment: str) -> dict[str, str]:
+    """Run that a queued run of the experiment waits for -> its state, while that is not "completed"."""
+    wanted = select(waits.c.before, func.coalesce(_before.c.state, "gone")) \
+        .select_from(runs.join(_JOINED, waits.c.run == runs.c.id)) \
+        .where(runs.c.experiment == experiment, runs.c.state == State.QUEUED.value,
+               func.coalesce(_before.c.state, "") != State.COMPLETED.value)
+    return {before: str(state) for before, state in connection.execute(wanted)}

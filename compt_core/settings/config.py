@@ -85,6 +85,9 @@ class Experiment(Settings):
     seeds: Annotated[
         tuple[Annotated[int, Field(strict=True, ge=0, lt=2**32)], ...], BeforeValidator(as_list)
     ] = setting((0,), "Seeds; each makes runs of its own.", min_length=1, allowed="integers >= 0, as in 0,1,2 or 0-9")
+    study: str = setting("", "The study that this experiment is a part of, as NAME/INSTANCE/PART.",
+                         pattern=r"([a-z_]{1,40}/[a-z0-9]{10}/[\w .=+-]{1,60})?",
+                         allowed="NAME/INSTANCE/PART, or empty")
 
     @model_validator(mode="before")
     @classmethod

@@ -46,9 +46,9 @@ def forward_backward(fleet: Fleet, items: Sequence[Item], at: Mapping[str, int],
                      ) -> Losses:
     """One pass over the rows of all runs, each at its step in `at`; leaves gradients on the fleet's parameters.
 
-    A task's loss is the mean over its target tokens; a run's loss is the mean over its K tasks (those of its
-    phase), so that long label words weigh no more than short ones. If tasks are independent (PT), it is the sum: K runs, clipped separately. The
-    prompts' graph is built once, the backbone's in parts.
+    A task's loss is the mean over its target tokens; a run's loss is the mean over its K tasks (those of its phase), so
+    that long label words weigh no more than short ones. If tasks are independent (PT), it is the sum: K runs, clipped
+    separately. The prompts' graph is built once, the backbone's in parts.
     """
     losses = Losses({}, _count_tokens(items))
     tasks = {run: 1 if METHODS[plans[run].config.method].independent else plans[run].together(at[run])
