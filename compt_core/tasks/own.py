@@ -134,8 +134,9 @@ def _guess(name: str, folder: Path) -> Guess:
     if dev is None or dev == train:
         guess = infer(name, read_file(train), str(folder.resolve()), data={"file": train.name})
     else:
-        guess = infer(name, read_file(train), str(folder.resolve()), data={"train": train.name, "dev": dev.name},
-                      also=read_file(dev))
+        table = read_file(train)
+        guess = infer(name, table, str(folder.resolve()), data={"train": train.name, "dev": dev.name},
+                      also=read_file(dev, table.columns))
     if more := [path.name for path in there if path not in (train, dev)]:
         guess = replace(guess, said=(*guess.said, f"Not read: {', '.join(quoted(one, 40) for one in more[:8])}"
                                                   f"{' and others' if len(more) > 8 else ''}. Only one file with "
