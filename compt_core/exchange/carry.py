@@ -86,7 +86,7 @@ def _files_of(task: Task, data_dir: str | None, notes: list[str]) -> dict[str, P
     if task.bundled or _public(task, data_dir):
         return {}
     folder = own.folder_of(task) if task.files else Path(data_dir or "") / task.name
-    names = [name for name in (task.files.train, task.files.dev) if name] if task.files and task.files.train else \
+    names = task.files.names if task.files and task.files.train else \
         [f"{name}.{ending}" for names in SPLITS.values() for name in names for ending in FORMATS]
     try:
         saved = not (task.files and task.files.train) and any((folder / mark).is_file() for mark in _MARKS)
@@ -207,10 +207,10 @@ def _tasks_of(experiment: ExperimentRecord, target: Path) -> Catalogue:
     """Its tasks, with the files of their own in `target`. Raises ValueError where one would read anything else."""
     found = {}
     for name, task in experiment.tasks.items():
-        named = [one for one in (task.files.train, task.files.dev) if one] if task.files and task.files.train else []
+        named = task.files.names if task.files else ()
         if not definition.NAME.fullmatch(name) or any(re.fullmatch(_PART, one) is None or one in (".", "..")
                                                       for one in named):
-            raise ValueError(f"a task or a file of it must not be called {name!r} {named}")
+            raise ValueError(f"a task or a file of it must not be called {name!r} {list(named)}")
         if task.hub and not _HUB.fullmatch(task.hub[0]):
             raise ValueError(f"the data set of task '{name}' is no name on the hub")
         found[name] = replace(task, files=replace(task.files, folder=str(target / name))) if task.files else task

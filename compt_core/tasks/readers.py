@@ -19,9 +19,10 @@ from compt_core.errors import DataError, quoted
 from compt_core.tasks.columnar import arrow_columns, label_names
 from compt_core.tasks.decoding import read_text
 from compt_core.tasks.headers import lacks_names, looks_like_a_row, numbered
+from compt_core.tasks.parts import parts_of
 from compt_core.tasks.sheets import first_sheet
 from compt_core.tasks.tables import Table as Table
-from compt_core.tasks.tables import check_size, empty, unreadable
+from compt_core.tasks.tables import check_size, empty, joined, unreadable
 
 FORMATS = ("tsv", "csv", "jsonl", "parquet", "xlsx")
 MOST_BYTES = 1_000_000_000  # of a file
@@ -52,6 +53,19 @@ def read_file(path: Path, needed: Needed = None) -> Table:
     if not any(map(len, table.columns.values())):
         raise DataError(f"The file '{path}' has no rows. Give at least one row below the header.")
     return table
+
+
+def read_parts(folder: Path, name: str, needed: Needed = None) -> Table:
+    """As :func:`read_file`, of a file or of all parts of a table whose first one is called `name`."""
+    tables, cells = list[Table](), 0
+    for part in parts_of(name):
+        if not (folder / part).is_file() and tables:
+            raise DataError(f"The file '{folder / part}' is not there, but '{name}' is one of {len(parts_of(name))} "
+                            "parts. Put all of them there, or give that one another name.")
+        tables.append(read_file(folder / part, tables[0].columns if tables and needed is None else needed))
+        cells += sum(map(len, tables[-1].columns.values()))
+        check_size(folder / name, cells, MOST_CELLS, "cells in all its parts")
+    return joined(tables)
 
 
 def _read_tsv(path: Path, needed: Needed) -> Table:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from compt_core.errors import DataError, nearest, quoted
+from compt_core.tasks.parts import parts_of
 
 SIMILARITY_STEP = 0.2  # STS-B candidates, as in the T5 paper (appendix D)
 # A number in a cell. Python would also accept "0_1", " 1" and the digits of any script.
@@ -36,7 +37,8 @@ class Files:
     """Where the rows of a person's own task are.
 
     folder  absolute path, or KEPT for the task's folder in the home
-    train   name of the file in it, or the folder itself for a data set that save_to_disk wrote ("")
+    train   name of the file in it, or of the first of its parts; "" for the folder itself, a data set that save_to_disk
+            wrote
     split   of such a data set the split to train on; "" for the one called train, or the first
     dev     name of the dev file; "" where dev rows are split off from the one file, or from the one split
     share   part of the rows that are split off, and the `seed` that draws them
@@ -48,6 +50,11 @@ class Files:
     share: float = 0.2
     seed: int = 0
     split: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every file that is read; none of a data set that save_to_disk wrote."""
+        return tuple(part for name in (self.train, self.dev) if self.train and name for part in parts_of(name))
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,7 @@ def test_a_file_that_is_not_read_is_said(tmp_path: Path) -> None:
     ({"a.csv": "text,label\n" + "".join(f"some text {i},spam\n" for i in range(40))},
      "'label' has 1 label in the rows looked at"),
     ({"train.txt": "text\tlabel\n"}, "Got none of these, but 'train.txt'. Give it the ending of what is in it."),
-    ({}, "must have a train file or a single file"), ({"a.csv": "text,label\nx,1\n", "b.csv": "x"}, "Got a.csv, b.csv"),
+    ({}, "must have a train file or a single file"), ({"a.csv": "text,label\nx,1\n", "b.csv": "x"}, "Got 'a.csv', 'b.csv'."),
     ({"a.csv": "label\n1\n0\n"}, "can be the text of task"), ({"a.csv": "text\nx y\nz w\n"}, "No column of"),
     ({"a.csv": "text,label\nx y,1\nz w,1\n"}, "No column of"), ({"a.csv": "text,label\n"}, "has no rows"),
     ({"a.csv": "text,label\na b,²\nc d,١\n", "x.txt": ""}, ""), ({"a.parquet": "no"}, "cannot be read as parquet"),
