@@ -1,14 +1,18 @@
-"""What a folder of files with rows is as a task: which file holds what, and what was guessed of it. Loads no torch."""
+"""What a folder of files with rows, or a data set on the hub, is as a task: where its rows are, and what was guessed.
+
+Loads no torch.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from compt_core.errors import DataError, quoted
 from compt_core.tasks import definition
-from compt_core.tasks.hub import saved_splits
+from compt_core.tasks.hub import load_hub, saved_splits, whole_split
 from compt_core.tasks.infer import Guess, infer
 from compt_core.tasks.parts import first_parts, held_out, parts_of, training
 from compt_core.tasks.readers import FORMATS, read_parts
@@ -16,6 +20,8 @@ from compt_core.tasks.spec import Files
 
 DEV = ("dev", "validation", "val", "validation_matched", "test")  # splits with dev rows, the likeliest first
 MOST_NAMED = 8
+_TWO_SPLITS = "Only a split with training rows and one with dev rows are."
+_HUB = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)  # no path
 _DEFINITIONS = (".yaml", ".yml")
 
 
@@ -29,6 +35,28 @@ def guess_folder(name: str, folder: Path) -> Guess:
         raise DataError(f"The folder {quoted(str(folder))} cannot be read: "
                         f"{getattr(error, 'strerror', None) or error}. Give a folder with a train and a dev file, or "
                         "with one file.") from None
+
+
+def guess_hub(name: str, data_set: str, configuration: str | None = None, train: str = "", dev: str = "") -> Guess:
+    """What a data set on the hub is; `train` and `dev` are splits of it, where given. Raises DataError and HubError."""
+    definition.check_name(name)
+    if not _HUB.fullmatch(data_set):
+        raise DataError(f"A data set on the hub is called NAME or USER/NAME. Got {quoted(data_set)} instead.")
+    loaded = load_hub(data_set, configuration, "give a folder with its files")
+    where, splits = f"data set '{data_set}'", list(loaded)
+    if wrong := next((one for one in (train, dev) if one and one not in splits), None):
+        raise DataError(f"The {where} has no split {quoted(wrong)}. It has: {', '.join(map(quoted, splits))}.")
+    first = train or chosen_splits([one for one in splits if one != dev] or splits)[0]
+    second = dev or chosen_splits([first, *(one for one in splits if one != first)])[1]
+    if second in ("", first):
+        raise DataError(f"The {where} must have two splits, one to train on and one with dev rows. It has: "
+                        f"{', '.join(map(quoted, splits))}. Name both with --train and --dev, or save one as a file in "
+                        "a folder: a single file is split.")
+    tables = {one: whole_split(loaded[one], f"{where} ({one})") for one in (first, second)}
+    data = {"hub": data_set, "configuration": configuration, "train": first, "dev": second}
+    guess = infer(name, tables[first], data=data, also=tables[second])
+    more = not_read([one for one in splits if one not in (first, second)], _TWO_SPLITS)
+    return replace(guess, said=(*guess.said, *more))
 
 
 def chosen_splits(splits: Sequence[str]) -> tuple[str, str]:
@@ -48,8 +76,7 @@ def _saved(name: str, folder: Path) -> Guess:
     first, dev = chosen_splits(list(tables))
     guess = infer(name, tables[first], also=tables.get(dev))
     files = Files(str(folder.resolve()), dev=dev, split="" if first == "train" else first)
-    more = not_read([one for one in tables if one not in (first, dev)], "Only a split with training rows and one with "
-                    "dev rows are.")
+    more = not_read([one for one in tables if one not in (first, dev)], _TWO_SPLITS)
     return replace(guess, task=replace(guess.task, files=files), said=(*guess.said, *more))
 
 

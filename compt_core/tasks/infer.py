@@ -245,7 +245,7 @@ def _words_beside(table: Table, label: str, labels: Sequence[str]) -> dict[str, 
     """Label -> its name in a column beside it such as label_text; empty where that names some label not, or not alone.
     """
     column = next((f"{label}_{end}" for end in ("text", "name") if f"{label}_{end}" in table.columns), "")
-    if not column or not all(map(_is_number, labels)):
+    if not column or not table.columns[column] or not all(map(_is_number, labels)):
         return {}
     pairs = {(_written(cell, table, label), str(name or "").strip())
              for cell, name in zip(table.columns[label], table.columns[column], strict=True)}
