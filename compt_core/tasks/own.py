@@ -16,7 +16,7 @@ from pathlib import Path
 
 from compt_core.errors import ComptError, ConfigError, DataError, Issue, quoted
 from compt_core.home import home_folder
-from compt_core.scratch import scratch
+from compt_core.scratch import ASIDE, clear, scratch
 from compt_core.tasks import definition
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.definition import FILE
@@ -40,6 +40,7 @@ def folder_of(task: Task) -> Path:
 
 def kept(problems: list[str] | None = None) -> Catalogue:
     """The kept tasks by name; a folder whose definition cannot be read adds a sentence to `problems`."""
+    _put_back()
     found = {}
     for path in sorted(tasks_folder().glob(f"*/{FILE}")) if tasks_folder().is_dir() else ():
         try:
@@ -115,6 +116,7 @@ def keep(task: Task, files: Mapping[str, bytes], replaces: bool = False) -> Task
     definition.read_text(text)  # what could not be read again must not be kept
     if name in TASKS:
         raise DataError(f"The name '{name}' is taken by a bundled task. Choose another name.")
+    _put_back()
     target = home / name
     if target.exists() and not replaces:
         raise DataError(f"There is a kept task '{name}' already. Choose another name, or delete it first.")
@@ -126,18 +128,26 @@ def keep(task: Task, files: Mapping[str, bytes], replaces: bool = False) -> Task
             for file, content in files.items():
                 (made / file).write_bytes(content)
             (made / FILE).write_text(text, encoding="utf-8")
+            before = room / ASIDE / name
             if target.exists():
-                target.rename(room / "before")
+                before.parent.mkdir()
+                target.rename(before)
             try:
                 made.rename(target)
-            except BaseException:  # Ctrl+C as well
-                if (room / "before").exists():
-                    (room / "before").rename(target)
+            except BaseException:  # Ctrl+C as well; after a kill, _put_back does it
+                if before.exists():
+                    before.rename(target)
                 raise
     except OSError as error:
         raise DataError(f"The task '{name}' cannot be kept in '{home}': {error.strerror or error}. Free some disk "
                         "space or repair the folder, then try again.") from None
     return kept()[name]
+
+
+def _put_back() -> None:
+    """Puts a kept task back that a killed process had moved aside to replace it."""
+    if any(tasks_folder().glob(f".task-*/{ASIDE}/*")):  # otherwise nothing is locked
+        clear(tasks_folder(), "task")
 
 
 def keep_folder(task: Task) -> Task:
