@@ -21,7 +21,7 @@ from compt_core.tasks import definition
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.definition import FILE
 from compt_core.tasks.folders import guess_folder as guess_folder
-from compt_core.tasks.spec import KEPT, OWN, Task
+from compt_core.tasks.spec import HOME, KEPT, OWN, Task
 from compt_core.tasks.table import TASKS
 
 _LOOKED_AT = 200  # files of a folder, in search of a definition
@@ -35,7 +35,10 @@ def tasks_folder() -> Path:
 def folder_of(task: Task) -> Path:
     """The folder of the files of a person's own task."""
     assert task.files is not None
-    return tasks_folder() / task.name if task.files.folder == KEPT else Path(task.files.folder)
+    folder = task.files.folder
+    if folder.startswith(HOME):
+        return home_folder() / folder.removeprefix(HOME)
+    return tasks_folder() / task.name if folder == KEPT else Path(folder)
 
 
 def kept(problems: list[str] | None = None) -> Catalogue:

@@ -15,6 +15,7 @@ _NUMBER = re.compile(r"-?([0-9]+([.][0-9]+)?|[.][0-9]+)(e[+-]?[0-9]+)?")
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))[.]0+")  # a whole number as a column of fractions writes it
 _DIGITS = 50  # characters of a number; no format writes more
 KEPT = "kept"  # in place of a folder: the home's folder of the task
+HOME = "home:"  # before a folder that is named from the home on, so that the home may be moved
 OWN = "own"  # suite of the tasks that a person brought
 
 
@@ -36,7 +37,7 @@ class Question:
 class Files:
     """Where the rows of a person's own task are.
 
-    folder  absolute path, or KEPT for the task's folder in the home
+    folder  absolute path, KEPT for the task's folder in the home, or HOME and a path in the home
     train   name of the file in it, or of the first of its parts; "" for the folder itself, a data set that save_to_disk
             wrote
     split   of such a data set the split to train on; "" for the one called train, or the first
