@@ -31,6 +31,7 @@ MOST_CELLS = 20_000_000  # of a table
 MOST_TEXT = 10_000_000  # characters of a cell; only some hundred tokens of them are used
 MOST_LINE = 4 * MOST_TEXT  # characters of a line of JSON, where one character may be written with six
 SEPARATORS = ",;\t|"  # of a csv file, the usual one first
+_LOOKED_AT = 20  # lines of a csv file, for its separator
 MOST_SAID = 3  # problems of a file that are described; further ones are counted
 
 Needed = Collection[str] | None  # columns
@@ -105,11 +106,13 @@ def _read_csv(path: Path, needed: Needed) -> Table:
 
 
 def _separator(text: str) -> str:
-    """What separates the cells of a csv file: a comma, unless its header has none and more of another."""
-    header = next((line for _, line in _lines(text[:MOST_LINE]) if line), "")
-    parts = header.split('"')[::2]  # outside quotes
-    counts = {mark: sum(part.count(mark) for part in parts) for mark in SEPARATORS}
-    return "," if counts[","] else max(SEPARATORS, key=lambda mark: counts[mark])
+    """What separates the cells of a csv file: what stands equally often in each of its first lines; where nothing does,
+    a comma, unless the first line has none and more of another."""
+    lines = [line for _, line in _lines(text[:MOST_LINE]) if line][:_LOOKED_AT] or [""]
+    found = [[sum(part.count(mark) for part in line.split('"')[::2]) for line in lines] for mark in SEPARATORS]
+    alike = [mark for mark, counts in zip(SEPARATORS, found, strict=True) if counts[0] and len(set(counts)) == 1]
+    first = {mark: counts[0] for mark, counts in zip(SEPARATORS, found, strict=True)}
+    return alike[0] if alike else "," if first[","] else max(SEPARATORS, key=lambda mark: first[mark])
 
 
 def _csv_reason(said: str, begins: int, now: int) -> str:

@@ -134,3 +134,10 @@ def test_a_name_that_may_be_a_text_is_said(tmp_path: Path) -> None:
     write(tmp_path / "all.csv", [["rare", "some words that say it all"], *labelled(20)])
     assert any("'some words that say it all' looks like a text. Add a line with names" in one
                for one in guess_folder("x", tmp_path).said)
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_commas_in_the_first_text_do_not_separate_cells(tmp_path: Path, mark: str) -> None:
+    lines = ["pos|I liked it, really", "neg|I hated it", "pos|Nice, good, fine", "neg|Bad"]
+    (tmp_path / "all.csv").write_text("".join(line.replace("|", mark) + "\n" for line in lines))
+    assert read_file(tmp_path / "all.csv").columns["column 2"][0] == "I liked it, really"
