@@ -35,8 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CODE = re.findall(r"`([^`\n]+)`", README) + re.findall(r"^```\w*\n(.*?)^```", README, re.S | re.M)
 COMMANDS = typer.main.get_command(app).commands  # name -> command
-OPTIONS = {name: {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
-           for name, command in COMMANDS.items()}
+OPTIONS = {name: {option for one in (command, *getattr(command, "commands", {}).values()) for parameter in one.params
+                  for option in parameter.opts if option.startswith("--")} for name, command in COMMANDS.items()}
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
 PIN = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)==(?P<version>[0-9][\w.]*) +# (?P<reason>\w.+)")
 

@@ -198,8 +198,11 @@ def draft(given: Upload, labels: Mapping[str, int]) -> Draft:
 
 def edit(task: Task, files: Mapping[str, bytes]) -> None:
     """Begins to change a kept task: its files become the upload. Raises DataError."""
-    forget()
     assert task.files is not None
+    if len(files) > 1 + bool(task.files.dev):
+        raise DataError(f"The rows of task '{task.name}' are in files of several parts, which cannot be changed here. "
+                        "Download the task, change its task.yaml, and keep it with 'python -m compt_core task keep'.")
+    forget()
     named = {"train": task.files.train, **({"dev": task.files.dev} if task.files.dev else {})}
     fill(reading.take({split: File(name.rpartition(".")[2].lower(), files[name]) for split, name in named.items()},
                       named), task)

@@ -37,7 +37,7 @@ def contents(task: Task) -> dict[str, bytes]:
     if task.files is None or task.files.folder != KEPT:
         return {}
     try:
-        return {name: (own.folder_of(task) / name).read_bytes() for name in (task.files.train, task.files.dev) if name}
+        return {name: (own.folder_of(task) / name).read_bytes() for name in task.files.names}
     except OSError as error:
         raise DataError(f"The files of task '{task.name}' cannot be read: {error.strerror}.") from None
 

@@ -31,8 +31,8 @@ class Upload:
     names: Mapping[str, str]
 
     def table(self, split: str = "train") -> Table:
-        """The rows of a split. Raises DataError."""
-        return _table(self.folder, self.files[split])
+        """The rows of a split; dev rows with the columns of the training rows. Raises DataError."""
+        return _table(self.folder, self.files[split], None if split == "train" else tuple(self.table().columns))
 
     def contents(self) -> dict[str, bytes]:
         """File name -> contents. Raises DataError where somebody has deleted them."""
@@ -98,8 +98,8 @@ def _whole(text: str) -> bool:
 
 
 @lru_cache(maxsize=4)  # a folder is named by its contents, so it never changes
-def _table(folder: str, name: str) -> Table:
-    return read_file(Path(folder) / name)
+def _table(folder: str, name: str, needed: tuple[str, ...] | None) -> Table:
+    return read_file(Path(folder) / name, needed)
 
 
 @lru_cache(maxsize=4)

@@ -1,8 +1,8 @@
-"""``python -m compt_core task``: what a folder of rows is as a task, and the tasks that are kept."""
+"""``python -m compt_core task``: what a folder of rows or a data set is as a task, and the tasks that are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +12,9 @@ from rich.table import Table
 from compt_core.cli.options import Once
 from compt_core.cli.output import writable, write_file
 from compt_core.cli.terminal import console, say
-from compt_core.errors import plural
+from compt_core.errors import ConfigError, Issue, plural, quoted
 from compt_core.planning.doubts import doubts
-from compt_core.tasks import own
+from compt_core.tasks import folders, own
 from compt_core.tasks.definition import read, written
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Task, TaskData
@@ -24,30 +24,62 @@ task = typer.Typer(no_args_is_help=True, help="Your own tasks: find out what a f
 
 @task.command("infer", cls=Once)
 def infer_task(
-    folder: Annotated[Path, typer.Argument(help="A folder with train and dev files, or with one file.")],
-    name: Annotated[str | None, typer.Option(help="Name of the task; default: that of the folder.")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="A folder with train and dev files, or with one file.")] = None,
+    hub: Annotated[str | None, typer.Option(help="A data set on the datasets hub, USER/NAME, in place of a folder.")
+                   ] = None,
+    configuration: Annotated[str | None, typer.Option(help="Which of the data set's configurations.")] = None,
+    train: Annotated[str | None, typer.Option(help="The data set's split to train on.")] = None,
+    dev: Annotated[str | None, typer.Option(help="The data set's split with dev rows.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the task; default: that of the folder or data set.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the definition here, beside the data as task.yaml, for "
-                                                  "example.")] = None,
+                                                  "example. A file with other contents is left as it is.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the task with its files, so that every command and page "
                                        "knows it.")] = False,
 ) -> int:
-    """Print the definition of a task that is found in a folder, and what was taken for what."""
+    """Print the definition of a task that is found in a folder or on the hub, and what was taken for what."""
+    place = _place(folder, hub, {"configuration": configuration, "train": train, "dev": dev})
     file = writable(out, "--out") if out else None
-    guess = own.guess_folder(name or own.name_of(folder), folder)
+    named = name or own.name_of(place)
+    guess = folders.guess_hub(named, hub, configuration, train or "", dev or "") if hub else \
+        folders.guess_folder(named, place)
+    text = written(guess.task)
+    if file and file.exists() and not _holds(file, text):
+        raise ConfigError([Issue("out", f"The file {quoted(str(out), 200)} of --out is there already, with other "
+                                        "contents. Give another name, or delete it first.")])
     for sentence in guess.said:
         say(sentence)
     _say_rows(load_task(guess.task, None))
     if file:
-        write_file(file, written(guess.task))
-        beside = guess.task.files is None or file.resolve().parent == folder.resolve()
+        write_file(file, text)
+        beside = guess.task.files is None or file.resolve().parent == place.resolve()
         say(f"Wrote '{file}'. Change it as you like, then use it with 'run --task {file}'." if beside else
-            f"Wrote '{file}'. Change it as you like, and put it into '{folder}' before you use it: it names files "
+            f"Wrote '{file}'. Change it as you like, and put it into '{place}' before you use it: it names files "
             "beside it.")
     else:
-        print(written(guess.task), end="")
+        print(text, end="")
     if keep:
         _keep(guess.task)
     return 0
+
+
+def _place(folder: Path | None, hub: str | None, of_hub: Mapping[str, str | None]) -> Path:
+    """The folder, or the data set's name as one. Raises ConfigError unless one of them is given."""
+    said = f"the folder {quoted(str(folder))}" if folder else "no folder"
+    given = [f"--{option}" for option, value in of_hub.items() if value is not None]
+    if (folder is None) == (hub is None):
+        raise ConfigError([Issue("hub", "Either a folder or a data set on the hub (--hub USER/NAME) must be given. Got "
+                                        f"{'neither' if hub is None else f'{said} and --hub {hub}'}.")])
+    if given and hub is None:
+        raise ConfigError([Issue("hub", f"The option {given[0]} must stand beside --hub. Got {said}; leave it out, or "
+                                        "write a definition that names the files.")])
+    return Path(hub) if hub is not None else folder or Path()
+
+
+def _holds(file: Path, text: str) -> bool:
+    try:
+        return file.read_bytes() == text.encode()
+    except OSError:
+        return False
 
 
 @task.command("keep", cls=Once)

@@ -2,7 +2,8 @@
 
 The file holds what :mod:`compt_core.exchange.bundle` writes, and for each task with rows of its own their files, as
 tasks/TASK/FILE. An import keeps these files in ``HOME/imported/EXPERIMENT`` and points the experiment's definitions
-there. So no kept task is replaced, and no stored run changes its meaning.
+there, from the home on, so that the home may be moved. So no kept task is replaced, and no stored run changes its
+meaning.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from compt_core.tasks import catalogue, definition, own, selections
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.hub import SPLITS
 from compt_core.tasks.readers import FORMATS
-from compt_core.tasks.spec import KEPT, OWN, Task
+from compt_core.tasks.spec import HOME, KEPT, OWN, Task
 from compt_core.whatif.trained import taken_apart
 
 NAME = "experiment"  # of the two files of the bundle
@@ -86,7 +87,7 @@ def _files_of(task: Task, data_dir: str | None, notes: list[str]) -> dict[str, P
     if task.bundled or _public(task, data_dir):
         return {}
     folder = own.folder_of(task) if task.files else Path(data_dir or "") / task.name
-    names = [name for name in (task.files.train, task.files.dev) if name] if task.files and task.files.train else \
+    names = task.files.names if task.files and task.files.train else \
         [f"{name}.{ending}" for names in SPLITS.values() for name in names for ending in FORMATS]
     try:
         saved = not (task.files and task.files.train) and any((folder / mark).is_file() for mark in _MARKS)
@@ -188,7 +189,7 @@ def _restored(store: Store, room: Path, manifest: Mapping[str, Any]) -> tuple[Ex
         run["config"] = config
     Experiment.model_validate(read["experiment"]["config"])
     experiment, runs = bundle.records(read, IMPORTED)
-    tasks = _tasks_of(experiment, target)
+    tasks = _tasks_of(experiment, HOME + target.relative_to(store.home).as_posix())
     experiment, runs = replace(experiment, tasks=tasks), [replace(run, tasks=tasks) for run in runs]
     _check_new(store, experiment, runs)
     stacked = load_file(room / f"{NAME}.safetensors")
@@ -203,17 +204,17 @@ def _restored(store: Store, room: Path, manifest: Mapping[str, Any]) -> tuple[Ex
         raise
 
 
-def _tasks_of(experiment: ExperimentRecord, target: Path) -> Catalogue:
+def _tasks_of(experiment: ExperimentRecord, target: str) -> Catalogue:
     """Its tasks, with the files of their own in `target`. Raises ValueError where one would read anything else."""
     found = {}
     for name, task in experiment.tasks.items():
-        named = [one for one in (task.files.train, task.files.dev) if one] if task.files and task.files.train else []
+        named = task.files.names if task.files else ()
         if not definition.NAME.fullmatch(name) or any(re.fullmatch(_PART, one) is None or one in (".", "..")
                                                       for one in named):
-            raise ValueError(f"a task or a file of it must not be called {name!r} {named}")
+            raise ValueError(f"a task or a file of it must not be called {name!r} {list(named)}")
         if task.hub and not _HUB.fullmatch(task.hub[0]):
             raise ValueError(f"the data set of task '{name}' is no name on the hub")
-        found[name] = replace(task, files=replace(task.files, folder=str(target / name))) if task.files else task
+        found[name] = replace(task, files=replace(task.files, folder=f"{target}/{name}")) if task.files else task
     if set(experiment.config["tasks"]) - found.keys():
         raise ValueError("the definition of a task is missing")
     return catalogue.read(Catalogue(found).written())

@@ -12,7 +12,8 @@ from compt_core.tasks import selections
 from compt_core.tasks.demo import demo_rows
 from compt_core.tasks.hub import SPLITS, read_hub, read_saved, saved_splits
 from compt_core.tasks.own import folder_of
-from compt_core.tasks.readers import FORMATS, Table, read_file
+from compt_core.tasks.parts import parts_of
+from compt_core.tasks.readers import FORMATS, Table, read_file, read_parts
 from compt_core.tasks.rows import labelled, read_rows
 from compt_core.tasks.spec import OWN, Row, Task, TaskData
 from compt_core.tasks.split import split_off
@@ -40,7 +41,7 @@ def stamp(task: Task, data_dir: str | None) -> Stamp:
         return ()
     folder = folder_of(task) if task.files else selections.place(data_dir) / task.name if data_dir else None
     try:
-        named = [name for name in (task.files.train, task.files.dev) if name] if task.files and task.files.train else []
+        named = task.files.names if task.files else ()
         there = [folder / name for name in named] if named and folder else folder.rglob("*") if folder else ()
         files = sorted(f for f in there if f.is_file())
         return tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
@@ -129,9 +130,9 @@ def _read_own(task: Task, folder: Path, problems: list[str]) -> dict[str, Table]
             path = folder / file
             if path.suffix.lower()[1:] not in FORMATS:
                 raise DataError(f"The file '{path}' of task '{task.name}' must end in .{', .'.join(FORMATS)}.")
-            if not path.is_file():
-                raise DataError(f"The file '{path}' of task '{task.name}' is not there.")
-            tables[name] = read_file(path, (*task.columns, task.label_column))
+            if lacks := [part for part in parts_of(file) if not (folder / part).is_file()]:
+                raise DataError(f"The file '{folder / lacks[0]}' of task '{task.name}' is not there.")
+            tables[name] = read_parts(folder, file, (*task.columns, task.label_column))
         except DataError as error:
             problems.append(str(error))
     if problems:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,34 +54,56 @@ def read_hub(task: Task, every: bool = False) -> dict[str, Table]:
 
     Raises HubError where the hub cannot be reached, and DataError.
     """
-    import datasets
-
     if task.hub is None:
         raise DataError(f"There is no data set on the hub for task '{task.name}'. Give a data folder (--data-dir).")
     path, config = task.hub[:2]
+    loaded, where = load_hub(path, config), f"data set '{path}'"
+    return {name: _table(task, loaded[name], f"{where} ({name})") for name in loaded} if every else \
+        _splits(task, loaded, where)
+
+
+def load_hub(path: str, config: str | None, instead: str = "give a data folder (--data-dir)") -> Mapping[str, Any]:
+    """The splits of a data set on the hub. `instead` is what messages advise where the hub has it not.
+
+    Raises HubError where the hub cannot be reached, and DataError.
+    """
+    import datasets
+
     name = f"'{path}'{f' ({config})' if config else ''}"
-    _ask_hub(path, name)
+    _ask_hub(path, name, instead)
     try:
-        loaded, where = datasets.load_dataset(path, config), f"data set '{path}'"
-        return {name: _table(task, loaded[name], f"{where} ({name})") for name in loaded} if every else \
-            _splits(task, loaded, where)
-    except DataError:
-        raise
+        loaded: Mapping[str, Any] = datasets.load_dataset(path, config)
+        return loaded
     except ValueError as error:
         if "config" in str(error).lower():  # none of that name, or several to choose from
-            raise DataError(f"The data set {name} on the hub cannot be read: {reason(error)}. Name one of its "
-                            "configurations.") from None
-        raise _not_loaded(name, error) from error
+            raise DataError(_no_configuration(path, config, error)) from None
+        raise _not_loaded(name, error, instead) from error
     except Exception as error:  # the libraries raise a dozen unrelated types, which all mean that no data came
-        raise _not_loaded(name, error) from error
+        raise _not_loaded(name, error, instead) from error
 
 
-def _not_loaded(name: str, error: Exception) -> HubError:
+def whole_split(part: Any, where: str) -> Table:
+    """All columns of a split that hold a text, a number or a label in each cell; the names of the others."""
+    import datasets
+
+    simple = [name for name, kind in part.features.items()
+              if isinstance(kind, datasets.Value | datasets.ClassLabel) and kind.dtype != "binary"]
+    return _whole(part, simple, where)
+
+
+def _no_configuration(path: str, config: str | None, error: Exception) -> str:
+    wrong = f"has no configuration {quoted(config)}" if config else "has several configurations"
+    listed = re.search(r"\['.*?'\]", str(error))
+    return f"The data set '{path}' on the hub {wrong}: {quoted(listed[0], 400)[2:-2] if listed else reason(error)}. " \
+           "Name one of its configurations."
+
+
+def _not_loaded(name: str, error: Exception, instead: str) -> HubError:
     return HubError(f"The data set {name} could not be loaded from the hub ({type(error).__name__}). Check the "
-                    "network, or give a data folder (--data-dir).")
+                    f"network, or {instead}.")
 
 
-def _ask_hub(path: str, name: str) -> None:
+def _ask_hub(path: str, name: str, instead: str) -> None:
     """Fails at once where load_dataset would try again for half a minute; with HF_HUB_OFFLINE it does nothing."""
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import RepositoryNotFoundError
@@ -89,10 +113,10 @@ def _ask_hub(path: str, name: str) -> None:
     try:
         HfApi().dataset_info(path, timeout=HUB_SECONDS)
     except RepositoryNotFoundError:
-        raise DataError(f"The hub has no public data set {name}. Give a data folder (--data-dir).") from None
+        raise DataError(f"The hub has no public data set {name}. {instead[:1].upper()}{instead[1:]}.") from None
     except Exception as error:  # as above
-        raise HubError(f"The hub with the data set {name} cannot be reached. Check the network, give a data folder "
-                       "(--data-dir), or start with HF_HUB_OFFLINE=1 to use data that was loaded before.") from error
+        raise HubError(f"The hub with the data set {name} cannot be reached. Check the network, {instead}, or start "
+                       "with HF_HUB_OFFLINE=1 to use data that was loaded before.") from error
 
 
 def _splits(task: Task, loaded: Any, where: str) -> dict[str, Table]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from compt_core.errors import DataError, plural, quoted
 from compt_core.tasks.definition import MOST_LABELS, parse
+from compt_core.tasks.headers import is_long, is_numbered, looks_like_a_row
 from compt_core.tasks.readers import Table
 from compt_core.tasks.spec import Task, as_label
 
@@ -66,6 +67,8 @@ def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] |
     written: dict[str, Any] = {"name": name, "texts": dict(zip(texts, _fields(texts), strict=True)), "label": label}
     counts = Counter(filter(None, (_written(cell, table, label) for cell in table.columns[label])))
     both = [table, *([also] if also and label in also.columns else [])]
+    if all(map(is_numbered, cells)) and len(both) > 1 and both[1].numbers:
+        _check_no_names(table, both[1], label)
     every = _every_label(both, label)
     if not counts:
         raise DataError(f"The label column {quoted(label)} in {table.where} is empty.")
@@ -93,6 +96,16 @@ def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] |
     return Guess(task, found, {} if numbers else counts, _said(task, found, counts))
 
 
+def _check_no_names(table: Table, also: Table, label: str) -> None:
+    """Raises DataError where only one of two files begins with names of columns, which would be taken for a row."""
+    first = [as_label(column[0]) for column in also.columns.values()]
+    known = Counter(as_label(cell) for one in (table, also) for cell in one.columns[label])
+    alike = looks_like_a_row(first, [column[1:] for column in also.columns.values()])
+    if not alike and known[as_label(also.columns[label][0])] == 1:
+        raise DataError(f"The file {also.where} begins with names of columns ({_names(first)}), and {table.where} has "
+                        "none. Write them above the rows of both, or of none.")
+
+
 def label_counts(tables: Sequence[Table], column: str) -> dict[str, int]:
     """Every label of a column as a definition names it, in their order -> its rows in all tables that have it."""
     having = [table for table in tables if column in table.columns]
@@ -113,8 +126,8 @@ def _label_of(cells: Mapping[str, Sequence[Any]], table: Table, roles: Mapping[s
         if name in named and _can_be_label(cells[named[name]], table, named[name], MOST_LABELS):
             return named[name]
     named_classes = [column for column in table.names if column in cells]
-    few = [column for column in cells if not _IDENTITY.fullmatch(column)
-           and _can_be_label(cells[column], table, column, _FEW_LABELS)]
+    few = [column for column in cells if not _IDENTITY.fullmatch(column) and not _counts_up(cells[column])
+           and _can_be_label(cells[column], table, column, _FEW_LABELS)][::-1]
     alone = next((named[name] for name in _LABELS if name in named), "")
     if not named_classes and not few and alone:
         different = len({_written(cell, table, alone) for cell in cells[alone]} - {""})
@@ -126,7 +139,9 @@ def _label_of(cells: Mapping[str, Sequence[Any]], table: Table, roles: Mapping[s
                         "'label', or give a definition that names it.")
     by_name = [column for column in few if any(name in column.lower() for name in ("label", "class", "answer", "gold"))
                or re.split(r"[\W_]+", column.lower())[-1] in _LAST_WORDS]
-    return [*named_classes, *by_name, *few[::-1]][0]  # of columns without a telling name, the last
+    # Of columns without a telling name: one in which values occur again, then the one with the fewest words, the last.
+    few.sort(key=lambda column: _unlike_labels(list(map(as_label, cells[column]))))
+    return [*named_classes, *by_name, *few][0]
 
 
 def _can_be_label(cells: Sequence[Any], table: Table, column: str, most: int) -> bool:
@@ -136,7 +151,23 @@ def _can_be_label(cells: Sequence[Any], table: Table, column: str, most: int) ->
         return False
     if all(_NUMBER.fullmatch(value) for value in different):
         return len(different) <= most or any("." in value for value in different)
-    return len(different) <= most and (len(different) <= len(values) / 2 or len(values) < 2 * len(different) <= 12)
+    few = len(values) < 2 * len(different) <= 12 and sum(_words(one) > 2 for one in different) <= len(different) / 2
+    return len(different) <= most and (len(different) <= len(values) / 2 or few)
+
+
+def _words(value: str) -> int:
+    return len(re.findall(r"[^\W_]+", value))
+
+
+def _unlike_labels(cells: Sequence[str]) -> tuple[bool, int]:
+    return len(set(cells)) == len(cells), max(map(_words, cells))
+
+
+def _counts_up(cells: Sequence[Any]) -> bool:
+    """Whether a column numbers its rows."""
+    texts = [as_label(cell) for cell in cells[:_FEW_LABELS]]
+    numbers = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 16]
+    return len(texts) > 2 and numbers == list(range(numbers[0], numbers[0] + len(texts))) if numbers else False
 
 
 def _is_text(column: str, cells: Sequence[Any]) -> bool:
@@ -202,7 +233,9 @@ def words_for(labels: Sequence[str]) -> list[str]:
 
 
 def _fields(texts: Sequence[str]) -> list[str]:
-    """The word before each text: the column's own name in plain letters, or "sentence" for a single column."""
+    """The word before each text: the column's own name in plain letters, or "sentence" where that says nothing."""
+    if all(map(is_numbered, texts)):
+        return ["sentence"] if len(texts) == 1 else [f"sentence{number}" for number in range(1, len(texts) + 1)]
     if len(texts) == 1:
         return ["sentence"] if texts[0].lower() in ("text", "sentence", "content") else [_plain(texts[0])]
     return [_plain(column) for column in texts]
@@ -212,7 +245,7 @@ def _words_beside(table: Table, label: str, labels: Sequence[str]) -> dict[str, 
     """Label -> its name in a column beside it such as label_text; empty where that names some label not, or not alone.
     """
     column = next((f"{label}_{end}" for end in ("text", "name") if f"{label}_{end}" in table.columns), "")
-    if not column or not all(map(_is_number, labels)):
+    if not column or not table.columns[column] or not all(map(_is_number, labels)):
         return {}
     pairs = {(_written(cell, table, label), str(name or "").strip())
              for cell, name in zip(table.columns[label], table.columns[column], strict=True)}
@@ -234,11 +267,21 @@ def _said(task: Task, roles: Mapping[str, Role], counts: Mapping[str, int]) -> t
     return (f"Task '{task.name}': the text is {' and '.join(map(quoted, task.columns))}; the label is "
             f"{quoted(task.label_column)} with {labels}.",
             *([f"Not used: {_names(unused)}."] if unused else []),
-            *([f"The first row is read as the names of the columns, but {quoted(task.label_column, 40)} looks like a "
-               "label. Add a line with names above it if the file has none."]
-              if task.label_column in counts or _is_number(task.label_column) else []),
+            *_doubtful_names(task, counts),
             *(["The labels are numbers. Give each a word that says what it means."]
               if not task.numeric and all(map(_is_number, task.labels)) else []))
+
+
+def _doubtful_names(task: Task, counts: Mapping[str, int]) -> list[str]:
+    """A sentence on the names of columns, where one looks like a cell."""
+    if task.label_column in counts or _is_number(task.label_column):
+        said = f"{quoted(task.label_column, 40)} looks like a label"
+    elif long := [column for column in task.columns if is_long(column)]:
+        said = f"{quoted(long[0], 40)} looks like a text"
+    else:
+        return []
+    return [f"The first row is read as the names of the columns, but {said}. Add a line with names above it if the "
+            "file has none."]
 
 
 def _names(columns: Mapping[str, Any] | Sequence[str]) -> str:

@@ -16,19 +16,15 @@ from pathlib import Path
 
 from compt_core.errors import ComptError, ConfigError, DataError, Issue, quoted
 from compt_core.home import home_folder
-from compt_core.scratch import scratch
+from compt_core.scratch import ASIDE, clear, scratch
 from compt_core.tasks import definition
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.definition import FILE
-from compt_core.tasks.hub import saved_splits
-from compt_core.tasks.infer import Guess, infer
-from compt_core.tasks.readers import FORMATS, read_file
-from compt_core.tasks.spec import KEPT, OWN, Files, Task
+from compt_core.tasks.folders import guess_folder as guess_folder
+from compt_core.tasks.spec import HOME, KEPT, OWN, Task
 from compt_core.tasks.table import TASKS
 
 _LOOKED_AT = 200  # files of a folder, in search of a definition
-_HUB_PART = re.compile(r"-0+-of-0*1")  # in the names of files on the hub: the only one of its split
-TRAIN, DEV = ("train",), ("dev", "validation", "val", "validation_matched", "test")  # names of files, in this order
 
 
 def tasks_folder() -> Path:
@@ -39,11 +35,15 @@ def tasks_folder() -> Path:
 def folder_of(task: Task) -> Path:
     """The folder of the files of a person's own task."""
     assert task.files is not None
-    return tasks_folder() / task.name if task.files.folder == KEPT else Path(task.files.folder)
+    folder = task.files.folder
+    if folder.startswith(HOME):
+        return home_folder() / folder.removeprefix(HOME)
+    return tasks_folder() / task.name if folder == KEPT else Path(folder)
 
 
 def kept(problems: list[str] | None = None) -> Catalogue:
     """The kept tasks by name; a folder whose definition cannot be read adds a sentence to `problems`."""
+    _put_back()
     found = {}
     for path in sorted(tasks_folder().glob(f"*/{FILE}")) if tasks_folder().is_dir() else ():
         try:
@@ -106,51 +106,6 @@ def catalogue(names: Collection[str], data_dir: str | None = None, files: Sequen
     return Catalogue(found)
 
 
-def guess_folder(name: str, folder: Path) -> Guess:
-    """What a folder with files of rows, or with a data set that save_to_disk wrote, is. Raises DataError."""
-    definition.check_name(name)
-    try:
-        return _guess(name, folder)
-    except (OSError, ValueError) as error:  # of the folder itself, or a NUL in its name
-        raise DataError(f"The folder {quoted(str(folder))} cannot be read: "
-                        f"{getattr(error, 'strerror', None) or error}. Give a folder with a train and a dev file, or "
-                        "with one file.") from None
-
-
-def _guess(name: str, folder: Path) -> Guess:
-    if any((folder / mark).is_file() for mark in ("dataset_dict.json", "state.json")):
-        tables = saved_splits(folder)
-        first = "train" if "train" in tables else next((one for one in tables if one not in DEV), next(iter(tables)))
-        split = next((one for one in DEV if one in tables and one != first), "")
-        guess = infer(name, tables[first], also=tables.get(split))
-        own = "" if first == "train" else first
-        return replace(guess, task=replace(guess.task, files=Files(str(folder.resolve()), dev=split, split=own)))
-    there = sorted(path for path in folder.iterdir() if path.suffix.lower()[1:] in FORMATS and path.is_file())
-    train, dev = _first(there, TRAIN), _first(there, DEV)
-    if train is None and len(there) != 1:
-        raise DataError(f"The folder '{folder}' must have a train file or a single file (.{', .'.join(FORMATS)}). Got "
-                        f"{', '.join(path.name for path in there) or _others(folder)}.")
-    train = train or there[0]
-    if dev is None or dev == train:
-        guess = infer(name, read_file(train), str(folder.resolve()), data={"file": train.name})
-    else:
-        guess = infer(name, read_file(train), str(folder.resolve()), data={"train": train.name, "dev": dev.name},
-                      also=read_file(dev))
-    if more := [path.name for path in there if path not in (train, dev)]:
-        guess = replace(guess, said=(*guess.said, f"Not read: {', '.join(quoted(one, 40) for one in more[:8])}"
-                                                  f"{' and others' if len(more) > 8 else ''}. Only one file with "
-                                                  "training rows and one with dev rows are."))
-    return guess
-
-
-def _others(folder: Path) -> str:
-    """The files of a folder that has none with rows."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
-    return "none" + (f" of these, but {', '.join(quoted(one, 40) for one in names[:4])}. Give "
-                     f"{'it' if len(names) == 1 else 'them'} the ending of what is in "
-                     f"{'it' if len(names) == 1 else 'them'}" if names else "")
-
-
 def keep(task: Task, files: Mapping[str, bytes], replaces: bool = False) -> Task:
     """Keeps a task with its data files (name -> contents) in the home, and returns it as kept.
 
@@ -164,6 +119,7 @@ def keep(task: Task, files: Mapping[str, bytes], replaces: bool = False) -> Task
     definition.read_text(text)  # what could not be read again must not be kept
     if name in TASKS:
         raise DataError(f"The name '{name}' is taken by a bundled task. Choose another name.")
+    _put_back()
     target = home / name
     if target.exists() and not replaces:
         raise DataError(f"There is a kept task '{name}' already. Choose another name, or delete it first.")
@@ -175,18 +131,26 @@ def keep(task: Task, files: Mapping[str, bytes], replaces: bool = False) -> Task
             for file, content in files.items():
                 (made / file).write_bytes(content)
             (made / FILE).write_text(text, encoding="utf-8")
+            before = room / ASIDE / name
             if target.exists():
-                target.rename(room / "before")
+                before.parent.mkdir()
+                target.rename(before)
             try:
                 made.rename(target)
-            except BaseException:  # Ctrl+C as well
-                if (room / "before").exists():
-                    (room / "before").rename(target)
+            except BaseException:  # Ctrl+C as well; after a kill, _put_back does it
+                if before.exists():
+                    before.rename(target)
                 raise
     except OSError as error:
         raise DataError(f"The task '{name}' cannot be kept in '{home}': {error.strerror or error}. Free some disk "
                         "space or repair the folder, then try again.") from None
     return kept()[name]
+
+
+def _put_back() -> None:
+    """Puts a kept task back that a killed process had moved aside to replace it."""
+    if any(tasks_folder().glob(f".task-*/{ASIDE}/*")):  # otherwise nothing is locked
+        clear(tasks_folder(), "task")
 
 
 def keep_folder(task: Task) -> Task:
@@ -196,9 +160,8 @@ def keep_folder(task: Task) -> Task:
     if not task.files.train:
         raise DataError(f"The data of task '{task.name}' is a folder that save_to_disk wrote, which cannot be kept. "
                         "Write it as .parquet or .jsonl files, or use it with --data-dir.")
-    names = [name for name in (task.files.train, task.files.dev) if name]
     try:
-        return keep(task, {name: (folder_of(task) / name).read_bytes() for name in names})
+        return keep(task, {name: (folder_of(task) / name).read_bytes() for name in task.files.names})
     except OSError as error:
         raise DataError(f"The files of task '{task.name}' cannot be read: {error.strerror}.") from None
 
@@ -268,10 +231,6 @@ def _in_data(task: Task, data_dir: str | None) -> bool:
     with suppress(ComptError, OSError):
         return definition.read(folder / FILE) == task
     return False
-
-
-def _first(paths: Sequence[Path], names: Sequence[str]) -> Path | None:
-    return next((path for name in names for path in paths if _HUB_PART.sub("", path.stem) == name), None)
 
 
 @lru_cache(maxsize=256)

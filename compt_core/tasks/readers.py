@@ -13,17 +13,16 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from compt_core.errors import DataError, quoted
 from compt_core.tasks.columnar import arrow_columns, label_names
 from compt_core.tasks.decoding import read_text
+from compt_core.tasks.headers import lacks_names, looks_like_a_row, numbered
+from compt_core.tasks.parts import parts_of
 from compt_core.tasks.sheets import first_sheet
 from compt_core.tasks.tables import Table as Table
-from compt_core.tasks.tables import check_size, empty, unreadable
-
-if TYPE_CHECKING:
-    pass
+from compt_core.tasks.tables import check_size, empty, joined, unreadable
 
 FORMATS = ("tsv", "csv", "jsonl", "parquet", "xlsx")
 MOST_BYTES = 1_000_000_000  # of a file
@@ -32,20 +31,24 @@ MOST_CELLS = 20_000_000  # of a table
 MOST_TEXT = 10_000_000  # characters of a cell; only some hundred tokens of them are used
 MOST_LINE = 4 * MOST_TEXT  # characters of a line of JSON, where one character may be written with six
 SEPARATORS = ",;\t|"  # of a csv file, the usual one first
+_LOOKED_AT = 20  # lines of a csv file, for its separator
 MOST_SAID = 3  # problems of a file that are described; further ones are counted
+
+Needed = Collection[str] | None  # columns
 
 csv.field_size_limit(MOST_TEXT)  # of the whole process; nothing else in it needs a smaller one
 
 
-def read_file(path: Path, needed: Collection[str] | None = None) -> Table:
+def read_file(path: Path, needed: Needed = None) -> Table:
     """The rows of a file, read by its ending. Raises DataError when it is unreadable, ragged, too large or has no row.
 
-    Columns that are not `needed` (default: all are) may be empty.
+    `needed` are the columns that a definition names; without them, a first row that looks like the others is a row.
+    Columns that are not needed may be empty.
     """
     try:
         check_size(path, path.stat().st_size, MOST_BYTES, "bytes")
         ending = path.suffix.lower()
-        table = _read_parquet(path, needed) if ending == ".parquet" else _READERS[ending](path)
+        table = _READERS[ending](path, needed)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     if not any(map(len, table.columns.values())):
@@ -53,14 +56,26 @@ def read_file(path: Path, needed: Collection[str] | None = None) -> Table:
     return table
 
 
-def _read_tsv(path: Path) -> Table:
+def read_parts(folder: Path, name: str, needed: Needed = None) -> Table:
+    """As :func:`read_file`, of a file or of all parts of a table whose first one is called `name`."""
+    tables, cells = list[Table](), 0
+    for part in parts_of(name):
+        if not (folder / part).is_file() and tables:
+            raise DataError(f"The file '{folder / part}' is not there, but '{name}' is one of {len(parts_of(name))} "
+                            "parts. Put all of them there, or give that one another name.")
+        tables.append(read_file(folder / part, tables[0].columns if tables and needed is None else needed))
+        cells += sum(map(len, tables[-1].columns.values()))
+        check_size(folder / name, cells, MOST_CELLS, "cells in all its parts")
+    return joined(tables)
+
+
+def _read_tsv(path: Path, needed: Needed) -> Table:
     """One row per line, with tabs between cells; quotes are text, as in GLUE's files."""
     text, notes = read_text(path)
-    table = _rectangle(path, ((number, line.split("\t")) for number, line in _lines(text) if line))
-    return replace(table, notes=notes)
+    return _rectangle(path, ((number, line.split("\t")) for number, line in _lines(text) if line), needed, notes)
 
 
-def _read_csv(path: Path) -> Table:
+def _read_csv(path: Path, needed: Needed) -> Table:
     text, notes = read_text(path)
     separator = _separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
@@ -79,23 +94,25 @@ def _read_csv(path: Path) -> Table:
             begins = reader.line_num + 1
 
     try:
-        table = _rectangle(path, rows())
+        table = _rectangle(path, rows(), needed, notes)
     except csv.Error as error:
         raise DataError(f"The file '{path}', line {begins}, is not valid CSV: "
                         f"{_csv_reason(str(error), begins, reader.line_num)}") from None
     if not several:
-        return replace(table, notes=notes)
+        return table
     counted = f"1 row of '{path}' has" if len(several) == 1 else f"{len(several):,} rows of '{path}' have"
-    return replace(table, notes=(*notes, f"{counted} line ends in quoted cells: the first begins in line {several[0]}, "
-                                 f"and the longest has {longest:,} lines."))
+    return replace(table, notes=(*table.notes, f"{counted} line ends in quoted cells: the first begins in line "
+                                 f"{several[0]}, and the longest has {longest:,} lines."))
 
 
 def _separator(text: str) -> str:
-    """What separates the cells of a csv file: a comma, unless its header has none and more of another."""
-    header = next((line for _, line in _lines(text[:MOST_LINE]) if line), "")
-    parts = header.split('"')[::2]  # outside quotes
-    counts = {mark: sum(part.count(mark) for part in parts) for mark in SEPARATORS}
-    return "," if counts[","] else max(SEPARATORS, key=lambda mark: counts[mark])
+    """What separates the cells of a csv file: what stands equally often in each of its first lines; where nothing does,
+    a comma, unless the first line has none and more of another."""
+    lines = [line for _, line in _lines(text[:MOST_LINE]) if line][:_LOOKED_AT] or [""]
+    found = [[sum(part.count(mark) for part in line.split('"')[::2]) for line in lines] for mark in SEPARATORS]
+    alike = [mark for mark, counts in zip(SEPARATORS, found, strict=True) if counts[0] and len(set(counts)) == 1]
+    first = {mark: counts[0] for mark, counts in zip(SEPARATORS, found, strict=True)}
+    return alike[0] if alike else "," if first[","] else max(SEPARATORS, key=lambda mark: first[mark])
 
 
 def _csv_reason(said: str, begins: int, now: int) -> str:
@@ -107,7 +124,7 @@ def _csv_reason(said: str, begins: int, now: int) -> str:
     return f"{said}{f' in line {now}' if now != begins else ''}."
 
 
-def _read_jsonl(path: Path) -> Table:
+def _read_jsonl(path: Path, needed: Needed) -> Table:
     """One object per line; columns that an object lacks are None."""
     rows, numbers, problems = [], [], list[str]()
     text, notes = read_text(path)
@@ -151,7 +168,7 @@ def _object(where: str, line: str) -> dict[str, Any]:
     return row
 
 
-def _read_parquet(path: Path, needed: Collection[str] | None) -> Table:
+def _read_parquet(path: Path, needed: Needed) -> Table:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -176,15 +193,15 @@ def _read_parquet(path: Path, needed: Collection[str] | None) -> Table:
     return Table({name: columns.get(name, ()) for name in names}, f"'{path}'", names=label_names(read.schema))
 
 
-def _read_xlsx(path: Path) -> Table:
-    """The first sheet, its first row being the header."""
+def _read_xlsx(path: Path, needed: Needed) -> Table:
+    """The first sheet."""
     rows, more = first_sheet(path, MOST_CELLS)
     others = f"Only the first sheet of '{path}' is read. It has others: {quoted(more, 100)[1:-1]}."
-    return replace(_rectangle(path, rows, "row"), notes=(others,) if more else ())
+    return _rectangle(path, rows, needed, (others,) if more else (), "row")
 
 
-_READERS: dict[str, Callable[[Path], Table]] = {
-    ".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".xlsx": _read_xlsx}
+_READERS: dict[str, Callable[[Path, Needed], Table]] = {
+    ".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet, ".xlsx": _read_xlsx}
 
 
 def _lines(text: str) -> Iterable[tuple[int, str]]:
@@ -207,22 +224,35 @@ def _check_lines(path: Path, problems: Sequence[str]) -> None:
         raise DataError(" ".join([*problems[:MOST_SAID], *also]))
 
 
-def _rectangle(path: Path, lines: Iterable[tuple[int, list[str]]], called: str = "line") -> Table:
-    """A Table from (number of the line or row, cells), header first; every row must have as many cells as that."""
+def _rectangle(path: Path, lines: Iterable[tuple[int, list[str]]], needed: Needed, notes: tuple[str, ...],
+               called: str = "line") -> Table:
+    """A Table from (number of the line or row, cells); every one must have as many cells as the first, which are the
+    names of the columns unless :mod:`compt_core.tasks.headers` says that there are none."""
     stream = iter(lines)
-    _, names = next(stream)
-    if names.count("") > 1:  # a spreadsheet writes commas for columns that have no name
-        names = [name or f"column {number}" for number, name in enumerate(names, 1)]
-    _check_header(path, names)
+    begins, first = next(stream)
+    check_size(path, len(first), MOST_COLUMNS, "columns")
     rows, numbers, problems = [], [], []
     for number, cells in stream:
-        if len(cells) != len(names):
-            problems.append(f"The file '{path}', {called} {number}, must have {len(names)} cells, as its header has. "
-                            f"Got {len(cells)} instead.")
+        if len(cells) != len(first):
+            problems.append(f"The file '{path}', {called} {number}, must have {len(first)} cells, as its first "
+                            f"{called} has. Got {len(cells)} instead.")
             continue
         rows.append(cells)
         numbers.append(number)
-        check_size(path, len(rows) * len(names), MOST_CELLS, "cells")
+        check_size(path, len(rows) * len(first), MOST_CELLS, "cells")
     _check_lines(path, problems)
-    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return Table(dict(zip(names, columns, strict=True)), f"'{path}'", numbers)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(first)
+    names = _named(first)
+    if looks_like_a_row(first, columns) if needed is None else lacks_names(names, needed):
+        names, numbers = numbered(len(first)), [begins, *numbers]
+        columns = [(cell, *column) for cell, column in zip(first, columns, strict=True)]
+        notes += (f"The file '{path}' has no names of columns in its first {called}, so that is read as a row, and the "
+                  "columns are called 'column 1', 'column 2', ….",)
+    _check_header(path, names)
+    return Table(dict(zip(names, columns, strict=True)), f"'{path}'", numbers, notes=notes)
+
+
+def _named(names: list[str]) -> list[str]:
+    """The names in a header, where a spreadsheet writes nothing but commas for columns that have none."""
+    return [name or other for name, other in zip(names, numbered(len(names)), strict=True)] if names.count("") > 1 \
+        else names

@@ -9,10 +9,12 @@ from operator import itemgetter
 from typing import Any
 
 from compt_core.errors import DataError, quoted
+from compt_core.tasks.headers import looks_like_a_row
 from compt_core.tasks.readers import MOST_BYTES, MOST_SAID, MOST_TEXT, Table
 from compt_core.tasks.spec import Row, Task, as_label
 
 MOST_NAMED = 50  # labels of those that are left out
+MOST_COLUMNS = 8  # that a message names
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,7 @@ def labelled(task: Task, table: Table, problems: list[str]) -> tuple[Row, ...]:
 def _read(task: Task, split: str, table: Table, problems: list[str]) -> Rows:
     missing = [name for name in (*task.columns, task.label_column) if name not in table.columns]
     if missing:
-        problems.append(f"The data of task '{task.name}' in {table.where} has no column "
-                        f"{' and no column '.join(map(repr, missing))}. "
-                        f"It has: {quoted(list(table.columns), 200)[1:-1]}.")
+        problems.append(_lacks(task, table, missing))
         return Rows((), 0, ())
     characters = sum(len(cell) for name in task.columns for cell in table.columns[name] if isinstance(cell, str))
     if characters > MOST_BYTES:  # a Parquet file may store a few and repeat them a million times
@@ -58,6 +58,18 @@ def _read(task: Task, split: str, table: Table, problems: list[str]) -> Rows:
                   "Give at least one row with a label."]
     problems += faults
     return Rows(tuple(rows.values()), skipped, (*table.notes, *_notes(task, split, table, rows)))
+
+
+def _lacks(task: Task, table: Table, missing: Sequence[str]) -> str:
+    """That a table has not the columns of a task, in a sentence that stays short where their names are texts."""
+    names = " and no column ".join(quoted(name, 40) for name in missing[:MOST_COLUMNS])
+    more = f" and {len(missing) - MOST_COLUMNS} more" if len(missing) > MOST_COLUMNS else ""
+    has = ", ".join(quoted(name, 40) for name in list(table.columns)[:MOST_COLUMNS])
+    said = f"The data of task '{task.name}' in {table.where} has no column {names}{more}. It has: {has}" \
+           f"{', …' if len(table.columns) > MOST_COLUMNS else ''}."
+    if table.numbers is not None and looks_like_a_row(list(map(str, table.columns)), list(table.columns.values())):
+        said += " That looks like a row: write the names of the columns above it."
+    return said
 
 
 def _scan(task: Task, table: Table) -> tuple[dict[int, Row], int, list[str]]:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from compt_core.errors import DataError, nearest, quoted
+from compt_core.tasks.parts import parts_of
 
 SIMILARITY_STEP = 0.2  # STS-B candidates, as in the T5 paper (appendix D)
 # A number in a cell. Python would also accept "0_1", " 1" and the digits of any script.
@@ -14,6 +15,7 @@ _NUMBER = re.compile(r"-?([0-9]+([.][0-9]+)?|[.][0-9]+)(e[+-]?[0-9]+)?")
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))[.]0+")  # a whole number as a column of fractions writes it
 _DIGITS = 50  # characters of a number; no format writes more
 KEPT = "kept"  # in place of a folder: the home's folder of the task
+HOME = "home:"  # before a folder that is named from the home on, so that the home may be moved
 OWN = "own"  # suite of the tasks that a person brought
 
 
@@ -35,8 +37,9 @@ class Question:
 class Files:
     """Where the rows of a person's own task are.
 
-    folder  absolute path, or KEPT for the task's folder in the home
-    train   name of the file in it, or the folder itself for a data set that save_to_disk wrote ("")
+    folder  absolute path, KEPT for the task's folder in the home, or HOME and a path in the home
+    train   name of the file in it, or of the first of its parts; "" for the folder itself, a data set that save_to_disk
+            wrote
     split   of such a data set the split to train on; "" for the one called train, or the first
     dev     name of the dev file; "" where dev rows are split off from the one file, or from the one split
     share   part of the rows that are split off, and the `seed` that draws them
@@ -48,6 +51,11 @@ class Files:
     share: float = 0.2
     seed: int = 0
     split: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every file that is read; none of a data set that save_to_disk wrote."""
+        return tuple(part for name in (self.train, self.dev) if self.train and name for part in parts_of(name))
 
 
 @dataclass(frozen=True)

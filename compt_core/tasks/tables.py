@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from compt_core.errors import DataError
+from compt_core.errors import DataError, plural, quoted
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Table:
     numbers  line in which each row begins, if the file has lines; otherwise rows are counted from 1
     names    column -> the data's own names for the numbers 0, 1, … in it
     notes    what is odd in the file but not wrong
+    parts    of a table in several files, each of them without its cells, and its number of rows
     """
 
     columns: Mapping[str, Sequence[Any]]
@@ -25,14 +26,36 @@ class Table:
     numbers: Sequence[int] | None = None
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    parts: tuple[tuple[Table, int], ...] = ()
 
     def at(self, row: int) -> str:
         """Where row `row` (from 0) is."""
+        for part, count in self.parts:
+            if row < count:
+                return part.at(row)
+            row -= count
         return f"{self.where}, {self.line(row)}"
 
     def line(self, row: int) -> str:
         """The same within the table."""
+        if self.parts:
+            return self.at(row)
         return f"row {row + 1}" if self.numbers is None else f"line {self.numbers[row]}"
+
+
+def joined(tables: Sequence[Table]) -> Table:
+    """One table of the rows of several, which must have the same columns. Raises DataError."""
+    first, *others = tables
+    if not others:
+        return first
+    for one in others:
+        if list(one.columns) != list(first.columns) or one.names != first.names:
+            raise DataError(f"The file {one.where} must have the columns and the label names of {first.where}, since "
+                            f"it is a part of the same table. It has: {quoted(list(one.columns), 200)[1:-1]}.")
+    counted = tuple((replace(one, columns={}), max(map(len, one.columns.values()))) for one in tables)
+    return Table({name: [cell for one in tables for cell in one.columns[name]] for name in first.columns},
+                 f"{first.where} and {plural(len(others), 'more part')}", names=first.names,
+                 notes=tuple(note for one in tables for note in one.notes), parts=counted)
 
 
 def check_size(path: Path, count: int, most: int, what: str) -> None:

@@ -336,3 +336,17 @@ def test_roles_are_swapped_and_never_given_twice():
     assert drafting.choices(roles) == ["text 1", "text 2", "label", "not used"]
     assert drafting.suggested("../../Mein Täsk (2).csv", []) == "mein-t-sk"
     assert drafting.suggested("train.csv", []) == drafting.suggested("all.xlsx", []) == ""  # it would say nothing
+
+
+def test_a_table_without_names_of_columns_keeps_its_first_row(form):
+    """The columns are called by their numbers; dev rows that come later are read the same way."""
+    rows = "".join(f"{('glad', 'sad')[i % 2]}\tThe dog was loved {'in spring ' * (i % 9)}{i}.\n" for i in range(40))
+    upload(form, rows, "moods.tsv")
+    assert form.get_by_key("own.role.column 1").value == "label"
+    assert form.get_by_key("own.role.column 2").value == "text 1"
+    assert "moods.tsv: 40 rows, 2 columns" in words(form) and "'moods.tsv' has no names of columns" in words(form)
+    upload(form, "sad\tThe cat was in the attic.\nglad\tThe cat was in spring.\n", "later.tsv", "dev")
+    assert "2 dev rows" in words(form) and not red(form)
+    form.get_by_key("keep").click().run()
+    assert not form.exception and own.kept()["moods"].columns == ("column 2",)
+    assert len(load_task(own.kept()["moods"], None).train) == 40

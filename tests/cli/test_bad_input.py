@@ -166,7 +166,7 @@ def test_bad_data_is_one_line(refused: Callable[..., str], tmp_path: Path, tiny_
     assert "dev.tsv' has no rows. Give at least one row below the header." in with_data(
         "header", train=ROWS, dev=HEADER)
     assert "has no dev or validation file." in with_data("lone", train=ROWS)
-    assert "line 8, must have 3 cells, as its header has. Got 2 instead." in with_data(
+    assert "line 8, must have 3 cells, as its first line has. Got 2 instead." in with_data(
         "ragged", train=ROWS + "a\tb\n", dev=DEV)
     assert f"The data folder '{tmp_path}/no' does not exist." in refused(
         "--tasks", "rte", "--data-dir", tmp_path / "no")

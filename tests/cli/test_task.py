@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 import yaml
 
@@ -135,3 +136,43 @@ def test_a_given_task_stands_beside_others_and_an_unknown_folder_is_one(call: Ca
     assert "Task 'cb': the text is 'premise' and 'hypothesis'" in done.err
     assert done.code == 0 or "no pieces" in done.err
     assert read(path).name == "mine"
+
+
+def test_a_definition_that_is_there_is_not_written_over(call: Call, home: Path, tmp_path: Path) -> None:
+    out = folder(tmp_path, "cb") / "task.yaml"
+    assert call("task", "infer", tmp_path / "cb", "--out", out).code == 0
+    assert call("task", "infer", tmp_path / "cb", "--out", out).code == 0, "it says the same"
+    out.write_text(out.read_text() + "title: Mine\n")
+    done = call("task", "infer", tmp_path / "cb", "--out", out)
+    assert done.code == 2 and done.out == "" and out.read_text().endswith("title: Mine\n")
+    assert done.err == f"The file '{out}' of --out is there already, with other contents. Give another name, or " \
+                       "delete it first.\n"
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ((), "Either a folder or a data set on the hub (--hub USER/NAME) must be given. Got neither."),
+    ((".", "--hub", "a/b"), "Got the folder '.' and --hub a/b."),
+    ((".", "--dev", "test"), "The option --dev must stand beside --hub."),
+    (("--hub", "../x"), "A data set on the hub is called NAME or USER/NAME. Got '../x' instead."),
+    (("--hub", "user/name"), "The data set 'user/name' could not be loaded from the hub"),
+])
+def test_a_folder_or_a_data_set_must_be_named(call: Call, home: Path, words: tuple[str, ...], said: str) -> None:
+    done = call("task", "infer", *words)
+    assert done.code != 0 and done.out == "" and said in done.err and len(done.err.splitlines()) == 1
+
+
+def test_a_data_set_on_the_hub_is_printed_and_kept(call: Call, home: Path, tmp_path: Path,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    load = datasets.load_dataset
+    for split in ("train", "test"):
+        (tmp_path / "hub").mkdir(exist_ok=True)
+        found = [row | {"premise": f"{split} {row['premise']}"} for row in rows("cb")]
+        (tmp_path / "hub" / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
+    monkeypatch.setattr(datasets, "load_dataset", lambda path, config: load(
+        "json", data_files={split: str(tmp_path / "hub" / f"{split}.jsonl") for split in ("train", "test")},
+        cache_dir=str(tmp_path / "cache")))
+    done = call("task", "infer", "--hub", "User/My_Set", "--keep", "--train", "test", "--dev", "train")
+    assert done.code == 0, done.err
+    given = yaml.safe_load(done.out)
+    assert given["data"] == {"hub": "User/My_Set", "train": "test", "dev": "train"} and given["name"] == "my_set"
+    assert (home / "tasks" / "my_set" / "task.yaml").is_file()

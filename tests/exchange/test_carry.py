@@ -114,6 +114,22 @@ def test_the_rows_stay_while_another_experiment_reads_them(made: tuple[Path, str
     assert (store.home / "imported" / record.id).is_dir()
 
 
+def test_a_home_that_is_moved_takes_the_rows_along(made: tuple[Path, str, Path], home: Path, tmp_path: Path,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Store(home)
+    carry.unpack(before, made[2])
+    before.close()
+    home.rename(tmp_path / "moved")
+    monkeypatch.setenv("COMPT_HOME", str(tmp_path / "moved"))
+    moved = Store(tmp_path / "moved")
+    for run in moved.runs(made[1]):
+        assert lost_rows(run) == ([], [])
+        assert all(len(scored_rows(run, task)) == 12 for task in run.config["tasks"])
+    files = own.ways(moved.experiment(made[1]).tasks, None).files
+    assert len(files) == 2 and all(path.is_file() for path in files)
+    moved.close()
+
+
 def test_texts_of_public_data_sets_stay_behind(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COMPT_DEMO_RUNS")
     (tmp_path / "bundled").mkdir()

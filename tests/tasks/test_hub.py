@@ -17,6 +17,7 @@ from compt_core.errors import DataError, HubError
 from compt_core.tasks import files, hub
 from compt_core.tasks.definition import read_text, written
 from compt_core.tasks.files import load_task
+from compt_core.tasks.folders import guess_hub
 from compt_core.tasks.spec import TaskData
 from compt_core.tasks.table import TASKS
 
@@ -311,3 +312,40 @@ def test_what_is_wrong_with_a_saved_data_set_is_one_sentence(tmp_path: Path) -> 
     (tmp_path / "d" / "rte" / "dataset_dict.json").write_text('{"splits": ["train", "dev"]}')
     with pytest.raises(DataError, match=rf"The data set in '{tmp_path}/d/rte' cannot be read: "):
         load_task(TASKS["rte"], str(tmp_path / "d"))
+
+
+# --- what a data set on the hub is guessed to be
+
+
+def test_a_data_set_on_the_hub_is_found_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = own_hub(tmp_path / "hub", monkeypatch)
+    guess = guess_hub("mine", "user/name", "x")
+    task = guess.task
+    assert task.hub == ("user/name", "x", "train", "validation") and asked == [("user/name", "x")]
+    assert (task.columns, task.label_column, task.labels) == (("text",), "kind", ("bad", "good"))
+    assert guess.said[-1] == "Not read: 'train_small'. Only a split with training rows and one with dev rows are."
+    assert [row.texts[0] for row in load_task(task, None).dev] == [f"x validation {i}" for i in range(3)]
+    assert read_text(written(task)) == task
+    assert guess_hub("mine", "user/name", "y", train="train_small").task.hub == ("user/name", "y", "train_small",
+                                                                                  "validation")
+    assert guess_hub("mine", "user/name", "y", dev="train").task.hub == ("user/name", "y", "train_small", "train")
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    (("user/name",), "The data set 'user/name' on the hub has several configurations: 'x', 'y'. Name one of its"),
+    (("user/name", "z"), "The data set 'user/name' on the hub has no configuration 'z': 'x', 'y'. Name one of its"),
+    (("user/name", "x", "no"), "has no split 'no'. It has: 'train', 'train_small', 'validation'."),
+    (("user/name", "x", "train", "train"), "must have two splits, one to train on and one with dev rows."),
+    (("../hub", "x"), "A data set on the hub is called NAME or USER/NAME. Got '../hub' instead."),
+])
+def test_what_a_data_set_must_be_told_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                    given: tuple[str, ...], said: str) -> None:
+    own_hub(tmp_path / "hub", monkeypatch)
+    with pytest.raises(DataError) as caught:
+        guess_hub("mine", *given)
+    assert said in str(caught.value) and str(caught.value).isprintable()
+
+
+def test_without_the_hub_a_guess_is_one_sentence() -> None:
+    with pytest.raises(HubError, match=r"'user/name' could not be loaded from the hub .* or give a folder with its"):
+        guess_hub("mine", "user/name")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +85,43 @@ def test_an_interrupted_write_leaves_what_was_there(
                 own.keep(replace(TASK, title="New"), {"rows.csv": ROWS}, replaces=replaces)
         assert there(home) == (["mine"] if replaces else [])
         assert not replaces or (own.kept()["mine"].title == "" and load_task(own.kept()["mine"], None).train)
+
+
+KILLED = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from compt_core.tasks import own
+rename, when, seen = Path.rename, int(sys.argv[1]), []
+def killed(path, target):
+    seen.append(path)
+    if len(seen) == when:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(path, target)
+Path.rename = killed
+own.keep(replace(own.kept()["mine"], title="New"), {"rows.csv": b"text,label\\none,a\\ntwo,b\\n"}, replaces=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", [1, 2, 3])
+@pytest.mark.parametrize("look", ["kept", "keep", "forget"])
+def test_a_process_killed_while_it_replaces_a_task_loses_neither(home: Path, when: int, look: str) -> None:
+    """Before the old one is moved aside, before the new one takes its place, and after that."""
+    own.keep(TASK, {"rows.csv": ROWS})
+    done = subprocess.run([sys.executable, "-c", KILLED, str(when)], timeout=100, check=False)
+    assert done.returncode == (-signal.SIGKILL if when < 3 else 0)
+    if look == "keep":
+        with pytest.raises(DataError, match="There is a kept task 'mine' already"):
+            own.keep(TASK, {"rows.csv": ROWS})
+    if look == "forget":
+        own.forget("mine")
+        assert there(home) == [] and not own.kept()
+        return
+    assert own.kept()["mine"].title == ("" if when < 3 else "New")
+    assert ((home / "tasks" / "mine" / "rows.csv").read_bytes() == ROWS) == (when < 3)
+    own.keep(replace(TASK, name="other"), {"rows.csv": ROWS})
+    assert there(home) == ["mine", "other"]
 
 
 @pytest.mark.parametrize("name", ["", "..", "../mine", "Mine", "1a", "a" * 41, "a/b", "a\0", "é", ".hidden"])

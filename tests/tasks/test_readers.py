@@ -157,9 +157,9 @@ def test_a_parquet_file_without_rows_has_no_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "content", "says"), [
-    ("a.tsv", "text\tlabel\na\t1\nb\n", "line 3, must have 2 cells, as its header has. Got 1 instead."),
-    ("a.tsv", "text\tlabel\na\tb\t1\n", "line 2, must have 2 cells, as its header has. Got 3 instead."),
-    ("a.csv", "text,label\n\"a\nb\",1\nc,d,1\n", "line 4, must have 2 cells, as its header has. Got 3 instead."),
+    ("a.tsv", "text\tlabel\na\t1\nb\n", "line 3, must have 2 cells, as its first line has. Got 1 instead."),
+    ("a.tsv", "text\tlabel\na\tb\t1\n", "line 2, must have 2 cells, as its first line has. Got 3 instead."),
+    ("a.csv", "text,label\n\"a\nb\",1\nc,d,1\n", "line 4, must have 2 cells, as its first line has. Got 3 instead."),
     ("a.csv", "text,label\na,1\n\"b\" c,1\n", "line 3, is not valid CSV: ',' expected after '\"'."),
     ("a.csv", "text,label\nc,0\n\"a,1\n" + "b,0\n" * 9, "line 3, is not valid CSV: a cell is opened with a quote"),
     ("a.csv", "text,label\n\"a,1\nb,0\n\"c\",0\n", "line 2, is not valid CSV: ',' expected after '\"' in line 4."),
@@ -263,7 +263,8 @@ def test_a_sheet_is_text_with_the_rows_that_a_person_sees(tmp_path: Path) -> Non
 
 
 def test_what_is_wrong_with_a_sheet_is_one_sentence(tmp_path: Path) -> None:
-    for rows, said in (([["a", "b"], ["x", "y", "z"]], "row 2, must have 2 cells, as its header has. Got 3 instead."),
+    for rows, said in (([["a", "b"], ["x", "y", "z"]],
+                        "row 2, must have 2 cells, as its first row has. Got 3 instead."),
                        ([["a", "a"], ["x", "y"]], "several columns called 'a'"), ([], "is empty."),
                        ([["a", "b"]], "has no rows.")):
         with pytest.raises(DataError, match=re.escape(said)):
