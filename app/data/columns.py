@@ -32,7 +32,7 @@ def view(given: Upload, problems: Mapping[str, str]) -> None:
     """The first rows, and the roles."""
     table, roles = given.table(), chosen.roles()
     count = len(next(iter(table.columns.values())))
-    st.markdown(f"**{captions.literal(given.names['train'])}**: {captions.plural(count, 'row')}, "
+    st.markdown(f"**{captions.literal(chosen.heading(given))}**: {captions.plural(count, 'row')}, "
                 f"{captions.plural(len(roles), 'column')}. What is each column?")
     used = [column for column, role in roles.items() if role != drafting.NOT_USED]
     listed = [column for column in roles if column in used or column in list(roles)[:MOST_COLUMNS]]
