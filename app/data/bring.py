@@ -36,11 +36,11 @@ def view(by: By) -> None:
         st.markdown(f":red[:material/error: {captions.literal(wrong)}]")
     if given is None:
         _uploaders()
-        _drafts()
         st.markdown("Then you say which column is what, and see your rows as the model reads them. A table may look "
                     "like this:")
         st.table([{"text": "I waited an hour for the food.", "kind": "bad"},
                   {"text": "The staff could not have been nicer.", "kind": "good"}], border="horizontal")
+        _drafts()
         return
     try:
         labels = chosen.counts(given)
@@ -89,10 +89,10 @@ def _drafts() -> None:
         return
     st.markdown("Or go on with a draft that is not kept as a task yet:")
     for identity, draft, when in found:
-        name = draft.values.get(chosen.key("name")) or "no name yet"
-        st.button(f"{captions.literal(name)} · {captions.literal(draft.upload.names['train'])} · "
-                  f"{ago(when, time.time())}", icon=":material/edit_note:", key=f"draft_{identity}",
-                  on_click=_reopen, args=(identity,))
+        edits, name = draft.values.get(chosen.EDITS), draft.values.get(chosen.key("name"))
+        said = f"changes of {edits}" if edits else f"{name or 'no name yet'} · {draft.upload.names['train']}"
+        st.button(f"{captions.literal(said)} · {ago(when, time.time())}", icon=":material/edit_note:",
+                  key=f"draft_{identity}", on_click=_reopen, args=(identity,))
 
 
 def _again() -> None:
@@ -170,11 +170,9 @@ def _read(given: Upload, data: TaskData, by: By) -> None:
     left = f", {captions.plural(sum(data.skipped.values()), 'row')} left out" if sum(data.skipped.values()) else ""
     st.markdown(f"**{len(data.train):,}** training rows, **{len(data.dev):,}** dev rows{left}.")
     st.markdown("**As the model will read it**")
-    with st.spinner("Cutting the rows into pieces …"):
-        shown.examples(data, by)
+    shown.examples(data, by)
     st.markdown("**What is doubtful**")
-    with st.spinner("Looking for what is doubtful in the rows …"):
-        shown.doubtful(list(map(given.said, shown.doubts_of(data, by))))
+    shown.doubtful(list(map(given.said, shown.doubts_of(data, by))))
 
 
 def _keep(given: Upload, task: Task | None) -> None:

@@ -107,8 +107,11 @@ def fill(given: Upload, task: Task | None = None) -> None:
             st.session_state[SAID] = (given.said(str(error)),)
     found = dict.fromkeys(columns, NOT_USED)
     if task is not None:
-        found |= {column: f"text {number}" for number, column in enumerate(task.columns[:MOST_TEXTS], 1)}
-        found |= {task.label_column: LABEL}
+        texts = task.columns if edits() else task.columns[:MOST_TEXTS]
+        found |= {column: f"text {number}" for number, column in enumerate(texts, 1)} | {task.label_column: LABEL}
+        if len(texts) < len(task.columns):
+            st.session_state[SAID] += (f"Of {len(task.columns)} columns with texts the first {MOST_TEXTS} are chosen: "
+                                       "a task that is made here has no more.",)
     st.session_state[ROLES] = {column: found[column] for column in columns}
     _fill_fields(given, task)
 

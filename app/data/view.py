@@ -87,7 +87,8 @@ def _own_buttons(task: Task) -> None:
 
 def _edit(task: Task) -> None:
     try:
-        chosen.edit(task, keeping.contents(task))
+        with st.spinner("Opening the task …"):
+            chosen.edit(task, keeping.contents(task))
     except ComptError as error:
         state.complain(error)
         return
