@@ -1,9 +1,14 @@
-"""A person's own tasks, in words of the demo language, and a small experiment that was really trained on them."""
+"""A person's own tasks in words of the demo language: two small ones and an experiment that was really trained on them,
+and rows in six public schemas."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from compt_core.language.lexicon import content_words
 from compt_core.planning.check import check
 from compt_core.runs.drain import drain
 from compt_core.runs.store import Store
@@ -15,6 +20,29 @@ RAW = {"backbone": "demo", "methods": "pt,spp", "shots": "4", "steps": 2, "batch
        "encoder_hidden": 5, "eval_rows": 12}
 _NOUNS = ("doctor", "chef", "teacher", "singer", "writer", "pilot", "sailor", "tourist")
 _PLACES = ("cellar", "attic", "shop", "prison", "garden", "forest", "street", "valley")
+# Six public schemas: name -> words that the demo backbone has pieces for, one for each label in the order in which the
+# labels are found; none for numbers.
+PUBLIC: dict[str, tuple[str, ...]] = {
+    "trec": ("clothing", "creature", "animal", "street", "device", "actor"), "news": ("road", "harbor", "shop", "lamp"),
+    "boolq": ("false", "true"), "wic": ("false", "true"), "cb": ("contradiction", "entailment", "neutral"), "sick": ()}
+
+
+def public_rows(name: str, count: int = 70) -> list[dict[str, Any]]:
+    """Rows in the words of the demo language, in a schema of PUBLIC."""
+    dice, words = random.Random(name), content_words()
+
+    def said(count: int) -> str:
+        return " ".join(dice.choice(words) for _ in range(count))
+
+    make: dict[str, Callable[[int], dict[str, Any]]] = {
+        "trec": lambda i: {"text": said(5), "coarse_label": ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")[i % 6],
+                           "fine_label": f"f{i}"},
+        "news": lambda i: {"Class Index": i % 4 + 1, "Title": said(4), "Description": said(8)},
+        "boolq": lambda i: {"question": said(5), "answer": i % 2 == 0, "passage": said(150)},
+        "wic": lambda i: {"word": said(1), "sentence1": said(6), "sentence2": said(6), "idx": i, "label": i % 2 == 1},
+        "cb": lambda i: {"premise": said(9), "hypothesis": said(4), "label": PUBLIC["cb"][i % 3]},
+        "sick": lambda i: {"pair_ID": i, "sentence_A": said(5), "sentence_B": said(5), "relatedness_score": i % 5}}
+    return [make[name](i) for i in range(count)]
 
 
 def rows(labels: tuple[str, str], shift: int = 0) -> str:

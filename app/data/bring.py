@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from app.data import chosen, columns, details, drafting, keeping, names, shown
+from app.data import chosen, columns, details, drafting, keeping, names, shown, unfinished
 from app.data.by import By, suit
 from app.data.reading import Upload
 from app.show import captions
+from app.show.progress import ago
 from app.ui import services, state, uploads
 from app.ui.names import TASK
 from compt_core.errors import ComptError, DataError
 from compt_core.tasks import own
 from compt_core.tasks.definition import NAME_SAID
-from compt_core.tasks.spec import Task
+from compt_core.tasks.spec import Task, TaskData
 
 _SPLITS = {"train": "Your table", "dev": "Dev rows, if they are a file of their own"}
 _WRONG, _ROUND = "own_wrong", "own_round"  # in the session; they outlive what was chosen
@@ -27,6 +29,8 @@ HELP = ("One row per example, with a header: a column or more of text, and one w
 
 def view(by: By) -> None:
     """The whole form, or only the place for a file while there is none."""
+    if chosen.upload() is None and (link := st.query_params.get(names.DRAFT)):
+        _reopen(link)
     given = chosen.upload()
     if wrong := st.session_state.get(_WRONG):
         st.markdown(f":red[:material/error: {captions.literal(wrong)}]")
@@ -36,6 +40,7 @@ def view(by: By) -> None:
                     "like this:")
         st.table([{"text": "I waited an hour for the food.", "kind": "bad"},
                   {"text": "The staff could not have been nicer.", "kind": "good"}], border="horizontal")
+        _drafts()
         return
     try:
         labels = chosen.counts(given)
@@ -56,13 +61,45 @@ def view(by: By) -> None:
             _again()
     with right, st.container(border=True):
         _outcome(given, draft, problems, by)
+    _remember()
+
+
+def _reopen(identity: str) -> None:
+    """Goes on with a draft, or says why not."""
+    try:
+        with st.spinner("Reading the draft …"):
+            chosen.reopen(identity)
+        st.session_state[_WRONG] = ""
+    except DataError as error:
+        st.session_state[_WRONG] = str(error)
+        st.query_params.pop(names.DRAFT, None)
+
+
+def _remember() -> None:
+    """Keeps what is chosen, so that a reload of this address goes on with it."""
+    try:
+        st.query_params[names.DRAFT] = chosen.remember()
+    except DataError as error:
+        st.warning(captions.literal(error), icon=":material/error:")
+
+
+def _drafts() -> None:
+    """The drafts that were changed last, each to go on with."""
+    if not (found := unfinished.newest()):
+        return
+    st.markdown("Or go on with a draft that is not kept as a task yet:")
+    for identity, draft, when in found:
+        edits, name = draft.values.get(chosen.EDITS), draft.values.get(chosen.key("name"))
+        said = f"changes of {edits}" if edits else f"{name or 'no name yet'} · {draft.upload.names['train']}"
+        st.button(f"{captions.literal(said)} · {ago(when, time.time())}", icon=":material/edit_note:",
+                  key=f"draft_{identity}", on_click=_reopen, args=(identity,))
 
 
 def _again() -> None:
     """Other files for the same task, or another task."""
     _uploaders()
     st.button("Start again", icon=":material/delete_sweep:", on_click=_start_again, key="own_again",
-              help="Drops these files and all that was chosen for them. Kept tasks stay.")
+              help="Drops these files, all that was chosen for them and their draft. Kept tasks stay.")
 
 
 def _uploaders() -> None:
@@ -80,14 +117,16 @@ def _take(number: int) -> None:
     st.session_state[_WRONG] = ""
     try:
         services.store()  # if it is gone, its folder must not come back with only these files
-        chosen.take(sent)
-        suit(chosen.some_texts())
+        with st.spinner("Reading the table, and finding out what each column is …"):
+            chosen.take(sent)
+            suit(chosen.some_texts())
     except ComptError as error:
         st.session_state[_WRONG] = str(error)
 
 
 def _start_again() -> None:
-    chosen.forget()
+    chosen.drop()
+    st.query_params.pop(names.DRAFT, None)
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1  # empties the uploaders
     st.session_state[_WRONG] = ""
 
@@ -105,7 +144,8 @@ def _outcome(given: Upload, draft: drafting.Draft, problems: Mapping[str, str], 
     if not others:
         try:
             task = drafting.made(replace(draft, name=draft.name if "name" not in problems else "task"), given.folder)
-            data = given.rows(task)
+            with st.spinner("Reading the rows …"):
+                data = given.rows(task)
         except ComptError as error:
             wrong = str(error)
     ready = task is not None and data is not None and not problems
@@ -121,8 +161,12 @@ def _outcome(given: Upload, draft: drafting.Draft, problems: Mapping[str, str], 
         st.caption("Examples appear here once the columns are chosen.")
     if wrong:
         st.markdown(f":red[:material/error: {captions.literal(wrong)}]")
-    if data is None:
-        return
+    if data is not None:
+        _read(given, data, by)
+
+
+def _read(given: Upload, data: TaskData, by: By) -> None:
+    """How many rows there are, what the model makes of them, and what is doubtful."""
     left = f", {captions.plural(sum(data.skipped.values()), 'row')} left out" if sum(data.skipped.values()) else ""
     st.markdown(f"**{len(data.train):,}** training rows, **{len(data.dev):,}** dev rows{left}.")
     st.markdown("**As the model will read it**")

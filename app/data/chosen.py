@@ -12,9 +12,10 @@ from typing import Any
 import streamlit as st
 import yaml
 
-from app.data import reading
+from app.data import reading, unfinished
 from app.data.drafting import DETAILS, LABEL, MOST_TEXTS, NOT_USED, Draft, in_order, suggested
 from app.data.reading import Upload
+from app.data.unfinished import Unfinished
 from app.ui import uploads
 from app.ui.uploads import File
 from compt_core.errors import DataError
@@ -24,6 +25,7 @@ from compt_core.tasks.infer import Role, infer, label_counts, words_for
 from compt_core.tasks.spec import Task
 
 UPLOAD, EDITS, ROLES, SAID, REST = "own.upload", "own.edits", "own.roles", "own.said", "own.rest"
+_ID, _SEEN = "own.draft", "own.seen"  # of the draft that these choices are kept as
 WORDS, NUMBERS = "words", "numbers"
 _REST = ("native_prefix", "question")  # lines of a definition without a field here
 
@@ -45,9 +47,47 @@ def edits() -> str:
 
 
 def forget() -> None:
-    """Drops the upload and all that was chosen for it."""
+    """Leaves the upload and all that was chosen for it; its draft stays."""
     for name in [name for name in st.session_state if str(name).startswith("own.")]:
         del st.session_state[name]
+
+
+def heading(given: Upload) -> str:
+    """What the table is called: by the visitor's own file, or by the kept task that is being changed."""
+    return str(st.session_state.get(key("title")) or "").strip() or edits() if edits() else given.names["train"]
+
+
+def remember() -> str:
+    """Keeps what is chosen as a draft, where it changed; the draft's id. Raises DataError."""
+    given = upload()
+    if given is None:
+        return ""
+    draft = Unfinished(given, {str(name): value for name, value in st.session_state.items()
+                               if str(name).startswith("own.") and name not in (UPLOAD, _ID, _SEEN)
+                               and not str(name).startswith(key("role", ""))})
+    identity, seen = st.session_state.get(_ID, ""), st.session_state.get(_SEEN, "")
+    if draft.written() != seen:
+        st.session_state[_ID] = unfinished.write(draft, identity, seen)
+        st.session_state[_SEEN] = draft.written()
+    return str(st.session_state[_ID])
+
+
+def reopen(identity: str) -> None:
+    """Goes on with a draft. Raises DataError, also where its files are gone; then nothing is changed."""
+    draft = unfinished.read(identity)
+    columns = draft.upload.table().columns
+    if set(draft.values.get(ROLES, ())) != set(columns):
+        raise DataError("The draft that this link names does not go with its table. Upload the table again.")
+    forget()
+    st.session_state.update({name: value for name, value in draft.values.items() if name.startswith("own.")})
+    st.session_state.update({UPLOAD: draft.upload, _ID: identity, _SEEN: draft.written()})
+
+
+def drop() -> None:
+    """Drops the upload, all that was chosen for it, and its draft."""
+    if identity := st.session_state.get(_ID):
+        unfinished.drop(identity, st.session_state.get(_SEEN, ""))
+    forget()
 
 
 def fill(given: Upload, task: Task | None = None) -> None:
@@ -67,8 +107,11 @@ def fill(given: Upload, task: Task | None = None) -> None:
             st.session_state[SAID] = (given.said(str(error)),)
     found = dict.fromkeys(columns, NOT_USED)
     if task is not None:
-        found |= {column: f"text {number}" for number, column in enumerate(task.columns[:MOST_TEXTS], 1)}
-        found |= {task.label_column: LABEL}
+        texts = task.columns if edits() else task.columns[:MOST_TEXTS]
+        found |= {column: f"text {number}" for number, column in enumerate(texts, 1)} | {task.label_column: LABEL}
+        if len(texts) < len(task.columns):
+            st.session_state[SAID] += (f"Of {len(task.columns)} columns with texts the first {MOST_TEXTS} are chosen: "
+                                       "a task that is made here has no more.",)
     st.session_state[ROLES] = {column: found[column] for column in columns}
     _fill_fields(given, task)
 

@@ -19,6 +19,7 @@ _KEEP: Any = "session"
 FIRST_ROWS = 5
 MOST_COLUMNS = 10  # with buttons; of a wider table more can be brought in
 MOST_CHARACTERS = 200  # of a cell in the table
+_NARROW = 130  # pixels of a column's name, and of the word before its text
 _TALL = 9  # labels from which on their list scrolls
 
 
@@ -32,7 +33,7 @@ def view(given: Upload, problems: Mapping[str, str]) -> None:
     """The first rows, and the roles."""
     table, roles = given.table(), chosen.roles()
     count = len(next(iter(table.columns.values())))
-    st.markdown(f"**{captions.literal(given.names['train'])}**: {captions.plural(count, 'row')}, "
+    st.markdown(f"**{captions.literal(chosen.heading(given))}**: {captions.plural(count, 'row')}, "
                 f"{captions.plural(len(roles), 'column')}. What is each column?")
     used = [column for column, role in roles.items() if role != drafting.NOT_USED]
     listed = [column for column in roles if column in used or column in list(roles)[:MOST_COLUMNS]]
@@ -53,17 +54,17 @@ def view(given: Upload, problems: Mapping[str, str]) -> None:
 
 def _role(column: str, roles: Mapping[str, str]) -> None:
     """A column's name, its role, and the word before it where it is a text."""
-    name, role, word = st.columns([3, 6, 3], vertical_alignment="center")
-    name.markdown(f"**{captions.literal(column[:60].strip() or '(no name)')}**")
     widget = chosen.key("role", column)
     st.session_state[widget] = roles[column]  # the roles decide, not what the buttons remember
-    role.segmented_control(f"What is {column[:60]}?", drafting.choices(roles), key=widget, on_change=_click,
-                           args=(column,), label_visibility="collapsed", wrap=True)
-    if roles[column].startswith("text "):
-        chosen.before(column)
-        word.text_input(f"Word before {column[:60]}", key=chosen.key("before", column), max_chars=200,
-                        persist_state=_KEEP, label_visibility="collapsed", placeholder="word before it",
-                        help="Stands in front of this text, with a colon.")
+    with st.container(horizontal=True, vertical_alignment="center"):  # breaks where it is narrow
+        st.markdown(f"**{captions.literal(column[:60].strip() or '(no name)')}**", width=_NARROW)
+        st.segmented_control(f"What is {column[:60]}?", drafting.choices(roles), key=widget, on_change=_click,
+                             args=(column,), label_visibility="collapsed", wrap=True)
+        if roles[column].startswith("text "):
+            chosen.before(column)
+            st.text_input(f"Word before {column[:60]}", key=chosen.key("before", column), max_chars=200,
+                          persist_state=_KEEP, label_visibility="collapsed", placeholder="word before it",
+                          help="Stands in front of this text, with a colon.", width=_NARROW)
 
 
 def _click(column: str) -> None:

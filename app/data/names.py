@@ -6,7 +6,8 @@ from app.ui.names import TASK
 from app.ui.state import Name
 
 MODE = Name("mode", "part of the page")
+DRAFT = Name("draft", "draft")
 
-NAMES = (TASK, MODE)
+NAMES = (TASK, MODE, DRAFT)
 KNOWN, OWN, ROWS = "known", "own", "rows"  # the values of MODE
 MODES = {KNOWN: "Look at a task", OWN: "A task of your own", ROWS: "Rows for a public task"}

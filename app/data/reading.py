@@ -14,7 +14,7 @@ from compt_core.tasks.readers import Table, read_file
 from compt_core.tasks.spec import Task, TaskData
 
 MOST_CHARACTERS = 100_000_000  # of all cells: a parquet file may repeat a long text
-_INSIDE = "own"  # the folder in the upload, in place of a task's name
+INSIDE = "own"  # the folder in the upload, in place of a task's name
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ def take(files: Mapping[str, uploads.File], names: Mapping[str, str]) -> Upload:
     called = {split: f"{split}.{file.ending}" for split, file in files.items()}
 
     def check(made: Path) -> None:
-        place = made / _INSIDE
+        place = made / INSIDE
         try:
             for name in called.values():
                 _check_characters(place / name, read_file(place / name))
         except DataError as error:
             raise DataError(_renamed(str(error), str(place), called, names)) from None
 
-    contents = {f"{_INSIDE}/{called[split]}": file.data for split, file in files.items()}
+    contents = {f"{INSIDE}/{called[split]}": file.data for split, file in files.items()}
     folder, _ = uploads.put(contents, check)
-    return Upload(str(folder / _INSIDE), called, dict(names))
+    return Upload(str(folder / INSIDE), called, dict(names))
 
 
 def _renamed(text: str, folder: str, files: Mapping[str, str], names: Mapping[str, str]) -> str:

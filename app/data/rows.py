@@ -79,7 +79,8 @@ def _take(name: str) -> None:
         services.store()  # if it is gone, its folder must not come back with only these files
         sent = {split: st.session_state[_file(name, split)] for split in uploads.SPLITS}
         files = {split: uploads.checked(file.name, file.getvalue()) for split, file in sent.items() if file}
-        folder, rows = uploads.keep(TASKS[name], files, earlier)
+        with st.spinner("Reading both files …"):
+            folder, rows = uploads.keep(TASKS[name], files, earlier)
     except (DataError, StoreError) as error:
         st.session_state[_SAID] = {name: Said(str(error))}
         return

@@ -28,11 +28,12 @@ def rows_here(task: Task, folders: Sequence[str | None]) -> tuple[TaskData | Non
     """The rows of a task that are on this machine, in the first of the data `folders` that has some; or None and why.
     Nothing is downloaded."""
     try:
-        if task.bundled or task.files:
-            return load_task(task, None), ""
-        for folder in (*folders, *selections.NAMES):
-            if folder and os.path.isdir(selections.place(folder) / task.name):
-                return load_task(task, folder), ""
+        with st.spinner("Reading the rows …"):
+            if task.bundled or task.files:
+                return load_task(task, None), ""
+            for folder in (*folders, *selections.NAMES):
+                if folder and os.path.isdir(selections.place(folder) / task.name):
+                    return load_task(task, folder), ""
     except ComptError as error:
         return None, captions.literal(error)
     return None, ("Its rows are not on this machine, so no example can be shown. A run takes them from the datasets "
@@ -118,6 +119,7 @@ def doubtful(found: Sequence[str]) -> None:
 def doubts_of(data: TaskData, by: By) -> list[str]:
     """What to change or to know before training on the rows."""
     try:
-        return doubts(data, by.files, by.shots, by.prefix, by.max_tokens)
+        with st.spinner("Looking for what is doubtful in the rows …"):
+            return doubts(data, by.files, by.shots, by.prefix, by.max_tokens)
     except ComptError as error:
         return [str(error)]

@@ -26,7 +26,7 @@ def view() -> None:
     reads = by.chosen()
     problems = list[str]()
     known = own.known(problems)
-    mode = _choice(names.MODE, list(names.MODES), names.KNOWN)
+    mode = _choice(names.MODE, {one: f"“{text}”" for one, text in names.MODES.items()}, names.KNOWN)
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.session_state["data.mode"] = mode  # the address decides
         st.segmented_control("What to do", list(names.MODES), key="data.mode", required=True, wrap=True,
@@ -45,7 +45,8 @@ def view() -> None:
 
 def _known(known: Mapping[str, Task], reads: By) -> None:
     """A task, chosen by the address or the list."""
-    name = _choice(TASK, list(known), next(iter(own.kept()), next(iter(known))))
+    name = _choice(TASK, {one: f"the task {quoted(one)}" for one in known},
+                   next(iter(own.kept()), next(iter(known))))
     task = known[name]
     st.session_state["data.task"] = name
     st.selectbox(f"Task ({len(known)} are known here)", list(known), key="data.task", on_change=_go,
@@ -86,7 +87,8 @@ def _own_buttons(task: Task) -> None:
 
 def _edit(task: Task) -> None:
     try:
-        chosen.edit(task, keeping.contents(task))
+        with st.spinner("Opening the task …"):
+            chosen.edit(task, keeping.contents(task))
     except ComptError as error:
         state.complain(error)
         return
@@ -98,13 +100,14 @@ def _line(task: Task) -> str:
     return f"{task.name} · {title}{task.suite}, {task.family}"
 
 
-def _choice(name: Name, allowed: list[str], first: str) -> str:
-    """The value in the address, else what was looked at last here, else the first; a wrong one is said."""
+def _choice(name: Name, allowed: Mapping[str, str], first: str) -> str:
+    """The value in the address, else what was looked at last here, else the first; a wrong one is said. `allowed` has
+    the words for each value."""
     wanted = str(st.query_params.get(name, st.session_state.get(f"data_last_{name}", first)))
     if wanted not in allowed:
         if name in st.query_params:
             st.warning(captions.literal(f"This link names the {name.words} {quoted(wanted)}, which there is not. "
-                                        f"Shown is {quoted(first)}.{nearest(wanted, allowed)}"),
+                                        f"You see {allowed[first]}.{nearest(wanted, list(allowed))}"),
                        icon=":material/link_off:")
         wanted = first
     st.session_state[f"data_last_{name}"] = wanted

@@ -99,12 +99,12 @@ def basics(issues: Sequence[Issue], notes: Sequence[str] = ()) -> None:
         _problems("backbone", issues)
     with right:
         _text("seeds", issues, "0, 1, 2 or 0-9")
-        _text("data_dir", issues, "leave empty for the datasets hub")
-        if notes:
-            with st.expander(f"{captions.plural(len(notes), 'note')} about the data", expanded=True, key="data_notes"):
-                for note in notes:
-                    st.markdown(captions.literal(note))
-    # Across both columns: a narrow one would cut the buttons.
+        _text("data_dir", issues, summary.without_folder(st.session_state[key("tasks")]))
+    # Across both columns: a narrow one would cut the sentences and the buttons.
+    if notes:
+        with st.expander(f"{captions.plural(len(notes), 'note')} about the data", expanded=True, key="data_notes"):
+            for note in notes:
+                st.markdown(captions.literal(note))
     fetching.below(st.session_state[key("backbone")], st.session_state[key("data_dir")])
     st.page_link(components.page("data"), label="Bring your own data", icon=":material/upload_file:",
                  query_params={"mode": "own"}, help="A task of your own from a table, or rows for a task of GLUE, SET2 "

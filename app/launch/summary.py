@@ -46,6 +46,13 @@ def families(tasks: Sequence[str]) -> str:
                       for suite, of_suite in counts.items())
 
 
+def without_folder(tasks: Sequence[str]) -> str:
+    """What an empty data folder means for these tasks."""
+    known = own.known()
+    here = [name in known and (known[name].bundled or known[name].files is not None) for name in tasks]
+    return "not needed for these tasks" if tasks and all(here) else "leave empty for the datasets hub"
+
+
 def side_by_side(runs: int) -> str:
     """In how many fleets an experiment with this many runs trains."""
     count = len(fleets(range(runs)))

@@ -188,7 +188,7 @@ def forget(name: str) -> None:
 @dataclass(frozen=True)
 class Ways:
     """How a command names the own tasks of an experiment: the `files` that it must give with --task; names of tasks
-    that are kept or bundled under the same name with `another` definition, and of those that are nowhere (`gone`)."""
+    that are kept or bundled under the same name with `another` meaning, and of those that are nowhere (`gone`)."""
 
     files: tuple[Path, ...] = ()
     another: tuple[str, ...] = ()
@@ -199,7 +199,8 @@ def ways(tasks: Mapping[str, Task], data_dir: str | None) -> Ways:
     """How a command finds the `tasks` of a stored experiment again, with its `data_dir`."""
     now, files, another, gone = known(), list[Path](), list[str](), list[str]()
     for name, task in tasks.items():
-        if task.suite != OWN or now.get(name) == task or _in_data(task, data_dir):
+        same = name in now and now[name].meaning == task.meaning
+        if task.suite != OWN or same or _in_data(task, data_dir):
             continue
         if (file := file_of(task)) is not None:
             files.append(file)
@@ -209,14 +210,15 @@ def ways(tasks: Mapping[str, Task], data_dir: str | None) -> Ways:
 
 
 def file_of(task: Task) -> Path | None:
-    """The definition of a task in the folder of its files; None where there is none that says the same."""
+    """The definition of a task in the folder of its files; None where there is none that means the same."""
     if task.files is None or not folder_of(task).is_dir():
         return None
     for path in sorted(folder_of(task).iterdir(), key=lambda path: path.name != FILE)[:_LOOKED_AT]:
         if path.suffix.lower() in (".yaml", ".yml") and path.is_file():
             with suppress(ComptError, OSError, ValueError):
                 found = definition.read(path)
-                if found.files and replace(found, files=replace(found.files, folder=task.files.folder)) == task:
+                if found.files and replace(found.meaning, files=replace(found.files, folder=task.files.folder)) == \
+                        task.meaning:
                     return path
     return None
 
@@ -229,7 +231,7 @@ def _in_data(task: Task, data_dir: str | None) -> bool:
     if not (folder / FILE).is_file():
         return task.files is not None and folder_of(task) == folder.resolve()
     with suppress(ComptError, OSError):
-        return definition.read(folder / FILE) == task
+        return definition.read(folder / FILE).meaning == task.meaning
     return False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from compt_core.errors import DataError, nearest, quoted
 from compt_core.tasks.parts import parts_of
@@ -105,6 +105,11 @@ class Task:
     indexed: bool = True
     left_out: tuple[str, ...] = ()
     files: Files | None = None
+
+    @property
+    def meaning(self) -> Task:
+        """The task without what is only said about it, which no training and no score depends on."""
+        return replace(self, family="", title="", description="", source="", licence="")
 
     @property
     def bundled(self) -> bool:

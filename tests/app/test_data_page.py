@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from app.data import drafting, pieces
+from app.data import drafting, pieces, unfinished
 from app.data.pieces import Reader
 from app.show.captions import plain
 from app.ui import drafts, services, uploads
@@ -39,6 +39,11 @@ def upload(app, text=CSV, name="my table.csv", split="train"):
     app.file_uploader(key=f"own_file_{split}_{number}").set_value((name, data, "text/csv")).run()
     assert not app.exception
     return app
+
+
+def draft_of(app):
+    found = app.query_params["draft"]
+    return found if isinstance(found, str) else found[0]
 
 
 def role(app, column, what):
@@ -230,6 +235,9 @@ def test_a_kept_task_can_be_edited_taken_along_and_deleted(visit, kept):
     app = visit("data", task="mine")
     app.button(key="edit").click().run()
     assert not app.exception and app.text_input(key="own.name").value == "mine"
+    assert "mine: 60 rows" in words(app) and "train.csv" not in words(app)
+    app.text_input(key="own.title").set_value("How two relate").run()
+    assert "How two relate: 60 rows" in words(app)
     app.text_input(key="own.word.answer.alike").set_value("same").run()
     app.button(key="keep").click().run()
     assert not app.exception and own.kept()["mine"].labels == ("same", "opposite", "shared")
@@ -255,6 +263,7 @@ def test_a_wrong_link_is_a_sentence(visit):
     app = visit("data", task="<b>no</b>", mode="zzz")
     assert not app.exception and len(app.warning) == 2
     assert "'zzz'" in words(app) and "which there is not" in words(app)
+    assert "You see “Look at a task”." in words(app) and "'known'" not in words(app)
 
 
 def test_a_folder_of_an_unknown_task_is_checked_and_what_was_guessed_is_said(visit, tmp_path):
@@ -350,3 +359,69 @@ def test_a_table_without_names_of_columns_keeps_its_first_row(form):
     form.get_by_key("keep").click().run()
     assert not form.exception and own.kept()["moods"].columns == ("column 2",)
     assert len(load_task(own.kept()["moods"], None).train) == 40
+
+
+def test_a_reload_goes_on_with_the_draft_until_it_is_kept(form, visit, home):
+    app = upload(form)
+    app.text_input(key="own.name").set_value("mine").run()
+    app.text_input(key="own.word.answer.shared").set_value("").run()
+    role(app, "note", "text 3")
+    link = draft_of(app)
+    again = visit("data", mode="own", draft=link)  # a fresh session
+    assert not again.exception and not red(again) and again.text_input(key="own.name").value == "mine"
+    assert again.text_input(key="own.word.answer.shared").value == ""
+    assert again.session_state["own.roles"]["note"] == "text 3" and draft_of(again) == link
+    again.text_input(key="own.before.first").set_value("premise").run()
+    again.button(key="keep").click().run()
+    assert own.kept()["mine"].fields == ("premise", "second", "note") and own.kept()["mine"].left_out == ("shared",)
+    assert not list((home / "drafts").glob("*.json")) and not list((home / "uploads").glob("*/own"))
+    late = visit("data", mode="own", draft=link)
+    assert not late.exception and len(red(late)) == 1 and "no longer here" in red(late)[0]
+
+
+def test_a_draft_is_found_again_without_its_link_and_dropped_on_request(form, visit, home):
+    upload(form, name="<b>mine</b>.csv")
+    app = visit("data", mode="own")
+    [listed] = [one for one in app.button if str(one.key).startswith("draft_")]
+    assert r"\<b\>mine" in listed.label
+    listed.click().run()
+    assert not app.exception and app.session_state["own.roles"]["answer"] == "label"
+    app.button(key="own_again").click().run()
+    assert not app.exception and "draft" not in app.query_params and not list((home / "drafts").glob("*.json"))
+
+
+def test_two_people_in_one_draft_lose_nothing(form, visit):
+    app = upload(form)
+    link = draft_of(app)
+    other = visit("data", mode="own", draft=link)
+    other.text_input(key="own.name").set_value("theirs").run()
+    app.text_input(key="own.name").set_value("mine").run()
+    assert draft_of(other) == link != draft_of(app)
+    assert {draft.values["own.name"] for _, draft, _ in unfinished.newest()} == {"theirs", "mine"}
+
+
+@pytest.mark.parametrize("link", ["../../etc/passwd", "0" * 16, "0" * 16 + "\n", "x", "é" * 16, "a" * 9000])
+def test_a_wrong_link_to_a_draft_is_one_sentence(visit, link):
+    app = visit("data", mode="own", draft=link)
+    assert not app.exception and not app.error and len(red(app)) == 1 and "no longer here" in red(app)[0]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"folder": "../..", "files": {"train": "train.csv"}, '
+                                  '"names": {"train": "a"}, "values": {}}', '{"folder": 1}', "\x00"])
+def test_a_damaged_draft_is_one_sentence(visit, home, text):
+    (home / "drafts").mkdir()
+    (home / "drafts" / f"{'a' * 16}.json").write_text(text)
+    app = visit("data", mode="own", draft="a" * 16)
+    assert not app.exception and not app.error and len(red(app)) == 1 and "cannot be read" in red(app)[0]
+    assert upload(app).text_input(key="own.name").value == "my-table" and not red(app)
+
+
+def test_old_drafts_are_cleaned_up_with_their_files(form, visit, home):
+    import os
+
+    upload(form)
+    [old] = (home / "drafts").glob("*.json")
+    os.utime(old, (0, 0))
+    upload(visit("data", mode="own"), CSV.replace("dog", "cat"), "other.csv")
+    assert [draft.upload.names["train"] for _, draft, _ in unfinished.newest()] == ["other.csv"]
+    assert len(list((home / "uploads").glob("*/own"))) == 1

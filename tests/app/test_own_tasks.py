@@ -150,6 +150,9 @@ def test_the_command_trains_the_same_again(visit: Callable[..., AppTest], opened
     assert found.only(settings.tasks) == record.tasks
     shown = visit("runs", exp=record.id)
     assert not shown.exception
+    retitled = replace(record.tasks[KEPT], title="Where people are", family="places", source="made up")
+    files = {path.name: path.read_bytes() for path in (own.tasks_folder() / KEPT).glob("*.csv")}
+    assert own.keep(retitled, files, replaces=True).title and command.again(settings, record.tasks) == (line, [])
     data.rename(data.with_name("moved"))
     assert "mill is no longer on this machine" in command.again(settings, record.tasks)[1][0]
     shutil.rmtree(data.with_name("moved"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,35 +11,17 @@ import datasets
 import pytest
 import yaml
 
-from compt_core.language.lexicon import content_words
 from compt_core.tasks.definition import read
+from tests.own_tasks import PUBLIC, public_rows
 
 Call = Callable[..., Any]
-WORDS = content_words()
 QUICK = ("--methods", "pt", "--shots", 4, "--steps", 2, "--seeds", 0, "--eval-rows", 6)
-
-
-def rows(name: str, count: int = 70) -> list[dict[str, Any]]:
-    """Rows in the words of the demo language, in six public schemas."""
-    dice = random.Random(name)
-
-    def said(words: int) -> str:
-        return " ".join(dice.choice(WORDS) for _ in range(words))
-
-    make: dict[str, Callable[[int], dict[str, Any]]] = {
-        "trec": lambda i: {"text": said(5), "coarse_label": ("dog", "cat", "cook")[i % 3], "fine_label": f"f{i}"},
-        "news": lambda i: {"Class Index": ("dog", "cat")[i % 2], "Title": said(4), "Description": said(8)},
-        "boolq": lambda i: {"question": said(5), "answer": i % 2 == 0, "passage": said(20)},
-        "wic": lambda i: {"word": said(1), "sentence1": said(6), "sentence2": said(6), "idx": i, "label": i % 2 == 1},
-        "cb": lambda i: {"premise": said(9), "hypothesis": said(4), "label": ("dog", "cat", "cook")[i % 3]},
-        "sick": lambda i: {"pair_ID": i, "sentence_A": said(5), "sentence_B": said(5), "relatedness_score": i % 26 / 5}}
-    return [make[name](i) for i in range(count)]
 
 
 def folder(path: Path, name: str, odd: bool = False) -> Path:
     """A folder with one file of rows; if `odd`, with a label that is left out, a missing one and a column too many."""
     (path / name).mkdir(parents=True)
-    found = rows(name)
+    found = public_rows(name)
     if odd:
         found += [found[0] | {"label": "boat"}, found[1] | {"label": None}]
         found = [row | {"more": 1} for row in found]
@@ -55,7 +36,7 @@ def defined(call: Call, path: Path, name: str) -> Path:
     given = yaml.safe_load(out.read_text())
     given |= {"prefix": "answer", "texts": dict.fromkeys(given["texts"], "sentence")}
     if "labels" in given:
-        given["labels"] = dict(zip(given["labels"], ("entailment", "neutral", "contradiction"), strict=False))
+        given["labels"] = dict(zip(given["labels"], PUBLIC[name], strict=True))
     out.write_text(yaml.safe_dump(given))
     return out
 
@@ -64,7 +45,7 @@ def test_what_is_found_is_printed_and_said(call: Call, home: Path, tmp_path: Pat
     done = call("task", "infer", folder(tmp_path, "cb"))
     assert done.code == 0 and not home.exists()
     given = yaml.safe_load(done.out)
-    assert given["name"] == "cb" and given["labels"] == {"cat": "cat", "cook": "cook", "dog": "dog"}
+    assert given["name"] == "cb" and given["labels"] == dict(zip(*[PUBLIC["cb"]] * 2, strict=True))
     assert given["data"] == {"file": "rows.jsonl", "share": 0.2, "seed": 0}
     said = done.err.splitlines()
     assert said[0].startswith("Task 'cb': the text is 'premise' and 'hypothesis'; the label is 'label' with 3 labels")
@@ -76,7 +57,7 @@ def test_a_task_is_kept_listed_used_and_forgotten(call: Call, home: Path, tmp_pa
     assert "No task is kept yet" in call("task", "list").out
     assert call("task", "infer", folder(tmp_path, "cb"), "--keep").code == 0
     listed = call("task", "list").out
-    assert "cb" in listed and "premise, hypothesis" in listed and "cat, cook, dog" in listed
+    assert "cb" in listed and "premise, hypothesis" in listed and "contradiction, entailment, neutral" in listed
     assert "cb" in call("tasks").out
     again = call("task", "infer", tmp_path / "cb", "--keep")
     assert again.code == 2 and "There is a kept task 'cb' already" in again.err
@@ -103,7 +84,7 @@ def record(call: Call, out: Path, *words: object) -> tuple[dict[str, Any], str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["trec", "news", "boolq", "wic", "cb", "sick"])
+@pytest.mark.parametrize("name", PUBLIC)
 def test_each_schema_trains_on_the_demo_backbone(call: Call, tmp_path: Path, name: str) -> None:
     run, _ = record(call, tmp_path / "out.json", "--task", defined(call, folder(tmp_path, name), name))
     assert list(run["tasks"]) == [name] and run["samples"][name]
@@ -113,7 +94,7 @@ def test_each_schema_trains_on_the_demo_backbone(call: Call, tmp_path: Path, nam
 def test_nothing_is_dropped_silently(call: Call, tmp_path: Path) -> None:
     path = defined(call, folder(tmp_path, "cb", odd=True), "mine")
     given = yaml.safe_load(path.read_text())
-    kept = dict(zip(("cat", "cook", "dog"), ("yes", "no", "neutral"), strict=True))
+    kept = dict(zip(PUBLIC["cb"], ("yes", "no", "neutral"), strict=True))
     path.write_text(yaml.safe_dump(given | {"labels": kept, "leave_out": ["boat"]}))
     run, said = record(call, tmp_path / "out.json", "--task", path)
     assert run["skipped"] == {"mine": {"train": 2}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.launch import families
+from app.launch import families, summary
 from compt_core.tasks.table import SUITES, TASKS
 
 SUBSETS = st.lists(st.sampled_from(list(TASKS)), unique=True)
@@ -55,3 +55,9 @@ def test_the_buttons_follow_the_list_and_the_list_the_buttons(visit):
     assert form.multiselect(key="form.tasks").value == ["mnli", "qnli", "rte", *SUITES["set2"]]
     form.multiselect(key="form.tasks").set_value(["qnli", "cola"]).run()
     assert form.get_by_key("families.glue").value == ["acceptability"] and form.get_by_key("families.set2").value == []
+
+
+def test_an_empty_data_folder_means_the_hub_only_where_a_task_needs_one():
+    assert summary.without_folder(["demo-mood", "demo-rte"]) == "not needed for these tasks"
+    for tasks in (["demo-mood", "cola"], ["unknown"], []):
+        assert summary.without_folder(tasks) == "leave empty for the datasets hub"
