@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -77,6 +78,17 @@ def sheet(columns: Columns) -> bytes:
                  "".join(mark for mark in str(cell) if mark.isprintable()) for cell in row]
         book.active.append(cells)
     book.save(file)
+    with zipfile.ZipFile(file) as whole:
+        return packed({name: re.sub(rb"\d{4}-\d\d-\d\dT[\d:]{8}Z", b"2000-01-01T00:00:00Z", whole.read(name))
+                       for name in whole.namelist()})
+
+
+def packed(parts: dict[str, bytes]) -> bytes:
+    """A zip file that says nothing of the time at which it was made: the same dice give the same input."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in parts.items():
+            made.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 
@@ -95,20 +107,16 @@ def columnar(columns: Columns) -> bytes:
 
 def packed_oddly(dice: random.Random, data: bytes) -> bytes:
     """A sheet with a part replaced by what unpacks to much, or whose numbers of rows and columns are wild."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
-        parts = old.infolist()
-        odd = dice.choice(parts).filename
-        for part in parts:
-            text = old.read(part)
-            if part.filename == odd:
-                text = dice.choice((text * 3, b"", b"\0" * 25_000_000, broken(dice, text)))
-            if "sheet1" in part.filename and dice.random() < 0.5:
-                text = text.replace(*dice.choice(((b'<row r="2"', b'<row r="99999999999"'), (b'r="A2"', b'r="XFD2"'),
-                                                  (b'r="A2"', b'r="ZZZZ2"'), (b"<sheetData>", b"<sheetData><row/>"),
-                                                  (b'<row r="2"', b'<row r="-5"'), (b't="s"', b't="e"'))))
-            new.writestr(part.filename, text)
-    found = bytearray(made.getvalue())
+    with zipfile.ZipFile(io.BytesIO(data)) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    odd = dice.choice(list(parts))
+    parts[odd] = dice.choice((parts[odd] * 3, b"", b"\0" * 25_000_000, broken(dice, parts[odd])))
+    for name in parts:
+        if "sheet1" in name and dice.random() < 0.5:
+            parts[name] = parts[name].replace(*dice.choice((
+                (b'<row r="2"', b'<row r="99999999999"'), (b'r="A2"', b'r="XFD2"'), (b'r="A2"', b'r="ZZZZ2"'),
+                (b"<sheetData>", b"<sheetData><row/>"), (b'<row r="2"', b'<row r="-5"'), (b't="s"', b't="e"'))))
+    found = bytearray(packed(parts))
     if dice.random() < 0.2:  # sizes that the archive declares
         at = found.rfind(b"PK\x01\x02")
         found[at + 24: at + 28] = dice.choice((b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\x01\0\0\0"))
