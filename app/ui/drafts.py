@@ -21,7 +21,8 @@ from compt_core.tasks import own
 from compt_core.tasks.definition import NAME
 
 SETTINGS_FILE = "experiment.yaml"  # the name under which the form offers them
-FIELDS = ("methods", *(name for name in Experiment.model_fields if name != "study"))  # of a draft: the rows are methods that are chosen, and lines
+# Of a draft: the rows are methods that are chosen, and lines.
+FIELDS = ("methods", *(name for name in Experiment.model_fields if name != "study"))
 BASIC = ("tasks", "methods", "variants", "shots", "seeds", "backbone", "data_dir")
 PROMPTS = ("sources", "prompt_length", "normalizer", "gates", "alpha", "beta")
 BUDGET = ("steps", "epochs", "batch", "eval_rows")

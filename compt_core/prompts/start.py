@@ -75,10 +75,10 @@ def fitted(origin: Origin, prompts: Prompts, wanted: Wanted) -> np.ndarray:
     kind = origin.taken or (origin.part if origin.part in prompts.kinds else "composed")
     if kind not in prompts.kinds:
         has = " and ".join(map(repr, prompts.kinds))
-        raise DataError(f"The initial prompts of {origin.part} cannot be the {kind} prompts of {prompts.where}, which "
+        raise DataError(f"The initial prompts of {origin.part} cannot be of the kind {kind!r}: {prompts.where} "
                         f"has only {has}. Choose one of these behind a colon.")
     given, names = prompts.kinds[kind], list(prompts.names[kind])
-    chosen = _chosen(origin, names, wanted, f"the {kind} prompts of {prompts.where}")
+    chosen = _chosen(origin, names, wanted, f"the prompts ({kind}) of {prompts.where}")
     length, hidden = given.shape[1:]
     if hidden != wanted.hidden:
         raise DataError(f"The initial prompts of {origin.part} must be {wanted.hidden} wide, as the backbone is. Those "

@@ -79,8 +79,8 @@ def read(store: Store, config: RunConfig, planned: Mapping[str, RunConfig] | Non
     for origin in map(read_line, config.init):
         length = shape.shared_length if origin.part == "source" else shape.private_length
         if not length:
-            raise DataError(f"{METHODS[config.method].title} has no {origin.part} prompts that could start from "
-                            f"others. Give init only to rows whose method has some.")
+            raise DataError(f"{METHODS[config.method].title} has no prompts of the part {quoted(origin.part)} that "
+                            "could start from others. Give init only to rows whose method has some.")
         names = [f"s{s}" for s in range(shape.sources)] if origin.part == "source" else config.tasks
         given = _of_file(Path(origin.ref), hidden) if not is_id(origin.ref) else \
             _of_config(planned[origin.ref], f"row {quoted(planned[origin.ref].variant)}", hidden) \

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from compt_core.errors import plural
 from compt_core.runs.record import RunRecord
 from compt_core.scoring.statistics import half_width
 
@@ -142,4 +143,5 @@ def beyond(found: Mean | None) -> str:
     """How far a difference is to be believed, in words."""
     if found is None or found.half is None:
         return "from one seed, so no interval: a first look"
-    return f"over {found.n} seeds" if abs(found.value) > found.half else f"over {found.n} seeds, which may be chance"
+    over = f"over {plural(found.n, 'seed')}"
+    return over if abs(found.value) > found.half else f"{over}, which may be chance"

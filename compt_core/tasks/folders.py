@@ -83,7 +83,7 @@ def _saved(name: str, folder: Path) -> Guess:
 def _files(name: str, folder: Path) -> Guess:
     every = sorted(path.name for path in folder.iterdir() if path.is_file())
     there = first_parts(one for one in every if Path(one).suffix.lower()[1:] in FORMATS)
-    train, dev = _only(folder, there, training, "training"), _only(folder, there, held_out, "dev")
+    train, dev = _only(folder, there, training, "training rows"), _only(folder, there, held_out, "dev rows")
     if not train and len(there) != 1:
         raise DataError(f"The folder '{folder}' must have a train file or a single file (.{', .'.join(FORMATS)}). Got "
                         f"{', '.join(quoted(one, 40) for one in there[:MOST_NAMED]) or _others(every)}.")
@@ -104,7 +104,7 @@ def _only(folder: Path, names: Sequence[str], find: Callable[[Sequence[str]], li
     """The one table with such rows, or "". Raises DataError where there are several."""
     found = find(names) if len(names) > 1 else []
     if len(found) > 1:
-        raise DataError(f"The folder '{folder}' has several files that may hold the {rows} rows: "
+        raise DataError(f"The folder '{folder}' has several files that may hold the {rows}: "
                         f"{', '.join(quoted(one, 40) for one in found[:MOST_NAMED])}. Keep one of them there, or give "
                         "a definition that names it.")
     return found[0] if found else ""

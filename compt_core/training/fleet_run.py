@@ -67,14 +67,12 @@ def train_fleet(
 
     def leave(run: str, outcome: Outcome) -> None:
         outcomes[run] = outcome
-        if on_outcome:
-            on_outcome(run, outcome)
+        (on_outcome or (lambda *_: None))(run, outcome)
 
     resumed = _set_off(fleet, plans, data, resume, on_event, starts)
     first = [(run, example) for run, plan in plans.items() for example in plan.first_rows()]
-    rms, before = {run: prompt_rms(fleet, run) for run in configs}, losses_by_run(fleet, first)
-    for run, plan in plans.items():
-        on_event(_beginning(run, plan, rms[run], backbone.table_deviation, before[run][0]))
+    rms, before = {run: prompt_rms(fleet, run) for run in plans}, losses_by_run(fleet, first)
+    _begin(plans, rms, before, backbone.table_deviation, on_event)
     done, last = list[str](), LastLosses({run: plan.steps for run, plan in plans.items()})
 
     def ended(run: str, state: Ended, error: ComptError | None) -> None:
@@ -86,16 +84,14 @@ def train_fleet(
     seconds = train(fleet, plans, last.heard(on_event), control, ended, resume=resumed, keeper=keeper,
                     watch=_each(snapshots(fleet, on_event), watcher(fleet, plans, data, on_event)),
                     phase_watch=watcher(fleet, plans, data, on_event, "phase_score"))
-    trained = time.perf_counter()
+    begun = time.perf_counter()
     scores = _score(fleet, {run: plans[run] for run in done}, data, control, on_event, leave)
-    times = {"train_seconds": seconds, "eval_seconds": time.perf_counter() - trained}
-    # Otherwise the time covers only a part of what was launched.
-    measured = len(scores) == len(configs) and not resumed and torch.cuda.device_count() < 2
+    times = {"train_seconds": seconds, "eval_seconds": time.perf_counter() - begun}
+    measured = len(scores) == len(configs) and not resumed and torch.cuda.device_count() < 2  # all that was launched
     pace = _pace(backbone, plans, scores, times) if measured else None
     after = losses_by_run(fleet, [item for item in first if item[0] in scores])
     for run, by_task in scores.items():
-        if plans[run].config.phases:
-            on_event(_after_all_phases(run, plans[run], data[run], by_task))
+        _after_all_phases(run, plans[run], data[run], by_task, on_event)
         notes = {
             **times, "pace": pace, "table_deviation": backbone.table_deviation,
             "prompt_rms": {"initial": rms[run], "final": prompt_rms(fleet, run)},
@@ -109,9 +105,12 @@ def train_fleet(
     return outcomes
 
 
-def _after_all_phases(run: str, plan: RunPlan, data: Sequence[TaskData], scores: Mapping[str, TaskScores]) -> Event:
-    firsts = [scores[d.task.name].metrics[d.task.metrics[0]] for d in data]
-    return Event(run, "phase_score", plan.steps, tuple(math.nan if one is None else one for one in firsts))
+def _after_all_phases(run: str, plan: RunPlan, data: Sequence[TaskData], scores: Mapping[str, TaskScores],
+                      on_event: OnEvent) -> None:
+    """Reports the scores after the last phase, which are those of the trained run, if it has phases."""
+    if plan.config.phases:
+        firsts = [scores[d.task.name].metrics[d.task.metrics[0]] for d in data]
+        on_event(Event(run, "phase_score", plan.steps, tuple(math.nan if one is None else one for one in firsts)))
 
 
 def _each(*watches: Watch) -> Watch:
@@ -122,10 +121,12 @@ def _each(*watches: Watch) -> Watch:
     return watch
 
 
-def _beginning(run: str, plan: RunPlan, rms: float, word: float, loss: float) -> Log:
-    """What a run starts with; `rms` and `word` are the sizes of its prompts and of a word's embedding."""
-    return Log(run, 0, f"{plan.config.method}: initial prompt RMS {rms:.3f} (a word's embedding has {word:.3g}), "
-                       f"{plural(plan.steps, 'step')}, loss {loss:.3f} on the first batch")
+def _begin(plans: Mapping[str, RunPlan], rms: Mapping[str, float], losses: Mapping[str, Any], word: float,
+           on_event: OnEvent) -> None:
+    """Logs what each run starts with; `rms` and `word` are the sizes of its prompts and of a word's embedding."""
+    for run, plan in plans.items():
+        on_event(Log(run, 0, f"{plan.config.method}: initial prompt RMS {rms[run]:.3f} (a word's embedding has "
+                             f"{word:.3g}), {plural(plan.steps, 'step')}, loss {losses[run][0]:.3f} on its first rows"))
 
 
 def _notes(plan: RunPlan, data: Sequence[TaskData]) -> list[str]:

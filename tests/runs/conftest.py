@@ -46,7 +46,8 @@ class Steered:
 
     def __call__(self, configs: Mapping[str, RunConfig], on_event: OnEvent, control: Ask, *,
                  on_outcome: Callable[[str, Outcome], None], resume: Mapping[str, Checkpoint] | None = None,
-                 keeper: Keeper | None = None, tasks: Catalogue | None = None) -> dict[str, Outcome]:
+                 keeper: Keeper | None = None, tasks: Catalogue | None = None,
+                 starts: Mapping[str, Any] | None = None) -> dict[str, Outcome]:
         self.fleets.append(list(configs))
         outcomes: dict[str, Outcome] = {}
         for run in configs:

@@ -92,7 +92,7 @@ def test_who_waits_for_a_run_that_fails_is_cancelled_or_deleted_fails_with_it(st
 
 
 @pytest.mark.parametrize(("line", "said"), [
-    ("init=source=first:composed sources=3", "has 3 sources, but the composed prompts of row 'first' are 2"),
+    ("init=source=first:composed sources=3", "has 3 sources, but the prompts (composed) of row 'first' are 2"),
     ("init=private=first prompt_length=4", "must have 4 vectors. Those of row 'first' have 3"),
     ("init=private=nothing.npy", "'nothing.npy', which is none of them"),
     ("init=private=abcdefghij", "no run 'abcdefghij'"), ("after=abcdefghij/pt", "no experiment 'abcdefghij'"),

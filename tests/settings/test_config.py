@@ -43,7 +43,9 @@ TYPED: dict[str, tuple[str, Any]] = {
     "weight_decay_prompt": ("0.3", 0.3), "weight_decay_weights": ("0.4", 0.4), "clip": ("2", 2.0),
     "dropout": ("0.1", 0.1), "select": ("best", "best"), "scoring": ("mean", "mean"),
     "similarity": ("expectation", "expectation"), "eval_rows": ("17", 17), "watch_rows": ("0", 0),
-    "data_seed": ("3", 3),
+    "data_seed": ("3", 3), "phases": ("demo-mood+demo-reword,demo-follows", (("demo-mood", "demo-reword"), (
+        "demo-follows",))), "freeze": ("attention,gates", ("attention", "gates")), "freeze_after": ("used", "used"),
+    "init": ("source=a:composed@b,private=c", ("source=a:composed@b", "private=c")), "after": ("a,b/c", ("a", "b/c")),
     "init_seed": ("4", 4), "method": ("scp", ("scp",)), "shots": ("8,4", (8, 4)), "seed": ("0-2", (0, 1, 2)),
 }
 PLURAL = {"method": "methods", "seed": "seeds"}
