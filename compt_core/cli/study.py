@@ -14,7 +14,7 @@ from compt_core.cli.options import settings
 from compt_core.cli.output import writable, write_file
 from compt_core.cli.terminal import Ticker, console, say
 from compt_core.errors import plural
-from compt_core.exchange.export import experiment_json
+from compt_core.exchange.report import experiment_json
 from compt_core.runs.drain import drain
 from compt_core.runs.record import State
 from compt_core.runs.store import Store

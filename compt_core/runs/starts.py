@@ -75,7 +75,7 @@ def read(store: Store, config: RunConfig, planned: Mapping[str, RunConfig] | Non
     if not config.init:
         return {}
     hidden = find_backbone(config.backbone, fetch=False).hidden
-    shape, found = structure(config), {}
+    shape, found = structure(config), dict[str, np.ndarray]()
     for origin in map(read_line, config.init):
         length = shape.shared_length if origin.part == "source" else shape.private_length
         if not length:
@@ -152,7 +152,7 @@ def _of_run(store: Store, record: RunRecord, config: RunConfig, hidden: int, *, 
     where = f"run '{record.id}'"
     if record.state == State.COMPLETED:
         arrays = store.prompts(record.id)
-        kinds = {kind: arrays[kind] for kind in ("source", "private", "composed") if kind in arrays}
+        kinds = {str(kind): arrays[kind] for kind in ("source", "private", "composed") if kind in arrays}
         return Prompts(where, kinds, _names(kinds, record.config["tasks"]))
     if not planned:
         raise DataError(f"The run starts from prompts of {where}, which is {record.state.value}. Resume that one "

@@ -71,9 +71,8 @@ def train(
     new = {run: 0 for run in going if run not in resume}
     for run in new:
         _report_weights(fleet, run, 0, on_event)
-    for look in filter(None, (watch, phase_watch)):
-        if new:
-            look(new)
+    for look in filter(None, (watch, phase_watch) if new else ()):
+        look(new)
     while going:
         _let_go(going, control, at, plans, keep, on_end)
         for run in [run for run in going if at[run] == plans[run].steps]:
@@ -91,9 +90,8 @@ def train(
         looks = {run: at[run] for run in going if due(at[run], plans[run].steps)}
         if watch is not None and looks:
             watch(looks)
-        ended = {run: at[run] for run in going if at[run] in plans[run].ends[:-1]}
-        if phase_watch is not None and ended:
-            phase_watch(ended)
+        if phase_watch is not None and (over := {run: at[run] for run in going if at[run] in plans[run].ends[:-1]}):
+            phase_watch(over)
     if any(run not in resume or at[run] > resume[run].step for run in trained):
         keep(trained)  # scoring takes time as well
     return time.perf_counter() - begun

@@ -78,8 +78,8 @@ def best_start(runs: list[RunRecord]) -> dict[int, float]:
         for k, task in enumerate(rows[0].config["tasks"]):
             losses = {run.id: ((run.result or {}).get("task_loss", {}).get(task) or {}).get("final", 0.0)
                       for run in rows}
-            best = min(rows, key=lambda run, of=losses: of[run.id])
-            chosen.append(float(firsts(best)[k]))
+            lowest = min(losses, key=losses.__getitem__)
+            chosen.append(float(firsts(next(run for run in rows if run.id == lowest))[k]))
         found[seed] = sum(chosen) / len(chosen)
     return found
 
