@@ -1,0 +1,149 @@
+"""What studies measure, on made-up truth: runs whose scores are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compt_core.runs.record import RunRecord, State
+from compt_core.settings.config import RunConfig
+from compt_core.streams import stream
+from compt_core.studies import ablations, forgetting, length, pretrained, relatedness, shots
+from compt_core.studies.study import Evidence, Reading
+from compt_core.studies.table import known
+from compt_core.tasks.table import CATALOGUE
+
+TASKS = ("demo-mood", "demo-opinion", "demo-reword", "demo-follows")
+
+
+def run(scores: Sequence[float], *, tasks: Sequence[str] = TASKS, method: str = "spp", row: str = "", seed: int = 0,
+        result: Mapping[str, Any] | None = None, **settings: Any) -> RunRecord:
+    """A completed run with these accuracies."""
+    config = RunConfig(tasks=tuple(tasks), method=method, variant=row or method, seed=seed, **settings)
+    name = "".join(stream(0, row or method, seed, *scores, *tasks).choice(list("abcdefghijkl"), 10))
+    found = {"mean": float(np.mean(scores)), "trainable_parameters": 1000,
+             "tasks": {task: {"accuracy": float(one)} for task, one in zip(tasks, scores, strict=True)}}
+    return RunRecord(name, "abcdefghij", "local", method, config.shots, seed, config.model_dump(mode="json"),
+                     State.COMPLETED, 1, 1, 0.0, 0.0, 0.0, 0.0, None, None, None, None,
+                     {**found, **(result or {})}, {}, None, tasks=CATALOGUE.only(list(tasks)))
+
+
+def test_forgetting_and_transfers_are_those_of_the_papers() -> None:
+    matrix = np.array([[.5, .4, .3], [.9, .5, .3], [.7, .8, .5], [.6, .9, .7]])
+    found = forgetting.measures(matrix, (0, 1, 2))
+    assert found.forgetting == pytest.approx(((.9 - .6) + (.8 - .9)) / 2)
+    assert found.backward == pytest.approx(((.6 - .9) + (.9 - .8)) / 2)
+    assert found.forward == pytest.approx(((.5 - .4) + (.5 - .3)) / 2)
+    assert found.final == pytest.approx((.6 + .9 + .7) / 3)
+    turned = forgetting.measures(matrix[:, [2, 1, 0]], (2, 1, 0))  # the same tasks, numbered the other way round
+    assert vars(turned) == pytest.approx(vars(found))
+    with pytest.raises(ValueError, match="at least two tasks"):
+        forgetting.measures(matrix[:2, :1], (0,))
+
+
+def test_what_never_changes_after_its_phase_forgets_exactly_nothing() -> None:
+    frozen = np.array([[.5, .5, .5], [.8, .5, .5], [.8, .9, .5], [.8, .9, .7]])
+    found = forgetting.measures(frozen, (0, 1, 2))
+    assert found.forgetting == found.backward == found.forward == 0
+    same = np.repeat([[.5], [.9], [.9], [.9]], 3, axis=1)  # identical tasks under one shared prompt
+    found = forgetting.measures(same, (0, 1, 2))
+    assert found.forgetting == 0 and found.forward == pytest.approx(.4)
+
+
+def test_the_reading_of_forgetting_names_the_bounds() -> None:
+    kept = run([.9] * 4, method="pt", row="pt order 1", phases="each")
+    lost = run([.5] * 4, method="mst", row="mst order 1", phases="each")
+    both = [run([.95] * 4, method=name, row=f"{name} together") for name in ("pt", "mst")]
+    table = np.full((5, 4), .5)
+    held, gone = table.copy(), table.copy()
+    for k in range(4):
+        held[k + 1:, k] = .9
+        gone[k + 1, k] = .9
+    curves = {kept.id: (np.arange(5), held), lost.id: (np.arange(5), gone)}
+    reading = forgetting.measure(Evidence({"sequence": [kept, lost, *both]}, lambda runs, kind: curves))
+    assert reading.sentences[0].startswith("pt order 1: forgets nothing")
+    assert "Trained together it reaches 95.0" in reading.sentences[0]
+    assert reading.numbers["sequence"]["mst order 1"]["forgetting"]["value"] == pytest.approx(.4)
+    assert sum(figure.kind == "matrix" for figure in reading.figures) == 2
+
+
+def test_identical_tasks_are_related_and_attention_without_pattern_follows_nothing() -> None:
+    families = np.array([[1., 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    chance = stream(0, "attention").dirichlet(np.ones(3), size=4)
+    scores = np.array([[.9, .9, .5, .5], [.9, .9, .5, .5], [.5, .5, .9, .5], [.5, .5, .5, .9]])
+    moved = [run(scores[i], method="pt", row=kind + task) for kind in (relatedness.AS_IS, relatedness.ON)
+             for i, task in enumerate(TASKS)]
+    found = {name: relatedness.measure(Evidence({"learned": [
+        run([.9] * 4, method="pt", row="pt"), run([.9] * 4, result={"attention": attention.tolist()}, sources=3)],
+        "transfer": moved})) for name, attention in (("true", families), ("chance", chance))}
+    assert found["true"].numbers["tests"]["spp and families"]["r"] == pytest.approx(1)
+    assert found["true"].numbers["tests"]["spp and measured transfer"]["r"] > .8
+    assert found["chance"].numbers["tests"]["spp and families"]["p"] > .05
+    assert "does not follow" in found["chance"].sentences[0] and found["true"].numbers["own_prompt_best"] == 1
+    assert len(found["true"].figures[1].rows) == 6
+
+
+def test_a_lead_ends_where_it_changes_its_sign() -> None:
+    leads = {4: .04, 16: .02, 64: -.02}
+    runs = [run([.6 + (lead if row == "spp" else 0) + seed / 1000] * 4, method=row, seed=seed, shots=count)
+            for count, lead in leads.items() for row in ("pt", "spp") for seed in range(3)]
+    reading = shots.measure(Evidence({"shots": runs}))
+    assert reading.numbers["crossings"]["spp"] == [pytest.approx(40)]
+    assert "furthest ahead of pt with 4 examples: +4.0" in reading.sentences[0]
+    assert "with 4, 16 examples" in reading.sentences[1] and "at about 40 examples" in reading.sentences[2]
+
+
+def test_shuffled_scores_give_no_gain() -> None:
+    dice = stream(1, "chance")
+    runs = [run(dice.uniform(.4, .6, 4), method=row, seed=seed, shots=8) for row in ("pt", "spp") for seed in range(10)]
+    reading = shots.measure(Evidence({"shots": runs}))
+    assert "With no number of examples" in reading.sentences[1]
+
+
+def test_the_source_is_chosen_by_training_loss_and_not_by_the_score() -> None:
+    def tried(row: str, loss: float, score: float) -> RunRecord:
+        losses = {task: {"initial": 3.0, "final": loss, "words": .2} for task in TASKS}
+        return run([score] * 4, method="pt", row=row, result={"task_loss": losses})
+
+    runs = [tried("PT", .5, .6), tried("PT from a", .1, .7), tried("PT from b", .9, .99)]
+    assert pretrained.best_start(runs) == {0: pytest.approx(.7)}
+
+
+def test_equal_numbers_are_as_near_as_a_width_can_make_them() -> None:
+    config = RunConfig(tasks=TASKS, method="pt", prompt_length=10)
+    size = length.trainable_parameters(config.model_copy(update={"encoder_hidden": 57}), 64)
+    assert length.wide_enough(config, 64, size) == 57 and length.wide_enough(config, 64, size + 5) == 57
+    assert length.wide_enough(config, 64, 10**9) is None
+
+
+def test_the_worth_of_a_level_and_of_a_pair_is_found() -> None:
+    worth = {"softmax": .1, "sparsemax": -.1}
+    both = {("softmax", "mean"): .03, ("sparsemax", "sum"): .03, ("softmax", "sum"): -.03, ("sparsemax", "mean"): -.03}
+    runs = [run([.5 + worth[normalizer] + both[normalizer, form]] * 4, row=f"{normalizer} {form}", seed=seed,
+                normalizer=normalizer, form=form, sources=2, prompt_length=5)
+            for normalizer in worth for form in ("mean", "sum") for seed in range(2)]
+    effects = ablations.main_effects(runs)
+    assert effects["normalizer", "softmax"].value == pytest.approx(.1)
+    assert effects["form", "sum"].value == pytest.approx(0)
+    pairs = ablations.pair_effects(runs, effects)
+    assert pairs[("normalizer", "softmax"), ("form", "mean")].value == pytest.approx(.03)
+
+
+def test_the_drawn_grid_is_the_same_each_time_and_uses_levels_equally() -> None:
+    base = {"variants": {"spp": {"method": "spp"}}}
+    rows = ablations.plan(base)["grid"]["variants"]
+    assert rows == ablations.plan(base)["grid"]["variants"] and len(rows) == ablations.MOST
+    for name, levels in ablations.LEVELS.items():
+        counts = [sum(own[name] == level for own in rows.values()) for level in levels]
+        assert max(counts) - min(counts) <= 1, (name, counts)
+
+
+@pytest.mark.parametrize("name", sorted(known()))
+def test_every_study_asks_a_question_and_says_what_it_cannot(name: str) -> None:
+    study = known()[name]
+    assert study.name == name and study.question.endswith("?") and study.cannot and study.method.endswith(".")
+    assert all(one.endswith(".") for one in study.cannot) and study.start and study.quick
+    assert Reading((), (), {}).figures == ()
