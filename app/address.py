@@ -11,6 +11,7 @@ from app.gates import names as gates
 from app.learn import names as learn
 from app.runs import names as runs
 from app.space import names as space
+from app.studies import names as studies
 from app.ui.address import left_out, twice
 from app.whatif import names as whatif
 
@@ -22,6 +23,7 @@ NAMES: Mapping[str, Sequence[str]] = {  # Launch reads the settings' names and r
     "accuracy": accuracy.NAMES,
     "attention": attention.NAMES,
     "gates": gates.NAMES,
+    "studies": studies.NAMES,
     "whatif": whatif.NAMES,
     "space": space.NAMES,
 }

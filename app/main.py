@@ -23,6 +23,7 @@ PAGES = {
     "accuracy": ("Accuracy", "grid_on", "Scores of every row on every task, and differences between rows."),
     "attention": ("Attention", "hub", "How much of each shared source prompt every task uses."),
     "gates": ("Gates", "tune", "How much each task leans on its private prompt."),
+    "studies": ("Studies", "science", "Questions that the paper leaves open, each launched by one click."),
     "whatif": ("What-if", "experiment", "Change what a run learned, and see what that does to its scores and answers."),
     "space": ("Prompt space", "scatter_plot", "Where source, private and composed prompts lie, and what is near them."),
 }

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from compt_core.errors import ConfigError, Issue
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import RunRecord
 from compt_core.streams import stream
 from compt_core.studies.study import Evidence, Figure, Mean, Raw, Reading, Study, beyond, by_seed, firsts, mean
 
-ORDERS = 3  # orders of the tasks: as given, reversed, and one that is drawn
 TOGETHER = "together"
 _ORDERED = re.compile(r" (order \d+|used kept|all kept)$")  # ends the names of rows in sequence
 
@@ -55,12 +55,20 @@ def measures(scores: np.ndarray, order: Sequence[int]) -> Measures:
 
 
 def plan(base: Raw) -> Mapping[str, Raw]:
-    """Every method together and in up to three orders; composed methods also with sources that are kept."""
+    """Every method together and in up to three orders, or in the one that `phases` gives; composed methods also with
+    sources that are kept."""
     tasks = list(base["tasks"])
     if len(tasks) < 2:
-        base = {**base, "phases": "each"}  # which says what is wrong
+        raise ConfigError([Issue("tasks", "The study 'forgetting' trains tasks one after another, so it needs at least "
+                                          f"2. Got {len(tasks)}; name more tasks.")])
+    given = [task for phase in base["phases"] for task in phase]
+    if len(given) > len(base["phases"]):
+        raise ConfigError([Issue("phases", "The study 'forgetting' needs one task in each phase. Got several in one; "
+                                           "separate them by commas.")])
     drawn = [tasks[int(k)] for k in stream(0, "orders", *tasks).permutation(len(tasks))]
-    orders = [list(one) for one in dict.fromkeys(map(tuple, (tasks, tasks[::-1], drawn)))][:ORDERS]
+    orders = [given] if given and given != ["each"] else \
+        [list(one) for one in dict.fromkeys(map(tuple, (tasks, tasks[::-1], drawn)))]
+    base = {**base, "phases": []}
     rows: dict[str, Raw] = {}
     for name, own in base["variants"].items():
         rows[f"{name} {TOGETHER}"] = own

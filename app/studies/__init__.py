@@ -1,0 +1,1 @@
+"""The page Studies: its figures, words and address names."""

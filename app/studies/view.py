@@ -1,0 +1,172 @@
+"""The page Studies: what each asks, a click that launches it, how far it is, and what came out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import streamlit as st
+
+from app.show import captions, charts, exports, progress
+from app.studies import figures
+from app.studies.names import ONE, STUDY
+from app.ui import components, services, state
+from compt_core.errors import ComptError, StoreError, nearest, quoted
+from compt_core.runs.record import RunRecord, State
+from compt_core.studies import launch
+from compt_core.studies.launch import Launched
+from compt_core.studies.study import Reading, Study
+from compt_core.studies.table import known
+
+_MOVING = {State.QUEUED, State.RUNNING}
+_LINES = {True: "A first look", False: "In full"}
+
+
+def view() -> None:
+    """One study, chosen by the address or above it."""
+    studies = known()
+    name = _study(list(studies))
+    st.session_state["studies.name"] = name
+    st.segmented_control("Study", list(studies), key="studies.name", required=True, wrap=True, on_change=_go,
+                         args=(STUDY, "studies.name"), format_func=lambda one: studies[one].title,
+                         label_visibility="collapsed")
+    study = studies[name]
+    st.header(study.question, anchor=False)
+    st.markdown(study.method)
+    _buttons(study)
+    found = launch.launched(services.store(), name)
+    if not found:
+        st.info("Nothing of this study was trained here yet. “A first look” takes a few minutes on two cores.",
+                icon=":material/science:")
+        _cannot(study)
+        return
+    _launched(study, _chosen(found))
+    _cannot(study)
+
+
+def _study(names: list[str]) -> str:
+    """The study in the address, else the first; a wrong one is said."""
+    wanted = str(st.query_params.get(STUDY, names[0]))
+    if wanted not in names:
+        st.warning(captions.literal(f"This link names the study {quoted(wanted, 60)}, which there is not. You see "
+                                    f"{quoted(names[0])}.{nearest(wanted, names)}"), icon=":material/link_off:")
+        wanted = names[0]
+    st.query_params[STUDY] = wanted
+    return wanted
+
+
+def _buttons(study: Study) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for quick, label in _LINES.items():
+            settings = study.quick if quick else study.start
+            st.button(label, key=f"launch_{quick}", type="primary" if quick else "secondary", on_click=_launch,
+                      args=(study, quick), icon=":material/rocket_launch:",
+                      help="Trains with " + ", ".join(f"{key}: {value}" for key, value in settings.items()
+                                                      if key != "watch_rows") + ".")
+        st.caption("In a terminal, with tasks, backbone and seeds of your own: "
+                   f"`python -m compt_core study {study.name}`")
+
+
+def _launch(study: Study, quick: bool) -> None:
+    """Callback: checks the settings, queues the parts, and shows the new launch."""
+    try:
+        with st.spinner("Checking the settings …"):
+            checks = launch.planned(study, {}, quick=quick)
+            launch.submit(services.store(), checks, services.owner())
+    except ComptError as error:
+        state.complain(error)
+        return
+    services.ensure_worker()
+    st.query_params.pop(ONE, None)
+
+
+def _chosen(found: list[Launched]) -> Launched:
+    """The launch in the address, else the newest."""
+    by_name = {one.instance: one for one in found}
+    wanted = str(st.query_params.get(ONE, ""))
+    if wanted and wanted not in by_name:
+        st.warning("This link names a launch of the study that is not in this store. You see the newest one.",
+                   icon=":material/link_off:")
+    chosen = by_name.get(wanted, found[0])
+    if len(found) > 1:
+        st.session_state["studies.one"] = chosen.instance
+        st.selectbox("Launch", list(by_name), key="studies.one", on_change=_go, args=(ONE, "studies.one"),
+                     format_func=lambda one: _line(by_name[one]) if one in by_name else one)
+    st.query_params[ONE] = chosen.instance
+    return chosen
+
+
+def _go(name: str, key: str) -> None:
+    """Callback: what was chosen goes into the address; another study has other launches."""
+    st.query_params[name] = st.session_state[key]
+    if name == STUDY:
+        st.query_params.pop(ONE, None)
+
+
+def _line(one: Launched) -> str:
+    first = next(iter(one.experiments.values()))
+    runs = sum(sum(record.states.values()) for record in one.experiments.values())
+    return f"{progress.ago(first.created, time.time())}: {captions.plural(runs, 'run')}, {first.config['backbone']}"
+
+
+def _launched(study: Study, one: Launched) -> None:
+    ids = {part: record.id for part, record in one.experiments.items()}
+    runs = [run for identity in ids.values() for run in services.live_runs(identity)]
+    moving = any(run.state in _MOVING for run in runs)
+    if moving:
+        st.fragment(_standing, run_every=services.refresh_seconds())(one, ids, True)
+    else:
+        _standing(one, ids, False)
+    try:
+        reading = launch.read(services.store(), study, ids)
+    except StoreError as error:
+        st.warning(captions.literal(str(error)), icon=":material/error:")
+        return
+    if reading is None:
+        st.markdown("The reading appears as soon as every part has completed runs.")
+    elif moving:
+        st.markdown("**So far**, from the runs that are completed:")
+    if reading is not None:
+        _reading(study, reading, runs)
+
+
+def _standing(one: Launched, ids: Mapping[str, str], was_moving: bool) -> None:
+    """How far the runs are, and links to them; refreshes itself while any moves."""
+    counts = dict[str, int]()
+    for identity in ids.values():
+        for run in services.live_runs(identity):
+            counts[run.state.value] = counts.get(run.state.value, 0) + 1
+    total, done = sum(counts.values()), counts.get("completed", 0)
+    if was_moving and not {"queued", "running"} & counts.keys():
+        st.rerun()
+    said = ", ".join(f"{count} {what}" for what, count in counts.items())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if was_moving:
+            st.progress(done / total if total else 0.0, text=f"{captions.plural(total, 'run')}: {said}",
+                        width="stretch")
+        else:
+            st.caption(f"{captions.plural(total, 'run')}: {said}.")
+        for part, identity in ids.items():
+            st.page_link(components.page("runs"), label=f"Runs of “{part}”" if len(ids) > 1 else "Its runs",
+                         icon=":material/monitoring:", query_params={state.EXPERIMENT: identity})
+
+
+def _reading(study: Study, reading: Reading, runs: list[RunRecord]) -> None:
+    st.subheader("What came out", anchor=False)
+    st.markdown("\n".join(f"- {captions.literal(sentence)}" for sentence in reading.sentences))
+    seeds = captions.plural(len({run.seed for run in runs}), "seed")
+    about = runs[0].config
+    st.caption(captions.literal(f"Backbone {about['backbone']}, {seeds}, tasks {', '.join(about['tasks'])}."))
+    for figure in reading.figures:
+        with st.container(border=True):
+            st.markdown(f"**{captions.literal(figure.title)}**")
+            st.plotly_chart(figures.draw(figure), width="stretch", key=f"figure-{figure.name}",
+                            config=charts.PLOTLY_CONFIG, alt=captions.plain([figure.reading]))
+            st.caption(captions.literal(figure.reading))
+            st.download_button("CSV", exports.table(figures.frame(figure)), f"{study.name}-{figure.name}.csv",
+                               "text/csv", icon=":material/download:", key=f"csv-{figure.name}", on_click="ignore")
+
+
+def _cannot(study: Study) -> None:
+    with st.expander("What this study cannot say", icon=":material/help:"):
+        st.markdown("\n".join(f"- {captions.literal(sentence)}" for sentence in study.cannot))
