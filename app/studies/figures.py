@@ -23,7 +23,7 @@ def draw(figure: Figure) -> go.Figure:
     """The figure in the colours of the visitor's theme."""
     table = frame(figure)
     made = {"matrix": _matrix, "lines": _lines, "dots": _dots, "scatter": _scatter}[figure.kind](table)
-    made.update_layout(**BAR, margin={"l": 8, "r": 8, "t": 40, "b": 8}, plot_bgcolor=_CLEAR, paper_bgcolor=_CLEAR,
+    made.update_layout(**BAR, margin={"l": 8, "r": 8, "t": 34, "b": 8}, plot_bgcolor=_CLEAR, paper_bgcolor=_CLEAR,
                        dragmode=False, font={"size": 13, "color": ink()},
                        legend={"orientation": "h", "y": -0.2, "yanchor": "top"})
     made.update_xaxes(fixedrange=True, automargin=True)
@@ -69,8 +69,9 @@ def _dots(table: pd.DataFrame) -> go.Figure:
             x=own[value], y=own[name], name=str(label), mode="markers", marker={"symbol": marker, "size": 11,
                                                                                "color": colour},
             error_x=_bars(own[half], colour), hovertemplate="%{y}: %{x:.1f}<extra></extra>"))
-    made.update_layout(height=140 + _ROW * len(table), xaxis_title=value, showlegend=table[series].nunique() > 1)
-    made.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=list(table[name]))
+    made.update_layout(height=150 + _ROW * table[name].nunique(), xaxis_title=value,
+                       showlegend=table[series].nunique() > 1)
+    made.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=list(dict.fromkeys(table[name])))
     return made
 
 

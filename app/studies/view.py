@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -15,10 +15,11 @@ from compt_core.errors import ComptError, StoreError, nearest, quoted
 from compt_core.runs.record import RunRecord, State
 from compt_core.studies import launch
 from compt_core.studies.launch import Launched
-from compt_core.studies.study import Reading, Study
+from compt_core.studies.study import Figure, Reading, Study
 from compt_core.studies.table import known
 
 _MOVING = {State.QUEUED, State.RUNNING}
+_SENTENCES = 4  # of a reading that are not folded
 _LINES = {True: "A first look", False: "In full"}
 
 
@@ -152,19 +153,36 @@ def _standing(one: Launched, ids: Mapping[str, str], was_moving: bool) -> None:
 
 
 def _reading(study: Study, reading: Reading, runs: list[RunRecord]) -> None:
-    st.subheader("What came out", anchor=False)
-    st.markdown("\n".join(f"- {captions.literal(sentence)}" for sentence in reading.sentences))
-    seeds = captions.plural(len({run.seed for run in runs}), "seed")
-    about = runs[0].config
-    st.caption(captions.literal(f"Backbone {about['backbone']}, {seeds}, tasks {', '.join(about['tasks'])}."))
-    for figure in reading.figures:
-        with st.container(border=True):
-            st.markdown(f"**{captions.literal(figure.title)}**")
-            st.plotly_chart(figures.draw(figure), width="stretch", key=f"figure-{figure.name}",
-                            config=charts.PLOTLY_CONFIG, alt=captions.plain([figure.reading]))
-            st.caption(captions.literal(figure.reading))
-            st.download_button("CSV", exports.table(figures.frame(figure)), f"{study.name}-{figure.name}.csv",
-                               "text/csv", icon=":material/download:", key=f"csv-{figure.name}", on_click="ignore")
+    """The first sentences beside the first figure; the rest folded under them."""
+    first, *more = reading.figures
+    words, chart = st.columns([2, 3], gap="large")
+    with words:
+        st.subheader("What came out", anchor=False)
+        _list(reading.sentences[:_SENTENCES])
+        if rest := reading.sentences[_SENTENCES:]:
+            with st.expander(f"{captions.plural(len(rest), 'more sentence')}"):
+                _list(rest)
+        seeds, about = captions.plural(len({run.seed for run in runs}), "seed"), runs[0].config
+        st.caption(captions.literal(f"Backbone {about['backbone']}, {seeds}, tasks {', '.join(about['tasks'])}."))
+    with chart:
+        _figure(study, first)
+    for figure in more:
+        with st.expander(captions.literal(figure.title), icon=":material/bar_chart:", expanded=len(more) == 1):
+            _figure(study, figure)
+
+
+def _list(sentences: Sequence[str]) -> None:
+    st.markdown("\n".join(f"- {captions.literal(sentence)}" for sentence in sentences))
+
+
+def _figure(study: Study, figure: Figure) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{captions.literal(figure.title)}**")
+        st.plotly_chart(figures.draw(figure), width="stretch", key=f"figure-{figure.name}",
+                        config=charts.PLOTLY_CONFIG, alt=captions.plain([figure.reading]))
+        st.caption(captions.literal(figure.reading))
+        st.download_button("CSV", exports.table(figures.frame(figure)), f"{study.name}-{figure.name}.csv", "text/csv",
+                           icon=":material/download:", key=f"csv-{figure.name}", on_click="ignore")
 
 
 def _cannot(study: Study) -> None:

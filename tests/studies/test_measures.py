@@ -64,9 +64,9 @@ def test_the_reading_of_forgetting_names_the_bounds() -> None:
         gone[k + 1, k] = .9
     curves = {kept.id: (np.arange(5), held), lost.id: (np.arange(5), gone)}
     reading = forgetting.measure(Evidence({"sequence": [kept, lost, *both]}, lambda runs, kind: curves))
-    assert reading.sentences[0].startswith("pt order 1: forgets nothing")
-    assert "Trained together it reaches 95.0" in reading.sentences[0]
-    assert reading.numbers["sequence"]["mst order 1"]["forgetting"]["value"] == pytest.approx(.4)
+    assert reading.sentences[0].startswith("PT forgets nothing.")
+    assert "95.0 when all tasks train together" in reading.sentences[0]
+    assert reading.numbers["in sequence"]["mst"]["forgetting"]["value"] == pytest.approx(.4)
     assert sum(figure.kind == "matrix" for figure in reading.figures) == 2
 
 

@@ -7,10 +7,8 @@ Chaudhry et al. (ECCV 2018, arXiv 1801.10112).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,10 +16,9 @@ from compt_core.errors import ConfigError, Issue
 from compt_core.methods.table import METHODS
 from compt_core.runs.record import RunRecord
 from compt_core.streams import stream
-from compt_core.studies.study import Evidence, Figure, Mean, Raw, Reading, Study, beyond, by_seed, firsts, mean
+from compt_core.studies.study import Evidence, Figure, Mean, Raw, Reading, Study, beyond, by_seed, firsts, mean, points
 
 TOGETHER = "together"
-_ORDERED = re.compile(r" (order \d+|used kept|all kept)$")  # ends the names of rows in sequence
 
 
 @dataclass(frozen=True)
@@ -83,58 +80,86 @@ def plan(base: Raw) -> Mapping[str, Raw]:
 def measure(evidence: Evidence) -> Reading:
     """Forgetting, transfer and the matrix of each row; joint training and PT are the bounds."""
     runs = evidence.runs()
-    curves = evidence.curves([run for run in runs if run.config["phases"]], "phase_score")
+    phased = [run for run in runs if run.config["phases"]]
+    curves = evidence.curves(phased, "phase_score")
     each = {run.id: (np.asarray(curves[run.id][1]), [k for phase in run.settings.order for k in phase])
-            for run in runs if run.config["phases"]}
-    rows = list(dict.fromkeys(run.variant for run in runs))
-    found: dict[str, dict[str, Mean]] = {}
-    for row in rows:
-        of_row = [measures(*each[run.id]) for run in runs if run.variant == row and run.id in each]
-        if of_row:
-            found[row] = {name: mean([getattr(one, name) for one in of_row])
-                          for name in ("forgetting", "backward", "forward", "final")}
-    joint = {row: mean(list(by_seed(runs, row, lambda run: float(firsts(run).mean())).values()))
-             for row in rows if row.endswith(TOGETHER)}
-    return Reading(tuple(_sentences(found, joint)), (_bars(found, joint), *_matrices(runs, each, found)),
-                   {"sequence": {row: {name: vars(one) for name, one in own.items()} for row, own in found.items()},
+            for run in phased}
+    ways = {way: _over_orders([run for run in phased if _way(run.variant) == way], each)
+            for way in dict.fromkeys(_way(run.variant) for run in phased)}
+    joint = {row.removesuffix(f" {TOGETHER}"): mean(list(by_seed(runs, row, lambda run: float(firsts(run).mean())
+                                                                 ).values()))
+             for row in dict.fromkeys(run.variant for run in runs) if row.endswith(TOGETHER)}
+    return Reading(tuple(_sentences(ways, joint)), (_dots(ways, phased, each), *_matrices(phased, each)),
+                   {"in sequence": {way: {name: vars(one) for name, one in own.items()} for way, own in ways.items()},
                     "together": {row: vars(one) for row, one in joint.items()}})
 
 
-def _sentences(found: Mapping[str, Mapping[str, Mean]], joint: Mapping[str, Mean]) -> list[str]:
+def _way(row: str) -> str:
+    """What the rows of one method have in common, whatever the order: ``"spp"``, ``"spp used kept"``."""
+    return row.partition(" order ")[0]
+
+
+def _over_orders(runs: Sequence[RunRecord], each: Mapping[str, tuple[np.ndarray, list[int]]]) -> dict[str, Mean]:
+    """The measures, each the mean over the orders of a seed, then over seeds."""
+    found: dict[int, list[Measures]] = {}
+    for run in runs:
+        found.setdefault(run.seed, []).append(measures(*each[run.id]))
+    return {name: mean([float(np.mean([getattr(one, name) for one in own])) for own in found.values()])
+            for name in ("forgetting", "backward", "forward", "final")}
+
+
+def _sentences(ways: Mapping[str, Mapping[str, Mean]], joint: Mapping[str, Mean]) -> list[str]:
     said = []
-    for row, own in sorted(found.items(), key=lambda item: item[1]["forgetting"].value):
-        whole = joint.get(f"{_ORDERED.sub('', row)} {TOGETHER}")
-        lost = f" Trained together it reaches {whole}, in sequence {own['final']}." if whole else ""
-        worth = own["forgetting"]
-        how = "forgets nothing" if worth.value == 0 and not worth.half else \
-            f"forgets {worth} points of what it had learned ({beyond(worth)})"
-        said.append(f"{row}: {how}; learning later tasks changes "
-                    f"earlier ones by {own['backward'].signed}.{lost}")
+    for way, own in sorted(ways.items(), key=lambda item: item[1]["forgetting"].value):
+        whole, lost = joint.get(_method(way)), own["forgetting"]
+        end = f" It ends at {own['final']}" + (f", and at {whole} when all tasks train together." if whole else ".")
+        if lost.value == 0 and not lost.half:
+            said.append(f"{_title(way)} forgets nothing.{end}")
+        else:
+            loses = "gains" if lost.value < 0 else "forgets"
+            said.append(f"{_title(way)} {loses} {points(abs(lost.value), lost.half)} points after a task's own phase "
+                        f"({beyond(lost)}).{end}")
     return said
 
 
-def _bars(found: Mapping[str, Mapping[str, Mean]], joint: Mapping[str, Mean]) -> Figure:
-    worst = max(found, key=lambda row: found[row]["forgetting"].value)
-    table = [(row, 100 * own["forgetting"].value, "average forgetting", own["forgetting"].bar)
-             for row, own in found.items()]
-    return Figure("forgetting", "Average forgetting by row", "dots", ("row", "points forgotten", "measure", "half"),
-                  tuple(table), f"{worst} forgets most: {found[worst]['forgetting']} points.")
+def _method(way: str) -> str:
+    return way.removesuffix(" used kept").removesuffix(" all kept")
 
 
-def _matrices(runs: Sequence[RunRecord], each: Mapping[str, tuple[np.ndarray, list[int]]],
-              found: Mapping[str, Any]) -> list[Figure]:
+def _title(way: str) -> str:
+    name = METHODS[_method(way)].title if _method(way) in METHODS else _method(way)
+    kept = {" used kept": ", with the sources kept that finished tasks use,", " all kept": ", with all sources kept,"}
+    return name + next((said for end, said in kept.items() if way.endswith(end)), "")
+
+
+def _dots(ways: Mapping[str, Mapping[str, Mean]], runs: Sequence[RunRecord],
+          each: Mapping[str, tuple[np.ndarray, list[int]]]) -> Figure:
+    """Average forgetting: the mean of each way, and each order by itself."""
+    worst = max(ways, key=lambda way: ways[way]["forgetting"].value)
+    table: list[tuple[object, ...]] = []
+    for way, own in ways.items():
+        table.append((way, 100 * own["forgetting"].value, "mean over orders", own["forgetting"].bar))
+        for row in dict.fromkeys(run.variant for run in runs if _way(run.variant) == way and " order " in run.variant):
+            one = mean([measures(*each[run.id]).forgetting for run in runs if run.variant == row])
+            table.append((way, 100 * one.value, "order" + row.partition(" order")[2], None))
+    return Figure("forgetting", "Points forgotten after a task's own phase", "dots",
+                  ("row", "points forgotten", "order", "half"), tuple(table),
+                  f"{_title(worst)} forgets most: {ways[worst]['forgetting']} points. 0 is no forgetting.")
+
+
+def _matrices(runs: Sequence[RunRecord], each: Mapping[str, tuple[np.ndarray, list[int]]]) -> list[Figure]:
     """For each row the mean scores after every phase, phases and tasks in the order of training."""
     figures = []
-    for row in found:
-        own = [run for run in runs if run.variant == row and run.id in each]
+    for row in dict.fromkeys(run.variant for run in runs):
+        own = [run for run in runs if run.variant == row]
         order, tasks = each[own[0].id][1], own[0].config["tasks"]
         scores = np.mean([each[run.id][0] for run in own], axis=0)
         names = ["before", *(f"after {tasks[k]}" for k in order)]
         table = [(names[i], tasks[k], 100 * float(scores[i, k])) for i in range(len(names)) for k in order]
         figures.append(Figure(f"matrix {row}", f"{row}: score of each task after each phase", "matrix",
                               ("phase", "task", "score"), tuple(table),
-                              f"Rows are phases in time, columns tasks; a column that falls below its own phase is "
-                              f"forgetting ({found[row]['forgetting']} points on the mean)."))
+                              "Rows are phases in time, columns are tasks. A score that falls after its task's own "
+                              "phase was forgotten."))
     return figures
 
 
