@@ -25,7 +25,7 @@ def draw(figure: Figure) -> go.Figure:
     made = {"matrix": _matrix, "lines": _lines, "dots": _dots, "scatter": _scatter}[figure.kind](table)
     made.update_layout(**BAR, margin={"l": 8, "r": 8, "t": 34, "b": 8}, plot_bgcolor=_CLEAR, paper_bgcolor=_CLEAR,
                        dragmode=False, font={"size": 13, "color": ink()},
-                       legend={"orientation": "h", "y": -0.2, "yanchor": "top"})
+                       legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"})
     made.update_xaxes(fixedrange=True, automargin=True)
     made.update_yaxes(fixedrange=True, automargin=True)
     return made

@@ -155,8 +155,8 @@ def _standing(one: Launched, ids: Mapping[str, str], was_moving: bool) -> None:
 def _reading(study: Study, reading: Reading, runs: list[RunRecord]) -> None:
     """The first sentences beside the first figure; the rest folded under them."""
     first, *more = reading.figures
-    words, chart = st.columns([2, 3], gap="large")
-    with words:
+    halves = st.grid(2, min_column_width=460, gap="medium")
+    with halves.container():
         st.subheader("What came out", anchor=False)
         _list(reading.sentences[:_SENTENCES])
         if rest := reading.sentences[_SENTENCES:]:
@@ -164,7 +164,7 @@ def _reading(study: Study, reading: Reading, runs: list[RunRecord]) -> None:
                 _list(rest)
         seeds, about = captions.plural(len({run.seed for run in runs}), "seed"), runs[0].config
         st.caption(captions.literal(f"Backbone {about['backbone']}, {seeds}, tasks {', '.join(about['tasks'])}."))
-    with chart:
+    with halves.container():
         _figure(study, first)
     for figure in more:
         with st.expander(captions.literal(figure.title), icon=":material/bar_chart:", expanded=len(more) == 1):
