@@ -54,9 +54,11 @@ PROGRAMS = ("tests/browser/", "tests/faults/")
 SLOW = (*PROGRAMS, "tests/english/", "tests/fuzz/", "tests/demo/", "tests/whatif/", "tests/app/",
         "tests/language/test_suites.py", "tests/analysis/test_diagnosis.py", "tests/analysis/test_relatedness.py",
         "tests/test_findings.py", "tests/exchange/test_carry.py",
-        *(f"tests/training/test_{name}.py" for name in ("fleets", "checkpoint", "experiment", "watch", "snapshots")),
-        *(f"tests/runs/test_{name}.py" for name in ("damage", "lease", "drain", "bundle", "worker", "points")),
-        *(f"tests/cli/test_{name}.py" for name in ("export", "commands", "whatif_command")))
+        *(f"tests/training/test_{name}.py" for name in ("fleets", "checkpoint", "experiment", "watch", "snapshots",
+                                                  "phases")),
+        *(f"tests/runs/test_{name}.py" for name in ("damage", "lease", "drain", "bundle", "worker", "points",
+                                              "starts")),
+        *(f"tests/cli/test_{name}.py" for name in ("export", "commands", "whatif_command", "study")))
 QUICK = ("tests/app/show/", "tests/app/ui/test_drafts.py", "tests/app/test_terms.py", "tests/app/test_address.py")
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"}  # audit events
 _started: list[str] = []  # what started since the test began

@@ -11,7 +11,7 @@ import pytest
 from app.ui import services, uploads
 from compt_core.runs.store import Store
 
-PAGES = ("home", "learn", "data", "launch", "runs", "accuracy", "attention", "gates", "whatif", "space")
+PAGES = ("home", "learn", "data", "launch", "runs", "accuracy", "attention", "gates", "studies", "whatif", "space")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from compt_core.methods.table import METHODS
 from compt_core.runs.record import State
 from compt_core.training.events import Outcome
 
-PAGES = ("home", "learn", "data", "launch", "runs", "accuracy", "attention", "gates", "whatif", "space")
+PAGES = ("home", "learn", "data", "launch", "runs", "accuracy", "attention", "gates", "studies", "whatif", "space")
 OF_AN_EXPERIMENT = ("runs", "accuracy", "attention", "gates", "whatif", "space")
 RESULTS = ("accuracy", "attention", "gates", "whatif", "space")
 

@@ -11,7 +11,7 @@ from compt_core import studies
 from compt_core.studies.table import known
 from tests.cli.conftest import Call
 
-SMALL = ("--tasks", "demo-mood,demo-opinion,demo-reword", "--steps", "3", "--seeds", "0,1", "--shots", "4",
+SMALL = ("--tasks", "demo-mood,demo-opinion,demo-reword", "--steps", "3", "--shots", "4",
          "--set", "batch=3", "--set", "eval_rows=6", "--set", "watch_rows=0")
 NEW = '''
 """Whether more sources help."""
@@ -48,7 +48,8 @@ def test_every_study_ends_with_a_reading(call: Call, home: Path, tmp_path: Path,
     small = (*SMALL[:1], SMALL[1] + ",demo-follows", *SMALL[2:]) if name == "relatedness" else SMALL
     made = []
     for _ in range(2 if name == "forgetting" else 1):
-        done = call("study", name, "--quick", *small, *methods, "--json", str(tmp_path / "out.json"))
+        seeds = ("--seeds", "0,1" if name == "forgetting" else "0")
+        done = call("study", name, "--quick", *small, *methods, *seeds, "--json", str(tmp_path / "out.json"))
         assert done.code == 0, done.err
         made.append(json.loads((tmp_path / "out.json").read_text()))
         assert all(sentence in " ".join(done.out.split()) for sentence in made[-1]["reading"][:1])
