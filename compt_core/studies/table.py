@@ -9,7 +9,8 @@ from compt_core import studies
 from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.studies.study import Study
 
-_ORDER = ("forgetting", "relatedness", "pretrained", "shots", "ablations", "length")  # of lists; others follow
+# Of lists; others follow.
+_ORDER = ("forgetting", "relatedness", "scaling", "pretrained", "dissimilar", "shots", "ablations", "length")
 
 
 def known() -> dict[str, Study]:

@@ -11,7 +11,7 @@ import pytest
 from compt_core.runs.record import RunRecord, State
 from compt_core.settings.config import RunConfig
 from compt_core.streams import stream
-from compt_core.studies import ablations, forgetting, length, pretrained, relatedness, shots
+from compt_core.studies import ablations, dissimilar, forgetting, length, pretrained, relatedness, scaling, shots
 from compt_core.studies.study import Evidence, Reading
 from compt_core.studies.table import known
 from compt_core.tasks.table import CATALOGUE
@@ -147,3 +147,21 @@ def test_every_study_asks_a_question_and_says_what_it_cannot(name: str) -> None:
     assert study.name == name and study.question.endswith("?") and study.cannot and study.method.endswith(".")
     assert all(one.endswith(".") for one in study.cannot) and study.start and study.quick
     assert Reading((), (), {}).figures == ()
+
+
+def test_harm_and_isolation_by_foreign_tasks_are_found() -> None:
+    apart = [[1., 0, 0]] * 4 + [[0, 0, 1.]]
+    alone = [run([.8] * 4, method="mst", row="mst"), run([.8] * 4, result={"attention": apart[:4]}, sources=3)]
+    more = (*TASKS, "demo-echo")
+    beside = [run([.6] * 4 + [.9], tasks=more, method="mst", row="mst"),
+              run([.8] * 4 + [.9], tasks=more, result={"attention": apart}, sources=3)]
+    reading = dissimilar.measure(Evidence({"0 foreign": alone, "1 foreign": beside}))
+    assert "MST changes by -20.0 points" in reading.sentences[0] and "by +0.0 points" in reading.sentences[1]
+    assert "so it sets them apart" in reading.sentences[2]
+    assert dissimilar.isolation(alone, "mst", 4) is None
+
+
+def test_active_sources_and_entropy_count_what_is_used() -> None:
+    one = run([.5] * 4, result={"attention": [[1., 0, 0, 0]] * 2 + [[.25] * 4] * 2}, sources=4)
+    assert scaling.active(one) == pytest.approx(2.5)
+    assert scaling.entropy(one) == pytest.approx(np.log(4) / 2)
