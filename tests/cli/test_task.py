@@ -30,13 +30,14 @@ def folder(path: Path, name: str, odd: bool = False) -> Path:
 
 
 def defined(call: Call, path: Path, name: str) -> Path:
-    """The definition that is found, with words that the demo backbone can read and write."""
+    """The definition that is found in a folder of :func:`folder`, with words that the demo backbone can read and write.
+    """
     out = path / "task.yaml"
     assert call("task", "infer", path, "--out", out, "--name", name).code == 0
     given = yaml.safe_load(out.read_text())
     given |= {"prefix": "answer", "texts": dict.fromkeys(given["texts"], "sentence")}
     if "labels" in given:
-        given["labels"] = dict(zip(given["labels"], PUBLIC[name], strict=True))
+        given["labels"] = dict(zip(given["labels"], PUBLIC[path.name], strict=False))
     out.write_text(yaml.safe_dump(given))
     return out
 
