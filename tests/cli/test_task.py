@@ -77,6 +77,15 @@ def test_bad_input_is_a_sentence(call: Call, home: Path, words: tuple[str, ...])
     assert not home.exists()
 
 
+@pytest.mark.parametrize(("called", "named"), [("sts04", "sts04"), ("Reviews (v2)!", "reviews-v2"), ("2020", "")])
+def test_a_task_has_its_folders_name_with_its_digits(call: Call, tmp_path: Path, called: str, named: str) -> None:
+    done = call("task", "infer", folder(tmp_path, "cb").rename(tmp_path / called))
+    if named:
+        assert done.code == 0 and done.out.startswith(f"name: {named}\n")
+    else:
+        assert done.code == 2 and done.err.endswith("beginning with a letter. Give one with --name.\n")
+
+
 def record(call: Call, out: Path, *words: object) -> tuple[dict[str, Any], str]:
     done = call("run", *QUICK, "--json", out, *words)
     assert done.code == 0, done.err
