@@ -21,7 +21,8 @@ from app.ui.uploads import File
 from compt_core.errors import DataError
 from compt_core.tasks import own
 from compt_core.tasks.definition import MOST_LABELS, written
-from compt_core.tasks.infer import Role, infer, label_counts, words_for
+from compt_core.tasks.infer import Role, infer, words_for
+from compt_core.tasks.labels import label_counts
 from compt_core.tasks.spec import Task
 
 UPLOAD, EDITS, ROLES, SAID, REST = "own.upload", "own.edits", "own.roles", "own.said", "own.rest"

@@ -15,7 +15,7 @@ from compt_core.cli.terminal import console, say
 from compt_core.errors import ConfigError, Issue, plural, quoted
 from compt_core.planning.doubts import doubts
 from compt_core.tasks import folders, own
-from compt_core.tasks.definition import read, written
+from compt_core.tasks.definition import NAME_SAID, read, written
 from compt_core.tasks.files import load_task
 from compt_core.tasks.spec import Task, TaskData
 
@@ -39,7 +39,10 @@ def infer_task(
     """Print the definition of a task that is found in a folder or on the hub, and what was taken for what."""
     place = _place(folder, hub, {"configuration": configuration, "train": train, "dev": dev})
     file = writable(out, "--out") if out else None
-    named = name or own.name_of(place)
+    named = own.name_of(place) if name is None else name
+    if not named and name is None:
+        raise ConfigError([Issue("name", f"The name of {quoted(str(place))} cannot be that of a task, which has "
+                                         f"{NAME_SAID}. Give one with --name.")])
     guess = folders.guess_hub(named, hub, configuration, train or "", dev or "") if hub else \
         folders.guess_folder(named, place)
     text = written(guess.task)

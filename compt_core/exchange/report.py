@@ -28,8 +28,8 @@ _FROM_RESULT = ("tasks", "mean", "mean_normalised", "attention", "alpha", "beta"
                 "train_seconds", "eval_seconds", "constant", "unreadable", "eval_rows", "prompt_rms",
                 "table_deviation", "fixed_batch_loss", "task_loss", "majority", "normalizer", "private_share",
                 "private_norm_share", "dead_sources", "cut", "skipped", "overlap", "samples", "data_notes", "backbone")
-_LEFT_OUT = {"skipped": "skipped because they have no label (−1)", "overlap": "left out of train as they are in dev",
-             "cut": "with text cut at max_tokens"}
+_LEFT_OUT = {"skipped": "skipped because they have no label, or one that is left out",
+             "overlap": "left out of train as they are in dev", "cut": "with text cut at max_tokens"}
 UNREAD = "§"  # next to a score: some of its answers are not a label
 REFERENCES = {"majority": "majority", "no_prompt": "no prompt"}
 

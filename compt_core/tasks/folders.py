@@ -89,11 +89,13 @@ def _files(name: str, folder: Path) -> Guess:
                         f"{', '.join(quoted(one, 40) for one in there[:MOST_NAMED]) or _others(every)}.")
     train = train or there[0]
     table = read_parts(folder, train)
-    if not dev or dev == train:
-        guess = infer(name, table, str(folder.resolve()), data={"file": train})
-    else:
-        guess = infer(name, table, str(folder.resolve()), data={"train": train, "dev": dev},
-                      also=read_parts(folder, dev, table.columns))
+    single = not dev or dev == train
+    data = {"file": train} if single else {"train": train, "dev": dev}
+    also = None if single else read_parts(folder, dev, table.columns)
+    try:
+        guess = infer(name, table, str(folder.resolve()), data=data, also=also)
+    except DataError as error:  # the rows may be in a sheet that is not read
+        raise DataError(" ".join([str(error), *table.notes])) from None
     read = {part for one in (train, dev) for part in parts_of(one)}
     more = [one for one in every if one not in read and one[0] != "." and Path(one).suffix not in _DEFINITIONS]
     return replace(guess, said=(*guess.said, *not_read(more, "Only one file with training rows and one with dev rows "

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from compt_core.errors import DataError, plural, quoted
 from compt_core.tasks.definition import MOST_LABELS, parse
 from compt_core.tasks.headers import is_long, is_numbered, looks_like_a_row
+from compt_core.tasks.labels import doubtful_labels, every_label, is_number, label_of, minus_is_label
 from compt_core.tasks.readers import Table
 from compt_core.tasks.spec import Task, as_label
 
@@ -30,7 +31,6 @@ _NO_TEXT = re.compile(r".*_parse|(.*_)?(created|date|time|timestamp)(_at)?", re.
 _IDENTITY = re.compile(r"(.*[_.-])?(id|idx|index|guid|uid|uuid|no|number|url|split|start\d*|end\d*)", re.IGNORECASE)
 _FEW_LABELS = 30  # different values that a column without a telling name may have as a label
 _SHORT = 40  # characters of a label
-_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _FEWEST_STEPS = 4  # of a scale, where its values allow
 _WHOLE_NUMBERS = 12  # different whole numbers from which on a column is a scale rather than classes
 
@@ -65,11 +65,12 @@ def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] |
         raise DataError(f"No column of {table.where} can be the text of task '{name}'. It has: {_names(cells)}. Give a "
                         "definition that names the columns, or a file with texts.")
     written: dict[str, Any] = {"name": name, "texts": dict(zip(texts, _fields(texts), strict=True)), "label": label}
-    counts = Counter(filter(None, (_written(cell, table, label) for cell in table.columns[label])))
+    minus = minus_is_label(table, label)
+    counts = Counter(filter(None, (label_of(cell, table, label, minus) for cell in table.columns[label])))
     both = [table, *([also] if also and label in also.columns else [])]
     if all(map(is_numbered, cells)) and len(both) > 1 and both[1].numbers:
         _check_no_names(table, both[1], label)
-    every = _every_label(both, label)
+    every = every_label(both, label)
     if not counts:
         raise DataError(f"The label column {quoted(label)} in {table.where} is empty.")
     numbers = _scale(label, every)
@@ -93,7 +94,8 @@ def infer(name: str, table: Table, folder: str = "", roles: Mapping[str, Role] |
     found: dict[str, Role] = {column: "label" if column == label else "text" if column in texts else "not used"
                               for column in cells}
     task = parse(written, folder, f"What was found in {table.where}")
-    return Guess(task, found, {} if numbers else counts, _said(task, found, counts))
+    said = (*_said(task, found, counts), *doubtful_labels(both, label, every))
+    return Guess(task, found, {} if numbers else counts, said)
 
 
 def _check_no_names(table: Table, also: Table, label: str) -> None:
@@ -104,14 +106,6 @@ def _check_no_names(table: Table, also: Table, label: str) -> None:
     if not alike and known[as_label(also.columns[label][0])] == 1:
         raise DataError(f"The file {also.where} begins with names of columns ({_names(first)}), and {table.where} has "
                         "none. Write them above the rows of both, or of none.")
-
-
-def label_counts(tables: Sequence[Table], column: str) -> dict[str, int]:
-    """Every label of a column as a definition names it, in their order -> its rows in all tables that have it."""
-    having = [table for table in tables if column in table.columns]
-    counts = Counter(value for table in having for cell in table.columns[column]
-                     if (value := _written(cell, table, column)))
-    return {label: counts[label] for label in _every_label(having, column)} if having else {}
 
 
 def _label_of(cells: Mapping[str, Sequence[Any]], table: Table, roles: Mapping[str, Role] | None) -> str:
@@ -130,10 +124,8 @@ def _label_of(cells: Mapping[str, Sequence[Any]], table: Table, roles: Mapping[s
            and _can_be_label(cells[column], table, column, _FEW_LABELS)][::-1]
     alone = next((named[name] for name in _LABELS if name in named), "")
     if not named_classes and not few and alone:
-        different = len({_written(cell, table, alone) for cell in cells[alone]} - {""})
-        raise DataError(f"No column of {table.where} can be the label: {quoted(alone)} has "
-                        f"{plural(different, 'label')} in the rows looked at, or texts. Give rows with at least two "
-                        "labels, or a definition that names another column.")
+        raise DataError(f"No column of {table.where} can be the label: {quoted(alone)} "
+                        f"{_why_not(cells[alone], table, alone)}")
     if not named_classes and not few:
         raise DataError(f"No column of {table.where} can be the label. It has: {_names(cells)}. Call the label column "
                         "'label', or give a definition that names it.")
@@ -144,12 +136,27 @@ def _label_of(cells: Mapping[str, Sequence[Any]], table: Table, roles: Mapping[s
     return [*named_classes, *by_name, *few][0]
 
 
+def _why_not(cells: Sequence[Any], table: Table, column: str) -> str:
+    """Why a column that is called like a label cannot be one, and what to do."""
+    minus = minus_is_label(table, column, cells)
+    different = dict.fromkeys(filter(None, (label_of(cell, table, column, minus) for cell in cells)))
+    if len(different) < 2:
+        return (f"has {plural(len(different), 'label')} in the rows looked at. Give rows with at least two labels, or "
+                "a definition that names another column.")
+    if long := next((one for one in different if len(one) > _SHORT), None):
+        return (f"has {quoted(long, _SHORT)}, which is longer than the {_SHORT} characters that are taken for a label. "
+                "Give a definition that names the labels, or another column.")
+    return (f"has {len(different):,} different values in {plural(len(cells), 'row')}, too many for labels (at most "
+            f"{MOST_LABELS}, each of them in several rows). Give a definition that names another column.")
+
+
 def _can_be_label(cells: Sequence[Any], table: Table, column: str, most: int) -> bool:
-    values = [value for value in (_written(cell, table, column) for cell in cells) if value]
+    minus = minus_is_label(table, column, cells)
+    values = [value for value in (label_of(cell, table, column, minus) for cell in cells) if value]
     different = set(values)
     if len(different) < 2 or any(len(value) > _SHORT for value in different):
         return False
-    if all(_NUMBER.fullmatch(value) for value in different):
+    if all(is_number(value) for value in different):
         return len(different) <= most or any("." in value for value in different)
     few = len(values) < 2 * len(different) <= 12 and sum(_words(one) > 2 for one in different) <= len(different) / 2
     return len(different) <= most and (len(different) <= len(values) / 2 or few)
@@ -174,7 +181,7 @@ def _is_text(column: str, cells: Sequence[Any]) -> bool:
     """Whether a column holds words to read: no numbers, no names of rows, not the same few words again and again."""
     texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
     if not texts or any(known.fullmatch(column) for known in (_IDENTITY, _NO_TEXT)) \
-            or sum(map(_is_number, texts)) > len(texts) / 2:
+            or sum(map(is_number, texts)) > len(texts) / 2:
         return False
     if column.lower() in _WORDS:
         return True
@@ -185,30 +192,9 @@ def _is_text(column: str, cells: Sequence[Any]) -> bool:
         (len(texts) < _FEW_LABELS and len(set(texts)) > len(texts) / 2)
 
 
-def _is_number(text: str) -> bool:
-    return bool(_NUMBER.fullmatch(text.strip()))
-
-
-def _written(cell: object, table: Table, column: str) -> str:
-    """A label as the definition names it: the data's own name for an index, else the cell as text."""
-    text, names = as_label(cell).strip(), table.names.get(column, ())
-    if names and text.isascii() and text.isdigit() and len(text) < 10 and int(text) < len(names):
-        return names[int(text)]
-    return "" if text == "-1" else text
-
-
-def _every_label(tables: Sequence[Table], label: str) -> list[str]:
-    """Every label of the whole tables, in the data's own order of names, or sorted."""
-    found = {value for table in tables for cell in table.columns[label] if (value := _written(cell, table, label))}
-    names = [name for name in tables[0].names.get(label, ()) if name in found]
-    if len(names) == len(found):
-        return names
-    return sorted(found, key=lambda value: (float(value) if _is_number(value) else 0.0, value))
-
-
 def _scale(label: str, labels: Sequence[str]) -> dict[str, float] | None:
     """The range and step of labels that are numbers of a scale; None for classes."""
-    if not labels or not all(map(_is_number, labels)):
+    if not labels or not all(map(is_number, labels)):
         return None
     values = sorted(map(float, labels))
     fractions = any(not value.is_integer() for value in values)
@@ -245,9 +231,10 @@ def _words_beside(table: Table, label: str, labels: Sequence[str]) -> dict[str, 
     """Label -> its name in a column beside it such as label_text; empty where that names some label not, or not alone.
     """
     column = next((f"{label}_{end}" for end in ("text", "name") if f"{label}_{end}" in table.columns), "")
-    if not column or not table.columns[column] or not all(map(_is_number, labels)):
+    if not column or not table.columns[column] or not all(map(is_number, labels)):
         return {}
-    pairs = {(_written(cell, table, label), str(name or "").strip())
+    minus = minus_is_label(table, label)
+    pairs = {(label_of(cell, table, label, minus), str(name or "").strip())
              for cell, name in zip(table.columns[label], table.columns[column], strict=True)}
     found = {one: name for one, name in pairs if one in labels}
     names = set(found.values())
@@ -269,12 +256,12 @@ def _said(task: Task, roles: Mapping[str, Role], counts: Mapping[str, int]) -> t
             *([f"Not used: {_names(unused)}."] if unused else []),
             *_doubtful_names(task, counts),
             *(["The labels are numbers. Give each a word that says what it means."]
-              if not task.numeric and all(map(_is_number, task.labels)) else []))
+              if not task.numeric and all(map(is_number, task.labels)) else []))
 
 
 def _doubtful_names(task: Task, counts: Mapping[str, int]) -> list[str]:
     """A sentence on the names of columns, where one looks like a cell."""
-    if task.label_column in counts or _is_number(task.label_column):
+    if task.label_column in counts or is_number(task.label_column):
         said = f"{quoted(task.label_column, 40)} looks like a label"
     elif long := [column for column in task.columns if is_long(column)]:
         said = f"{quoted(long[0], 40)} looks like a text"

@@ -168,8 +168,8 @@ def keep_folder(task: Task) -> Task:
 
 def name_of(folder: Path) -> str:
     """A task name made of a folder's name; "" where none can be."""
-    plain = re.sub(r"[^a-z0-9_.-]+", "-", folder.resolve().name.lower()).strip("-._0123456789")
-    return plain[:40]
+    plain = re.sub(r"[^a-z0-9_.-]+", "-", folder.resolve().name.lower()).lstrip("-._0123456789")
+    return plain[:40].rstrip("-._")
 
 
 def forget(name: str) -> None:

@@ -156,8 +156,8 @@ class Task:
         return float(self.labels[1]) - float(self.labels[0])
 
     def parse_label(self, raw: object, where: str) -> tuple[int, float] | None:
-        """(label index, gold value) of a cell: a label word or a hub index; None for −1 (a test row), and in a
-        person's own task for a missing label or one that is left out.
+        """(label index, gold value) of a cell: a label word or a hub index; None for −1 (a test row) where that is no
+        label and in no range of numbers, and in a person's own task for a missing label or one that is left out.
 
         The value is the index itself, or the unrounded number of a numeric task. Raises DataError
         naming `where` (file and line) for anything else.
@@ -170,10 +170,10 @@ class Task:
             index = self.labels.index(word)
             return index, float(index)
         number = float(text) if len(text) <= _DIGITS and _NUMBER.fullmatch(text) else float("nan")
+        if self.numeric and float(self.labels[0]) <= number <= float(self.labels[-1]):  # −1 as well, where it is one
+            return round((number - float(self.labels[0])) / self.step), number
         if number == -1:
             return None
-        if self.numeric and float(self.labels[0]) <= number <= float(self.labels[-1]):
-            return round((number - float(self.labels[0])) / self.step), number
         if not self.numeric and self.indexed and number.is_integer() and 0 <= number < len(self.labels):
             return int(number), number
         known = self.labels if self.indexed else self.written_labels

@@ -30,13 +30,14 @@ def folder(path: Path, name: str, odd: bool = False) -> Path:
 
 
 def defined(call: Call, path: Path, name: str) -> Path:
-    """The definition that is found, with words that the demo backbone can read and write."""
+    """The definition that is found in a folder of :func:`folder`, with words that the demo backbone can read and write.
+    """
     out = path / "task.yaml"
     assert call("task", "infer", path, "--out", out, "--name", name).code == 0
     given = yaml.safe_load(out.read_text())
     given |= {"prefix": "answer", "texts": dict.fromkeys(given["texts"], "sentence")}
     if "labels" in given:
-        given["labels"] = dict(zip(given["labels"], PUBLIC[name], strict=True))
+        given["labels"] = dict(zip(given["labels"], PUBLIC[path.name], strict=False))
     out.write_text(yaml.safe_dump(given))
     return out
 
@@ -74,6 +75,15 @@ def test_bad_input_is_a_sentence(call: Call, home: Path, words: tuple[str, ...])
     done = call("task", *words)
     assert done.code == 2 and done.out == "" and len(done.err.splitlines()) == 1
     assert not home.exists()
+
+
+@pytest.mark.parametrize(("called", "named"), [("sts04", "sts04"), ("Reviews (v2)!", "reviews-v2"), ("2020", "")])
+def test_a_task_has_its_folders_name_with_its_digits(call: Call, tmp_path: Path, called: str, named: str) -> None:
+    done = call("task", "infer", folder(tmp_path, "cb").rename(tmp_path / called))
+    if named:
+        assert done.code == 0 and done.out.startswith(f"name: {named}\n")
+    else:
+        assert done.code == 2 and done.err.endswith("beginning with a letter. Give one with --name.\n")
 
 
 def record(call: Call, out: Path, *words: object) -> tuple[dict[str, Any], str]:

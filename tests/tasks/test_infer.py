@@ -194,6 +194,65 @@ def test_a_column_beside_the_label_names_its_numbers(tmp_path: Path, names: str,
     assert ("The labels are numbers" in " ".join(guess.said)) == (words == ("0", "1"))
 
 
+@pytest.mark.parametrize(("values", "labels", "skipped"), [
+    ([-1, 0, 1], ("-1", "0", "1"), 0), ([-1, 1], ("-1", "1"), 0), ([-2, -1, 2], ("-2", "-1", "2"), 0),
+    ([-1, 0, 1, 2], ("0", "1", "2"), 15), ([-1, *(0, 1) * 15], ("0", "1"), 2), ([-1, "a", "b"], ("a", "b"), 20),
+])
+def test_minus_one_is_a_label_where_numbers_go_below_zero_and_what_it_is_taken_for_is_said(
+        tmp_path: Path, values: list[object], labels: tuple[str, ...], skipped: int) -> None:
+    write(tmp_path / "all.csv", [{"text": f"some text {i}", "label": values[i % len(values)]} for i in range(60)])
+    guess = guess_folder("x", tmp_path)
+    data = load_task(guess.task, None)
+    assert guess.task.written_labels == labels and data.skipped == {"train": skipped}
+    assert len(data.train) + len(data.dev) == 60 - skipped and sum(guess.counts.values()) == 60 - skipped
+    taken = "a missing label. Write a word" if skipped else "a label like the others. Leave it out"
+    assert any(one.startswith("'-1' (") and f"is taken for {taken}" in one for one in guess.said)
+
+
+def test_minus_one_is_a_number_of_a_scale_that_has_it(tmp_path: Path) -> None:
+    write(tmp_path / "all.csv", [{"text": f"some text {i}", "score": [-1, -0.5, 0, 1][i % 4]} for i in range(60)])
+    task = guess_folder("x", tmp_path).task
+    data = load_task(task, None)
+    assert (task.labels[0], task.labels[-1]) == ("-1.0", "1.0") and len(data.train) + len(data.dev) == 60
+    assert {row.value for row in data.train} == {-1.0, -0.5, 0.0, 1.0} and data.skipped == {"train": 0}
+
+
+def test_test_rows_with_minus_one_make_it_no_label(tmp_path: Path) -> None:
+    write(tmp_path / "train.csv", [{"text": f"some text {i}", "label": i % 2} for i in range(40)])
+    write(tmp_path / "test.csv", [{"text": f"test text {i}", "label": [-1, 0, 1][i % 3]} for i in range(30)])
+    guess = guess_folder("x", tmp_path)
+    assert guess.task.written_labels == ("0", "1") and load_task(guess.task, None).skipped == {"train": 0, "dev": 10}
+    assert any("'-1' (10 rows) is taken for a missing label" in one for one in guess.said)
+
+
+def test_labels_that_differ_in_capital_letters_alone_are_said(tmp_path: Path) -> None:
+    write(tmp_path / "all.csv", [{"text": f"some text {i}", "label": ["yes", "Yes", "no"][i % 3]} for i in range(30)])
+    assert any("'Yes' and 'yes' differ in capital letters alone and count as 2." in one
+               for one in guess_folder("x", tmp_path).said)
+
+
+@pytest.mark.parametrize(("label", "said"), [
+    (lambda i: "only", "has 1 label in the rows looked at. Give rows with at least two"),
+    (lambda i: f"L{i}", "has 400 different values in 400 rows, too many for labels (at most 200"),
+    (lambda i: f"a label with many more words than labels have {i % 2}", "longer than the 40 characters"),
+])
+def test_why_a_column_called_label_is_none_is_said(tmp_path: Path, label: Callable[[int], str], said: str) -> None:
+    write(tmp_path / "all.csv", [{"text": f"some text {i}", "label": label(i)} for i in range(400)])
+    with pytest.raises(DataError, match="can be the label: 'label' has") as caught:
+        guess_folder("x", tmp_path)
+    assert said in str(caught.value)
+
+
+def test_rows_in_a_sheet_that_is_not_read_are_pointed_at(tmp_path: Path) -> None:
+    book = Workbook()
+    book.active.append(["note"])
+    book.active.append(["see the next sheet"])
+    book.create_sheet("rows").append(["text", "label"])
+    book.save(tmp_path / "book.xlsx")
+    with pytest.raises(DataError, match=r"can be the label.*Only the first sheet of .* is read. It has others: 'rows'"):
+        guess_folder("x", tmp_path)
+
+
 def test_a_file_that_is_not_read_is_said(tmp_path: Path) -> None:
     for name in ("train", "dev", "more"):
         write(tmp_path / f"{name}.csv", [{"text": f"a b {i}", "label": "cd"[i % 2]} for i in range(9)])
