@@ -229,7 +229,7 @@ def test_rows_left_out_or_cut_are_counted_below() -> None:
                       "skipped": {"cola": {"train": 0, "dev": 2}, "rte": {}}}
     second = first | {"cut": {"cola": {"train": 0, "dev": 0}, "rte": {"train": 3, "dev": 4}}}
     shown = " ".join(table(experiment(), [run(result=first), run(id="r2", seed=1, result=second)]).split())
-    assert "(−1): cola 2 dev; " in shown
+    assert "no label, or one that is left out: cola 2 dev; " in shown
     assert "; with text cut at max_tokens: rte 3 train, 4 dev." in shown
     whole = {"cola": {"train": 0, "dev": 0}}
     assert "Rows " not in table(experiment(), [run(result=RESULT | {"cut": whole, "skipped": whole})])

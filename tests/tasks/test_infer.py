@@ -67,7 +67,7 @@ def write(path: Path, of: Rows) -> None:
     elif path.suffix == ".xlsx":
         book = Workbook()
         for row in [list(of[0]), *(list(row.values()) for row in of)]:
-            book.active.append(row)
+            book.worksheets[0].append(row)
         book.save(path)
     elif path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in of))
@@ -245,9 +245,11 @@ def test_why_a_column_called_label_is_none_is_said(tmp_path: Path, label: Callab
 
 def test_rows_in_a_sheet_that_is_not_read_are_pointed_at(tmp_path: Path) -> None:
     book = Workbook()
-    book.active.append(["note"])
-    book.active.append(["see the next sheet"])
-    book.create_sheet("rows").append(["text", "label"])
+    for title, lines in {"about": (["note"], ["see the next sheet"]), "rows": (["text", "label"],)}.items():
+        sheet = book.create_sheet(title)
+        for line in lines:
+            sheet.append(line)
+    del book["Sheet"]
     book.save(tmp_path / "book.xlsx")
     with pytest.raises(DataError, match=r"can be the label.*Only the first sheet of .* is read. It has others: 'rows'"):
         guess_folder("x", tmp_path)
