@@ -47,9 +47,9 @@ def measure(evidence: Evidence) -> Reading:
         assert lead is not None
         said.append(f"With {plural(size, 'task')} the best number of sources is {best[2:]}: {lead.signed} points "
                     f"against PT ({beyond(lead)}).")
-        lines += [(int(row[2:]), 100 * one.value, f"{size} tasks", one.bar) for row, one in leads.items() if one]
+        lines += [(int(row[2:]), 100 * one.value, plural(size, 'task'), one.bar) for row, one in leads.items() if one]
         weights = {row: mean([active(run) for run in runs if run.variant == row]) for row in leads}
-        used += [(int(row[2:]), one.value, f"{size} tasks", one.half) for row, one in weights.items()]
+        used += [(int(row[2:]), one.value, plural(size, 'task'), one.half) for row, one in weights.items()]
         numbers[f"K={size}"] = {
             "leads": {row: vars(one) for row, one in leads.items() if one},
             "active": {row: vars(one) for row, one in weights.items()},
