@@ -14,7 +14,7 @@ import numpy as np
 import setting  # noqa: F401  # makes compt_core importable from anywhere
 import torch
 
-from compt_core.analysis.relatedness import mantel, similarity
+from compt_core.analysis.relatedness import helps, mantel, similarity
 from compt_core.backbone.load import find_backbone
 from compt_core.exchange.bundle import import_bundles
 from compt_core.methods.table import METHODS
@@ -38,15 +38,6 @@ def transfer(store: Store, run: RunRecord, most: int) -> np.ndarray:
         found[:, j] = [scores[name].metrics["accuracy"] for name in tasks]
         print(f"  {task} scored under {len(tasks)} prompts", flush=True)
     return found
-
-
-def helps(accuracy: np.ndarray) -> np.ndarray:
-    """How much two tasks help each other [K, K], symmetric: accuracies less the mean of each column and row."""
-    rest = np.where(np.eye(len(accuracy), dtype=bool), np.nan, accuracy)
-    centred = rest - np.nanmean(rest, 0, keepdims=True) - np.nanmean(rest, 1, keepdims=True) + np.nanmean(rest)
-    both = (centred + centred.T) / 2
-    np.fill_diagonal(both, 0)
-    return both
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -46,13 +47,11 @@ def _matrix(table: pd.DataFrame) -> go.Figure:
 
 def _lines(table: pd.DataFrame) -> go.Figure:
     x, y, series, half = table.columns[:4]
-    made = go.Figure()
-    for number, (name, own) in enumerate(table.groupby(series, sort=False)):
-        colour, marker = FAMILY_LOOKS[number % len(FAMILY_LOOKS)]
-        made.add_trace(go.Scatter(
-            x=own[x], y=own[y], name=str(name), mode="lines+markers", line={"color": colour, "width": 2},
-            marker={"symbol": marker, "size": 9}, error_y=_bars(own[half], colour),
-            hovertemplate=f"{name}<br>{x} %{{x}}: %{{y:.1f}}<extra></extra>"))
+    made = go.Figure([go.Scatter(
+        x=own[x], y=own[y], name=name, mode="lines+markers", line={"color": colour, "width": 2},
+        marker={"symbol": marker, "size": 9}, error_y=_bars(own[half], colour),
+        hovertemplate=f"{name}<br>{x} %{{x}}: %{{y:.1f}}<extra></extra>")
+        for name, own, colour, marker in _by(table, series)])
     counts = sorted(set(table[x]))
     made.update_layout(height=_LINES, yaxis_title=y)
     made.update_xaxes(type="log" if len(counts) > 2 and counts[0] > 0 else "linear", tickvals=counts,
@@ -62,13 +61,10 @@ def _lines(table: pd.DataFrame) -> go.Figure:
 
 def _dots(table: pd.DataFrame) -> go.Figure:
     name, value, series, half = table.columns[:4]
-    made = go.Figure()
-    for number, (label, own) in enumerate(table.groupby(series, sort=False)):
-        colour, marker = FAMILY_LOOKS[number % len(FAMILY_LOOKS)]
-        made.add_trace(go.Scatter(
-            x=own[value], y=own[name], name=str(label), mode="markers", marker={"symbol": marker, "size": 11,
-                                                                               "color": colour},
-            error_x=_bars(own[half], colour), hovertemplate="%{y}: %{x:.1f}<extra></extra>"))
+    made = go.Figure([go.Scatter(
+        x=own[value], y=own[name], name=label, mode="markers", error_x=_bars(own[half], colour),
+        marker={"symbol": marker, "size": 11, "color": colour}, hovertemplate="%{y}: %{x:.1f}<extra></extra>")
+        for label, own, colour, marker in _by(table, series)])
     made.update_layout(height=150 + _ROW * table[name].nunique(), xaxis_title=value,
                        showlegend=table[series].nunique() > 1)
     made.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=list(dict.fromkeys(table[name])))
@@ -77,16 +73,21 @@ def _dots(table: pd.DataFrame) -> go.Figure:
 
 def _scatter(table: pd.DataFrame) -> go.Figure:
     x, y, name, series = table.columns[:4]
-    made = go.Figure()
-    for number, (label, own) in enumerate(table.groupby(series, sort=False)):
-        colour, marker = FAMILY_LOOKS[number % len(FAMILY_LOOKS)]
-        named = len(own) <= _MOST_NAMED and number == 0
-        made.add_trace(go.Scatter(
-            x=own[x], y=own[y], name=str(label), mode="markers+text" if named else "markers", text=own[name],
-            textposition="top center", textfont={"size": 10}, marker={"symbol": marker, "size": 9, "color": colour},
-            hovertemplate="%{text}<br>%{x:.1f}, %{y:.2f}<extra></extra>"))
+    first = table[series].iloc[0]
+    made = go.Figure([go.Scatter(
+        x=own[x], y=own[y], name=label, text=own[name], textposition="top center", textfont={"size": 10},
+        mode="markers+text" if label == str(first) and len(own) <= _MOST_NAMED else "markers",
+        marker={"symbol": marker, "size": 9, "color": colour},
+        hovertemplate="%{text}<br>%{x:.1f}, %{y:.2f}<extra></extra>")
+        for label, own, colour, marker in _by(table, series)])
     made.update_layout(height=_LINES, xaxis_title=x, yaxis_title=y)
     return made
+
+
+def _by(table: pd.DataFrame, series: str) -> Iterator[tuple[str, pd.DataFrame, str, str]]:
+    """(name, rows, colour, marker) of each series, in the order of the table."""
+    for number, (name, own) in enumerate(table.groupby(series, sort=False)):
+        yield str(name), own, *FAMILY_LOOKS[number % len(FAMILY_LOOKS)]
 
 
 def _bars(half: pd.Series[Any], colour: str) -> dict[str, Any]:

@@ -43,6 +43,16 @@ def similarity(attention: np.ndarray) -> np.ndarray:
     return np.asarray(rows @ rows.T)
 
 
+def helps(scores: np.ndarray) -> np.ndarray:
+    """How much two tasks help each other [K, K], symmetric, by the `scores` [K, K] of task j (column) under the prompt
+    of task i (row): scores less the means of each column and row. The diagonal is not used and becomes 0."""
+    rest = np.where(np.eye(len(scores), dtype=bool), np.nan, scores)
+    centred = rest - np.nanmean(rest, 0, keepdims=True) - np.nanmean(rest, 1, keepdims=True) + np.nanmean(rest)
+    both = (centred + centred.T) / 2
+    np.fill_diagonal(both, 0)
+    return both
+
+
 def mantel(similarities: Sequence[np.ndarray], truth: np.ndarray, controls: Sequence[np.ndarray] = (),
            ranks: bool = False) -> Mantel:
     """Mantel's one-sided test of `similarities` [n, K, K] against `truth` [K, K].

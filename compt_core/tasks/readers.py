@@ -226,8 +226,8 @@ def _check_lines(path: Path, problems: Sequence[str]) -> None:
 
 def _rectangle(path: Path, lines: Iterable[tuple[int, list[str]]], needed: Needed, notes: tuple[str, ...],
                called: str = "line") -> Table:
-    """A Table from (number of the line or row, cells); every one must have as many cells as the first, which are the
-    names of the columns unless :mod:`compt_core.tasks.headers` says that there are none."""
+    """A Table from (number of the line or row, cells); every one must have as many cells as the first. That one
+    has the names of the columns, or is a row itself where :mod:`compt_core.tasks.headers` finds no names."""
     stream = iter(lines)
     begins, first = next(stream)
     check_size(path, len(first), MOST_COLUMNS, "columns")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compt_core.analysis.relatedness import mantel, similarity
+from compt_core.analysis.relatedness import helps, mantel, similarity
 from compt_core.errors import ConfigError, Issue
 from compt_core.methods.table import METHODS
 from compt_core.studies.study import Evidence, Figure, Raw, Reading, Study, firsts
@@ -72,15 +72,6 @@ def measure(evidence: Evidence) -> Reading:
 def _transfer(runs: list, kind: str, tasks: list[str]) -> np.ndarray:
     """Mean score [K, K] of task j (column) that starts from the prompt of task i (row)."""
     return np.stack([np.mean([firsts(run) for run in runs if run.variant == kind + task], axis=0) for task in tasks])
-
-
-def helps(scores: np.ndarray) -> np.ndarray:
-    """How much two tasks help each other [K, K], symmetric: scores less the means of each column and row."""
-    rest = np.where(np.eye(len(scores), dtype=bool), np.nan, scores)
-    centred = rest - np.nanmean(rest, 0, keepdims=True) - np.nanmean(rest, 1, keepdims=True) + np.nanmean(rest)
-    both = (centred + centred.T) / 2
-    np.fill_diagonal(both, 0)
-    return both
 
 
 STUDY = Study(
