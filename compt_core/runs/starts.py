@@ -150,6 +150,9 @@ def _circle(experiment: Experiment, grid: Iterable[RunConfig]) -> list[str]:
 def _of_run(store: Store, record: RunRecord, config: RunConfig, hidden: int, *, planned: bool) -> Prompts:
     """The prompts of a run; of one that is not completed yet only their shapes, which is enough while planning."""
     where = f"run '{record.id}'"
+    if record.config["backbone"] != config.backbone:
+        raise DataError(f"The initial prompts must come from a run on the same backbone. Run '{record.id}' is on "
+                        f"{quoted(record.config['backbone'], 60)}; choose another run.")
     if record.state == State.COMPLETED:
         arrays = store.prompts(record.id)
         kinds = {str(kind): arrays[kind] for kind in ("source", "private", "composed") if kind in arrays}
@@ -157,9 +160,6 @@ def _of_run(store: Store, record: RunRecord, config: RunConfig, hidden: int, *, 
     if not planned:
         raise DataError(f"The run starts from prompts of {where}, which is {record.state.value}. Resume that one "
                         "first, and then this one.")
-    if record.config["backbone"] != config.backbone:
-        raise DataError(f"The initial prompts must come from a run on the same backbone. Run '{record.id}' is on "
-                        f"{quoted(record.config['backbone'], 60)}; choose another run.")
     return _of_config(record.settings, where, hidden)
 
 

@@ -111,7 +111,7 @@ class Settings(BaseModel):
         "private", "With phases, what no longer moves once a task's phase is over: its 'private' prompt, attention and "
         "gates; also the sources that it has 'used' (weight at least 1 / S); or 'all' sources.")
     lr_source: float | None = setting(
-        None, "Learning rate of source prompts; empty = .05, or with encoder=none .22 times the standard deviation of "
+        None, "Learning rate of source prompts; empty = .05, or with encoder=none .25 times the standard deviation of "
         "the backbone's embedding table.", ge=0, le=100)
     lr_private: float | None = setting(
         None, "Learning rate of private prompts (MPT: of each task's matrix); empty = .05 for PT, .02 for the others, "

@@ -114,3 +114,11 @@ def test_what_cannot_be_a_start_is_one_sentence_and_nothing_is_stored(
 def test_rows_in_a_circle_are_refused_by_name(submitted):
     with pytest.raises(ConfigError, match="The rows 'a' and 'b' wait for each other"):
         submitted("a: method=pt after=b", "b: method=spp init=private=a", "c: method=mst")
+
+
+def test_prompts_of_another_backbone_are_refused_even_if_they_have_its_width(store, submitted, tiny_t5, tmp_path):
+    first = trained(store, submitted("mine: method=pt"))["mine"]
+    other = tmp_path / "other"
+    other.symlink_to(tiny_t5)
+    with pytest.raises(ConfigError, match="a run on the same backbone"):
+        submitted(f"b: method=pt init=private={first.id}", backbone=str(other))
