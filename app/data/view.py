@@ -16,7 +16,8 @@ from compt_core.errors import ComptError, nearest, quoted
 from compt_core.tasks import own
 from compt_core.tasks.spec import OWN, Task
 
-_WHERE = {"demo": "bundled: the made-up language of the demo", "demo-glue": "bundled: the made-up language of the demo",
+_DEMO = "bundled: the made-up language of the demo"
+_WHERE = {"demo": _DEMO, "demo-glue": _DEMO, "demo-more": _DEMO,
           "glue": "public: GLUE", "set2": "public: the paper's second set", "english": "public", OWN: "kept here"}
 
 

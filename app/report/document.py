@@ -39,13 +39,15 @@ _LISTED_RUNS = 12  # of a failure
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # run -> (steps [n], losses [n, 1])
 
 
-def report(experiment: ExperimentRecord, runs: Sequence[RunRecord], curves: Mapping[str, Curves], now: float) -> str:
-    """The report as HTML; `curves` are the runs' by kind (diagnosis.KINDS), `now` in seconds since the epoch."""
+def report(experiment: ExperimentRecord, runs: Sequence[RunRecord], curves: Mapping[str, Curves], now: float,
+           study: Block | None = None) -> str:
+    """The report as HTML; `curves` are the runs' by kind (diagnosis.KINDS), `now` in seconds since the epoch, `study`
+    what the study found that the experiment is a part of."""
     suites = frames.suites(experiment)
     made = time.strftime("%d %B %Y, %H:%M UTC", time.gmtime(now)).lstrip("0")
-    blocks = [report_results.scores(experiment, runs), report_results.attention(runs), report_results.gates(runs),
-              report_results.losses(runs, curves.get("loss", {})), diagnosis(runs, curves), unfinished(runs),
-              repeat(experiment), versions(runs)]
+    blocks = [study, report_results.scores(experiment, runs), report_results.attention(runs),
+              report_results.gates(runs), report_results.losses(runs, curves.get("loss", {})),
+              diagnosis(runs, curves), unfinished(runs), repeat(experiment), versions(runs)]
     return _template().render(
         title=title(experiment, suites), experiment=experiment.id, made=made, version=__version__,
         standing=captions.plain([captions.provenance(experiment, suites)]), state=progress.headline(runs, {}),

@@ -58,7 +58,8 @@ def _standing(store: Store, identity: str) -> tuple[object, ...]:
 @lru_cache(maxsize=4)  # most are some hundred kilobytes
 def _report(store: Store, identity: str, standing: tuple[object, ...]) -> bytes:
     from app.report import document as made  # its libraries are for those who click
+    from app.report.studies import study
 
-    runs = store.runs(identity)
+    runs, experiment = store.runs(identity), store.experiment(identity)
     curves = {kind: store.curves([run.id for run in runs], kind) for kind in KINDS}
-    return made.report(store.experiment(identity), runs, curves, time.time()).encode()
+    return made.report(experiment, runs, curves, time.time(), study(store, experiment)).encode()

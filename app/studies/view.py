@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
 from app.show import captions, charts, exports, progress
 from app.studies import figures
 from app.studies.names import ONE, STUDY
-from app.ui import components, services, state
+from app.ui import actions, components, services, state
 from compt_core.errors import ComptError, StoreError, nearest, quoted
-from compt_core.runs.record import RunRecord, State
+from compt_core.runs.record import ExperimentRecord, State
 from compt_core.studies import launch
+from compt_core.studies.bundled import Bundled, bundled
 from compt_core.studies.launch import Launched
 from compt_core.studies.study import Figure, Reading, Study
 from compt_core.studies.table import known
 
 _MOVING = {State.QUEUED, State.RUNNING}
 _SENTENCES = 4  # of a reading that are not folded
+BUNDLED = "bundled"  # in the address, in place of a launch
 _LINES = {True: "A first look", False: "In full"}
 
 
-def view() -> None:
-    """One study, chosen by the address or above it."""
+def view(downloads: Callable[[ExperimentRecord], None]) -> None:
+    """One study, chosen by the address or above it; `downloads` are the buttons of an experiment for that."""
     studies = known()
     name = _study(list(studies))
     st.session_state["studies.name"] = name
@@ -35,13 +38,14 @@ def view() -> None:
     st.header(study.question, anchor=False)
     st.markdown(study.method)
     _buttons(study)
-    found = launch.launched(services.store(), name)
-    if not found:
+    found, kept = launch.launched(services.store(), name), bundled(study)
+    if not found and kept is None:
         st.info("Nothing of this study was trained here yet. “A first look” takes a few minutes on two cores.",
                 icon=":material/science:")
-        _cannot(study)
-        return
-    _launched(study, _chosen(found))
+    elif one := _chosen(found, kept):
+        _launched(study, one, downloads)
+    elif kept:
+        _bundled(study, kept)
     _cannot(study)
 
 
@@ -81,20 +85,29 @@ def _launch(study: Study, quick: bool) -> None:
     st.query_params.pop(ONE, None)
 
 
-def _chosen(found: list[Launched]) -> Launched:
-    """The launch in the address, else the newest."""
+def _chosen(found: list[Launched], kept: Bundled | None) -> Launched | None:
+    """The launch in the address, else the newest; None for what is bundled."""
     by_name = {one.instance: one for one in found}
+    names = [*by_name, *([BUNDLED] if kept else [])]
     wanted = str(st.query_params.get(ONE, ""))
-    if wanted and wanted not in by_name:
-        st.warning("This link names a launch of the study that is not in this store. You see the newest one.",
-                   icon=":material/link_off:")
-    chosen = by_name.get(wanted, found[0])
-    if len(found) > 1:
-        st.session_state["studies.one"] = chosen.instance
-        st.selectbox("Launch", list(by_name), key="studies.one", on_change=_go, args=(ONE, "studies.one"),
-                     format_func=lambda one: _line(by_name[one]) if one in by_name else one)
-    st.query_params[ONE] = chosen.instance
-    return chosen
+    if wanted and wanted not in names:
+        st.warning("This link names a launch of the study that is not in this store. You see "
+                   f"{'the newest one' if found else 'what is bundled'}.", icon=":material/link_off:")
+    chosen = wanted if wanted in names else names[0]
+    if len(names) > 1:
+        st.session_state["studies.one"] = chosen
+        st.selectbox("Launch", names, key="studies.one", on_change=_go, args=(ONE, "studies.one"),
+                     format_func=lambda one: _line(by_name[one]) if one in by_name else "Bundled with ComPT Lab")
+    st.query_params[ONE] = chosen
+    return by_name.get(chosen)
+
+
+def _bundled(study: Study, kept: Bundled) -> None:
+    """What comes with the project, and how it was made."""
+    about = kept.settings
+    _reading(study, kept.reading, f"{_about(about, len(about['seeds']))} {captions.plural(kept.runs, 'run')}, trained "
+                                  f"in {kept.minutes:.0f} minutes on {kept.where}. It comes with ComPT Lab; "
+                                  f"`{kept.command}` makes it again.")
 
 
 def _go(name: str, key: str) -> None:
@@ -110,7 +123,7 @@ def _line(one: Launched) -> str:
     return f"{progress.ago(first.created, time.time())}: {captions.plural(runs, 'run')}, {first.config['backbone']}"
 
 
-def _launched(study: Study, one: Launched) -> None:
+def _launched(study: Study, one: Launched, downloads: Callable[[ExperimentRecord], None]) -> None:
     ids = {part: record.id for part, record in one.experiments.items()}
     runs = [run for identity in ids.values() for run in services.live_runs(identity)]
     moving = any(run.state in _MOVING for run in runs)
@@ -128,7 +141,8 @@ def _launched(study: Study, one: Launched) -> None:
     elif moving:
         st.markdown("**So far**, from the runs that are completed:")
     if reading is not None:
-        _reading(study, reading, runs)
+        downloads(next(iter(one.experiments.values())))
+        _reading(study, reading, _about(runs[0].config, len({run.seed for run in runs})))
 
 
 def _standing(one: Launched, ids: Mapping[str, str], was_moving: bool) -> None:
@@ -150,9 +164,16 @@ def _standing(one: Launched, ids: Mapping[str, str], was_moving: bool) -> None:
         for part, identity in ids.items():
             st.page_link(components.page("runs"), label=f"Runs of “{part}”" if len(ids) > 1 else "Its runs",
                          icon=":material/monitoring:", query_params={state.EXPERIMENT: identity})
+        actions.together(next(iter(one.experiments.values())).owner,
+                         [run for identity in ids.values() for run in services.live_runs(identity)])
 
 
-def _reading(study: Study, reading: Reading, runs: list[RunRecord]) -> None:
+def _about(settings: Mapping[str, Any], seeds: int) -> str:
+    return captions.literal(f"Backbone {settings['backbone']}, {captions.plural(seeds, 'seed')}, tasks "
+                            f"{', '.join(settings['tasks'])}.")
+
+
+def _reading(study: Study, reading: Reading, about: str) -> None:
     """The first sentences beside the first figure; the rest folded under them."""
     first, *more = reading.figures
     halves = st.grid(2, min_column_width=460, gap="medium")
@@ -162,8 +183,7 @@ def _reading(study: Study, reading: Reading, runs: list[RunRecord]) -> None:
         if rest := reading.sentences[_SENTENCES:]:
             with st.expander(f"{captions.plural(len(rest), 'more sentence')}"):
                 _list(rest)
-        seeds, about = captions.plural(len({run.seed for run in runs}), "seed"), runs[0].config
-        st.caption(captions.literal(f"Backbone {about['backbone']}, {seeds}, tasks {', '.join(about['tasks'])}."))
+        st.caption(about)
     with halves.container():
         _figure(study, first)
     for figure in more:

@@ -59,6 +59,13 @@ def bar(experiment: ExperimentRecord) -> None:
                       args=(experiment.id,), help="Trains this experiment before your others that wait.")
 
 
+def together(owner: str, runs: Sequence[RunRecord]) -> None:
+    """Pause, resume and run again, for the runs of several experiments of one owner."""
+    if services.owns(owner):
+        for name in ("resume", "pause", "retry"):
+            _button(name, runs, f"{name}_together", count=True)
+
+
 def resume(experiment: ExperimentRecord) -> None:
     """One click for an experiment whose runs were interrupted, by a crash say; nothing for any other."""
     if experiment.states.get(State.INTERRUPTED) and experiment.owner == services.owner():
@@ -138,12 +145,13 @@ def _change(name: str, runs: Sequence[str]) -> None:
     own = [run for run in runs if services.owns(_owner(run))]  # it may be gone, or never have been a visitor's
     if not own:
         return
-    experiment = store.run(own[0]).experiment
+    changed = list(dict.fromkeys(store.run(run).experiment for run in own))
     if name in ("resume", "retry"):
         store.requeue(*own)
     elif name == "delete":
         for run in own:
             store.delete(run)
+        experiment = changed[0]
         gone = _nothing_left(experiment)
         if gone:
             state.forget()  # the page shows the newest one instead of a dead link
@@ -154,7 +162,8 @@ def _change(name: str, runs: Sequence[str]) -> None:
         store.request(own[0], "pause", *own[1:])
     else:
         store.request(own[0], "cancel", *own[1:])
-    services.changed(experiment)
+    for experiment in changed:
+        services.changed(experiment)
 
 
 def _nothing_left(experiment: str) -> bool:

@@ -35,6 +35,7 @@ from compt_core.runs.record import ACTIVE, IMPORTED, RunRecord
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker, app_threads, worker_mode
 from compt_core.settings.config import Experiment, build_experiment, to_yaml
+from compt_core.studies.launch import advance
 from compt_core.tasks import own
 
 T = TypeVar("T")
@@ -113,7 +114,7 @@ def ensure_worker() -> None:
             _worker.stop(0)  # it waits for a store that is gone
             _worker = None
         if _worker is None:
-            worker = Worker(current)
+            worker = Worker(current, more=lambda: advance(current))
             worker.start_thread()
             _worker, _trains = worker, current
 

@@ -45,6 +45,7 @@ from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
 from compt_core.settings.config import RunConfig, allowed_values, build_experiment
 from compt_core.settings.presets import PRESETS
 from compt_core.signals import Stopped
+from compt_core.studies.launch import advance
 from compt_core.tasks.own import catalogue, known
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -266,7 +267,7 @@ def worker() -> int:
     log_to_file(store.home)
     say(f"Training what is queued in {store.home}. The file {LOG_NAME} in that folder says what happens. Stop with "
         "Ctrl+C.")
-    return DONE if serve(Worker(store), stop) else FAILED
+    return DONE if serve(Worker(store, more=lambda: advance(store)), stop) else FAILED
 
 
 def _when(seconds: float | None) -> str | None:

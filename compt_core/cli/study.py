@@ -13,14 +13,15 @@ from rich.table import Table
 from compt_core.cli.options import settings
 from compt_core.cli.output import writable, write_file
 from compt_core.cli.terminal import Ticker, console, say
-from compt_core.errors import plural
+from compt_core.errors import ConfigError, Issue, plural, quoted
 from compt_core.exchange.report import experiment_json
 from compt_core.runs.drain import drain
+from compt_core.runs.existing import existing_store
 from compt_core.runs.record import State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import Worker
 from compt_core.signals import Stopped
-from compt_core.studies.launch import planned, read, submit
+from compt_core.studies.launch import Launched, go_on, instance_of, launched, planned, read, submit
 from compt_core.studies.study import Figure, Reading, Study
 from compt_core.studies.table import known, named
 
@@ -43,6 +44,8 @@ def study(
                                                    "repeated.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A first look in a few minutes: fewer tasks, seeds and steps."
                                         )] = False,
+    resume: Annotated[str | None, typer.Option("--resume", metavar="LAUNCH", help="Go on with a launch of this study "
+                                               "that was stopped: its id, or last.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers here.")] = None,
 ) -> int:
     """Run a study: train what it needs, print its reading and its figures as tables."""
@@ -52,14 +55,21 @@ def study(
     chosen = named(name)
     given = {"preset": preset, "backbone": backbone, "tasks": tasks, "methods": methods, "shots": shots,
              "seeds": seeds, "steps": steps, "data_dir": data_dir}
-    checks = planned(chosen, settings(None, given, set_ or []), quick=quick)
     file = writable(json_file, "--json") if json_file else None
-    say(*(f"Note: {note}" for note in dict.fromkeys(note for one in checks.values() for note in one.notes)))
-    say(f"{chosen.question} {plural(sum(len(one.runs) for one in checks.values()), 'run')}.")
-    store = Store()
-    ids = submit(store, checks)
-    for identity in ids.values():
-        _train(store, identity, ids)
+    if resume is not None:
+        if any(given.values()) or set_ or quick:
+            raise ConfigError([Issue("resume", "--resume goes on with the settings of the launch, so it takes no "
+                                               "others. Leave them out, or leave out --resume.")])
+        store = existing_store()
+        instance = _again(store, chosen, resume)
+    else:
+        checks = planned(chosen, settings(None, given, set_ or []), quick=quick)
+        say(*(f"Note: {note}" for note in dict.fromkeys(note for one in checks.values() for note in one.notes)))
+        store = Store()
+        instance = instance_of(checks)
+        submit(store, checks)
+        say(f"{chosen.question} {plural(sum(len(one.runs) for one in checks.values()), 'run')}, launch {instance}.")
+    ids = _to_the_end(store, chosen, instance)
     missing = [run for identity in ids.values() for run in store.runs(identity) if run.state != State.COMPLETED]
     say(*(f"Run {run.id} ({run.variant}) is {run.state.value}{f': {run.error_message}' if run.error_message else '.'}"
           for run in missing))
@@ -72,14 +82,48 @@ def study(
     return FAILED if missing else DONE
 
 
-def _train(store: Store, identity: str, ids: Mapping[str, str]) -> None:
+def _to_the_end(store: Store, study: Study, instance: str) -> dict[str, str]:
+    """Trains every part, and the parts that follow from them; part -> id of its experiment."""
+    done = set[str]()
+    while True:
+        go_on(store, _launch(store, study, instance))
+        ids = {part: record.id for part, record in _launch(store, study, instance).experiments.items()}
+        left = [identity for identity in ids.values() if identity not in done]
+        if not left:
+            return ids
+        for identity in left:
+            _train(store, identity, study, instance)
+        done.update(left)
+
+
+def _launch(store: Store, study: Study, instance: str) -> Launched:
+    """A launch of a study. Raises ConfigError where there is none of that id."""
+    found = {one.instance: one for one in launched(store, study.name)}
+    wanted = next(iter(found), "") if instance == "last" else instance
+    if wanted not in found:
+        known = f" There are {', '.join(found)}." if found else f" 'python -m compt_core study {study.name}' makes one."
+        raise ConfigError([Issue("resume", f"There is no launch {quoted(instance)} of the study '{study.name}' in "
+                                           f"{store.home}.{known}")])
+    return found[wanted]
+
+
+def _again(store: Store, study: Study, wanted: str) -> str:
+    """Queues what a launch left undone; its id."""
+    one = _launch(store, study, wanted)
+    left = [run.id for record in one.experiments.values() for run in store.runs(record.id)
+            if run.state not in (State.COMPLETED, State.QUEUED, State.RUNNING)]
+    store.requeue(*left)
+    say(f"Launch {one.instance}: {plural(len(left), 'run')} queued again.")
+    return one.instance
+
+
+def _train(store: Store, identity: str, study: Study, instance: str) -> None:
     worker = Worker(store)
     try:
         with Ticker(store, worker) as ticker:
             drain(store, identity, ticker.tick, worker=worker)
     except Stopped as stopped:
-        stopped.note = f"The study is kept as {plural(len(ids), 'experiment')}: {', '.join(ids.values())}. " \
-            "'python -m compt_core resume ID' queues what was interrupted, and 'python -m compt_core worker' trains it."
+        stopped.note = f"The study is kept: 'python -m compt_core study {study.name} --resume {instance}' goes on."
         raise
 
 

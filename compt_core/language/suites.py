@@ -1,9 +1,10 @@
-"""The suites `demo` and `demo-glue`: their tasks as tables, and the rows of each.
+"""The suites `demo`, `demo-glue` and `demo-more`: their tasks as tables, and the rows of each.
 
 A task consists of a skill, label words and templates (word orders of its texts). In `demo`, three families of four
 tasks share the same four templates and sentence shapes, so that form does not tell them apart. `demo-glue` mirrors the
-eight tasks of GLUE one by one. A skill's label words and templates, and all sentences, were held out from
-pre-training.
+eight tasks of GLUE one by one. A skill's label words and templates, and all sentences, of these two were held out from
+pre-training. `demo-more` has twelve tasks in five families for studies of many tasks. The backbone was taught their
+skills, label words and word orders, and nothing kept their sentences out, which are new draws.
 """
 
 from __future__ import annotations
@@ -68,8 +69,18 @@ GLUE_SUITE: Final = (
     DemoTask("demo-qnli", "demo-glue", "inference", "answers", _ENTAILMENT, ((0, 3), (1, 0))),
     DemoTask("demo-rte", "demo-glue", "inference", "follows", _ENTAILMENT, TEMPLATES),
 )
-SUITE: Final = DEMO_SUITE + GLUE_SUITE
-BY_NAME: Final = {task.name: task for task in SUITE}
+SUITE: Final = DEMO_SUITE + GLUE_SUITE  # what pre-training kept away from
+_MORE: Final = (  # skill, family, label words
+    ("likes1", "attitude", "wrong", "right"), ("likes2", "attitude", "no", "yes"),
+    ("denied1", "denial", "false", "true"), ("denied2", "denial", "invalid", "valid"),
+    ("actor", "person", "distinct", "identical"), ("worker1", "person", "doubtful", "certain"),
+    ("worker2", "person", "no", "yes"), ("object", "thing", "different", "same"),
+    ("animal1", "thing", "wrong", "right"), ("animal2", "thing", "false", "true"),
+    ("inside1", "place", "no", "yes"), ("inside2", "place", "invalid", "valid"),
+)
+MORE_SUITE: Final = tuple(DemoTask(f"demo-{skill}", "demo-more", family, skill, (no, yes), (TEMPLATES[index % 4],))
+                          for index, (skill, family, no, yes) in enumerate(_MORE))
+BY_NAME: Final = {task.name: task for task in SUITE + MORE_SUITE}
 
 
 def relatedness() -> tuple[tuple[float, ...], ...]:
@@ -91,7 +102,7 @@ def held_out_sentences() -> frozenset[str]:
                      for row in rows for text in row.texts)
 
 
-@lru_cache(maxsize=len(SUITE))
+@lru_cache(maxsize=len(BY_NAME))
 def suite_rows(name: str) -> tuple[tuple[DemoRow, ...], tuple[DemoRow, ...]]:
     """(training rows, dev rows) of a task: balanced over labels (in a graded task, as drawn), no pair of texts twice,
     the same at every call.
@@ -100,7 +111,7 @@ def suite_rows(name: str) -> tuple[tuple[DemoRow, ...], tuple[DemoRow, ...]]:
     every row). Raises KeyError for a name that the suites do not have.
     """
     task = BY_NAME[name]
-    rng = np.random.default_rng([_SEED, SUITE.index(task)])
+    rng = np.random.default_rng([_SEED, list(BY_NAME).index(name)])
     dice, seen = Dice(rng), set()
     groups = 1 if SKILLS[task.skill].labels == GRADES else len(task.labels)
     train, dev = -(-TRAIN_ROWS // groups), DEV_ROWS // groups

@@ -98,11 +98,14 @@ class Worker:
     (the thread of start_thread() logs it and begins again). A killed process frees the lease; the process
     that gains it next sweeps.
 
-    `train` and `references` default to those of `compt_core.training.fleet_run`, imported when first needed.
+    `train` and `references` default to those of `compt_core.training.fleet_run`, imported when first needed. `more` may
+    queue what follows from completed runs, and is true if it did; it is asked at the start and after fleets.
     """
 
-    def __init__(self, store: Store, train: Train | None = None, references: References | None = None):
-        self._store, self._train_fleet, self._reference_rows = store, train, references
+    def __init__(self, store: Store, train: Train | None = None, references: References | None = None,
+                 more: Callable[[], bool] | None = None):
+        self._store, self._train_fleet, self._reference_rows, self._more = store, train, references, more
+        self._asked = False
         self.lease, self.measurements = Lease(store.home), Measurements(store)
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -118,7 +121,8 @@ class Worker:
                 self._wake.clear()  # before looking, so that a wake() in between is not lost
                 if until is not None and until():
                     return
-                if not (self._gain() and (self.measurements.work_once(stop, self._threads) or self.work_once(stop))):
+                if not (self._gain() and (self.measurements.work_once(stop, self._threads) or self.work_once(stop)
+                                          or self._follow())):
                     self._wake.wait(POLL_SECONDS)
         finally:
             self.lease.release()
@@ -128,11 +132,20 @@ class Worker:
         fleet = self._store.claim()
         if not fleet:
             return False
-        stop = stop or threading.Event()
+        stop, self._asked = stop or threading.Event(), False
         self._train(fleet, stop)
         if not stop.is_set():
             self.refer(fleet[0].experiment, stop)
         return True
+
+    def _follow(self) -> bool:
+        """Whether `more` queued anything; a failure of it costs only that."""
+        asked, self._asked = self._asked, True
+        try:
+            return not asked and self._more is not None and self._more()
+        except Exception as error:
+            logger.warning("What follows from completed runs was not queued: %s: %s", type(error).__name__, error)
+            return False
 
     def wake(self) -> None:
         """Ends a sleep, because something was queued."""

@@ -139,6 +139,9 @@ class Settings(BaseModel):
         None, "Dev rows that are scored per task, the same ones each time; empty = all.", ge=1, le=10_000_000)
     watch_rows: int = setting(
         8, "Dev rows per task scored about ten times during training, for the curves; 0 = none.", ge=0, le=10_000)
+    shuffle_labels: Annotated[tuple[str, ...], BeforeValidator(as_words)] = setting(
+        (), "Tasks whose training rows keep their texts and get each other's labels at random: a control, since there "
+        "is nothing to learn in them.", max_length=64, allowed="none or more of the experiment's tasks")
     data_seed: int | None = setting(None, "Seed of the few-shot sample; empty = the run's seed.", ge=0, lt=2**32)
     init_seed: int | None = setting(None, "Seed of the initialisation; empty = the run's seed.", ge=0, lt=2**32)
 

@@ -12,6 +12,10 @@ DEMO_TASKS = [
     "demo-reword", "demo-meaning", "demo-twin", "demo-echo",
     "demo-follows", "demo-proves", "demo-implies", "demo-entails",
 ]
+DEMO_MORE_TASKS = [
+    "demo-likes1", "demo-likes2", "demo-denied1", "demo-denied2", "demo-actor", "demo-worker1", "demo-worker2",
+    "demo-object", "demo-animal1", "demo-animal2", "demo-inside1", "demo-inside2",
+]
 DEMO_GLUE_TASKS = ["demo-cola", "demo-sst2", "demo-mrpc", "demo-qqp", "demo-stsb", "demo-mnli", "demo-qnli", "demo-rte"]
 GLUE_TASKS = ["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte"]
 ENGLISH_TASKS = ["sst2", "rotten_tomatoes", "cr", "ag_news", "qnli", "mnli", "rte", "qqp"]

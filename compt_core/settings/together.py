@@ -6,7 +6,7 @@ import math
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
-from compt_core.errors import Issue, plural, quoted
+from compt_core.errors import Issue, nearest, plural, quoted
 from compt_core.methods.table import METHODS, parameter_shapes
 from compt_core.prompts.start import read_line
 from compt_core.settings import sentences
@@ -30,6 +30,7 @@ def problems_of_run(run: RunConfig, skip: AbstractSet[str]) -> list[Issue]:
                                         "empty. Got alpha=0, beta=0 instead; raise one of them."))
     found += _problems_of_phases(run) if run.phases and not {"tasks", "phases"} & skip else []
     found += _problems_of_start(run) if not {"init", "freeze"} & skip else []
+    found += _problems_of_labels(run) if not {"tasks", "shuffle_labels"} & skip else []
     if isinstance(run.attention, tuple) and not {"tasks", "sources"} & skip:
         found += _problems_of_matrix(run.attention, len(run.tasks), run.sources)
     if run.gates == "fixed" and METHODS[run.method].structure(run).form == "sum" and "form" not in skip:
@@ -61,6 +62,13 @@ def _problems_of_phases(run: RunConfig) -> list[Issue]:
         found.append(Issue("select", "select=best chooses one step for all tasks, so it does not go with phases. Use "
                                      "select=last."))
     return found
+
+
+def _problems_of_labels(run: RunConfig) -> list[Issue]:
+    strange = [task for task in run.shuffle_labels if task not in run.tasks]
+    return [Issue("shuffle_labels", "The 'shuffle_labels' setting of an experiment must name its own tasks. Got "
+                                    f"{quoted(strange[0])}, which is not among them.{nearest(strange[0], run.tasks)}"
+                  )] if strange else []
 
 
 def _problems_of_start(run: RunConfig) -> list[Issue]:

@@ -17,6 +17,7 @@ from compt_core.runs.record import RunRecord
 from compt_core.scoring.statistics import half_width
 
 Raw = dict[str, Any]  # settings as `build_experiment` takes them
+Grow = Callable[[Mapping[str, Raw], "Evidence"], Mapping[str, Raw]]
 Curves = Callable[[Sequence[RunRecord], str], Mapping[str, tuple[Any, Any]]]
 
 
@@ -69,6 +70,8 @@ class Study:
     cannot       what it cannot say, a sentence each
     start        settings that a full study begins with, over which a person's own ones go
     quick        the same for a first look of a few minutes
+    grow         settings of the parts that are there, and what they found -> further parts that follow from it; none at
+                 the end. None for a study that is planned as a whole
     plan         settings of all rows -> part of the study -> the settings of its experiment, trained in this order.
                  In a part's `init` or `after`, ``PART/ROW`` names a row of an earlier part
     measure      what the completed runs say
@@ -83,6 +86,7 @@ class Study:
     measure: Callable[[Evidence], Reading]
     start: Raw = field(default_factory=dict)
     quick: Raw = field(default_factory=dict)
+    grow: Grow | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.studies.study import Study
 
 # Of lists; others follow.
-_ORDER = ("forgetting", "relatedness", "scaling", "pretrained", "dissimilar", "shots", "ablations", "length")
+_ORDER = ("forgetting", "relatedness", "scaling", "pretrained", "dissimilar", "shots", "ablations", "length", "tuning")
 
 
 def known() -> dict[str, Study]:

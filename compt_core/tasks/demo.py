@@ -6,7 +6,7 @@ from typing import Final
 
 from compt_core.errors import DataError, nearest
 from compt_core.language.cases import GRADES, SKILLS
-from compt_core.language.suites import BY_NAME, SUITE, DemoTask, suite_rows
+from compt_core.language.suites import BY_NAME, DemoTask, suite_rows
 from compt_core.tasks.spec import Row, Task
 
 _METRICS: Final = {  # each task of demo-glue has those of the GLUE task it mirrors; the others have accuracy
@@ -40,6 +40,20 @@ _WHY: Final = {
     "answers": "The answer is '{yes}' if the sentence names what the question asks for, or says yes to it, and "
                "implies all that the question takes for granted. A vaguer word in the question is fine: “the chef” "
                "answers for “the worker”. Else it is '{no}'.",
+    "actor": "The answer is '{yes}' if both sentences name the same person, by either of its two words (“chef” and "
+             "“cook”), and '{no}' if they name different ones. Everything else may differ.",
+    "object": "The answer is '{yes}' if both sentences name the same thing, by either of its two words (“dog” and "
+              "“hound”), and '{no}' if they name different ones. Everything else may differ.",
+    **{f"{skill}{number}": f"Only the {text} sentence counts. {said}" for number, text in ((1, "first"), (2, "second"))
+       for skill, said in {
+           "likes": _MOOD + " The answer is '{yes}' if the attitude is kind, else '{no}'.",
+           "denied": "The answer is '{yes}' if it says “not” (or “wasn't”, “didn't”), else '{no}'.",
+           "worker": "The answer is '{yes}' if its person is a worker (a doctor, a cook, a teacher or a guard), and "
+                     "'{no}' if it is a child, an artist or a traveler.",
+           "animal": "The answer is '{yes}' if its thing is an animal (a dog, a cat, a rabbit or a pig), and '{no}' if "
+                     "it is a device, a garment or a vehicle.",
+           "inside": "The answer is '{yes}' if its place is indoors (a cellar, an attic, a shop …), and '{no}' if it "
+                     "is outdoors."}.items()},
 }
 
 _COLUMNS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
@@ -61,7 +75,7 @@ def _why(task: DemoTask) -> str:
     return _WHY[task.skill].format(no=task.labels[0], yes=task.labels[1])
 
 
-DEMO: tuple[Task, ...] = tuple(map(_task, SUITE))
+DEMO: tuple[Task, ...] = tuple(map(_task, BY_NAME.values()))
 
 
 def demo_rows(name: str, split: str) -> tuple[Row, ...]:

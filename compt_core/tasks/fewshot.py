@@ -21,7 +21,8 @@ def sample_shots(data: TaskData, config: RunConfig) -> tuple[Row, ...]:
 
     Per task: ``shots // labels`` rows of each label, and the remainder drawn from the other rows. A numeric task
     (STS-B) has more labels than shots, so its rows are drawn freely and always per task. Per class: `shots` rows of
-    each label. Raises ConfigError where there are fewer rows than shots.
+    each label. The rows of a task in `shuffle_labels` get each other's labels at random. Raises ConfigError where there
+    are fewer rows than shots.
     """
     task, shots = data.task, config.shots
     by_label = _of_train(data)
@@ -40,7 +41,11 @@ def sample_shots(data: TaskData, config: RunConfig) -> tuple[Row, ...]:
         chosen = np.concatenate([rows[:even] for rows in order])
         rest = stream(seed, "shots", task.name, "rest").permutation(np.delete(np.arange(len(data.train)), chosen))
         chosen = np.concatenate([chosen, rest[: shots - len(chosen)]])
-    return tuple(data.train[int(i)] for i in chosen)
+    rows = tuple(data.train[int(i)] for i in chosen)
+    if task.name not in config.shuffle_labels:
+        return rows
+    others = stream(seed, "shuffled labels", task.name).permutation(len(rows))
+    return tuple(Row(row.texts, rows[k].label, rows[k].value) for row, k in zip(rows, others, strict=True))
 
 
 def sample_dev(data: TaskData, eval_rows: int | None) -> tuple[Row, ...]:

@@ -5,7 +5,14 @@ This is the source of definitions for experiments being built, checked and submi
 
 from __future__ import annotations
 
-from compt_core.settings.presets import DEMO_GLUE_TASKS, DEMO_TASKS, ENGLISH_TASKS, GLUE_TASKS, SET2_TASKS
+from compt_core.settings.presets import (
+    DEMO_GLUE_TASKS,
+    DEMO_MORE_TASKS,
+    DEMO_TASKS,
+    ENGLISH_TASKS,
+    GLUE_TASKS,
+    SET2_TASKS,
+)
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.demo import DEMO
 from compt_core.tasks.english import ENGLISH
@@ -17,5 +24,6 @@ TASKS: dict[str, Task] = {task.name: task for task in (*DEMO, *GLUE, *SET2, *ENG
 CATALOGUE = Catalogue(TASKS)
 SUITES: dict[str, tuple[str, ...]] = {
     "demo": tuple(DEMO_TASKS), "demo-glue": tuple(DEMO_GLUE_TASKS),
+    "demo-more": tuple(DEMO_MORE_TASKS),
     "glue": tuple(GLUE_TASKS), "set2": tuple(SET2_TASKS), "english": tuple(ENGLISH_TASKS),
 }

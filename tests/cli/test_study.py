@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from compt_core import studies
+from compt_core.errors import StoreError
+from compt_core.runs.record import RunRecord
+from compt_core.runs.store import Store
+from compt_core.studies import ablations, tuning
 from compt_core.studies.table import known
 from tests.cli.conftest import Call
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--tasks", "demo-mood,demo-opinion,demo-reword", "--steps", "3", "--shots", "4",
          "--set", "batch=3", "--set", "eval_rows=6", "--set", "watch_rows=0")
 NEW = '''
@@ -43,8 +52,11 @@ STUDY = Study("sources", "Sources", "Do more sources help?", "SPP with one, two 
 
 
 @pytest.mark.parametrize("name", sorted(known()))
-def test_every_study_ends_with_a_reading(call: Call, home: Path, tmp_path: Path, name: str) -> None:
-    methods = ("--methods", "pt,mst,spp") if name not in ("ablations", "relatedness") else ()
+def test_every_study_ends_with_a_reading(call: Call, home: Path, tmp_path: Path, name: str,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ablations, "MOST", 6)  # of 36 settings: this is about the way to the reading
+    monkeypatch.setattr(tuning, "TRIALS", 2)
+    methods = ("--methods", "pt,spp") if name not in ("ablations", "relatedness") else ()
     small = (*SMALL[:1], SMALL[1] + ",demo-follows", *SMALL[2:]) if name == "relatedness" else SMALL
     made = []
     for _ in range(2 if name == "forgetting" else 1):
@@ -56,6 +68,41 @@ def test_every_study_ends_with_a_reading(call: Call, home: Path, tmp_path: Path,
     assert made[0]["numbers"] == made[-1]["numbers"] and made[0]["reading"] and made[0]["figures"]
     for figure in made[0]["figures"]:
         assert figure["reading"] and all(len(row) == len(figure["columns"]) for row in figure["rows"])
+
+
+def test_a_killed_study_goes_on_and_finds_the_same(call: Call, home: Path, tmp_path: Path) -> None:
+    words = ["study", "shots", "--quick", *SMALL[:2], "--methods", "mst", "--shots", "4", "--steps", "60", *SMALL[6:]]
+    whole = tmp_path / "whole.json"
+    assert call(*words, "--json", str(whole)).code == 0
+    other = tmp_path / "other"
+    environment = {**os.environ, "COMPT_HOME": str(other), "COMPT_CHECKPOINT_SECONDS": "0"}
+    process = subprocess.Popen([sys.executable, "-m", "compt_core", *words], env=environment, cwd=ROOT,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 90
+        while not any(run.checkpoint for run in stored(other)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    assert any(run.checkpoint for run in stored(other)) and {run.state.value for run in stored(other)} == {"running"}
+    environment["COMPT_CHECKPOINT_SECONDS"] = "60"
+    gone_on = tmp_path / "gone_on.json"
+    done = subprocess.run([sys.executable, "-m", "compt_core", "study", "shots", "--resume", "last", "--json",
+                           str(gone_on)], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(gone_on.read_text())["numbers"] == json.loads(whole.read_text())["numbers"]
+
+
+def stored(home: Path) -> list[RunRecord]:
+    """The runs of a home, none before it has a store."""
+    if not (home / "compt.db").exists():
+        return []
+    try:
+        store = Store(home)
+        return [run for one in store.experiments() for run in store.runs(one.id)]
+    except StoreError:  # it is being made
+        return []
 
 
 def test_a_new_study_is_one_folder(call: Call, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +123,8 @@ def test_a_new_study_is_one_folder(call: Call, home: Path, tmp_path: Path, monke
     (("relatedness", "--tasks", "demo-mood,demo-echo"), "needs at least 3. Got 2"),
     (("pretrained", "--tasks", "demo-mood,demo-reword"), "more tasks than families"),
     (("shots", "--shots", "0"), "an integer in [1, 1024]"), (("shots", "--tasks", "demo-moods"), "demo-moods"),
-    (("forgetting", "--steps", "2"), "Got 4 phases and 2 steps"),
+    (("forgetting", "--steps", "2"), "Got 4 phases and 2 steps"), (("tuning", "--seeds", "0,1000"), "Got 1000"),
+    (("shots", "--resume", "last"), "--resume goes on with the settings of the launch"),
 ])
 def test_each_mistake_is_one_sentence_and_nothing_is_queued(call: Call, home: Path, words: tuple[str, ...], said: str
                                                             ) -> None:

@@ -46,7 +46,8 @@ TYPED: dict[str, tuple[str, Any]] = {
     "data_seed": ("3", 3), "phases": ("demo-mood+demo-reword,demo-follows", (("demo-mood", "demo-reword"), (
         "demo-follows",))), "freeze": ("attention,gates", ("attention", "gates")), "freeze_after": ("used", "used"),
     "init": ("source=a:composed@b,private=c", ("source=a:composed@b", "private=c")), "after": ("a,b/c", ("a", "b/c")),
-    "init_seed": ("4", 4), "method": ("scp", ("scp",)), "shots": ("8,4", (8, 4)), "seed": ("0-2", (0, 1, 2)),
+    "init_seed": ("4", 4), "shuffle_labels": ("demo-reword", ("demo-reword",)),
+    "method": ("scp", ("scp",)), "shots": ("8,4", (8, 4)), "seed": ("0-2", (0, 1, 2)),
 }
 PLURAL = {"method": "methods", "seed": "seeds"}
 

@@ -11,7 +11,18 @@ import pytest
 from compt_core.runs.record import RunRecord, State
 from compt_core.settings.config import RunConfig
 from compt_core.streams import stream
-from compt_core.studies import ablations, dissimilar, forgetting, length, pretrained, relatedness, scaling, shots
+from compt_core.studies import (
+    ablations,
+    dissimilar,
+    forgetting,
+    launch,
+    length,
+    pretrained,
+    relatedness,
+    scaling,
+    shots,
+    tuning,
+)
 from compt_core.studies.study import Evidence, Reading
 from compt_core.studies.table import known
 from compt_core.tasks.table import CATALOGUE
@@ -155,10 +166,53 @@ def test_harm_and_isolation_by_foreign_tasks_are_found() -> None:
     more = (*TASKS, "demo-echo")
     beside = [run([.6] * 4 + [.9], tasks=more, method="mst", row="mst"),
               run([.8] * 4 + [.9], tasks=more, result={"attention": apart}, sources=3)]
-    reading = dissimilar.measure(Evidence({"0 foreign": alone, "1 foreign": beside}))
+    reading = dissimilar.measure(Evidence({"alone": alone, "4 foreign": beside}))
     assert "MST changes by -20.0 points" in reading.sentences[0] and "by +0.0 points" in reading.sentences[1]
     assert "so it sets them apart" in reading.sentences[2]
     assert dissimilar.isolation(alone, "mst", 4) is None
+
+
+def trial(row: str, score: float, seed: int = 1000, **settings: Any) -> RunRecord:
+    return run([score] * 4, method=row.split()[0], row=row, seed=seed, **settings)
+
+
+def test_tuning_finds_the_best_trial_and_what_it_is_worth_on_other_seeds() -> None:
+    search = [trial("pt 1", .5, lr_private=.1),
+              trial("pt 2", .9, lr_private=.2),
+              trial("pt 2", .7, 1001, lr_private=.2), trial("spp 1", .6, lr_private=.1),
+              trial("spp 2", .55, lr_private=.3)]
+    starts = [trial("pt", .5, seed) for seed in (0, 1)] + [trial("spp", .6, seed) for seed in (0, 1)]
+    tuned = [trial("pt", .7, 0), trial("pt", .72, 1), trial("spp", .6, 0), trial("spp", .6, 1)]
+    assert tuning.best(tuning.trials(Evidence({"round 1": search}))["pt"]) == (
+        {**dict.fromkeys(tuning.SEARCHED), "lr_private": .2, "lr_attention": .07, "lr_gate": .1, "lr_encoder": .003,
+         "prompt_length": 5}, pytest.approx(.8))
+    early = tuning.measure(Evidence({"round 1": search, "start": starts}))
+    assert early.sentences[0].endswith("lr_private=0.2, with 80.0 on the tuning seeds.")
+    whole = tuning.measure(Evidence({"round 1": search, "start": starts, "tuned": tuned}))
+    assert whole.sentences[0].startswith("PT is first with tuned settings, at 71.0")
+    assert "With the settings at the start ComPT (SPP) was first." in whole.sentences[0]
+    assert whole.numbers["pt"]["gain"]["value"] == pytest.approx(.21)
+
+
+def test_tuning_asks_for_the_same_trials_again_and_within_its_bounds() -> None:
+    base = launch.whole({"preset": "demo", "methods": ["pt", "spp"], "seeds": [0, 1, 2]})
+    parts = tuning.plan(base)
+    assert parts == tuning.plan(base) and list(parts) == ["round 1", "start"]
+    rows = parts["round 1"]["variants"]
+    assert list(rows) == [f"pt {n}" if n < 7 else f"spp {n - 6}" for n in (1, 7, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12)]
+    assert parts["round 1"]["seeds"] == [1000, 1001] and parts["start"]["seeds"] == [0, 1, 2]
+    assert all(.32 / 5.01 <= own["lr_private"] <= .32 * 5.01 for name, own in rows.items() if name.startswith("pt"))
+    assert not any("lr_source" in own for name, own in rows.items() if name.startswith("pt "))
+    done = [trial(name, .5 + index / 100, **{key: value for key, value in own.items() if key != "method"})
+            for index, (name, own) in enumerate(rows.items())]
+    more = tuning.grow(parts, Evidence({"round 1": done, "start": []}))
+    assert list(more) == ["round 2"] and len(more["round 2"]["variants"]) == 12
+    assert not set(more["round 2"]["variants"]) & set(rows)
+    all_parts = {**parts, **more, "round 3": {}}
+    last = tuning.grow(all_parts, Evidence({"round 1": done, "start": []}))
+    assert list(last) == ["tuned"] and list(last["tuned"]["variants"]) == ["pt", "spp"]
+    assert last["tuned"]["variants"]["spp"]["lr_source"] == rows["spp 6"]["lr_source"]
+    assert tuning.grow({**all_parts, **last}, Evidence({"round 1": done})) == {}
 
 
 def test_active_sources_and_entropy_count_what_is_used() -> None:

@@ -111,6 +111,17 @@ def test_tasks_with_the_same_columns_are_sampled_apart() -> None:
     assert numbers("mrpc") != numbers("rte")
 
 
+def test_shuffled_labels_keep_texts_and_counts_and_leave_other_tasks_alone() -> None:
+    data = made_up("demo-echo")
+    plain, shuffled = sample(data, shots=24), sample(data, shots=24, shuffle_labels=("demo-echo",))
+    assert [row.texts for row in plain] == [row.texts for row in shuffled]
+    assert Counter(row.label for row in plain) == Counter(row.label for row in shuffled)
+    agree = sum(one.label == two.label for one, two in zip(plain, shuffled, strict=True))
+    assert 4 < agree < 20 and all(row.value == row.label for row in shuffled)
+    assert shuffled == sample(data, shots=24, shuffle_labels=("demo-echo",))
+    assert sample(data, tasks=("demo-echo", "demo-mood"), shots=24, shuffle_labels=("demo-mood",)) == plain
+
+
 def test_more_shots_contain_the_fewer_of_each_label() -> None:
     data = made_up("rte")
     assert set(sample(data, shots=4)) <= set(sample(data, shots=8)) <= set(sample(data, shots=16))

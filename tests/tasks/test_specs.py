@@ -35,7 +35,7 @@ def row(task: Task) -> Row:
 
 
 def test_suites_hold_the_benchmarks() -> None:
-    assert set(SUITES) == {"demo", "demo-glue", "glue", "set2", "english"}
+    assert set(SUITES) == {"demo", "demo-glue", "demo-more", "glue", "set2", "english"}
     assert len(SUITES["glue"]) == 8
     assert SUITES["set2"] == ("imdb", "yelp_polarity", "mrpc", "paws", "scitail", "multinli")
     assert {name for names in SUITES.values() for name in names} == set(TASKS)
