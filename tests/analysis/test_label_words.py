@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from compt_core.analysis.diagnosis import KINDS, diagnose, diagnose_runs
+from compt_core.analysis.diagnosis import diagnose
 from compt_core.analysis.signatures import Finding
-from compt_core.exchange.bundle import import_bundles
-from compt_core.runs.store import Store
 from compt_core.settings.config import RunConfig
 from compt_core.training.events import Event, Log
 from compt_core.training.task_losses import LastLosses, of_words_alone
 
-ROOT = Path(__file__).resolve().parents[2]
 WORDS = math.log(2) / 4  # qqp in T5's pieces: two labels alike, four tokens to a label word on average
 QQP: dict[str, Any] = {"tasks": {"qqp": {"accuracy": 0.62, "f1": 0.1}}, "majority": {"qqp": {"accuracy": 0.63}},
                        "eval_rows": {"qqp": 300}, "mean_normalised": -0.03,
@@ -110,24 +105,6 @@ def test_a_trained_run_keeps_what_the_finding_needs_and_none_of_a_numeric_task(b
     assert 0 < losses["words"] < 1 and losses["final"] < losses["initial"]
     assert result["table_deviation"] == backbone.table_deviation
     assert set(result["majority"]) == {"sst2", "stsb"} and 0.5 <= result["majority"]["sst2"]["accuracy"] <= 1
-
-
-def test_no_bundled_run_has_it_by_the_losses_of_its_curves(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COMPT_DEMO_RUNS", "on")
-    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
-    flags, store = importlib.import_module("false_flags"), Store(tmp_path)
-    assert import_bundles(store) == 3
-    count = 0
-    for experiment in (one for one in store.experiments() if one.config["backbone"] == "demo"):
-        runs = flags.with_losses(store, store.runs(experiment.id))
-        assert all(run.result["task_loss"] and run.result["majority"] for run in runs)
-        curves = {kind: store.curves([run.id for run in runs], kind) for kind in KINDS}
-        for diagnosis in diagnose_runs(runs, curves).values():
-            count += 1
-            assert NAMES.isdisjoint(one.signature.name for one in diagnosis.findings)
-    assert count == 400
-    store.close()
 
 
 @pytest.mark.parametrize(("initial", "final", "table", "flagged"), [
