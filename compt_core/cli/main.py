@@ -19,8 +19,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from compt_core.analysis.diagnosis import KINDS, diagnose_runs
-from compt_core.analysis.signatures import Diagnosis
 from compt_core.backbone import english
 from compt_core.cli.backbone import commands as backbone_commands
 from compt_core.cli.carry import export, import_
@@ -28,18 +26,16 @@ from compt_core.cli.control import cancel, delete, pause, resume
 from compt_core.cli.data import data
 from compt_core.cli.measure import measured
 from compt_core.cli.options import Once, settings, whole
-from compt_core.cli.output import writable, write_file
+from compt_core.cli.output import writable
 from compt_core.cli.study import study
 from compt_core.cli.task import task, with_own
-from compt_core.cli.terminal import Ticker, console, quiet_libraries, say
+from compt_core.cli.terminal import console, quiet_libraries, say
+from compt_core.cli.training import diagnosed, print_results, train
 from compt_core.cli.whatif import whatif
-from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, plural, quoted
-from compt_core.exchange.report import accuracy_table, diagnosis_lines, experiment_json
+from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, quoted
 from compt_core.methods.table import METHODS
-from compt_core.planning.check import LaunchCheck, check
-from compt_core.runs.drain import drain
+from compt_core.planning.check import check
 from compt_core.runs.existing import existing_store, has_store, looked_up
-from compt_core.runs.record import ExperimentRecord, RunRecord, State
 from compt_core.runs.store import Store
 from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
 from compt_core.settings.config import RunConfig, allowed_values, build_experiment
@@ -147,7 +143,7 @@ def run(
     file = writable(json_file, "--json") if json_file else None
     for note in checked.notes:
         say(f"Note: {note}")
-    return _train(checked, file) if not measure else DONE if measured(checked) else FAILED
+    return train(checked, file) if not measure else DONE if measured(checked) else FAILED
 
 
 def _settings_table() -> Table:
@@ -156,45 +152,6 @@ def _settings_table() -> Table:
         value = field.get_default()
         table.add_row(name, "" if value is None or value == () else str(value), allowed_values(name), field.description)
     return table
-
-
-def _train(checked: LaunchCheck, json_file: Path | None) -> int:
-    store = Store()
-    worker = Worker(store)
-    identity = store.submit(checked.experiment, tasks=checked.tasks)
-    try:
-        with Ticker(store, worker) as ticker:
-            drain(store, identity, ticker.tick, worker=worker)
-    except Stopped as stopped:
-        states = ", ".join(f"{count} {state}" for state, count in store.experiment(identity).states.items())
-        stopped.note = f"Experiment {identity} is kept: {states}. 'python -m compt_core resume {identity}' queues " \
-            "the interrupted runs again, and 'python -m compt_core worker' trains them."
-        raise
-    record, runs = store.experiment(identity), store.runs(identity)
-    if any(r.state == State.COMPLETED for r in runs):
-        _print_results(store, record, runs)
-    for failed in (r for r in runs if r.state != State.COMPLETED):
-        say(f"Run {failed.id} ({failed.variant}, {plural(failed.shots, 'shot')}, seed {failed.seed}) is "
-            f"{failed.state.value}{': ' + failed.error_message if failed.error_message else '.'}")
-    if json_file:
-        text = json.dumps(experiment_json(record, runs), indent=1, allow_nan=False) + "\n"
-        try:
-            write_file(json_file, text)
-        except OSError as error:  # the disk may have filled up meanwhile; the store has it all
-            say(f"The results are in the store, but '{json_file}' could not be written: {error.strerror}.")
-            return FAILED
-    return DONE if all(r.state == State.COMPLETED for r in runs) else FAILED
-
-
-def _print_results(store: Store, experiment: ExperimentRecord, runs: list[RunRecord]) -> None:
-    console().print(accuracy_table(experiment, runs), *diagnosis_lines(runs, _diagnosed(store, runs)), sep="\n")
-
-
-def _diagnosed(store: Store, runs: list[RunRecord]) -> dict[str, Diagnosis]:
-    notes = list[str]()
-    found = diagnose_runs(runs, {name: store.curves([r.id for r in runs], name, notes) for name in KINDS})
-    say(*notes)
-    return found
 
 
 @app.command("tasks", cls=Once)
@@ -238,9 +195,9 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run 
     experiment, runs = looked_up(store, run_id, notes)
     say(*notes)
     if experiment.id == run_id:
-        _print_results(store, experiment, runs)
+        print_results(store, experiment, runs)
         return
-    r, found = runs[0], _diagnosed(store, runs)
+    r, found = runs[0], diagnosed(store, runs)
     shown = {"run": r.id, "experiment": r.experiment, "state": r.state.value, "step": r.step, "steps": r.steps,
              "created": _when(r.created), "started": _when(r.started), "finished": _when(r.finished),
              "error": r.error_message, "diagnosis": [one.line for one in found[r.id].findings] or None,

@@ -82,7 +82,7 @@ def read(store: Store, config: RunConfig, planned: Mapping[str, RunConfig] | Non
             raise DataError(f"{METHODS[config.method].title} has no prompts of the part {quoted(origin.part)} that "
                             "could start from others. Give init only to rows whose method has some.")
         names = [f"s{s}" for s in range(shape.sources)] if origin.part == "source" else config.tasks
-        given = _of_file(Path(origin.ref), hidden) if not is_id(origin.ref) else \
+        given = prompts_of_file(Path(origin.ref), hidden) if not is_id(origin.ref) else \
             _of_config(planned[origin.ref], f"row {quoted(planned[origin.ref].variant)}", hidden) \
             if planned and origin.ref in planned else \
             _of_run(store, store.run(origin.ref), config, hidden, planned=planned is not None)
@@ -178,18 +178,20 @@ def _names(kinds: Mapping[str, np.ndarray], tasks: Sequence[str]) -> dict[str, S
             for kind, array in kinds.items()}
 
 
-def _of_file(path: Path, hidden: int) -> Prompts:
-    """The prompts of a file, or of a folder with an adapter that peft wrote."""
+def prompts_of_file(path: Path, hidden: int, notes: list[str] | None = None) -> Prompts:
+    """The prompts of a file, or of a folder with an adapter that peft wrote; those of one array are called "prompt-0",
+    "prompt-1". `notes` gets sentences on what is used of an adapter. Raises DataError."""
     file, config = (path / _ADAPTER[0], path / _ADAPTER[1]) if path.is_dir() else (path, None)
     try:
         if file.stat().st_size > foreign.MOST_BYTES:
             raise DataError(f"The file '{file}' must have at most {foreign.MOST_BYTES:,} bytes. Save fewer prompts in "
                             "one file.")
         about = config.read_bytes() if config is not None and config.is_file() else None
-        found = foreign.read(file.name, file.read_bytes(), hidden, about)
+        found = foreign.read(file.name, file.read_bytes(), hidden, about, notes)
     except OSError as error:
         raise DataError(f"The file of prompts '{file}' cannot be read: {error.strerror}. Put it back, or choose "
                         "another start.") from None
     if len({array.shape for array in found.values()}) > 1:
         raise DataError(f"The prompts of the file '{file}' have different lengths. Save prompts of one length in it.")
-    return Prompts(f"the file '{file}'", {"composed": np.stack(list(found.values()))}, {"composed": list(found)})
+    return Prompts(f"the file '{file}'", {"composed": np.stack(list(found.values()))},
+                   {"composed": [f"prompt-{name}" if name.isdigit() else name.replace(" ", "-") for name in found]})

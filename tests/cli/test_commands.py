@@ -14,6 +14,7 @@ import pytest
 
 from compt_core.backbone import english
 from compt_core.cli import main as cli
+from compt_core.cli import training
 from compt_core.errors import BackboneError, DiskError, StoreError
 from compt_core.runs.store import Store
 from compt_core.settings.config import RunConfig
@@ -104,7 +105,7 @@ def trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 store.finish(record.id, outcome)
             on_tick(store.runs(experiment))
 
-        monkeypatch.setattr(cli, "drain", drain)
+        monkeypatch.setattr(training, "drain", drain)
 
     return use
 

@@ -18,7 +18,7 @@ def submitted(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Call
     """The experiment that `run` would train."""
     def experiment(*words: object) -> Any:
         caught: list[Any] = []
-        monkeypatch.setattr(cli, "_train", lambda checked, json_file: caught.append(checked.experiment) or 0)
+        monkeypatch.setattr(cli, "train", lambda checked, json_file: caught.append(checked.experiment) or 0)
         done = call("run", *words)
         assert (done.code, done.err) == (0, "")
         return caught[0]

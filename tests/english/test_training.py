@@ -10,10 +10,14 @@ import pytest
 import torch
 
 from compt_core.analysis.answers import scored_rows
+from compt_core.backbone.t5 import decode, encode, vocabulary_logits
+from compt_core.cli import main as cli
 from compt_core.planning.data import load_data
 from compt_core.runs.drain import drain
 from compt_core.runs.store import Store
 from compt_core.settings.config import RunConfig, build_experiment
+from compt_core.tasks.batches import collate, encode_rows
+from compt_core.tasks.spec import Row
 from compt_core.tasks.table import TASKS
 from compt_core.training.fleet import build_fleet
 from compt_core.training.loop import train
@@ -126,3 +130,37 @@ def test_muting_a_source_is_the_prompt_without_it_computed_anew(peer, pieces, se
             wanted = [-len(word) * peer(inputs_embeds=inputs, labels=torch.tensor([word])).loss.item()
                       for word in words]
         np.testing.assert_allclose(scores, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's call
+def test_an_exported_adapter_gives_peft_our_logits(english, english_folder, english_here, home, tmp_path):
+    from peft import PeftModel
+    from transformers import T5ForConditionalGeneration
+
+    from compt_core.exchange import peft
+
+    words = ["run", "--backbone", "english", "--methods", "pt", "--tasks", "demo-mood", "--shots", "2", "--steps", "5",
+             "--set", "batch=2", "--set", "eval_rows=4", "--set", "watch_rows=0", "--set", "position=before_all"]
+    assert cli.main(words) == 0
+    store = Store(home)
+    [run] = store.runs(store.experiments()[0].id)
+    assert cli.main(["export", run.id, "--format", "peft", "--out", str(tmp_path / "out")]) == 0
+    model = PeftModel.from_pretrained(T5ForConditionalGeneration.from_pretrained(english_folder).eval(),
+                                      tmp_path / "out" / "demo-mood").eval()
+    task, texts = run.tasks.needed("demo-mood"), ("The film was wonderful.", "The film was awful.")
+    rows = encode_rows(english.tokenizer, task, [Row(texts, 0, 0.0)], prefix="neutral", position="before_all",
+                       max_tokens=128)
+    ids = english.tokenizer(peft.input_text(run, task, texts))["input_ids"]
+    assert tuple(ids) == rows[0].after
+    prompt = torch.from_numpy(np.array(store.prompts(run.id)["composed"][0], dtype=np.float32))
+    start = torch.tensor([[0, 2841]])
+    with torch.no_grad():
+        ours = vocabulary_logits(english.model, decode(english, encode(english, collate(rows, [len(prompt)]), prompt),
+                                                       start))[0]
+        theirs = model(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+                       decoder_input_ids=start).logits[0]
+    torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-5)  # logits of up to 50 in this T5
+    assert cli.main(["import", str(tmp_path / "out" / "demo-mood"), "--tasks", "demo-mood", "--backbone", "english",
+                     "--set", "eval_rows=4"]) == 0
+    [again] = store.runs(store.experiments()[0].id)
+    assert again.result["tasks"] == run.result["tasks"]

@@ -122,7 +122,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str,
     """How `run` ended up to the check of files: "taken" with its experiment, or "refused"."""
     taken: list[Any] = []
     monkeypatch.setattr(cli, "check", lambda experiment, tasks: SimpleNamespace(experiment=experiment, notes=()))
-    monkeypatch.setattr(cli, "_train", lambda checked, json_file: taken.append(checked.experiment) or 0)
+    monkeypatch.setattr(cli, "train", lambda checked, json_file: taken.append(checked.experiment) or 0)
 
     def call(*given: str) -> tuple[str, Any]:
         taken.clear()
