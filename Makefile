@@ -2,6 +2,7 @@
 # make demo              set up .venv, train PT, MST, SPP and SCP on the demo suite, print the accuracy table
 # make bench             set up, then measure speed and memory against other programs and limits (about ten minutes)
 # make soak              set up, kill a worker thirty times, try 100,000 random inputs, measure the dashboard under load
+# make reference         set up, then write the reference of the library into .cache/reference
 # make quick             set up, then lint, types, import contracts and the tests that start no process (three minutes)
 # make test              set up .venv and a browser, then lint, types and every test
 # Each target creates .venv if it is missing and updates it if a requirements file has changed (.ci/setup.sh).
@@ -9,7 +10,7 @@
 PORT ?= 8501
 PYTHON := .venv/bin/python
 
-.PHONY: app bench demo quick soak test
+.PHONY: app bench demo quick reference soak test
 
 ifneq ($(filter app,$(or $(MAKECMDGOALS),app)),)
   ifneq ($(shell p='$(subst ','\'',$(PORT))'; case "$$p" in (''|*[!0-9]*|??????*) ;; (*) \
@@ -40,6 +41,10 @@ soak:
 	COMPT_KILLS=30 $(PYTHON) -m pytest tests/faults
 	COMPT_FUZZ=100000 $(PYTHON) -m pytest -n 2 tests/fuzz
 	$(PYTHON) benchmarks/load.py
+
+reference:
+	@.ci/setup.sh quick
+	$(PYTHON) -m pdoc --output-directory .cache/reference compt_core.library
 
 quick:
 	@.ci/setup.sh quick

@@ -42,6 +42,18 @@ def scores(backbone: Backbone, config: RunConfig, task: Task, texts: Sequence[Te
                         label_ids(backbone.tokenizer, task.words(config.prefix)), config.scoring)
 
 
+def written(backbone: Backbone, config: RunConfig, task: Task, texts: Texts, prompt: np.ndarray, tokens: int) -> str:
+    """What greedy generation writes for the texts under a prompt [L, H], at most `tokens` pieces."""
+    from transformers.modeling_outputs import BaseModelOutput
+
+    batch = collate(_encoded(backbone, config, task, [texts]), [len(prompt)])
+    with torch.inference_mode():
+        states, mask = encode(backbone, batch, _tensor(backbone, prompt)).padded()
+        out = backbone.model.generate(encoder_outputs=BaseModelOutput(last_hidden_state=states), attention_mask=mask,
+                                      max_new_tokens=tokens)
+    return str(backbone.tokenizer.decode(out[0], skip_special_tokens=True)).strip()
+
+
 def cut(backbone: Backbone, config: RunConfig, task: Task, texts: Texts) -> bool:
     """Whether part of the texts lies beyond the run's max_tokens and is not read."""
     return _encoded(backbone, config, task, [texts])[0].cut

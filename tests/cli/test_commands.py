@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from compt_core.backbone import english
-from compt_core.cli import main as cli
 from compt_core.cli import training
 from compt_core.errors import BackboneError, DiskError, StoreError
 from compt_core.runs.store import Store
