@@ -38,7 +38,7 @@ LABELS = {
     "scp_length": "SCP length", "max_tokens": "Longest input (tokens)", "clip": "Gradient clip (norm)",
     "shots_per": "Shots per", "variants": "More rows", "phases": "Phases (tasks in sequence)",
     "init": "First prompts from", "after": "Wait for runs", "freeze": "Parts that are not trained",
-    "shuffle_labels": "Tasks with shuffled labels",
+    "shuffle_labels": "Tasks with shuffled labels", "track": "Also show the runs in",
     "freeze_after": "Kept after a task's phase", "units": "Unit of prompt sizes and rates",
 }
 EMPTY = {  # what an empty number means, as the field's placeholder

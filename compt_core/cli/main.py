@@ -36,13 +36,15 @@ from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, quoted
 from compt_core.methods.table import METHODS
 from compt_core.planning.check import check
 from compt_core.runs.existing import existing_store, has_store, looked_up
+from compt_core.runs.serving import LOG_NAME, log_to_file, serve
 from compt_core.runs.store import Store
-from compt_core.runs.worker import LOG_NAME, Worker, log_to_file, serve
+from compt_core.runs.worker import Worker
 from compt_core.settings.config import RunConfig, allowed_values, build_experiment
 from compt_core.settings.presets import PRESETS
 from compt_core.signals import Stopped
 from compt_core.studies.launch import advance
 from compt_core.tasks.own import catalogue, known
+from compt_core.trackers.table import TRACKERS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Compositional prompt tuning of a frozen T5, compared with PT and MST.")
@@ -119,6 +121,8 @@ def run(
                           "definition (YAML) beside its data; may be repeated.")] = None,
     init: Annotated[list[str] | None, typer.Option(metavar="PART=RUN", help="First prompts of a part (source or "
                     "private) from a run or a file; may be repeated.")] = None,
+    track: Annotated[str | None, typer.Option(help=f"Also show the runs in {', '.join(TRACKERS)} (extras): a,b.")
+                     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, as in "
                                                    "sources=4; may be repeated. 'help' lists them all.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results here.")] = None,
@@ -131,7 +135,7 @@ def run(
         return DONE
     given = {"backbone": backbone, "data_dir": data_dir, "tasks": tasks, "methods": methods, "shots": shots,
              "variants": variant or None, "seeds": seeds, "steps": steps, "eval_rows": eval_rows, "preset": preset,
-             "init": init or None}
+             "init": init or None, "track": track}
     layers = settings(config, given, set_ or [])
     if task_files:
         layers["tasks"] = with_own(layers.get("tasks"), task_files)

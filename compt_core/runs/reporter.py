@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from compt_core.errors import StoreError
 from compt_core.runs.record import RunRecord
 from compt_core.runs.store import Store
+from compt_core.trackers.feed import Feed
 from compt_core.training.events import Checkpoint, Control, Event, Log, Outcome, Started
 
 _ANSWERS: dict[str, Control] = {"cancel": "cancel", "pause": "pause", "delete": "cancel"}
@@ -26,11 +27,13 @@ class Reporter:
 
     When `stop` is set, every run that nobody cancelled is asked to pause; the store then marks those that nobody asked
     to pause as interrupted. `clock` counts seconds. As keeper it writes a checkpoint of the fleet every `keep_seconds`.
+    `feed` gets every event as well, and the end of every run.
     """
 
     def __init__(self, store: Store, fleet: Sequence[RunRecord], stop: threading.Event,
-                 clock: Callable[[], float] = time.monotonic, keep_seconds: float = KEEP_SECONDS):
-        self._store, self._stop, self._clock = store, stop, clock
+                 clock: Callable[[], float] = time.monotonic, keep_seconds: float = KEEP_SECONDS,
+                 feed: Feed | None = None):
+        self._store, self._stop, self._clock, self._feed = store, stop, clock, feed
         self._fleet = fleet[0].fleet or ""
         self._open = [record.id for record in fleet]
         self._ended: set[str] = set()
@@ -59,6 +62,8 @@ class Reporter:
             self._turn = self._clock() if self._turn is None else self._turn
             self._to_go[item.run] = self._steps.get(item.run, item.step) - item.step
         self._buffer.append(item)
+        if self._feed is not None and isinstance(item, Event):
+            self._feed.put(item)
         if len(self._buffer) >= FLUSH_ITEMS or self._clock() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
@@ -74,6 +79,8 @@ class Reporter:
                 raise
             self._store.finish(run, Outcome("failed", error=error))
         self._ended.add(run)
+        if self._feed is not None:
+            self._feed.over(run, outcome)
 
     def control(self, run: str) -> Control:
         """What to do with a run before its next step; reads the store if something has been written there.
@@ -132,6 +139,9 @@ class Reporter:
 
     def flush(self) -> None:
         """Writes what has been reported so far."""
+        if self._feed is not None:
+            self._buffer += [Log(run, self._steps.get(run, 0) - self._to_go.get(run, 0), said)
+                             for said in self._feed.said() for run in self._open if run not in self._ended]
         batch, self._buffer = self._buffer, []
         self._flushed = self._clock()
         if batch:

@@ -25,6 +25,7 @@ from compt_core.runs.schema import Database, experiments, runs
 from compt_core.settings.config import Experiment
 from compt_core.tasks.catalogue import Catalogue
 from compt_core.tasks.table import CATALOGUE
+from compt_core.trackers import table as trackers
 from compt_core.training.events import Checkpoint, Event, Log, Outcome
 
 
@@ -52,7 +53,8 @@ class Store:
     def submit(self, experiment: Experiment, *, owner: str = "local", tasks: Catalogue = CATALOGUE) -> str:
         """Queues every run of the experiment's grid and returns the experiment's id. Its tasks keep the definitions
         that `tasks` has now; nothing is known about a task that is not in there. Raises ConfigError where a run starts
-        from, or waits for, something that is not there or does not fit."""
+        from, or waits for, something that is not there or does not fit, and where a tracker is not installed."""
+        trackers.check(experiment.track)
         grid = starts.resolved(self, experiment)
         with self._database.write() as connection:
             return entries.submit(connection, experiment, owner, tasks, grid)

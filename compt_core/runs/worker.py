@@ -8,8 +8,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from typing import Any, Literal, cast
 
 from compt_core.errors import ConfigError, Damaged, Issue, LostStore, StoreError, UnknownId, nearest, quoted
@@ -21,12 +19,12 @@ from compt_core.runs.reporter import KEEP_SECONDS, Reporter
 from compt_core.runs.store import Store
 from compt_core.runs.trainer import References, Train, referrer, trainer
 from compt_core.settings.plain import number
+from compt_core.trackers.feed import feed_for
 from compt_core.training.events import Checkpoint, Log, Outcome
 
 __all__ = ["Lease", "Worker", "worker_mode"]
 
 POLL_SECONDS = 0.5  # how long an idle worker, or a waiting one, sleeps unless woken
-LOG_NAME, LOG_BYTES = "worker.log", 1_000_000
 RETRY_SECONDS = 5.0  # pause of the app's worker after a failure of the store
 EXIT_SECONDS = 8.0  # how long a leaving process waits for its fleet to stop
 NO_REFERENCES: dict[str, Any] = {"majority": {}, "no_prompt": {}}  # they could not be computed
@@ -210,7 +208,8 @@ class Worker:
         return True
 
     def _train(self, fleet: Sequence[RunRecord], stop: threading.Event) -> None:
-        reporter = Reporter(self._store, fleet, stop, keep_seconds=self._keep_seconds)
+        feed = feed_for(fleet, self._store.experiment(fleet[0].experiment).config.get("track", ()), self._store.home)
+        reporter = Reporter(self._store, fleet, stop, keep_seconds=self._keep_seconds, feed=feed)
         logger.info("Fleet %s starts: %d runs of experiment %s.", fleet[0].fleet, len(fleet), fleet[0].experiment)
         try:
             configs, given = starts.read_all(self._store, fleet, reporter.on_outcome)
@@ -232,6 +231,9 @@ class Worker:
         except BaseException:  # the process is ending
             reporter.end_rest(Outcome("paused"))
             raise
+        finally:
+            if feed is not None:
+                feed.close()
 
     def _checkpoints(self, fleet: Sequence[RunRecord], reporter: Reporter) -> dict[str, Checkpoint]:
         """The checkpoints that runs go on from; a run whose file is lost begins again, and its log says why."""
@@ -263,37 +265,3 @@ class Worker:
         if rows is not None:
             with suppress(UnknownId):
                 self._store.set_references(experiment, rows)
-
-
-def serve(worker: Worker, stop: threading.Event) -> bool:
-    """Runs a worker until `stop` is set, then waits up to EXIT_SECONDS for its fleet; whether it stopped in time.
-
-    A step of a large model may take longer; its runs then go on from the last checkpoint later. Raises an exception of
-    the store.
-    """
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            worker.run(stop)
-        except BaseException as error:
-            failures.append(error)
-            stop.set()
-
-    thread = threading.Thread(target=work, name="compt-worker", daemon=True)
-    thread.start()
-    while not stop.wait(POLL_SECONDS):  # with a limit, so that every system notices a signal
-        pass
-    thread.join(EXIT_SECONDS)
-    if failures:
-        raise failures[0]
-    return not thread.is_alive()
-
-
-def log_to_file(home: Path) -> None:
-    """Sends this process's worker messages to LOG_NAME in the home folder, never into a pipe that nobody empties."""
-    handler = RotatingFileHandler(home / LOG_NAME, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-    core = logging.getLogger("compt_core")
-    core.setLevel(logging.INFO)
-    core.addHandler(handler)

@@ -18,10 +18,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, fi
 from compt_core.errors import ConfigError, Issue, nearest, quoted
 from compt_core.methods.table import METHODS
 from compt_core.settings import sentences
-from compt_core.settings.fields import Settings, setting
+from compt_core.settings.fields import Settings, Tracker, setting
 from compt_core.settings.presets import PRESETS
 from compt_core.settings.together import EACH, problems_of_run
-from compt_core.settings.values import as_list, as_text, by_field
+from compt_core.settings.values import as_list, as_text, as_words, by_field
 from compt_core.settings.values import parse_value as parse_value  # settings of any source start here
 from compt_core.settings.values import read_yaml as read_yaml
 from compt_core.settings.variants import DEFAULT_METHODS, FORM, MOST_NAME, NAMING, Variants, is_plain, of_raw, plain
@@ -88,6 +88,10 @@ class Experiment(Settings):
     study: str = setting("", "The study that this experiment is a part of, as NAME/INSTANCE/PART.",
                          pattern=r"([a-z_]{1,40}/[a-z0-9]{10}/[\w .=+-]{1,60})?",
                          allowed="NAME/INSTANCE/PART, or empty")
+
+    track: Annotated[tuple[Tracker, ...], BeforeValidator(as_words)] = setting(
+        (), "Other programs that the runs are also shown in; what they write is in COMPT_HOME/track.",
+        allowed="none or more of 'tensorboard', 'mlflow', 'trackio', 'wandb'")
 
     @model_validator(mode="before")
     @classmethod

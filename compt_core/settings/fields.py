@@ -17,6 +17,7 @@ from compt_core.settings.values import Refused, as_phases, as_words, has_bool
 Numbers = tuple[Annotated[float, Field(strict=True)], ...]
 Matrix = tuple[Numbers, ...]
 Part = Literal["source", "private", "attention", "gates"]  # of a method; MPT's matrices count as private
+Tracker = Literal["tensorboard", "mlflow", "trackio", "wandb"]
 Normalizer = Literal["sigmoid", "softmax", "sparsemax", "entmax15"]
 
 

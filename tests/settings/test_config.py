@@ -85,6 +85,11 @@ def test_every_field_is_settable_by_text_and_reaches_the_run(name: str) -> None:
         assert reached in value if field in ("methods", "shots", "seeds") else reached == value
 
 
+def test_trackers_are_named_by_text_and_are_no_setting_of_a_run() -> None:
+    experiment = build_experiment({"tasks": TASKS, "track": parse_value("mlflow,wandb")})
+    assert experiment.track == ("mlflow", "wandb") and not hasattr(experiment.runs()[0], "track")
+
+
 @pytest.mark.parametrize("name", sorted(set(RunConfig.model_fields) | set(Experiment.model_fields)))
 def test_every_field_is_documented(name: str) -> None:
     field = (RunConfig.model_fields | Experiment.model_fields)[name]
