@@ -158,7 +158,7 @@ def test_an_old_python_is_one_sentence(tmp_path: Path) -> None:
 # --- requirements
 
 
-@pytest.mark.parametrize("line", pins("requirements.txt") + pins("requirements-dev.txt"))
+@pytest.mark.parametrize("line", [line for file in ("", "-dev", "-track") for line in pins(f"requirements{file}.txt")])
 def test_every_requirement_has_a_pin_and_a_reason(line: str) -> None:
     assert PIN.fullmatch(line), f"'{line}' must read NAME==VERSION, two spaces or more, # and a reason."
 
@@ -171,8 +171,8 @@ def test_installed_versions_are_the_pinned_ones() -> None:
 
 
 @pytest.mark.parametrize(("rooms", "files"), [
-    (("compt_core", "app", "pages"), ("requirements.txt",)),
-    (("tests", "benchmarks"), ("requirements.txt", "requirements-dev.txt")),
+    (("compt_core", "app", "pages"), ("requirements.txt", "requirements-track.txt")),
+    (("tests", "benchmarks"), ("requirements.txt", "requirements-track.txt", "requirements-dev.txt")),
 ])
 def test_what_is_imported_is_required(rooms: tuple[str, ...], files: tuple[str, ...]) -> None:
     required = {canonical(PIN.fullmatch(line)["name"]) for file in files for line in pins(file)}  # type: ignore[index]

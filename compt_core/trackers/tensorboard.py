@@ -20,32 +20,32 @@ class TensorBoard:
 
     def start(self, subject: Subject) -> None:
         """Settings and the way back as text."""
-        writer = SummaryWriter(str(self._folder / subject.experiment / subject.name))  # type: ignore[no-untyped-call]
+        writer = SummaryWriter(str(self._folder / subject.experiment / subject.name))
         self._open[subject.run] = writer
-        writer.add_text("link", subject.link)  # type: ignore[no-untyped-call]
-        writer.add_text("settings", _markdown(["setting", "value"], list(subject.settings.items())))  # type: ignore[no-untyped-call]
+        writer.add_text("link", subject.link)
+        writer.add_text("settings", _markdown(["setting", "value"], list(subject.settings.items())))
 
     def log(self, subject: Subject, step: int, values: Mapping[str, float]) -> None:
         """A point for each value."""
         for name, value in values.items():
-            self._open[subject.run].add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+            self._open[subject.run].add_scalar(name, value, step)
 
     def end(self, subject: Subject, state: str, result: Mapping[str, Any] | None) -> None:
         """Scores, weights and gates as a table, weights as a picture."""
         writer = self._open.pop(subject.run)
         if result is not None:
             for name, value in scores_of(result).items():
-                writer.add_scalar(name, value, subject_steps(subject))  # type: ignore[no-untyped-call]
-            writer.add_text("table", _markdown(*table_of(subject, result)))  # type: ignore[no-untyped-call]
+                writer.add_scalar(name, value, subject_steps(subject))
+            writer.add_text("table", _markdown(*table_of(subject, result)))
             if weights := result.get("attention"):
-                writer.add_image("attention", np.asarray(picture_of(weights)), dataformats="HW")  # type: ignore[no-untyped-call]
-        writer.add_text("state", state)  # type: ignore[no-untyped-call]
-        writer.close()  # type: ignore[no-untyped-call]
+                writer.add_image("attention", np.asarray(picture_of(weights)), dataformats="HW")
+        writer.add_text("state", state)
+        writer.close()
 
     def close(self) -> None:
         """Closes what is open."""
         for writer in self._open.values():
-            writer.close()  # type: ignore[no-untyped-call]
+            writer.close()
 
 
 def subject_steps(subject: Subject) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from compt_core.errors import plural
 from compt_core.training.events import Event
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Subject:
     @property
     def name(self) -> str:
         """For lists: row, shots, seed and id."""
-        return f"{self.row} {self.config['shots']} shots seed {self.config['seed']} {self.run}"
+        return f"{self.row} {plural(self.config['shots'], 'shot')} seed {self.config['seed']} {self.run}"
 
     @property
     def settings(self) -> dict[str, str]:

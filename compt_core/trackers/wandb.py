@@ -24,7 +24,7 @@ class WandB:
         self._runs[subject.run] = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "compt"), group=subject.experiment, name=subject.name,
             id=subject.run, notes=subject.link, config=dict(subject.settings), dir=str(self._folder),
-            mode=mode, reinit="create_new",  # type: ignore[arg-type]
+            mode=mode, reinit="create_new",
             settings=wandb.Settings(silent=True, console="off", x_disable_stats=True, disable_git=True,
                                     disable_code=True))
 
