@@ -53,7 +53,8 @@ PROGRAMS = ("tests/browser/", "tests/faults/")
 # QUICK inside them have not.
 SLOW = (*PROGRAMS, "tests/english/", "tests/fuzz/", "tests/demo/", "tests/whatif/", "tests/app/",
         "tests/language/test_suites.py", "tests/analysis/test_diagnosis.py", "tests/analysis/test_relatedness.py",
-        "tests/test_findings.py", "tests/test_library.py", "tests/trackers/", "tests/exchange/test_carry.py",
+        "tests/test_findings.py", "tests/test_library.py", "tests/test_container.py", "tests/trackers/",
+        "tests/exchange/test_carry.py",
         *(f"tests/training/test_{name}.py" for name in ("fleets", "checkpoint", "experiment", "watch", "snapshots",
                                                   "phases")),
         *(f"tests/runs/test_{name}.py" for name in ("damage", "lease", "drain", "bundle", "worker", "points",
