@@ -4,13 +4,14 @@
 # make soak              set up, kill a worker thirty times, try 100,000 random inputs, measure the dashboard under load
 # make reference         set up, then write the reference of the library into .cache/reference
 # make quick             set up, then lint, types, import contracts and the tests that start no process (three minutes)
+# make extras            add the extras to .venv, then test them: Ray on a cluster of two nodes, and the trackers
 # make test              set up .venv and a browser, then lint, types and every test
 # Each target creates .venv if it is missing and updates it if a requirements file has changed (.ci/setup.sh).
 
 PORT ?= 8501
 PYTHON := .venv/bin/python
 
-.PHONY: app bench demo quick reference soak test
+.PHONY: app bench demo extras quick reference soak test
 
 ifneq ($(filter app,$(or $(MAKECMDGOALS),app)),)
   ifneq ($(shell p='$(subst ','\'',$(PORT))'; case "$$p" in (''|*[!0-9]*|??????*) ;; (*) \
@@ -52,6 +53,11 @@ quick:
 	$(PYTHON) -m mypy -n 2
 	.venv/bin/lint-imports --no-cache
 	$(PYTHON) -m pytest -n 2 --no-loadscope-reorder -m "not slow"
+
+extras:
+	@.ci/setup.sh test
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt -r requirements-track.txt
+	$(PYTHON) -m pytest tests/trackers tests/executors/test_ray.py
 
 test:
 	@.ci/setup.sh test

@@ -38,6 +38,7 @@ COMMANDS = typer.main.get_command(app).commands  # name -> command
 OPTIONS = {name: {option for one in (command, *getattr(command, "commands", {}).values()) for parameter in one.params
                   for option in parameter.opts if option.startswith("--")} for name, command in COMMANDS.items()}
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+EXTRAS = ("-track", "-ray")  # requirements files of what can be left out
 PIN = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)==(?P<version>[0-9][\w.]*) +# (?P<reason>\w.+)")
 
 
@@ -158,7 +159,7 @@ def test_an_old_python_is_one_sentence(tmp_path: Path) -> None:
 # --- requirements
 
 
-@pytest.mark.parametrize("line", [line for file in ("", "-dev", "-track") for line in pins(f"requirements{file}.txt")])
+@pytest.mark.parametrize("line", [line for file in ("", "-dev", *EXTRAS) for line in pins(f"requirements{file}.txt")])
 def test_every_requirement_has_a_pin_and_a_reason(line: str) -> None:
     assert PIN.fullmatch(line), f"'{line}' must read NAME==VERSION, two spaces or more, # and a reason."
 
@@ -171,11 +172,11 @@ def test_installed_versions_are_the_pinned_ones() -> None:
 
 
 @pytest.mark.parametrize(("rooms", "files"), [
-    (("compt_core", "app", "pages"), ("requirements.txt", "requirements-track.txt")),
-    (("tests", "benchmarks"), ("requirements.txt", "requirements-track.txt", "requirements-dev.txt")),
+    (("compt_core", "app", "pages"), ("", *EXTRAS)), (("tests", "benchmarks"), ("", *EXTRAS, "-dev")),
 ])
 def test_what_is_imported_is_required(rooms: tuple[str, ...], files: tuple[str, ...]) -> None:
-    required = {canonical(PIN.fullmatch(line)["name"]) for file in files for line in pins(file)}  # type: ignore[index]
+    lines = [line for file in files for line in pins(f"requirements{file}.txt")]
+    required = {canonical(PIN.fullmatch(line)["name"]) for line in lines}  # type: ignore[index]
     owners = owners_of_modules()
     for path in (path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -183,7 +184,8 @@ def test_what_is_imported_is_required(rooms: tuple[str, ...], files: tuple[str, 
                 [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             for name in (name.partition(".")[0] for name in names):
                 found = {canonical(owner) for owner in owners.get(name, [])}
-                assert not found or found & required, f"{path.relative_to(ROOT)} imports {name}; pin it in {files[-1]}."
+                where = f"requirements{files[-1]}.txt"
+                assert not found or found & required, f"{path.relative_to(ROOT)} imports {name}; pin it in {where}."
 
 
 # --- version, licence

@@ -13,7 +13,7 @@ import threading
 import warnings
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -36,9 +36,10 @@ from compt_core.errors import OF_DISK, ComptError, DiskError, nearest, quoted
 from compt_core.methods.table import METHODS
 from compt_core.planning.check import check
 from compt_core.runs.existing import existing_store, has_store, looked_up
+from compt_core.runs.many import train_many
 from compt_core.runs.serving import LOG_NAME, log_to_file, serve
 from compt_core.runs.store import Store
-from compt_core.runs.worker import Worker
+from compt_core.runs.worker import Worker, checkpoint_seconds
 from compt_core.settings.config import RunConfig, allowed_values, build_experiment
 from compt_core.settings.presets import PRESETS
 from compt_core.signals import Stopped
@@ -217,7 +218,15 @@ app.add_typer(backbone_commands, name="backbone")
 
 
 @app.command(cls=Once)
-def worker() -> int:
+def worker(
+    executor: Annotated[Literal["here", "ray"], typer.Option(help="Where fleets train: here, or on a Ray cluster "
+                                                                  "(extra).")] = "here",
+    address: Annotated[str, typer.Option(help="ray: HOST:PORT of the cluster, auto, or local for one on this machine.")
+                       ] = "auto",
+    fleets: Annotated[int, typer.Option(parser=whole(1, 1000), help="ray: fleets that train at once.")] = 4,
+    cpus: Annotated[int, typer.Option(parser=whole(1, 1000), help="ray: CPUs that each fleet asks for.")] = 1,
+    gpus: Annotated[int, typer.Option(parser=whole(0, 8), help="ray: GPUs that each fleet asks for.")] = 0,
+) -> int:
     """Train what is queued until interrupted; wait while another process trains."""
     stop = threading.Event()
     ignored = signal.getsignal(getattr(signal, "SIGHUP", signal.SIGTERM)) == signal.SIG_IGN  # by nohup
@@ -228,7 +237,14 @@ def worker() -> int:
     log_to_file(store.home)
     say(f"Training what is queued in {store.home}. The file {LOG_NAME} in that folder says what happens. Stop with "
         "Ctrl+C.")
-    return DONE if serve(Worker(store, more=lambda: advance(store)), stop) else FAILED
+    if executor == "here":
+        return DONE if serve(Worker(store, more=lambda: advance(store)), stop) else FAILED
+    from compt_core.executors.ray_tasks import RayTrain, connect
+
+    say(f"Ray: {connect(address)}.")
+    remote = RayTrain(cpus, gpus, checkpoint_seconds(), say)
+    train_many(Worker(store, remote, more=lambda: advance(store)), stop, fleets)
+    return DONE
 
 
 def _when(seconds: float | None) -> str | None:

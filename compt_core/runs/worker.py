@@ -119,24 +119,36 @@ class Worker:
                 self._wake.clear()  # before looking, so that a wake() in between is not lost
                 if until is not None and until():
                     return
-                if not (self._gain() and (self.measurements.work_once(stop, self._threads) or self.work_once(stop)
-                                          or self._follow())):
+                if not (self.gain() and (self.measurements.work_once(stop, self._threads) or self.work_once(stop)
+                                          or self.follow())):
                     self._wake.wait(POLL_SECONDS)
         finally:
             self.lease.release()
 
     def work_once(self, stop: threading.Event | None = None) -> bool:
         """Trains the next fleet; False when nothing is queued. The caller holds the lease."""
-        fleet = self._store.claim()
-        if not fleet:
-            return False
-        stop, self._asked = stop or threading.Event(), False
+        fleet = self.claim()
+        if fleet:
+            self.train(fleet, stop or threading.Event())
+        return bool(fleet)
+
+    def claim(self) -> list[RunRecord]:
+        """The next fleet, whose runs are then running; [] when nothing is queued. The caller holds the lease."""
+        return self._store.claim()
+
+    def train(self, fleet: Sequence[RunRecord], stop: threading.Event) -> None:
+        """Trains a claimed fleet, and computes the reference rows of its experiment."""
+        self._asked = False
         self._train(fleet, stop)
         if not stop.is_set():
             self.refer(fleet[0].experiment, stop)
-        return True
 
-    def _follow(self) -> bool:
+    def rest(self) -> None:
+        """Waits for POLL_SECONDS or a wake()."""
+        self._wake.wait(POLL_SECONDS)
+        self._wake.clear()
+
+    def follow(self) -> bool:
         """Whether `more` queued anything; a failure of it costs only that."""
         asked, self._asked = self._asked, True
         try:
@@ -196,7 +208,8 @@ class Worker:
             return True
         return False
 
-    def _gain(self) -> bool:
+    def gain(self) -> bool:
+        """Whether this process has the lease, gained now or before; who gains it sweeps the store."""
         self._store.check()  # otherwise the lease would create its folder again
         if self.lease.held:
             return True
