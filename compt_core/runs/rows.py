@@ -13,6 +13,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import text as sql
 
 from compt_core.errors import Damaged, StoreError, quoted
 from compt_core.planning.estimate import Pace, pace_of
@@ -96,8 +97,13 @@ def experiment_record(connection: Connection, experiment: str) -> ExperimentReco
 
 
 def orphans(connection: Connection) -> list[Damaged]:
-    """The runs whose experiment is not in the store."""
-    return read_runs(connection.execute(RUNS.where(experiments.c.id.is_(None))))[1]
+    """The runs whose experiment is not in the store. Each experiment is looked up once, by index: a store may have a
+    million runs, and every page asks."""
+    lost = connection.scalars(sql(
+        "WITH RECURSIVE each(name) AS (SELECT MIN(experiment) FROM runs UNION ALL "
+        "SELECT (SELECT MIN(experiment) FROM runs WHERE experiment > name) FROM each WHERE name IS NOT NULL) "
+        "SELECT name FROM each WHERE name IS NOT NULL AND name NOT IN (SELECT id FROM experiments)")).all()
+    return read_runs(connection.execute(RUNS.where(runs.c.experiment.in_(lost))))[1] if lost else []
 
 
 def read_edits(found: Iterable[Row[Any]]) -> tuple[list[SavedEdit], list[Damaged]]:
@@ -164,10 +170,14 @@ class Shapes:
 
 def paces(connection: Connection, limit: int) -> list[Pace]:
     """The paces of the newest fleets whose runs all completed, newest first; those that cannot be read are left out."""
-    newest = func.max(runs.c.number)
-    fleets = select(newest).where(runs.c.state == State.COMPLETED.value).group_by(runs.c.fleet) \
-        .order_by(newest.desc()).limit(limit)
-    found = []
+    newest: dict[str | None, int] = {}  # fleet -> its newest completed run, from the end on, which soon has enough
+    for number, fleet, state in connection.execute(
+            select(runs.c.number, runs.c.fleet, runs.c.state).order_by(runs.c.number.desc())):
+        if len(newest) >= limit:
+            break
+        if state == State.COMPLETED.value:
+            newest.setdefault(fleet, number)
+    fleets, found = list(newest.values()), []
     wanted = select(runs.c.result).where(runs.c.number.in_(fleets)).order_by(runs.c.number.desc())
     for text in connection.scalars(wanted):
         with suppress(Wrong):

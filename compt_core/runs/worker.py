@@ -132,8 +132,8 @@ class Worker:
             self.train(fleet, stop or threading.Event())
         return bool(fleet)
 
-    def claim(self) -> list[RunRecord]:
-        """The next fleet, whose runs are then running; [] when nothing is queued. The caller holds the lease."""
+    def claim(self) -> tuple[RunRecord, ...]:
+        """The next fleet, whose runs are then running; none when nothing is queued. The caller holds the lease."""
         return self._store.claim()
 
     def train(self, fleet: Sequence[RunRecord], stop: threading.Event) -> None:
