@@ -51,11 +51,12 @@ def fill(file: Path, wanted: int) -> None:
 
 
 def copies(rows: list[tuple[Any, ...]], names: list[str], experiment: str) -> Iterator[list[Any]]:
-    """The rows with ids of their own, in another experiment."""
+    """The rows with ids of their own, in another experiment and a fleet of their own."""
+    fleet = new_id()
     for row in rows:
         own = list(row)
         own[names.index("number")], own[names.index("id")] = None, new_id()
-        own[names.index("experiment")] = experiment
+        own[names.index("experiment")], own[names.index("fleet")] = experiment, fleet
         yield own
 
 

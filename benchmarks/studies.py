@@ -33,22 +33,22 @@ def run(name: str, words: list[str], again: bool) -> dict[str, Any]:
         return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
-def kept(found: dict[str, Any], command: str) -> dict[str, Any]:
+def kept(found: dict[str, Any], store: Store, command: str) -> dict[str, Any]:
     """What is bundled of a study's JSON: all but the experiments, of which the scores of every run are enough."""
-    experiments = found.pop("experiments")
-    runs = [(part, one) for part, of in experiments.items() for one in of["runs"] if one["result"]]
-    first = next(iter(experiments.values()))["experiment"]
-    where = runs[0][1]["result"].get("pace", {}).get("place", "")
-    # Runs of a fleet share its pace, and its seconds are those of all of them.
-    fleets = {json.dumps(one["result"].get("pace"), sort_keys=True): one["result"] for _, one in runs}
+    ids = {part: of["experiment"] for part, of in found.pop("experiments").items()}
+    runs = [(part, run) for part, identity in ids.items() for run in store.runs(identity) if run.result]
+    # Runs of a fleet share its seconds, which are those of all of them.
+    fleets = {run.fleet: run.result for _, run in runs if run.result}
     minutes = sum(one["train_seconds"] + one["eval_seconds"] for one in fleets.values()) / 60
-    scores = [{"part": part, "row": one["variant"], "shots": one["shots"], "seed": one["seed"],
-               "tasks": {task: {key: None if value is None else round(value, 5) for key, value in of.items()}
-                         for task, of in one["result"]["tasks"].items()}} for part, one in runs]
-    settings = {key: first["config"][key] for key in ("backbone", "tasks", "shots", "seeds", "steps", "batch",
-                                                      "eval_rows")}
-    return {**found, "command": command, "settings": settings, "minutes": round(minutes, 1), "where": where,
-            "scores": scores}
+    scores = [{"part": part, "row": run.variant, "shots": run.shots, "seed": run.seed,
+               "tasks": {task: {name: None if value is None else round(value, 5) for name, value in of.items()}
+                         for task, of in (run.result or {})["tasks"].items()}} for part, run in runs]
+    config = store.experiment(next(iter(ids.values()))).config
+    settings = {name: config[name] for name in ("backbone", "tasks", "shots", "steps", "batch", "eval_rows")}
+    seeds = sorted({run.seed for _, run in runs})
+    where = str((runs[0][1].result or {}).get("pace", {}).get("place", "")).rpartition(",")[0]
+    return {**found, "command": command, "settings": {**settings, "seeds": seeds}, "minutes": round(minutes, 1),
+            "where": where, "scores": scores}
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def main() -> None:
         before = launched(store, name)
         again = bool(before) and any(State.COMPLETED not in run.states or len(run.states) > 1
                                      for run in before[0].experiments.values())
-        found = kept(run(name, words, again), " ".join(["python -m compt_core study", name, *words]))
+        found = kept(run(name, words, again), store, " ".join(["python -m compt_core study", name, *words]))
         (FOLDER / f"{name}.json").write_text(json.dumps(found, indent=None, separators=(",", ":")) + "\n",
                                              encoding="utf-8")
         print(f"{name}: {len(found['scores'])} runs, {found['minutes']} minutes", flush=True)

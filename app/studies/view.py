@@ -141,8 +141,8 @@ def _launched(study: Study, one: Launched, downloads: Callable[[ExperimentRecord
     elif moving:
         st.markdown("**So far**, from the runs that are completed:")
     if reading is not None:
-        downloads(next(iter(one.experiments.values())))
         _reading(study, reading, _about(runs[0].config, len({run.seed for run in runs})))
+        downloads(next(iter(one.experiments.values())))
 
 
 def _standing(one: Launched, ids: Mapping[str, str], was_moving: bool) -> None:
