@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -70,6 +71,15 @@ def test_each_mistake_is_one_sentence(experiment, tmp_path: Path) -> None:
         assert said in str(caught.value) and isinstance(caught.value, ComptError)
     with pytest.raises(AttributeError, match="has no attribute 'rum'"):
         compt.rum  # noqa: B018
+
+
+def test_no_extra_is_imported_unasked() -> None:
+    code = ("import sys, compt_core.cli.main, compt_core.library, compt_core.runs.worker, compt_core.trackers.feed, "
+            "compt_core.executors.ray_tasks; print(sorted({'ray', 'mlflow', 'tensorboard', 'trackio', 'wandb', 'peft'} "
+            "& set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120,
+                          check=False)
+    assert done.stdout == "[]\n", done.stdout + done.stderr
 
 
 def test_the_command_compt_is_the_command_line() -> None:
