@@ -57,7 +57,7 @@ def test_another_store_in_its_place_is_opened_without_a_restart(lab, visit, home
     stopped, made = [], []
 
     class Worker:
-        def __init__(self, store):
+        def __init__(self, store, more):
             made.append(store)
 
         def start_thread(self):

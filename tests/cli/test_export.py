@@ -296,8 +296,8 @@ def test_files_of_before_are_replaced_whole_and_others_stay(
 @pytest.mark.parametrize(("words", "says"), [
     (("none", "--format", "csv", "--out", "x"), "There is neither a run nor an experiment 'none' in this store."),
     (("../x", "--format", "json", "--out", "x"), "There is neither a run nor an experiment '../x' in this store."),
-    (("ID", "--format", "xml", "--out", "x"), "'xml' is not one of 'csv', 'json', 'bundle'."),
-    (("ID", "--format", "", "--out", "x"), "'' is not one of 'csv', 'json', 'bundle'."),
+    (("ID", "--format", "xml", "--out", "x"), "'xml' is not one of 'csv', 'json', 'bundle', 'peft'."),
+    (("ID", "--format", "", "--out", "x"), "'' is not one of 'csv', 'json', 'bundle', 'peft'."),
     (("ID", "--out", "x"), "Missing option '--format'"),
     (("ID", "--format", "csv"), "Missing option '--out'"),
     (("--format", "csv", "--out", "x"), "Missing argument 'RUN'."),

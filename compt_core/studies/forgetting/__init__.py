@@ -171,7 +171,7 @@ STUDY = Study(
     ("Each task gets an equal share of the steps, so a task in sequence sees as many rows as when all train together, "
      "but in one go.", "Orders are few, so an interval is over seeds and not over orders."),
     plan, measure,
-    {"preset": "demo", "methods": ["pt", "mst", "mpt", "spp", "scp"], "seeds": "0-9", "steps": 240, "eval_rows": 100,
-     "watch_rows": 0},
+    {"preset": "demo", "methods": ["pt", "mst", "mpt", "spp", "scp"], "seeds": "0-9", "steps": 150, "eval_rows": 100,
+     "watch_rows": 0, "tasks": "demo-mood,demo-opinion,demo-reword,demo-meaning,demo-follows,demo-proves"},
     {"preset": "demo", "methods": ["pt", "mst", "spp"], "tasks": "demo-mood,demo-opinion,demo-reword,demo-follows",
      "steps": 80, "eval_rows": 60, "watch_rows": 0})

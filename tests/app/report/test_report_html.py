@@ -230,7 +230,7 @@ def test_the_pages_offer_it_once_a_run_has_completed(lab, visit, page):
 
 def test_it_is_made_again_when_something_has_changed(lab, store, monkeypatch):
     made = []
-    monkeypatch.setattr(report, "report", lambda experiment, runs, losses, now: made.append(len(runs)) or "x")
+    monkeypatch.setattr(report, "report", lambda experiment, runs, losses, now, study: made.append(len(runs)) or "x")
     identity = lab.finished(references=False)
     for _ in range(2):
         downloads._report(store, identity, downloads._standing(store, identity))

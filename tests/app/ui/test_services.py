@@ -20,7 +20,7 @@ class Counted:
 
     made: ClassVar[list[Counted]] = []
 
-    def __init__(self, store):
+    def __init__(self, store, more):
         self.started = self.woken = 0
         Counted.made.append(self)
 
