@@ -68,6 +68,7 @@ STUDY = Study(
      "Settings were chosen at one number of examples."),
     plan, measure,
     {"preset": "demo", "methods": ["pt", "mst", "spp"], "shots": "2,4,8,16,32,64,128,256,512", "seeds": "0-9",
-     "tasks": "demo-mood,demo-opinion,demo-reword,demo-meaning,demo-follows,demo-proves", "eval_rows": 150, "watch_rows": 0},
+     "tasks": "demo-mood,demo-opinion,demo-reword,demo-meaning,demo-follows,demo-proves", "eval_rows": 150,
+     "watch_rows": 0},
     {"preset": "demo", "methods": ["pt", "mst", "spp"], "shots": "2,8,32", "steps": 80, "eval_rows": 60,
      "tasks": "demo-mood,demo-opinion,demo-reword,demo-follows", "watch_rows": 0})
