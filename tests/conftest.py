@@ -52,7 +52,8 @@ PROGRAMS = ("tests/browser/", "tests/faults/")
 # Folders and files whose every test has the marker `slow`: they train, drive pages or try many random inputs. Those of
 # QUICK inside them have not.
 SLOW = (*PROGRAMS, "tests/english/", "tests/fuzz/", "tests/demo/", "tests/whatif/", "tests/app/",
-        "tests/language/test_suites.py", "tests/analysis/test_diagnosis.py", "tests/analysis/test_relatedness.py",
+        "tests/language/test_suites.py", "tests/analysis/test_diagnosis.py", "tests/analysis/test_label_words.py",
+        "tests/analysis/test_relatedness.py",
         "tests/test_findings.py", "tests/test_library.py", "tests/test_container.py", "tests/trackers/",
         "tests/executors/test_ray.py",
         "tests/exchange/test_carry.py",
@@ -61,7 +62,7 @@ SLOW = (*PROGRAMS, "tests/english/", "tests/fuzz/", "tests/demo/", "tests/whatif
         *(f"tests/runs/test_{name}.py" for name in ("damage", "lease", "drain", "bundle", "worker", "points",
                                               "starts")),
         *(f"tests/cli/test_{name}.py" for name in ("export", "commands", "whatif_command", "study")))
-QUICK = ("tests/app/show/", "tests/app/ui/test_drafts.py", "tests/app/test_terms.py", "tests/app/test_address.py")
+QUICK = ("tests/app/show/", "tests/app/test_terms.py")
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"}  # audit events
 _started: list[str] = []  # what started since the test began
 
