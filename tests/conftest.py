@@ -53,10 +53,9 @@ PROGRAMS = ("tests/browser/", "tests/faults/")
 # QUICK inside them have not.
 SLOW = (*PROGRAMS, "tests/english/", "tests/fuzz/", "tests/demo/", "tests/whatif/", "tests/app/",
         "tests/language/test_suites.py", "tests/analysis/test_diagnosis.py", "tests/analysis/test_label_words.py",
-        "tests/analysis/test_relatedness.py",
-        "tests/test_findings.py", "tests/test_library.py", "tests/test_container.py", "tests/trackers/",
-        "tests/executors/test_ray.py",
-        "tests/exchange/test_carry.py",
+        "tests/analysis/test_relatedness.py", "tests/test_findings.py", "tests/test_library.py",
+        "tests/test_container.py", "tests/trackers/", "tests/executors/test_ray.py",
+        "tests/backbone/test_adapters.py", "tests/exchange/test_carry.py",
         *(f"tests/training/test_{name}.py" for name in ("fleets", "checkpoint", "experiment", "watch", "snapshots",
                                                   "phases")),
         *(f"tests/runs/test_{name}.py" for name in ("damage", "lease", "drain", "bundle", "worker", "points",
